@@ -1,0 +1,280 @@
+"""What a capture shows, without opinion. One Facts a pcap; bounded lists, so size does not follow the capture.
+
+Times are seconds: `*_at` since the Unix epoch, durations otherwise. Frame numbers count from 1 as Wireshark's.
+Lists of frames hold the first few examples only; the count beside them is exact.
+"""
+
+from dataclasses import dataclass, field
+
+MAX_FRAMES = 20
+"""Frames kept as examples for any one fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often something was seen, and the first frames that show it."""
+
+    count: int = 0
+    frames: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A distribution of durations in seconds. Percentiles are by nearest rank over the kept samples."""
+
+    count: int = 0
+    min: float = 0.0
+    p50: float = 0.0
+    p95: float = 0.0
+    max: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """One RST that ended or refused something."""
+
+    frame: int
+    by: str
+    """client | server"""
+    stage: str
+    """refused (answers a SYN) | handshake | before-response | after-data | after-fin"""
+    after: float
+    """Seconds since the conversation's first packet."""
+
+
+@dataclass(frozen=True, slots=True)
+class TcpFacts:
+    """TCP of one conversation. Definitions follow Wireshark's user guide; differences are in analysis/tcp.py."""
+
+    handshake: str = "unseen"
+    """complete | unanswered | refused | half-open (SYN-ACK, no ACK) | unseen (capture began mid-stream)"""
+    syns: Tally = Tally()
+    handshake_rtt: float | None = None
+    """First SYN to the ACK of the SYN-ACK, seconds, when the handshake is complete."""
+    server_rtt: float | None = None
+    """Last SYN to SYN-ACK."""
+    refused_by: str = ""
+    """reset | icmp when refused."""
+    retransmissions_client: Tally = Tally()
+    retransmissions_server: Tally = Tally()
+    out_of_order: Tally = Tally()
+    lost_segments: Tally = Tally()
+    """Gaps never seen in the capture (not captured, or lost before this point)."""
+    duplicate_acks: Tally = Tally()
+    zero_windows_client: Tally = Tally()
+    zero_windows_server: Tally = Tally()
+    zero_window_seconds: float = 0.0
+    keep_alives: Tally = Tally()
+    resets: tuple[Reset, ...] = ()
+    fins: int = 0
+    rtt: Spread = Spread()
+    """Data to its ACK, from the side the capture sits on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One bidirectional flow. The client sent the first SYN, or else the first packet seen (higher port breaks ties).
+
+    bytes are IP lengths (headers included), payload is transport payload, both from the IP header, not the snaplen.
+    """
+
+    id: int
+    protocol: str
+    """tcp | udp | icmp | icmp6 | sctp | ip-<n>"""
+    client: str
+    client_port: int
+    server: str
+    server_port: int
+    first_at: float
+    last_at: float
+    client_packets: int = 0
+    client_bytes: int = 0
+    client_payload: int = 0
+    server_packets: int = 0
+    server_bytes: int = 0
+    server_payload: int = 0
+    first_frame: int = 0
+    application: str = ""
+    """http | tls | dns | … when recognised"""
+    tcp: TcpFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DnsName:
+    """Queries for one name, type and server, put together."""
+
+    name: str
+    qtype: str
+    server: str
+    client: str
+    queries: Tally = Tally()
+    answered: int = 0
+    unanswered: Tally = Tally()
+    retried: int = 0
+    rcodes: dict[str, int] = field(default_factory=dict)
+    """rcode name (NOERROR, NXDOMAIN, SERVFAIL, …) -> responses"""
+    truncated: int = 0
+    latency: Spread = Spread()
+    answers: tuple[str, ...] = ()
+    """Addresses and CNAME targets of the last NOERROR answer, at most 8."""
+
+
+@dataclass(frozen=True, slots=True)
+class DnsFacts:
+    """All DNS seen over UDP and TCP port 53 (and 5353)."""
+
+    queries: int = 0
+    responses: int = 0
+    unanswered: Tally = Tally()
+    rcodes: dict[str, int] = field(default_factory=dict)
+    latency: Spread = Spread()
+    names: tuple[DnsName, ...] = ()
+    more_names: int = 0
+    """Name groups beyond the kept ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpGroup:
+    """HTTP/1 transactions of one server, method and path (query string removed), put together."""
+
+    server: str
+    server_port: int
+    host: str
+    method: str
+    path: str
+    requests: Tally = Tally()
+    statuses: dict[str, int] = field(default_factory=dict)
+    errors: Tally = Tally()
+    """Frames of responses with status 500 and above."""
+    unanswered: Tally = Tally()
+    latency: Spread = Spread()
+    """End of request to first byte of its final response."""
+    slowest_frame: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFacts:
+    """HTTP/1.x in the clear, on any port."""
+
+    requests: int = 0
+    responses: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+    latency: Spread = Spread()
+    groups: tuple[HttpGroup, ...] = ()
+    more_groups: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TlsAlert:
+    """An alert sent in the clear (TLS 1.3 hides them after the ServerHello)."""
+
+    frame: int
+    by: str
+    level: str
+    description: str
+    """RFC 8446 section 6 name, such as handshake_failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsHandshake:
+    """One TLS handshake, as far as it is in the clear."""
+
+    conversation: int
+    client_hello_frame: int = 0
+    server_hello_frame: int = 0
+    sni: str = ""
+    alpn: tuple[str, ...] = ()
+    offered: str = ""
+    """Highest version the client offers, such as TLS 1.3."""
+    version: str = ""
+    """Version the server chose; "" when no ServerHello was seen."""
+    cipher: str = ""
+    hello_latency: float | None = None
+    alerts: tuple[TlsAlert, ...] = ()
+    certificates: int = 0
+    not_before: float | None = None
+    """Validity of the server's own certificate, epoch seconds (TLS 1.2 and older)."""
+    not_after: float | None = None
+    subject_names: tuple[str, ...] = ()
+    expired: bool = False
+    """Expired or not yet valid at the time of the capture."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFacts:
+    """TLS seen on any port."""
+
+    handshakes: tuple[TlsHandshake, ...] = ()
+    more_handshakes: int = 0
+    client_hellos: int = 0
+    server_hellos: int = 0
+    alerts: int = 0
+    versions: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IcmpError:
+    """An ICMP error and the conversation it complains about."""
+
+    kind: str
+    """such as "port unreachable", "fragmentation needed", "time exceeded" """
+    sender: str
+    about_protocol: str
+    about_client: str
+    about_server: str
+    about_port: int
+    seen: Tally = Tally()
+    mtu: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Equal bins over the capture. `start_at` epoch seconds, `width` seconds; at most 300 bins."""
+
+    start_at: float = 0.0
+    width: float = 1.0
+    packets: tuple[int, ...] = ()
+    bytes: tuple[int, ...] = ()
+    problems: tuple[int, ...] = ()
+    """Retransmissions, resets, unanswered SYNs a bin."""
+    latency: tuple[tuple[float, float, str], ...] = ()
+    """(epoch seconds, seconds, "http"|"dns"|"tcp") samples, at most 2,000, evenly thinned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything one pcap shows. `error` says why reading stopped early; what was read until then is kept."""
+
+    format: str = ""
+    """pcap | pcapng | "" when nothing was readable"""
+    link_types: tuple[int, ...] = ()
+    packets: int = 0
+    wire_bytes: int = 0
+    captured_bytes: int = 0
+    cut_packets: int = 0
+    """Packets shorter than on the wire (snaplen)."""
+    snaplen: int = 0
+    first_at: float = 0.0
+    last_at: float = 0.0
+    error: str | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    """Packets that show a thing, by the names of docs: ip4 ip6 arp tcp udp icmp syn synack fin rst dns_query
+    dns_resp http_req http_resp tls_ch tls_sh tls_alert tls_cert retransmission out_of_order duplicate_ack
+    zero_window lost_segment keep_alive malformed fragments …"""
+    ports: dict[str, int] = field(default_factory=dict)
+    """ "tcp/443" -> packets, by server port, the 50 busiest"""
+    conversations: tuple[Conversation, ...] = ()
+    """The kept ones: those with trouble first kept, then the largest."""
+    more_conversations: int = 0
+    dns: DnsFacts = DnsFacts()
+    http: HttpFacts = HttpFacts()
+    tls: TlsFacts = TlsFacts()
+    icmp_errors: tuple[IcmpError, ...] = ()
+    timeline: Timeline = Timeline()
+    approximations: tuple[str, ...] = ()
+    """What was bounded or not visible, in sentences ("snaplen 96: HTTP and DNS answers not visible")."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first to the last packet."""
+        return max(0.0, self.last_at - self.first_at)

@@ -1,0 +1,141 @@
+"""The interfaces between the sides. Implementations: workers.state, workers.queue, workers.artifacts.
+
+All are synchronous; the bot calls them through `asyncio.to_thread`. Each raises StoreUnavailable (or
+QueueUnavailable) when the service behind it cannot be reached.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from workers.contract.job import Job, Person
+from workers.contract.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a job. Writes carry `epoch`; older ones are refused."""
+
+    job_id: str
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dirty:
+    """A job whose thread may not show its newest state; `mark` is handed back when it does."""
+
+    job_id: str
+    mark: int
+
+
+class JobStore(Protocol):
+    """Job records, leases, stop flags, the dirty set and small shared counters."""
+
+    def create(self, job: Job) -> bool:
+        """Store a new job and mark it dirty. False if the id is taken."""
+
+    def get(self, job_id: str) -> Job:
+        """Return the newest record. Raises JobNotFound."""
+
+    def recent(self, limit: int = 20) -> list[Job]:
+        """Return the newest jobs, newest first."""
+
+    def unfinished(self) -> list[Job]:
+        """Return every job that is not final."""
+
+    def change(self, job_id: str, change: Callable[[Job], Job], *, epoch: int | None = None) -> Job:
+        """Apply `change` by compare-and-set (it may be called again) and mark the job dirty.
+
+        With `epoch`, refuses with StaleEpoch unless it is the lease's newest. Raises JobNotFound, and what
+        `change` raises (IllegalTransition).
+        """
+
+    def acquire(self, job_id: str, owner: str, ttl: float) -> Lease | None:
+        """Take the job's lease with a new epoch; None while another owner holds it. The record's epoch moves too."""
+
+    def renew(self, leases: Sequence[Lease], ttl: float) -> list[Lease]:
+        """Renew what is still ours; returns the leases that were lost."""
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease up, if still ours."""
+
+    def lapsed(self) -> list[str]:
+        """Return ids of jobs whose lease ran out and was not released."""
+
+    def request_stop(self, job_id: str, by: Person, *, discard: bool = False) -> Job:
+        """Record who wants the job stopped (the first one stands) and wake the worker that runs it."""
+
+    def stop_requests(self, timeout: float) -> list[str]:
+        """Block up to `timeout` seconds for ids of jobs asked to stop (own connection; one caller a process)."""
+
+    def claim_dirty(self, owner: str, ttl: float, limit: int = 50) -> list[Dirty]:
+        """Claim jobs whose thread must be looked at, oldest first, each under a render lease of `ttl` seconds."""
+
+    def settle(self, dirty: Dirty, owner: str, *, again_in: float | None = None) -> None:
+        """Give a claim back: clean if nothing changed since, else dirty still; `again_in` asks for another look."""
+
+    def wait_dirty(self, timeout: float) -> bool:
+        """Block up to `timeout` seconds until some job becomes dirty (own connection; one caller a process)."""
+
+    def posted(self, job_id: str) -> dict[str, str]:
+        """Return what the thread holds already: name -> Slack id or text."""
+
+    def record_posted(self, job_id: str, **ids: str) -> None:
+        """Remember what was posted. Does not mark the job dirty."""
+
+    def once(self, key: str, ttl: float) -> bool:
+        """True the first time `key` is seen within `ttl` seconds (deduplication)."""
+
+    def take(self, bucket: str, *, per_second: float, burst: int, reserve: int = 0) -> float:
+        """Take a token of a shared bucket: 0.0 when taken, else seconds until there is one. `reserve` tokens are
+        left for callers who pass less (results outrank card updates)."""
+
+    def audit(self, action: str, fields: Mapping[str, Any]) -> None:
+        """Append to the audit stream (who, what, where, decision). Never payloads or tokens."""
+
+    def ping(self) -> None:
+        """Raise StoreUnavailable unless the store answers."""
+
+
+class JobQueue(Protocol):
+    """The way to the workers."""
+
+    def enqueue(self, job_id: str) -> None:
+        """Hand a job to the workers. Raises QueueUnavailable."""
+
+
+class ArtifactStore(Protocol):
+    """Files by key. Keys are `jobs/<id>/<epoch>/<name>`: a worker that lost its lease can't touch newer files."""
+
+    def put(self, key: str, chunks: Iterable[bytes]) -> tuple[int, str]:
+        """Store a file atomically from chunks, in constant memory; returns (size, sha256 hex)."""
+
+    def read(self, key: str, chunk: int = 1 << 20) -> Iterator[bytes]:
+        """Yield a file's bytes. Raises StoreUnavailable; KeyError when there is none."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """List keys under a prefix, sorted."""
+
+    def delete(self, prefix: str) -> None:
+        """Delete everything under a prefix."""
+
+
+class Observer(Protocol):
+    """What the pipeline tells while it works; the worker writes it to the JobStore, the terminal prints it."""
+
+    def update(self, change: Callable[[Job], Job]) -> Job:
+        """Apply a change to the job and make it visible."""
+
+    def stop_requested(self) -> bool:
+        """Whether somebody asked to stop."""
+
+    def audit(self, action: str, fields: Mapping[str, Any]) -> None:
+        """Record a decision or a deed."""
+
+
+class Presenter(Protocol):
+    """Makes the pictures of a report."""
+
+    def __call__(self, report: Report) -> list[tuple[str, str, bytes]]:
+        """Return (file name, alt text, PNG bytes), the most telling first."""

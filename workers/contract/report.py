@@ -1,0 +1,127 @@
+"""The result of a job: per-target outcome and facts, findings, names and the verdict. Versioned JSON."""
+
+import enum
+from dataclasses import dataclass, field
+
+from workers.contract.facts import Facts
+from workers.contract.job import Artifact
+from workers.contract.spec import CaptureSpec
+
+REPORT_SCHEMA = 1
+
+
+class Severity(enum.StrEnum):
+    """How bad a finding is for the service's users."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    NOTE = "note"
+    OK = "ok"
+
+
+class Confidence(enum.StrEnum):
+    """How sure the rule is, given what the capture can show."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRef:
+    """A frame of one target's pcap. `target` indexes Report.targets."""
+
+    target: int
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An opinion with its evidence. `sentence` stands alone; `next_step` says what to check."""
+
+    rule: str
+    severity: Severity
+    confidence: Confidence
+    sentence: str
+    count: int = 1
+    frames: tuple[FrameRef, ...] = ()
+    next_step: str = ""
+    display_filter: str = ""
+    """A Wireshark display filter that shows the evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOutcome:
+    """How one capture ended, and the proof. bytes are of pcap; counters are tcpdump's own.
+
+    `proved` is true only when size and sha256 taken in the pod, as the bytes left, equal what is stored, and the
+    records stored equal tcpdump's "packets captured".
+    """
+
+    complete: bool = False
+    proved: bool = False
+    reason: str = ""
+    """Why it is not complete, for the person: "pod deleted", "truncated at byte N of M, …"."""
+    bytes: int = 0
+    sha256: str = ""
+    pod_bytes: int | None = None
+    pod_sha256: str = ""
+    packets: int = 0
+    """Records stored."""
+    captured: int | None = None
+    received: int | None = None
+    kernel_dropped: int | None = None
+    interface_dropped: int | None = None
+    ended_by: str = ""
+    """time | packets | bytes | stop | interrupted | error"""
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    clock_offset: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """One container of one pod: where, how, what came of it."""
+
+    namespace: str
+    pod: str
+    container: str
+    node: str = ""
+    pod_ips: tuple[str, ...] = ()
+    method: str = ""
+    outcome: CaptureOutcome = CaptureOutcome()
+    facts: Facts | None = None
+    """None when analysis failed; `analysis_error` says so in words."""
+    analysis_error: str = ""
+    pcap: Artifact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an address is: "pod payments-7d9f-x2x", "service shop/payments", "node n1"."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything the thread, the terminal and the files say about one job."""
+
+    job_id: str
+    spec: CaptureSpec
+    verdict: str = ""
+    severity: Severity = Severity.OK
+    findings: tuple[Finding, ...] = ()
+    """Worst first."""
+    targets: tuple[TargetResult, ...] = ()
+    names: dict[str, Named] = field(default_factory=dict)
+    """IP address -> what it is."""
+    created: float = 0.0
+    schema: int = REPORT_SCHEMA
+    notes: tuple[str, ...] = ()
+    """What the reader must know beside the findings: partial targets, approximations, drops."""
