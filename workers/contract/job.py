@@ -147,6 +147,15 @@ class Job:
         return {"job": self.id, "state": str(self.state), "epoch": self.epoch}
 
 
+def stopped(job: Job, by: Person, *, discard: bool) -> Job:
+    """Return `job` as it stands once `by` asked to stop it: the first asker stands, a waiting job is cancelled at once."""
+    if job.final or job.stop_by is not None:
+        return job
+    if job.state in WAITING:
+        return job.to(JobState.CANCELLED, stop_by=by, discard=discard)
+    return job.evolve(stop_by=by, discard=discard)
+
+
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
