@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import obstore
+import obstore.store
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
@@ -39,7 +40,7 @@ class ObjectArtifacts:
         if url.startswith("file://"):
             folder = Path(url.removeprefix("file://"))
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._store = LocalStore(folder)
+            self._store: obstore.store.ObjectStore = LocalStore(folder)
         else:
             self._store = from_url(url)
 

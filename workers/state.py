@@ -133,7 +133,7 @@ class RedisJobStore:
     def lapsed(self) -> list[str]:
         """See JobStore.lapsed."""
         with _translated("lapsed"):
-            seconds, micros = cast(tuple[int, int], self._redis.time())
+            seconds, micros = self._redis.time()
             now = seconds + micros / 1e6
             return cast(list[str], self._redis.zrangebyscore(self._key("leases"), "-inf", now))
 
@@ -177,7 +177,7 @@ class RedisJobStore:
         key = self._key(f"posted:{job_id}")
         with _translated("record_posted"):
             pipe = self._redis.pipeline()
-            pipe.hset(key, mapping=ids)
+            pipe.hset(key, mapping=cast(Any, ids))
             pipe.expire(key, self._retention)
             pipe.execute()
 
@@ -253,7 +253,7 @@ class RedisJobStore:
     def _subscription(self, channel: str) -> "redis.client.PubSub":
         with self._subscribing:
             if channel not in self._subscriptions:
-                subscription = self._redis.pubsub()
+                subscription: redis.client.PubSub = self._redis.pubsub()  # type: ignore[no-untyped-call]
                 subscription.subscribe(self._key(channel))
                 self._subscriptions[channel] = subscription
             return self._subscriptions[channel]

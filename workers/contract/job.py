@@ -148,7 +148,7 @@ class Job:
 
 
 def stopped(job: Job, by: Person, *, discard: bool) -> Job:
-    """Return `job` as it stands once `by` asked to stop it: the first asker stands, a waiting job is cancelled at once."""
+    """Return `job` once `by` asked to stop it: the first asker stands, a waiting job is cancelled at once."""
     if job.final or job.stop_by is not None:
         return job
     if job.state in WAITING:
