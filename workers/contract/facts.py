@@ -55,6 +55,9 @@ class TcpFacts:
     """Last SYN to SYN-ACK."""
     refused_by: str = ""
     """reset | icmp when refused."""
+    data_segments_client: int = 0
+    data_segments_server: int = 0
+    """Segments with payload, retransmissions included; 0 when not counted."""
     retransmissions_client: Tally = Tally()
     retransmissions_server: Tally = Tally()
     out_of_order: Tally = Tally()
@@ -147,6 +150,7 @@ class HttpGroup:
     errors: Tally = Tally()
     """Frames of responses with status 500 and above."""
     unanswered: Tally = Tally()
+    """Requests without a response; not those of the capture's last second, which nobody can judge."""
     latency: Spread = Spread()
     """End of request to first byte of its final response."""
     slowest_frame: int = 0

@@ -94,6 +94,8 @@ class TargetResult:
     """None when analysis failed; `analysis_error` says so in words."""
     analysis_error: str = ""
     pcap: Artifact | None = None
+    other_ports: dict[str, int] = field(default_factory=dict)
+    """ "tcp/443" -> packets seen beside the filter, for a capture that matched nothing; empty when nobody looked."""
 
 
 @dataclass(frozen=True, slots=True)
