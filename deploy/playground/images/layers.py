@@ -29,13 +29,17 @@ MERGED = ("bin", "sbin", "lib", "lib64")  # Debian's merged /usr
 
 # Large parts of the standard library that no app of the scene reaches.
 UNUSED_STDLIB = frozenset(
-    ("curses", "dbm", "distutils", "ensurepip", "idlelib", "lib2to3", "multiprocessing", "pydoc_data", "sqlite3")
-    + ("test", "tests", "tkinter", "turtle.py", "turtledemo", "unittest", "venv", "wsgiref", "xmlrpc")
-    + ("sitecustomize.py", "EXTERNALLY-MANAGED")
+    [
+        *("curses", "dbm", "distutils", "ensurepip", "idlelib", "lib2to3", "multiprocessing", "pydoc_data"),
+        *("sqlite3", "test", "tests", "tkinter", "turtle.py", "turtledemo", "unittest", "venv", "wsgiref"),
+        *("xmlrpc", "sitecustomize.py", "EXTERNALLY-MANAGED"),
+    ]
 )
 EXTENSIONS = frozenset(
-    ("_asyncio", "_contextvars", "_ctypes", "_decimal", "_hashlib", "_json", "_multibytecodec", "_queue", "_ssl")
-    + ("_typing", "_uuid", "_zoneinfo", "mmap", "resource", "termios")
+    [
+        *("_asyncio", "_contextvars", "_ctypes", "_decimal", "_hashlib", "_json", "_multibytecodec", "_queue"),
+        *("_ssl", "_typing", "_uuid", "_zoneinfo", "mmap", "resource", "termios"),
+    ]
 )
 
 

@@ -1,7 +1,7 @@
 """The scene's `payments`: POST /charge on HTTP 8080 and, with TLS 1.2, on 8443; healthy answers take 5-15 ms.
 
-While the file DELAY_FILE holds a number, answers are late by that many milliseconds: the fault "delay" of the
-playground. The other faults (drop, refuse, reset) happen on the pod's interface, not here.
+While FAULT_FILE says `{"delayMs": N}`, answers are late by N milliseconds: the playground's fault "delay". The
+others (drop, refuse, reset) happen on the pod's interface, not here.
 """
 
 import json
@@ -18,15 +18,15 @@ from pathlib import Path
 HTTP_PORT = int(os.environ.get("HTTP_PORT", "8080"))
 HTTPS_PORT = int(os.environ.get("HTTPS_PORT", "8443"))
 TLS = Path(os.environ.get("TLS_DIR", "/etc/scene/tls"))
-DELAY_FILE = Path(os.environ.get("DELAY_FILE", "/run/scene/delay-ms"))
+FAULT_FILE = Path(os.environ.get("FAULT_FILE", "/run/threadcap/fault.json"))
 MOST_BODY = 65536
 
 
 def injected_delay() -> float:
     """Seconds to wait on top, 0 when no fault is injected."""
     try:
-        return float(DELAY_FILE.read_text()) / 1000
-    except (OSError, ValueError):
+        return float(json.loads(FAULT_FILE.read_text())["delayMs"]) / 1000
+    except (OSError, ValueError, LookupError, TypeError):
         return 0.0
 
 
