@@ -1,0 +1,126 @@
+"""An exec's streams over WebSocket, `v4.channel.k8s.io`: frames in, frames out, and how it ended.
+
+Each binary frame is one channel byte and data: 0 stdin, 1 stdout, 2 stderr, 3 the closing Status as JSON. The
+client library's own reader keeps every byte and is quadratic; this one holds one frame at a time.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import websocket
+
+from workers.contract.errors import ThreadcapError
+
+STDIN, STDOUT, STDERR, STATUS = 0, 1, 2, 3
+TICK = -1
+"""The pseudo channel yielded when nothing came for a while, so that a reader can look around."""
+SILENCE = 60.0
+"""Seconds without any frame, answers to our pings included, after which the connection counts as lost."""
+
+
+class ExecRefused(ThreadcapError):
+    """The command did not start; the message says why."""
+
+    code = "exec_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecStatus:
+    """How a command ended by the cluster's word. `exit_code` None: it did not say."""
+
+    success: bool
+    exit_code: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """Output and end of a short command. `status` None: the stream broke before the end."""
+
+    stdout: bytes
+    stderr: bytes
+    status: ExecStatus | None
+
+
+class ExecStream:
+    """One running command. One thread reads `frames`; any thread may `send` or `close`."""
+
+    def __init__(self, sock: Any, on_close: Callable[[], None]) -> None:
+        self._sock = sock
+        self._on_close = on_close
+        self.status: ExecStatus | None = None
+        """Set when the cluster has said how the command ended."""
+
+    def send(self, data: bytes) -> None:
+        """Write to the command's stdin. A connection already lost is not an error: the reader finds out."""
+        with contextlib.suppress(websocket.WebSocketException, OSError):
+            self._sock.send_binary(bytes([STDIN]) + data)
+
+    def frames(self, tick: float = 5.0) -> Iterator[tuple[int, bytes]]:
+        """Yield (channel, data) until the stream ends, and (TICK, b"") after each `tick` seconds of silence.
+
+        Ends quietly on a clean close and on a lost connection alike: `status` None afterwards means lost.
+        """
+        self._sock.settimeout(tick)
+        heard = time.monotonic()
+        while True:
+            try:
+                opcode, frame = self._sock.recv_data_frame(True)
+            except websocket.WebSocketTimeoutException:
+                if time.monotonic() - heard > SILENCE or not self._ping():
+                    return
+                yield TICK, b""
+                continue
+            except (websocket.WebSocketException, OSError):
+                return
+            heard = time.monotonic()
+            if opcode == websocket.ABNF.OPCODE_CLOSE:
+                return
+            if opcode in (websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_TEXT) and len(frame.data) > 1:
+                channel, data = frame.data[0], frame.data[1:]
+                if channel == STATUS:
+                    self.status = parse_status(data)
+                else:
+                    yield channel, data
+
+    def collect(self, *, timeout: float, limit: int) -> ExecResult:
+        """Read to the end or for `timeout` seconds, keeping at most `limit` bytes of each stream."""
+        deadline = time.monotonic() + timeout
+        kept = {STDOUT: bytearray(), STDERR: bytearray()}
+        for channel, data in self.frames(tick=1.0):
+            if channel in kept:
+                kept[channel] += data[: limit - len(kept[channel])]
+            if time.monotonic() > deadline:
+                break
+        return ExecResult(bytes(kept[STDOUT]), bytes(kept[STDERR]), self.status)
+
+    def close(self) -> None:
+        """Close the connection; the command's stdin ends with it."""
+        with contextlib.suppress(websocket.WebSocketException, OSError):
+            self._sock.close(timeout=1)
+        self._on_close()
+
+    def _ping(self) -> bool:
+        try:
+            self._sock.ping()
+        except (websocket.WebSocketException, OSError):
+            return False
+        return True
+
+
+def parse_status(data: bytes) -> ExecStatus:
+    """Read the Status of channel 3 (the client's `returncode` raises on InternalError)."""
+    try:
+        status = json.loads(data)
+        causes = (status.get("details") or {}).get("causes") or []
+    except (ValueError, AttributeError):
+        return ExecStatus(success=False, message="unreadable status")
+    if status.get("status") == "Success":
+        return ExecStatus(success=True, exit_code=0)
+    codes = [cause.get("message", "") for cause in causes if cause.get("reason") == "ExitCode"]
+    code = int(codes[0]) if codes and codes[0].isdigit() else None
+    return ExecStatus(success=False, exit_code=code, message=str(status.get("message", ""))[:400])

@@ -1,0 +1,131 @@
+"""Which containers a spec means. Pure: plain values in, plain values out."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from workers.contract.errors import TargetNotFound
+from workers.contract.spec import CaptureSpec, Limits, TargetKind
+
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+"""The annotation kubectl reads too: which container people mean when they name none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerInfo:
+    """A container of a pod as the API shows it."""
+
+    name: str
+    image: str = ""
+    running: bool = False
+    waiting_reason: str = ""
+    ephemeral: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PodInfo:
+    """A pod as the API shows it. `ips` may be empty until it runs."""
+
+    namespace: str
+    name: str
+    uid: str = ""
+    node: str = ""
+    phase: str = ""
+    ips: tuple[str, ...] = ()
+    host_network: bool = False
+    deleting: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    containers: tuple[ContainerInfo, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """Whether some container of it runs and it is not being deleted."""
+        return not self.deleting and any(c.running for c in self.containers)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceInfo:
+    """A service and its virtual addresses, for naming."""
+
+    namespace: str
+    name: str
+    ips: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One pod to capture, and the containers to try, best first (they share the pod's network)."""
+
+    pod: PodInfo
+    containers: tuple[str, ...]
+
+
+def choose(spec: CaptureSpec, pods: Sequence[PodInfo], limits: Limits) -> tuple[list[Target], list[str]]:
+    """Return the targets among the pods a spec's target matched, and notes about what was left out.
+
+    Raises TargetNotFound when none of them can be captured: none running, or no such container.
+    """
+    running = [pod for pod in sorted(pods, key=lambda pod: pod.name) if pod.running]
+    notes = [f"{pod.name} is {_why_not(pod)} and was left out." for pod in pods if not pod.running]
+    if not running:
+        raise TargetNotFound(_none_running(spec, pods))
+    if len(running) > limits.max_pods:
+        notes.append(f"{len(running)} pods match; the first {limits.max_pods} by name are captured.")
+        running = running[: limits.max_pods]
+    return [Target(pod, _containers(spec, pod)) for pod in running], notes
+
+
+def _containers(spec: CaptureSpec, pod: PodInfo) -> tuple[str, ...]:
+    running = [c.name for c in pod.containers if c.running and not c.ephemeral]
+    if spec.container:
+        if spec.container in [c.name for c in pod.containers if c.running]:
+            return (spec.container,)
+        raise TargetNotFound(_no_container(spec.container, pod))
+    default = pod.annotations.get(DEFAULT_CONTAINER)
+    if default in running:
+        running.remove(default)
+        running.insert(0, default)
+    return tuple(running)
+
+
+def _no_container(wanted: str, pod: PodInfo) -> str:
+    names = [c.name for c in pod.containers]
+    for container in pod.containers:
+        if container.name == wanted:
+            reason = container.waiting_reason or "not running"
+            return (
+                f"Container {wanted} of pod {pod.name} is {reason}. Try again when it runs, or pick another container."
+            )
+    close = difflib.get_close_matches(wanted, names, 1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"Pod {pod.name} has no container {wanted}; it has {', '.join(names)}.{hint}"
+
+
+def _why_not(pod: PodInfo) -> str:
+    if pod.deleting:
+        return "being deleted"
+    reasons = [c.waiting_reason for c in pod.containers if c.waiting_reason]
+    return reasons[0] if reasons else (pod.phase.lower() or "not running")
+
+
+def _none_running(spec: CaptureSpec, pods: Sequence[PodInfo]) -> str:
+    if not pods:
+        return f"{spec.target} in namespace {spec.namespace} has no pods right now."
+    states = ", ".join(f"{pod.name} is {_why_not(pod)}" for pod in pods[:5])
+    return f"No pod of {spec.target} in namespace {spec.namespace} is running: {states}. Try again when one runs."
+
+
+def not_found(spec: CaptureSpec, known: Sequence[str]) -> TargetNotFound:
+    """The error for a name that is not there, with the nearest names that are."""
+    bare = spec.target.name
+    close = difflib.get_close_matches(bare, known, 3, cutoff=0.5) or [n for n in known if n.startswith(bare)][:3]
+    if spec.target.kind is TargetKind.SELECTOR:
+        return TargetNotFound(f"No pod in namespace {spec.namespace} has the labels {bare}.")
+    what = "pod or workload" if spec.target.kind is TargetKind.ANY else str(spec.target.kind)
+    hint = (
+        f" Did you mean {', '.join(close)}?"
+        if close
+        else f" `kubectl get all -n {spec.namespace}` shows what there is."
+    )
+    return TargetNotFound(f"There is no {what} {bare} in namespace {spec.namespace}.{hint}")
