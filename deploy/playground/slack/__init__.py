@@ -1,0 +1,37 @@
+"""The playground's Slack: one workspace emulator for tests, demo and console, as strict as Slack.
+
+    async with SlackEmulator() as slack:      # or: python -m deploy.playground.slack --port N --rundir D
+        AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
+
+Loopback only; a foreign Host or Origin is refused. Seed: people `alice`, `bob` (engineers), `carol`
+(approver), `mallory` (stranger); channels #incidents, #general (with @threadcap), #private-room (without).
+
+Acting as a person, in process: `slack.people.say(who, where, text, thread_ts)`,
+`await slack.people.command(who, where, "/capture …")`, `await slack.people.click(who, where, ts, action_id)`.
+
+Page API (JSON; a refusal is HTTP 400 with Slack's error object; users and channels by id or name):
+  GET  /_page/state?user=alice    me, users, channels, messages (replies and own ephemerals included), commands
+  GET  /_page/events?user=alice   server-sent events: {"type": message|changed|removed, channel, message},
+                                  channel, views, view_errors, reset
+  POST /_page/message             {user, channel, text, thread_ts?, smart?} -> {ts}; a leading slash runs a command
+  POST /_page/command             {user, channel, text, smart?}; `smart: false` types plain quotes and dashes
+  POST /_page/click               {user, channel, ts, action_id, block_id?, value?}
+  POST /_page/submit, /close      {user, view_id, values?}: modals
+  POST /_page/home, /react        {user}, {user, channel, ts, name}
+  POST /_page/upload?user=&channel=&name=[&thread_ts=]   raw bytes
+
+Control (/_control): GET state, GET journal?kind=&name=, POST reset, POST clock {advance},
+POST sockets {do: drop|refresh|warning}, POST faults {ratelimit: {method: times}, retry_after,
+duplicate_events, ack_delay, lose_answers: {method: times}, fail_calls: {method: [times, error]}, limits: bool}.
+
+The page's stable data-testids: composer, send, message-<ts>, thread-open-<ts>, thread-pane, thread-composer,
+thread-send, thread-close, button-<action_id>, file-<id>, ephemeral, channel-<name>, me.
+"""
+
+from __future__ import annotations
+
+from .clock import Clock
+from .context import AppConfig
+from .server import SlackEmulator
+
+__all__ = ["AppConfig", "Clock", "SlackEmulator"]

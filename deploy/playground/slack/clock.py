@@ -1,0 +1,40 @@
+"""The emulator's clock: real time plus what a test has skipped.
+
+Rate windows, trigger expiry, event retries and response_url life all read this one clock, so a test can
+see "+5 min" at once by `advance(300)`. Nothing else in the emulator may call `time` or `asyncio.sleep`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+
+class Clock:
+    """Wall time in seconds since the epoch, plus an offset that only grows."""
+
+    def __init__(self) -> None:
+        self._offset = 0.0
+        self._changed = asyncio.Event()
+
+    def now(self) -> float:
+        """Seconds since the epoch as the emulator sees them."""
+        return time.time() + self._offset
+
+    def advance(self, seconds: float) -> None:
+        """Skip `seconds` and wake every sleeper whose time has come. Raises ValueError when negative."""
+        if seconds < 0:
+            raise ValueError("time does not run backwards here")
+        self._offset += seconds
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when `seconds` have passed, really or by `advance`."""
+        deadline = self.now() + seconds
+        while (left := deadline - self.now()) > 0:
+            changed = self._changed
+            try:
+                await asyncio.wait_for(changed.wait(), left)
+            except TimeoutError:
+                return

@@ -1,0 +1,143 @@
+"""conversations.*, users.*, usergroups.*, bots.* and auth.*: who and where."""
+
+from __future__ import annotations
+
+from ..errors import SlackError
+from ..limits import CONNECT, SPECIAL, TIER_2, TIER_3, TIER_4
+from ..state import APP_ID, BOT_ID, BOT_USER, TEAM_ID, Channel, Json
+from .call import Call, Method, page
+
+
+async def auth_test(call: Call) -> Json:
+    return {
+        "url": call.context.base_url + "/", "team": "Playground", "user": "threadcap", "team_id": TEAM_ID,
+        "user_id": BOT_USER, "bot_id": BOT_ID, "app_id": APP_ID, "is_enterprise_install": False,
+    }  # fmt: skip
+
+
+async def connections_open(call: Call) -> Json:
+    if call.sockets is None:
+        raise SlackError("socket_mode_not_enabled")
+    return {"url": call.sockets.open_url()}
+
+
+async def info(call: Call) -> Json:
+    return {"channel": call.readable_channel().to_api()}
+
+
+def _wanted(channel: Channel, types: str) -> bool:
+    names = {"channel": "public_channel", "group": "private_channel", "im": "im"}
+    return names[channel.kind] in (types or "public_channel").split(",")
+
+
+async def list_channels(call: Call) -> Json:
+    seen = [
+        c.to_api()
+        for c in call.workspace.channels.values()
+        if _wanted(c, call.text("types")) and (c.kind == "channel" or BOT_USER in c.members)
+        if not (c.is_archived and call.flag("exclude_archived"))
+    ]
+    items, metadata = page(seen, call)
+    return {"channels": items, "response_metadata": metadata}
+
+
+async def members(call: Call) -> Json:
+    people = [{"id": user} for user in sorted(call.readable_channel().members)]
+    items, metadata = page(people, call)
+    return {"members": [one["id"] for one in items], "response_metadata": metadata}
+
+
+async def open_conversation(call: Call) -> Json:
+    users = [user for user in call.text("users").split(",") if user]
+    if len(users) != 1:
+        raise SlackError("users_list_not_supplied" if not users else "too_many_users")
+    if users[0] not in call.workspace.users:
+        raise SlackError("user_not_found")
+    return {"channel": {"id": call.workspace.direct_message(users[0]).id}}
+
+
+def _history_channel(call: Call) -> Channel:
+    channel = call.readable_channel()
+    if BOT_USER not in channel.members:
+        raise SlackError("not_in_channel")
+    needed = {"channel": "channels:history", "group": "groups:history", "im": "im:history"}[channel.kind]
+    if needed not in call.context.config.scopes:
+        raise SlackError("missing_scope", needed=needed, provided=",".join(call.context.config.scopes))
+    return channel
+
+
+def _between(items: list[Json], call: Call) -> list[Json]:
+    oldest, latest = call.text("oldest"), call.text("latest")
+    closed = call.flag("inclusive")
+
+    def inside(ts: str) -> bool:
+        after = not oldest or ts > oldest or (closed and ts == oldest)
+        return after and (not latest or ts < latest or (closed and ts == latest))
+
+    return [item for item in items if inside(item["ts"])]
+
+
+async def replies(call: Call) -> Json:
+    channel = _history_channel(call)
+    parent = call.workspace.find(channel.id, call.required("ts"))
+    if parent is None:
+        raise SlackError("thread_not_found")
+    thread = [m.to_api() for m in call.workspace.replies(channel.id, parent.thread_ts or parent.ts)]
+    items, metadata = page(_between(thread, call), call)
+    return {"messages": items, "has_more": bool(metadata["next_cursor"]), "response_metadata": metadata}
+
+
+async def history(call: Call) -> Json:
+    channel = _history_channel(call)
+    top = [m.to_api() for m in call.workspace.messages[channel.id] if not m.is_reply or m.subtype == "thread_broadcast"]
+    items, metadata = page(_between(top[::-1], call), call)
+    return {"messages": items, "has_more": bool(metadata["next_cursor"]), "response_metadata": metadata}
+
+
+async def user_info(call: Call) -> Json:
+    user = call.workspace.users.get(call.required("user"))
+    if user is None:
+        raise SlackError("user_not_found")
+    return {"user": user.to_api()}
+
+
+async def user_conversations(call: Call) -> Json:
+    member = call.text("user") or BOT_USER
+    seen = [
+        c.to_api()
+        for c in call.workspace.visible_channels(member)
+        if _wanted(c, call.text("types")) and (c.kind == "channel" or BOT_USER in c.members)
+    ]
+    items, metadata = page(seen, call)
+    return {"channels": items, "response_metadata": metadata}
+
+
+async def usergroup_users(call: Call) -> Json:
+    group = call.workspace.usergroups.get(call.required("usergroup"))
+    if group is None:
+        raise SlackError("no_such_subteam")
+    return {"users": group["users"]}
+
+
+async def bot_info(call: Call) -> Json:
+    if call.text("bot") not in ("", BOT_ID):
+        raise SlackError("bot_not_found")
+    return {"bot": {"id": BOT_ID, "app_id": APP_ID, "user_id": BOT_USER, "name": "threadcap", "deleted": False}}
+
+
+_READ = ("channels:read", "groups:read", "im:read", "mpim:read")
+_HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
+METHODS = (
+    Method("auth.test", auth_test, rate=SPECIAL, token="any"),
+    Method("apps.connections.open", connections_open, rate=CONNECT, token="app"),
+    Method("conversations.info", info, scopes=_READ, rate=TIER_3),
+    Method("conversations.list", list_channels, scopes=_READ, rate=TIER_2),
+    Method("conversations.members", members, scopes=_READ, rate=TIER_4),
+    Method("conversations.open", open_conversation, scopes=("im:write", "mpim:write"), rate=TIER_3),
+    Method("conversations.replies", replies, scopes=_HISTORY, rate=TIER_3),
+    Method("conversations.history", history, scopes=_HISTORY, rate=TIER_3),
+    Method("users.info", user_info, scopes=("users:read",), rate=TIER_4),
+    Method("users.conversations", user_conversations, scopes=_READ, rate=TIER_3),
+    Method("usergroups.users.list", usergroup_users, scopes=("usergroups:read",), rate=TIER_2),
+    Method("bots.info", bot_info, scopes=("users:read",), rate=TIER_3),
+)

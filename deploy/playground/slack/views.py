@@ -1,0 +1,150 @@
+"""Modals and Home tabs: the stack of views one person has open.
+
+Views API: docs.slack.dev/surfaces/modals. At most three views in a stack; a hash guards races.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from .blocks import VIEW_BLOCKS, assign_block_ids, lint_message
+from .context import Context
+from .elements import plain
+from .errors import SlackError
+from .schema import Check, anything, array, boolean, problem, record, string
+from .state import APP_ID, BOT_ID, TEAM_ID, Json
+
+STACK_LIMIT = 3
+_SHARED = {
+    "type": anything, "blocks": array(anything, 0, VIEW_BLOCKS), "private_metadata": string(3000, 0),
+    "callback_id": string(255, 0), "external_id": string(255, 0),
+}  # fmt: skip
+_VIEW: dict[str, Check] = {
+    "modal": record(
+        {"title": plain(24)},
+        {**_SHARED, "close": plain(24), "submit": plain(24), "clear_on_close": boolean, "notify_on_close": boolean,
+         "submit_disabled": boolean},
+    ),
+    "home": record({}, _SHARED),
+}  # fmt: skip
+
+
+@dataclass
+class View:
+    """One open modal or a Home tab."""
+
+    id: str
+    user: str
+    shape: Json
+    root: str
+    hash: str
+
+    def to_api(self) -> Json:
+        empty = {"private_metadata": "", "callback_id": "", "external_id": "", "close": None, "submit": None}
+        return empty | self.shape | {
+            "id": self.id, "team_id": TEAM_ID, "root_view_id": self.root, "app_id": APP_ID, "bot_id": BOT_ID,
+            "hash": self.hash, "state": {"values": {}},
+        }  # fmt: skip
+
+
+class Views:
+    """Open modals by user, top of the stack last, and published Home tabs."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.stacks: dict[str, list[View]] = {}
+        self.homes: dict[str, View] = {}
+
+    def open(self, user: str, shape: Json) -> View:
+        view_id = self._context.workspace.new_id("V")
+        self.stacks[user] = [self._make(view_id, user, shape, view_id)]
+        return self._changed(self.stacks[user][0])
+
+    def push(self, user: str, shape: Json) -> View:
+        stack = self.stacks.get(user, [])
+        if not stack:
+            raise SlackError("not_found")
+        if len(stack) >= STACK_LIMIT:
+            raise SlackError("push_limit_reached")
+        stack.append(self._make(self._context.workspace.new_id("V"), user, shape, stack[0].id))
+        return self._changed(stack[-1])
+
+    def update(self, args: Json, shape: Json) -> View:
+        """views.update by view_id or external_id. Raises not_found or hash_conflict."""
+        wanted = (args.get("view_id"), args.get("external_id"))
+        for stack in self.stacks.values():
+            for view in stack:
+                if view.id == wanted[0] or (wanted[1] and view.shape.get("external_id") == wanted[1]):
+                    return self._replace(view, shape, args.get("hash"))
+        raise SlackError("not_found")
+
+    def publish_home(self, user: str, shape: Json, expected: str | None) -> View:
+        old = self.homes.get(user)
+        if expected and old is not None and old.hash != expected:
+            raise SlackError("hash_conflict")
+        view_id = old.id if old else self._context.workspace.new_id("V")
+        self.homes[user] = self._make(view_id, user, shape, view_id, kind="home")
+        return self._changed(self.homes[user])
+
+    def of_user(self, view_id: str, user: str) -> View:
+        view = next((v for v in self.stacks.get(user, ()) if v.id == view_id), None)
+        if view is None:
+            raise SlackError("not_found")
+        return view
+
+    def remove(self, view: View) -> None:
+        self.stacks[view.user].remove(view)
+        self._changed(view)
+
+    def answer(self, view: View, answer: Json) -> None:
+        """Apply the response_action of a submission's ack: errors, update, push, clear; none closes."""
+        action = answer.get("response_action")
+        if action == "errors":
+            self._context.workspace.publish(
+                {"type": "view_errors", "user": view.user, "view_id": view.id, "errors": answer.get("errors", {})}
+            )
+        elif action == "update":
+            self._replace(view, answer["view"], None)
+        elif action == "push":
+            self.push(view.user, answer["view"])
+        elif action == "clear":
+            self.stacks[view.user] = []
+            self._changed(view)
+        else:
+            self.remove(view)
+
+    def _replace(self, view: View, shape: Json, expected: str | None) -> View:
+        if expected and expected != view.hash:
+            raise SlackError("hash_conflict")
+        fresh = self._make(view.id, view.user, shape, view.root)
+        view.shape, view.hash = fresh.shape, fresh.hash
+        return self._changed(view)
+
+    def _make(self, view_id: str, user: str, shape: Any, root: str, kind: str = "modal") -> View:
+        check_view(shape, kind)
+        shape = shape | {"blocks": assign_block_ids(shape.get("blocks") or [])}
+        stamp = f"{int(self._context.clock.now())}.{secrets.token_hex(4)}"
+        return View(view_id, user, shape, root, stamp)
+
+    def _changed(self, view: View) -> View:
+        stack = [one.to_api() for one in self.stacks.get(view.user, ())]
+        self._context.workspace.publish({"type": "views", "user": view.user, "views": stack})
+        return view
+
+
+def check_view(shape: Any, kind: str) -> None:
+    """Raise SlackError `invalid_arguments` with Slack's messages unless `shape` is a valid `kind` of view."""
+    problems: list[str] = []
+    if not isinstance(shape, dict) or shape.get("type") != kind:
+        problem(problems, f"must be a view of type {kind}", "/view")
+    else:
+        _VIEW[kind](shape, "/view", problems)
+        blocks = shape.get("blocks")
+        problems += [p.replace("/blocks", "/view/blocks") for p in lint_message(blocks, "", maximum=VIEW_BLOCKS)]
+        needs_submit = any(isinstance(b, dict) and b.get("type") == "input" for b in blocks or ())
+        if kind == "modal" and needs_submit and not shape.get("submit"):
+            problem(problems, "missing required field: submit", "/view")
+    if problems:
+        raise SlackError.with_messages("invalid_arguments", problems)
