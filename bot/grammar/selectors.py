@@ -1,0 +1,36 @@
+"""Label selectors, as `kubectl -l` takes them (Kubernetes: "Labels and Selectors")."""
+
+import re
+
+from bot.grammar.values import shown
+from bot.grammar.wrong import Unfit
+
+_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_KEY = rf"(?:[a-z0-9](?:[-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_NAME}"
+_VALUE = rf"(?:{_NAME})?"
+_EXISTS = re.compile(rf"(!?)\s*({_KEY})")
+_EQUALS = re.compile(rf"({_KEY})\s*(==|=|!=)\s*({_VALUE})")
+_SET = re.compile(rf"({_KEY})\s+(in|notin)\s*\(\s*([^()]*)\)")
+_VALUE_ONLY = re.compile(_VALUE)
+_PARTS = re.compile(r"(?:[^,()]++|\([^()]*+\))++")
+
+
+def selector(text: str) -> str:
+    """Return the selector in one canonical spelling. Raises Unfit naming the requirement that is wrong."""
+    parts = _PARTS.findall(text)
+    if not text.strip() or ",".join(parts) != text:
+        raise Unfit(f"{shown(text)} is not a label selector. Write it as app=web or 'app in (web,api)'.")
+    return ",".join(_requirement(part.strip()) for part in parts)
+
+
+def _requirement(text: str) -> str:
+    if match := _EQUALS.fullmatch(text):
+        return f"{match[1]}{match[2].replace('==', '=')}{match[3]}"
+    if match := _SET.fullmatch(text):
+        values = [value.strip() for value in match[3].split(",")]
+        if all(_VALUE_ONLY.fullmatch(value) for value in values):
+            return f"{match[1]} {match[2]} ({','.join(values)})"
+    if match := _EXISTS.fullmatch(text):
+        return f"{match[1]}{match[2]}"
+    reason = f"{shown(text)} is not a label requirement. Write key=value, key!=value, key, !key or 'key in (a,b)'."
+    raise Unfit(reason)
