@@ -120,6 +120,7 @@ def fill_certificates(root: Path) -> None:
 def fill_dns_app(root: Path) -> None:
     """dnsmasq's configuration for the scene."""
     _copy_file(APPS / "dnsmasq.conf", root, "etc/dnsmasq.conf", mode=0o644)
+    (root / "run/threadcap/dns").mkdir(parents=True)
 
 
 def app_filler(name: str) -> Callable[[Path], None]:
