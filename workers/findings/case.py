@@ -1,0 +1,229 @@
+"""The case a rule judges: every target's facts side by side, duplicates removed, addresses named."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from workers.contract.facts import Conversation as Flow
+from workers.contract.facts import DnsName, Facts, HttpGroup, Tally, TcpFacts, TlsHandshake
+from workers.contract.report import Confidence, FrameRef, Named, TargetResult
+from workers.contract.spec import CaptureSpec
+from workers.findings.words import ratio, safe
+
+ANSWER_WAIT = 1.5
+"""Seconds the capture must go on after a question before its silence means anything: a first SYN is repeated
+after 1 s (RFC 6298), and what was asked in the last moments may have been answered after the capture."""
+
+MANY_DROPS = 0.001
+"""Share of packets the kernel may drop before "not seen" stops meaning "not sent"."""
+
+_ONE_WAY = re.compile(r"\b(src|dst|inbound|outbound|less|greater|len)\b|\w\[")
+"""Filter words that may let one direction through and not the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One TCP conversation and the target that saw it."""
+
+    target: int
+    flow: Flow
+    tcp: TcpFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """One HTTP group and the target that saw it."""
+
+    target: int
+    group: HttpGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One DNS name group and the target that saw it."""
+
+    target: int
+    name: DnsName
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """One TLS handshake, the target that saw it and its conversation when that was kept."""
+
+    target: int
+    tls: TlsHandshake
+    flow: Flow | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything a rule may look at. Nothing in here raises, whatever the facts hold."""
+
+    targets: tuple[TargetResult, ...]
+    names: Mapping[str, Named] = field(default_factory=dict)
+    spec: CaptureSpec | None = None
+
+    @cached_property
+    def facts(self) -> tuple[tuple[int, Facts], ...]:
+        """(target index, facts) of every target that was analysed."""
+        return tuple((i, target.facts) for i, target in enumerate(self.targets) if target.facts is not None)
+
+    @cached_property
+    def pods(self) -> dict[str, int]:
+        """IP address -> index of the captured target that owns it."""
+        return {ip: i for i, target in enumerate(self.targets) for ip in target.pod_ips}
+
+    @cached_property
+    def talks(self) -> tuple[Talk, ...]:
+        """TCP conversations, each once though both of its ends may have been captured."""
+        seen: dict[tuple[object, ...], Talk] = {}
+        for index, facts in self.facts:
+            reused: Counter[tuple[object, ...]] = Counter()  # one pair of ports may serve several times
+            for flow in facts.conversations:
+                if flow.tcp is not None:
+                    ends = (flow.client, flow.client_port, flow.server, flow.server_port)
+                    seen.setdefault((*ends, reused[ends]), Talk(index, flow, flow.tcp))
+                    reused[ends] += 1
+        return tuple(seen.values())
+
+    @cached_property
+    def webs(self) -> tuple[Web, ...]:
+        """HTTP groups; where the server itself was captured, its own view only."""
+        found = [Web(i, group) for i, facts in self.facts for group in facts.http.groups]
+        own = {web.group.server for web in found if self.pods.get(web.group.server) == web.target}
+        return tuple(w for w in found if w.group.server not in own or self.pods[w.group.server] == w.target)
+
+    @cached_property
+    def queries(self) -> tuple[Query, ...]:
+        """DNS name groups; where the server itself was captured, its own view only."""
+        found = [Query(i, name) for i, facts in self.facts for name in facts.dns.names]
+        own = {query.name.server for query in found if self.pods.get(query.name.server) == query.target}
+        return tuple(q for q in found if q.name.server not in own or self.pods[q.name.server] == q.target)
+
+    @cached_property
+    def hellos(self) -> tuple[Hello, ...]:
+        """TLS handshakes with their conversations, each once though both of its ends may have been captured."""
+        seen: dict[tuple[object, ...], Hello] = {}
+        for index, facts in self.facts:
+            flows = {flow.id: flow for flow in facts.conversations}
+            for nth, tls in enumerate(facts.tls.handshakes):
+                flow = flows.get(tls.conversation)
+                key = (flow.client, flow.client_port, flow.server, flow.server_port) if flow else (index, nth)
+                seen.setdefault(key, Hello(index, tls, flow))
+        return tuple(seen.values())
+
+    # -- can it be judged? ---------------------------------------------------------------------------------------
+
+    def waited(self, target: int, since: float) -> bool:
+        """Whether the target's capture went on long enough after `since` for a missing answer to mean something."""
+        facts = self.targets[target].facts
+        return facts is not None and facts.last_at - since >= ANSWER_WAIT
+
+    @cached_property
+    def one_way(self) -> frozenset[int]:
+        """Targets whose capture shows one direction only, by filter or routing: silence proves nothing there."""
+        selective = bool(self.spec and _ONE_WAY.search(self.spec.filter))
+        return frozenset(i for i, facts in self.facts if _one_way(facts, selective))
+
+    @cached_property
+    def one_way_dns(self) -> frozenset[int]:
+        """Targets that show DNS queries and not a single answer, with a filter that may hide them."""
+        selective = bool(self.spec and _ONE_WAY.search(self.spec.filter))
+        return frozenset(i for i, facts in self.facts if selective and facts.dns.responses <= 0)
+
+    def dropped(self, target: int) -> bool:
+        """Whether packets were lost while capturing, so that "not seen" is not "not sent"."""
+        outcome = self.targets[target].outcome
+        drops = (outcome.kernel_dropped or 0) + (outcome.interface_dropped or 0)
+        return drops > MANY_DROPS * max(outcome.received or 0, outcome.packets, 1)
+
+    def confidence(self, targets: Iterable[int], *doubts: bool) -> Confidence:
+        """High, less one step for drops while capturing and for each of `doubts` that holds."""
+        steps = sum(doubts) + any(self.dropped(i) for i in set(targets))
+        return (Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW)[min(steps, 2)]
+
+    # -- names ---------------------------------------------------------------------------------------------------
+
+    def name(self, ip: str) -> str:
+        """What people call an address: "checkout-7d9f", "service payments", "billing/ledger-0", or the address."""
+        if ip in self.pods:
+            return safe(self.targets[self.pods[ip]].pod) or safe(ip)
+        named = self.names.get(ip)
+        if named is None or not named.name:
+            return safe(ip)
+        away = (
+            named.namespace
+            and self.spec
+            and named.namespace != self.spec.namespace
+            and named.kind in ("pod", "service")
+        )
+        name = safe(f"{named.namespace}/{named.name}" if away and "/" not in named.name else named.name)
+        return f"{named.kind} {name}" if named.kind in ("service", "node") else name
+
+    def server(self, ip: str, port: int = 0) -> str:
+        """ "payments (198.19.3.4:8080)"."""
+        end = f"[{safe(ip)}]:{port}" if port and ":" in ip else f"{safe(ip)}:{port}" if port else safe(ip)
+        name = self.name(ip)
+        return f"{name} ({end})" if name != safe(ip) else end
+
+    def clients(self, server: str, port: int) -> list[str]:
+        """Names of those who talked to a server, busiest first."""
+        found = Counter(
+            self.name(t.flow.client) for t in self.talks if t.flow.server == server and t.flow.server_port == port
+        )
+        return [name for name, _ in found.most_common()]
+
+    def pod(self, target: int) -> str:
+        """The name of a captured pod."""
+        return safe(self.targets[target].pod) or f"target {target + 1}"
+
+
+def _one_way(facts: Facts, selective: bool) -> bool:
+    """Every conversation has packets of one side only, and the filter or the packets say that this is no silence.
+
+    Without a selective filter it takes a side that goes on talking, new data each time, to one never seen.
+    """
+    flows = [flow for flow in facts.conversations if flow.tcp is not None]
+    if not flows or not (all(f.server_packets <= 0 for f in flows) or all(f.client_packets <= 0 for f in flows)):
+        return False
+    return selective or any(_goes_on(flow) for flow in flows)
+
+
+def _goes_on(flow: Flow) -> bool:
+    tcp = flow.tcp or TcpFacts()
+    fresh = flow.client_packets - tcp.syns.count - tcp.retransmissions_client.count
+    return flow.client_packets <= 0 or (flow.client_payload > 0 and fresh > 2)
+
+
+def refs(seen: Iterable[tuple[int, Iterable[int]]], most: int = 20) -> tuple[FrameRef, ...]:
+    """Turn (target, frames) into references, the first frames of every target before the later ones."""
+    columns = [(target, list(frames)) for target, frames in seen]
+    found: dict[FrameRef, None] = {}
+    for row in range(max((len(frames) for _, frames in columns), default=0)):
+        for target, frames in columns:
+            if row < len(frames) and len(found) < most:
+                found[FrameRef(target, frames[row])] = None
+    return tuple(found)
+
+
+def tally(tallies: Iterable[Tally]) -> int:
+    """The sum of exact counts."""
+    return sum(max(0, one.count) for one in tallies)
+
+
+def finite(values: Iterable[float | None]) -> list[float]:
+    """The values that are durations, sorted."""
+    return sorted(v for v in values if v is not None and math.isfinite(v) and v >= 0)
+
+
+def median(values: Sequence[float]) -> float | None:
+    """The middle of sorted values, None of none."""
+    return values[len(values) // 2] if values else None
+
+
+def share_over(part: int, whole: int, limit: float) -> bool:
+    """Whether part of whole reaches `limit` (a share)."""
+    return part > 0 and ratio(part, whole) >= limit

@@ -1,0 +1,27 @@
+"""Run every rule over one case and put the worst first."""
+
+from collections.abc import Mapping, Sequence
+
+from workers.contract.report import Confidence, Finding, Named, Severity, TargetResult
+from workers.contract.spec import CaptureSpec
+from workers.findings.case import Case
+from workers.findings.rules import RULES, healthy
+
+_SEVERITIES = list(Severity)
+_CONFIDENCES = list(Confidence)
+
+
+def find(targets: Sequence[TargetResult], names: Mapping[str, Named], spec: CaptureSpec | None) -> tuple[Finding, ...]:
+    """Return what is wrong, worst first; one OK finding with figures when nothing is.
+
+    `targets` are a job's results in the report's order (frames refer to them by index). Never raises on any facts.
+    """
+    case = Case(tuple(targets), names, spec)
+    found = [finding for rule in RULES for finding in rule(case)]
+    if not any(finding.severity in (Severity.CRITICAL, Severity.WARNING) for finding in found):
+        found += healthy.check(case)
+    return tuple(sorted(found, key=_rank))  # stable: the order of RULES decides between equals
+
+
+def _rank(finding: Finding) -> tuple[int, int]:
+    return _SEVERITIES.index(finding.severity), _CONFIDENCES.index(finding.confidence)

@@ -1,0 +1,63 @@
+"""Nothing wrong: said with the figures that show it."""
+
+from collections.abc import Iterator
+
+from workers.contract.report import Finding, Severity
+from workers.findings.case import Case, finite, median
+from workers.findings.words import duration, join, plural
+
+RULE = "healthy"
+
+
+def check(case: Case) -> list[Finding]:
+    """One OK finding when there was traffic to judge."""
+    packets = sum(max(0, facts.packets) for _, facts in case.facts)
+    if packets == 0:
+        return []
+    figures = [*_tcp(case), *_http(case), *_dns(case), *_tls(case)]
+    shown = join(figures) if figures else plural(packets, "packet")
+    few = packets < 20
+    return [
+        Finding(
+            RULE,
+            Severity.OK,
+            case.confidence((i for i, _ in case.facts), few, bool(case.one_way)),
+            f"No trouble found: {shown}.",
+            packets,
+            (),
+            "If people still see errors, capture closer to them or while it happens.",
+        )
+    ]
+
+
+def _tcp(case: Case) -> Iterator[str]:
+    count = len(case.talks) + sum(max(0, facts.more_conversations) for _, facts in case.facts)
+    if case.talks:
+        rtt = median(finite(t.tcp.server_rtt for t in case.talks))
+        about = "over " if any(facts.more_conversations > 0 for _, facts in case.facts) else ""
+        yield about + plural(count, "connection") + (f" (RTT {duration(rtt)})" if rtt is not None else "")
+
+
+def _http(case: Case) -> Iterator[str]:
+    requests = sum(max(0, facts.http.requests) for _, facts in case.facts)
+    responses = sum(max(0, facts.http.responses) for _, facts in case.facts)
+    if requests:
+        slowest = max(facts.http.latency.p95 for _, facts in case.facts)
+        text = plural(requests, "HTTP request")
+        if responses >= requests:
+            text += " all answered" if requests > 1 else " answered"
+        yield text + (f" (p95 {duration(slowest)})" if responses else "")
+
+
+def _dns(case: Case) -> Iterator[str]:
+    queries = sum(max(0, facts.dns.queries) for _, facts in case.facts)
+    if queries:
+        slowest = max(facts.dns.latency.p95 for _, facts in case.facts)
+        answered = any(facts.dns.responses > 0 for _, facts in case.facts)
+        yield plural(queries, "DNS query", "DNS queries") + (f" (p95 {duration(slowest)})" if answered else "")
+
+
+def _tls(case: Case) -> Iterator[str]:
+    done = sum(1 for h in case.hellos if h.tls.server_hello_frame)
+    if done:
+        yield plural(done, "TLS handshake")

@@ -1,0 +1,56 @@
+"""HTTP requests that never got a response although the capture went on."""
+
+from workers.contract.report import Finding, Severity
+from workers.findings.case import ANSWER_WAIT, Case, refs, tally
+from workers.findings.trouble import fold
+from workers.findings.web import Site, request, sites
+from workers.findings.words import number, plural, ratio
+
+RULE = "http-unanswered"
+
+CRITICAL_SHARE = 0.1
+"""A tenth of the requests left hanging is an incident."""
+
+
+def check(case: Case) -> list[Finding]:
+    """One finding for each server that leaves requests without a response."""
+    found = sites(case, lambda g: g.unanswered.count > 0)
+    return fold(_finding(site, count) for site in found if (count := _judged(site)) > 0)
+
+
+def _judged(site: Site) -> int:
+    """Unanswered requests, less those that may have been in flight when the capture ended."""
+    if site.bad[0].target in site.case.one_way:
+        return 0
+    flying = sum(
+        1 for t in site.talks if not _ended(t.tcp.fins, t.tcp.resets) and _late(site.case, t.target, t.flow.last_at)
+    )
+    return tally(w.group.unanswered for w in site.bad) - flying
+
+
+def _ended(fins: int, resets: tuple[object, ...]) -> bool:
+    return fins > 0 or bool(resets)
+
+
+def _late(case: Case, target: int, last_at: float) -> bool:
+    facts = case.targets[target].facts
+    return facts is not None and facts.last_at - last_at < ANSWER_WAIT
+
+
+def _finding(site: Site, count: int) -> Finding:
+    requests = max(site.requests, count)
+    share = ratio(count, requests)
+    worst = max(site.bad, key=lambda w: w.group.unanswered.count).group
+    many = count >= 3 and share >= CRITICAL_SHARE
+    some = count >= 3 or share >= CRITICAL_SHARE
+    lost = any(t.tcp.lost_segments.count > 0 for t in site.talks)
+    return Finding(
+        RULE,
+        Severity.CRITICAL if many else Severity.WARNING if some else Severity.NOTE,
+        site.confidence(lost, count < 3),
+        f"{site.who}: {number(count)} of {plural(requests, 'request')} got no response, most of them {request(worst)}.",
+        count,
+        refs((w.target, w.group.unanswered.frames) for w in site.bad),
+        f"Look for blocked or crashed workers in {site.case.name(site.end[0])}, and at what it waits for itself.",
+        site.filter("http.request && !http.response_in"),
+    )

@@ -1,0 +1,63 @@
+"""ICMP errors: a router or host says why it does not deliver."""
+
+from collections import defaultdict
+
+from workers.contract.facts import IcmpError
+from workers.contract.report import Finding, Severity
+from workers.findings import filters
+from workers.findings.case import Case, refs, tally
+from workers.findings.trouble import fold
+from workers.findings.words import listing, number, plural, safe
+
+RULE = "icmp-error"
+
+LEAST = 3
+"""One or two port-unreachables are late answers to sockets already closed."""
+
+TOO_LARGE = "Packets are too large for the way: check the MTU of the pod's interface and of tunnels."
+
+NEXT_STEP = {
+    "fragmentation needed": TOO_LARGE,
+    "packet too big": TOO_LARGE,
+    "time exceeded": "Packets go in circles or too far: look for a routing loop.",
+    "port unreachable": "Nothing listens on that port there: check the process, and the service's targetPort.",
+}
+OTHER_STEP = "Check routes, network policies and whether the destination is alive."
+
+
+def check(case: Case) -> list[Finding]:
+    """One finding for each kind, sender and destination, unless refused connections tell it already."""
+    refused = {(t.flow.server, t.flow.server_port) for t in case.talks if t.tcp.refused_by == "icmp"}
+    groups: dict[tuple[str, str, str, int], list[tuple[int, IcmpError]]] = defaultdict(list)
+    for index, facts in case.facts:
+        for error in facts.icmp_errors:
+            if (error.about_server, error.about_port) not in refused and not _late_answer(error):
+                groups[(error.kind, error.sender, error.about_server, error.about_port)].append((index, error))
+    return fold(_finding(case, errors) for errors in groups.values() if _worth(errors))
+
+
+def _late_answer(error: IcmpError) -> bool:
+    """A resolver's client that closed its socket before the second answer came: noise in every capture."""
+    return error.kind == "port unreachable" and error.about_port == 53 and error.sender == error.about_client
+
+
+def _worth(errors: list[tuple[int, IcmpError]]) -> bool:
+    return errors[0][1].kind in ("fragmentation needed", "packet too big") or tally(e.seen for _, e in errors) >= LEAST
+
+
+def _finding(case: Case, errors: list[tuple[int, IcmpError]]) -> Finding:
+    first = errors[0][1]
+    count = tally(e.seen for _, e in errors)
+    mtu = min((e.mtu for _, e in errors if e.mtu > 0), default=0)
+    clients = listing((case.name(e.about_client) for _, e in errors), 2)
+    return Finding(
+        RULE,
+        Severity.WARNING,
+        case.confidence({i for i, _ in errors}),
+        f"{case.name(first.sender)} answers {clients} → {case.server(first.about_server, first.about_port)} with "
+        f"{plural(count, 'ICMP error')}: {safe(first.kind, 40)}{f' (MTU {number(mtu)})' if mtu else ''}.",
+        count,
+        refs((i, e.seen.frames) for i, e in errors),
+        NEXT_STEP.get(first.kind, OTHER_STEP),
+        filters.both("(icmp || icmpv6)", filters.address(first.sender)),
+    )

@@ -1,0 +1,114 @@
+"""TCP conversations put together by server, so that the same trouble is said once with counts by pod."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from workers.contract.report import Confidence, Finding, FrameRef, Severity
+from workers.findings import filters
+from workers.findings.case import Case, Talk, refs
+from workers.findings.words import listing, number, plural, ratio
+
+MOST = 4
+"""Findings of one rule said in full; a scan of a thousand ports must not bury everything else."""
+
+FEW = 3
+"""Below this many cases a pattern may be chance: the confidence is lowered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The talks with one server (or with one port of the captured pods) and those that show the trouble."""
+
+    case: Case
+    all: tuple[Talk, ...]
+    bad: tuple[Talk, ...]
+
+    @property
+    def share(self) -> float:
+        """Share of talks that show the trouble."""
+        return ratio(len(self.bad), len(self.all))
+
+    @property
+    def ends(self) -> list[tuple[str, int]]:
+        """Servers with trouble as (address, port)."""
+        return list(dict.fromkeys((t.flow.server, t.flow.server_port) for t in self.bad))
+
+    @property
+    def server(self) -> str:
+        """ "payments (198.19.3.4:8080)", or "web-1 and web-2, port 8080"."""
+        if len(self.ends) == 1:
+            return self.case.server(*self.ends[0])
+        ports = {port for _, port in self.ends}
+        names = listing(self.case.name(ip) for ip, _ in self.ends)
+        return f"{names}, port {ports.pop()}" if len(ports) == 1 else names
+
+    @property
+    def clients(self) -> list[str]:
+        """Names of the clients with trouble, most of it first."""
+        return [name for name, _ in Counter(self.case.name(t.flow.client) for t in self.bad).most_common()]
+
+    @property
+    def who(self) -> str:
+        """ "checkout-7d9f → payments (198.19.3.4:8080)"."""
+        names = self.clients
+        left = listing(names, 2) if len(names) <= 2 else plural(len(names), "client")
+        return f"{left} → {self.server}"
+
+    def of(self, noun: str) -> str:
+        """ "14 of 14 connection attempts"."""
+        return f"{number(len(self.bad))} of {plural(len(self.all), noun)}"
+
+    @property
+    def each(self) -> str:
+        """ " (checkout-a 7 of 7, checkout-b 7 of 7)" when several pods share the trouble, else ""."""
+        by_server = len(self.ends) > 1
+        bad, every = (_count(self.case, talks, by_server) for talks in (self.bad, self.all))
+        if len(bad) < 2:
+            return ""
+        parts = [f"{name} {number(n)} of {number(every[name])}" for name, n in bad.most_common()]
+        return f" ({listing(parts, 4)})"
+
+    def refs(self, frames: Callable[[Talk], Iterable[int]]) -> tuple[FrameRef, ...]:
+        """References to the frames that show it."""
+        return refs((t.target, frames(t)) for t in self.bad)
+
+    def confidence(self, *doubts: bool) -> Confidence:
+        """High, less a step for few cases, drops, conversations left out of the facts, and each of `doubts`."""
+        targets = {t.target for t in self.bad}
+        left_out = any(facts.more_conversations > 0 for i, facts in self.case.facts if i in targets)
+        return self.case.confidence(targets, len(self.bad) < FEW, left_out, *doubts)
+
+    def filter(self, condition: str) -> str:
+        """A display filter: `condition` with these servers."""
+        return filters.both(condition, filters.endpoints(self.ends))
+
+
+def _count(case: Case, talks: Iterable[Talk], by_server: bool) -> Counter[str]:
+    return Counter(case.name(t.flow.server if by_server else t.flow.client) for t in talks)
+
+
+def troubles(case: Case, talks: Iterable[Talk], is_bad: Callable[[Talk], bool]) -> list[Trouble]:
+    """Group `talks` by server and keep the groups with trouble, most of it first."""
+    groups: dict[tuple[str, int], tuple[list[Talk], list[Talk]]] = {}
+    for talk in talks:
+        ours = talk.flow.server in case.pods
+        every, bad = groups.setdefault(("" if ours else talk.flow.server, talk.flow.server_port), ([], []))
+        every.append(talk)
+        if is_bad(talk):
+            bad.append(talk)
+    found = [Trouble(case, tuple(every), tuple(bad)) for every, bad in groups.values() if bad]
+    return sorted(found, key=lambda t: -len(t.bad))
+
+
+def fold(found: Iterable[Finding], most: int = MOST) -> list[Finding]:
+    """Keep the worst `most` findings of a rule; the last of them says how many more there are."""
+    ranked = sorted(found, key=lambda f: (SEVERITIES.index(f.severity), -f.count))
+    if len(ranked) <= most:
+        return ranked
+    rest = ranked[most:]
+    more = f" The same trouble in {number(len(rest))} more places, {number(sum(f.count for f in rest))} cases."
+    return [*ranked[: most - 1], replace(ranked[most - 1], sentence=ranked[most - 1].sentence + more)]
+
+
+SEVERITIES = list(Severity)
