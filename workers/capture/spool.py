@@ -1,0 +1,116 @@
+"""The pcap as it arrives: one file on the worker's disk, written as received, counted and hashed on the way.
+
+Memory is constant: the walk over records keeps at most one header's worth of bytes between chunks.
+"""
+
+import hashlib
+import struct
+import threading
+from pathlib import Path
+
+FILE_HEADER = 24
+RECORD_HEADER = 16
+_CAPLEN = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}
+
+
+class RecordWalk:
+    """Counts the records of a classic pcap stream and knows where the last whole one ends.
+
+    Layout: draft-ietf-opsawg-pcap, a 24-byte file header, then 16-byte record headers with the captured length at 8.
+    """
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.whole = 0
+        """Bytes up to the end of the last whole record (or of the file header)."""
+        self._at = 0
+        self._head = b""
+        self._order = ""
+        self._next = FILE_HEADER
+        self._inside = False
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        base, end = self._at, self._at + len(chunk)
+        self._at = end
+        if not self._order and not self._start(chunk):
+            return
+        while self._next <= end:
+            start = self._next
+            if start - base >= 0 and self._order:
+                self._settle(start)
+            header = self._header(chunk, start - base)
+            if len(header) < RECORD_HEADER:
+                self._head = header
+                return
+            self._head = b""
+            (caplen,) = struct.unpack_from(self._order + "I", header, 8)
+            self._next = start + RECORD_HEADER + caplen
+            self._inside = True
+
+    def _settle(self, position: int) -> None:
+        """A record ends (and the next begins) at `position`."""
+        if self._inside:
+            self.records += 1
+            self._inside = False
+        self.whole = max(self.whole, position)
+
+    def _start(self, chunk: bytes) -> bool:
+        self._head += chunk[:4]
+        if len(self._head) < 4:
+            return False
+        self._order = _CAPLEN.get(self._head[:4], "<")
+        self._head = b""
+        return True
+
+    def _header(self, chunk: bytes, offset: int) -> bytes:
+        if offset < 0:
+            return self._head + chunk[: RECORD_HEADER - len(self._head)]
+        return chunk[offset : offset + RECORD_HEADER]
+
+
+class Spool:
+    """One growing pcap file. One thread writes; others may read `size` and the file up to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self.grown = threading.Event()
+        """Set whenever bytes were added; readers clear it."""
+        self._file = path.open("wb", buffering=0)
+        self._walk = RecordWalk()
+        self._digest = hashlib.sha256()
+
+    @property
+    def records(self) -> int:
+        """Whole records so far."""
+        return self._walk.records
+
+    @property
+    def whole(self) -> int:
+        """Bytes up to the end of the last whole record."""
+        return self._walk.whole
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes as received."""
+        self._file.write(chunk)
+        self._digest.update(chunk)
+        self._walk.feed(chunk)
+        self.size += len(chunk)
+        self.grown.set()
+
+    def sha256(self) -> str:
+        """Digest of everything received, hex."""
+        return self._digest.hexdigest()
+
+    def trim(self) -> int:
+        """Cut a partial record off the end of the file; returns the bytes cut."""
+        cut = self.size - self.whole
+        if cut > 0:
+            self._file.truncate(self.whole)
+            self.size = self.whole
+        return max(0, cut)
+
+    def close(self) -> None:
+        """Close the file; it stays on disk."""
+        self._file.close()

@@ -1,0 +1,198 @@
+"""All targets of one job captured at once: readers, the analysis child's feeder, progress, segments, stop.
+
+Each target has a reader thread that only writes its spool; the analysis child is fed from the spools by one more
+thread, so a slow analysis never holds back a capture. The thread that calls `run` reports progress and puts what
+arrived into the artifact store every TICK seconds, from where another worker can salvage it.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+import structlog
+
+from workers.capture.methods import Capture
+from workers.capture.planner import Plan
+from workers.contract.errors import StoreUnavailable, ThreadcapError
+from workers.contract.facts import Facts
+from workers.contract.job import Job, TargetProgress
+from workers.contract.ports import ArtifactStore, Observer
+from workers.contract.report import CaptureOutcome
+from workers.sandbox.parent import Sandbox
+
+log = structlog.get_logger(__name__)
+
+TICK = 2.0
+POLL = 0.2
+FEED = 256 << 10
+"""Bytes handed to the analysis child at once: larger chunks cost it less per packet."""
+ANALYSIS_SECONDS = 300.0
+
+
+class Opener(Protocol):
+    """Makes the capture of one plan; `index` is its place among the job's targets."""
+
+    def __call__(self, plan: Plan, index: int) -> Capture:
+        """Return a capture that has not begun."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """What came of one target: an outcome, or the error that kept it from starting."""
+
+    plan: Plan
+    capture: Capture
+    outcome: CaptureOutcome | None = None
+    error: ThreadcapError | None = None
+    facts: Facts | None = None
+
+
+class Session:
+    """One job's captures, from start to the last byte. `run`, then `analyse`."""
+
+    def __init__(self, job: Job, plans: Sequence[Plan], open_capture: Opener, artifacts: ArtifactStore) -> None:
+        self._job = job
+        self._artifacts = artifacts
+        self.taken = [Taken(plan, open_capture(plan, index)) for index, plan in enumerate(plans)]
+        self._segments = Segments(job, [one.capture.spool.path for one in self.taken], artifacts)
+        self._sandbox = Sandbox(job.id)
+        self._all_in = threading.Event()
+        self._abandoned = threading.Event()
+        self._feeder = threading.Thread(target=self._feed, name=f"feed-{job.id}", daemon=True)
+
+    def run(self, observer: Observer) -> None:
+        """Capture until every target has ended. Errors of single targets are kept in `taken`."""
+        self._feeder.start()
+        with ThreadPoolExecutor(len(self.taken), thread_name_prefix=f"capture-{self._job.id}") as pool:
+            running = [pool.submit(self._capture, one) for one in self.taken]
+            try:
+                self._watch(running, observer)
+            except BaseException:
+                self._abandoned.set()
+                self.stop("interrupted")
+                raise
+            finally:
+                wait(running)
+        self._all_in.set()
+        self._segments.save([one.capture.spool.size for one in self.taken])
+
+    def stop(self, why: str = "stop") -> None:
+        """Ask every capture to end."""
+        for one in self.taken:
+            one.capture.stop(why)
+
+    def analyse(self) -> bool:
+        """Wait for the facts of what was captured. False when analysis failed; `taken` then lacks them."""
+        self._feeder.join(ANALYSIS_SECONDS)
+        facts = self._sandbox.finish(ANALYSIS_SECONDS)
+        for index, one in enumerate(self.taken):
+            one.facts = facts.get(index)
+        return not self._sandbox.failed
+
+    def close(self) -> None:
+        """End what still runs here and remove the local files."""
+        self._abandoned.set()
+        self._all_in.set()
+        self._sandbox.close()
+        for one in self.taken:
+            one.capture.spool.close()
+            one.capture.spool.path.unlink(missing_ok=True)
+
+    def progress(self) -> tuple[TargetProgress, ...]:
+        """Return each target as the card shows it."""
+        return tuple(self._progress_of(one) for one in self.taken)
+
+    def _progress_of(self, one: Taken) -> TargetProgress:
+        spool, outcome = one.capture.spool, one.outcome
+        pod = one.plan.pod
+        now = TargetProgress(pod.namespace, pod.name, one.plan.container, pod.node, one.plan.method)
+        now = replace(now, packets=spool.records, bytes=spool.size, note="; ".join(one.plan.reasons))
+        if one.error is not None:
+            return replace(now, state="failed", note=one.error.user_message)
+        if outcome is None:
+            return replace(now, state="capturing" if spool.size else "starting")
+        state = "done" if outcome.complete else "partial"
+        return replace(now, state=state, dropped=outcome.kernel_dropped, note=outcome.reason or now.note)
+
+    def _capture(self, one: Taken) -> None:
+        try:
+            one.outcome = one.capture.run()
+        except ThreadcapError as error:
+            log.warning("target failed", job=self._job.id, pod=one.plan.pod.name, error=str(error))
+            one.error = error
+
+    def _watch(self, running: Sequence["Future[None]"], observer: Observer) -> None:
+        told, stopping = monotonic(), False
+        while wait(running, timeout=POLL).not_done:
+            if not stopping and observer.stop_requested():
+                stopping = True
+                self.stop()
+            if monotonic() - told >= TICK:
+                told = monotonic()
+                self._segments.save([one.capture.spool.size for one in self.taken])
+                progress = self.progress()
+                with contextlib.suppress(StoreUnavailable):  # the next tick says it again
+                    observer.update(lambda job: job.evolve(targets=progress))
+        for future in running:
+            future.result()
+
+    def _feed(self) -> None:
+        """Hand each spool's new bytes to the child, at the child's pace."""
+        files = [one.capture.spool.path.open("rb") for one in self.taken]
+        try:
+            while not self._abandoned.is_set():
+                last_round = self._all_in.is_set()
+                # after the end the files are trimmed to whole records, and never read past that
+                moved = [self._feed_one(index, file) for index, file in enumerate(files)]
+                if last_round and not any(moved):
+                    return
+                if not any(moved):
+                    self._all_in.wait(POLL)
+        finally:
+            for file in files:
+                file.close()
+
+    def _feed_one(self, index: int, file: "object") -> bool:
+        chunk: bytes = file.read(FEED)  # type: ignore[attr-defined]
+        if chunk:
+            self._sandbox.feed(index, chunk)
+        return bool(chunk)
+
+
+class Segments:
+    """What arrived so far, in the artifact store, in pieces under the lease's epoch."""
+
+    def __init__(self, job: Job, paths: Sequence[Path], artifacts: ArtifactStore) -> None:
+        self._prefix = segments_prefix(job.id, job.epoch)
+        self._paths = paths
+        self._artifacts = artifacts
+        self._saved = [0] * len(paths)
+        self._count = 0
+
+    def save(self, sizes: Sequence[int]) -> None:
+        """Store each spool's bytes since the last time. A store that is away is tried again at the next call."""
+        for index, size in enumerate(sizes):
+            if size > self._saved[index]:
+                key = f"{self._prefix}{index:03d}-{self._count:08d}"
+                with contextlib.suppress(StoreUnavailable):
+                    self._artifacts.put(key, _slice(self._paths[index], self._saved[index], size))
+                    self._saved[index] = size
+                self._count += 1
+
+
+def segments_prefix(job_id: str, epoch: int) -> str:
+    """Where a lease's segments lie."""
+    return f"jobs/{job_id}/{epoch}/segments/"
+
+
+def _slice(path: Path, start: int, end: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < end and (chunk := file.read(min(1 << 20, end - start))):
+            start += len(chunk)
+            yield chunk
