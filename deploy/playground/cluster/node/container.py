@@ -1,0 +1,307 @@
+"""One container's life: image, bundle, start, exit, and again as the restart policy says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Protocol
+
+from . import cgroups, mounts, oci, probes
+from .images import Catalogue, Image, ImageMissing
+from .logs import LogWriter
+from .process import Json, log, now
+from .runtime import Exits, Runc, RuncError, Started, Stdio, kill
+from .security import ConfigError
+from .status import ContainerRecord, should_restart
+
+_BACKOFF_LIMIT = 300.0
+_BACKOFF_FORGET = 600.0
+_CAUGHT = (ImageMissing, ConfigError, RuncError, OSError)
+
+
+class Tools(Protocol):
+    """What containers of one node share."""
+
+    @property
+    def runc(self) -> Runc: ...
+    @property
+    def exits(self) -> Exits: ...
+    @property
+    def images(self) -> Catalogue: ...
+    @property
+    def backoff_seconds(self) -> float: ...
+
+
+class Surroundings(Protocol):
+    """What a container needs of its pod."""
+
+    pod: Json
+    home: Path
+
+    def changed(self) -> None: ...
+    def place(self, spec: Json, record: ContainerRecord, rootfs: Path, image: Image) -> oci.Place: ...
+    def pod_ip(self) -> str: ...
+
+
+class ContainerWorker:
+    """Runs one container until it is done for good or told to stop."""
+
+    def __init__(self, tools: Tools, pod: Surroundings, spec: Json, record: ContainerRecord) -> None:
+        self.spec = spec
+        self.record = record
+        self.begun = asyncio.Event()
+        self.claimed = False
+        self._tools = tools
+        self._pod = pod
+        self._home: Path = pod.home / "containers" / spec["name"]
+        self._stopping = asyncio.Event()
+        self._grace = 30.0
+        self._backoff = tools.backoff_seconds
+        self._helpers: list[asyncio.Task[None]] = []
+        self._process: Json = {}
+
+    async def run(self) -> None:
+        """Start (or take over what runs already), wait, start again by policy."""
+        failures = 0
+        known = self.record.state.get("terminated")  # it ended while no agent was there
+        while True:
+            code = known["exitCode"] if known else await self._one_attempt()
+            known = None
+            if self._stopping.is_set() or not self._again(code):
+                return
+            if "terminated" in self.record.state:
+                self.record.last_state = self.record.state
+            failures += 1
+            if failures > 1 or "waiting" in self.record.state:
+                await self._back_off()
+            if self._stopping.is_set():
+                return
+            if self.record.attempt >= 0:
+                self.record.restarts = self.record.attempt + 1
+
+    def _again(self, code: int) -> bool:
+        """What never started is tried again whatever the policy says."""
+        policy = self._pod.pod["spec"].get("restartPolicy", "Always")
+        again = should_restart(self.record.kind, policy, code, self.record.sidecar)
+        return again or "waiting" in self.record.state
+
+    def stop(self, grace: float) -> None:
+        """SIGTERM to its first process now, SIGKILL after `grace`; a later call may only shorten that."""
+        self._grace = min(self._grace, grace) if self._stopping.is_set() else grace
+        if self._stopping.is_set():
+            asyncio.get_running_loop().call_later(grace, self._kill_now)
+        self._stopping.set()
+
+    async def clean(self) -> None:
+        """Remove the container and its root filesystem; its logs go with the pod."""
+        if self.record.container_id:
+            await self._remove()
+
+    def log_path(self, previous: bool = False) -> Path:
+        return self._home / f"{self.record.attempt - previous}.log"
+
+    def ended(self) -> bool:
+        """Whether this attempt's log is complete."""
+        return not self.record.running
+
+    def exec_process(self, command: list[str]) -> Json:
+        """The OCI process of an exec: the container's own with other arguments."""
+        if not self._process:
+            bundle = self._home / "bundle" / "config.json"
+            self._process = json.loads(bundle.read_text())["process"]
+        return {**self._process, "args": command}
+
+    async def execute(self, command: list[str]) -> int:
+        """Run a command in the container for a probe; returns its exit code."""
+        null = os.open(os.devnull, os.O_RDWR)
+        try:
+            process = self.exec_process(command)
+            started = await self._tools.runc.exec(self.record.container_id, process, Stdio(null, null, null))
+        except RuncError:
+            return 126
+        finally:
+            os.close(null)
+        return await self._tools.exits.wait(started)
+
+    async def _one_attempt(self) -> int:
+        try:
+            if not self.record.running:
+                await self._start()
+            self._begin_helpers()
+            code = await self._wait()
+        except _CAUGHT as error:
+            self._failed(error)
+            return 128
+        await self._finish(code)
+        return code
+
+    async def _start(self) -> None:
+        await self.clean()
+        image = self._tools.images.find(self.spec["image"])
+        self.record.container_id = secrets.token_hex(32)
+        self.record.image_id = f"{image.name.rpartition(':')[0] or image.name}@{image.id}"
+        rootfs = image.mount(self._home)
+        place = self._pod.place(self.spec, self.record, rootfs, image)
+        config = oci.config(self._pod.pod, self.spec, image.config, place)
+        self._process = config["process"]
+        self.record.attempt += 1
+        bundle = self._home / "bundle"
+        bundle.mkdir(exist_ok=True)
+        (bundle / "config.json").write_text(json.dumps(config))
+        started = await self._launch(bundle)
+        self.record.pid, self.record.since = started.pid, started.since
+        self.record.passed = "readinessProbe" not in self.spec
+        self.record.state = {"running": {"startedAt": now()}}
+        self._tell()
+        self.begun.set()
+
+    async def _launch(self, bundle: Path) -> Started:
+        """Output goes to FIFOs the container itself holds open both ways: no SIGPIPE without an agent."""
+        fifos = [self._home / name for name in ("stdin", "stdout", "stderr")]
+        for fifo in fifos:
+            fifo.unlink(missing_ok=True)
+            os.mkfifo(fifo)
+        interactive = bool(self.spec.get("stdin"))
+        descriptors = [os.open(fifos[0] if interactive else os.devnull, os.O_RDWR)]
+        descriptors += [os.open(fifo, os.O_RDWR) for fifo in fifos[1:]]
+        self._stop_helpers()
+        self._helpers = [self._copy_log()]
+        try:
+            return await self._tools.runc.run(self.record.container_id, bundle, Stdio(*descriptors))
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _copy_log(self) -> asyncio.Task[None]:
+        ends = [os.open(self._home / name, os.O_RDONLY | os.O_NONBLOCK) for name in ("stdout", "stderr")]
+        return asyncio.create_task(LogWriter(self.log_path()).copy(*ends))
+
+    def _begin_helpers(self) -> None:
+        """The log copier (after a takeover) and the readiness probe of a running container."""
+        self.begun.set()
+        if not self._helpers:
+            self._helpers.append(self._copy_log())
+        probe = self.spec.get("readinessProbe")
+        if probe:
+            watch = probes.watch(probe, self.spec, self._pod.pod_ip(), self.execute, self._probed)
+            self._helpers.append(asyncio.create_task(watch))
+
+    def _stop_helpers(self) -> None:
+        for task in self._helpers:
+            task.cancel()
+        self._helpers = []
+
+    def _probed(self, passed: bool) -> None:
+        self.record.passed = passed
+        self._tell()
+
+    async def _wait(self) -> int:
+        started = Started(self.record.pid, self.record.since)
+        exit_task = asyncio.create_task(self._tools.exits.wait(started))
+        stop_task = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({exit_task, stop_task}, return_when=asyncio.FIRST_COMPLETED)
+            if not exit_task.done():
+                kill(self.record.pid, signal.SIGTERM)
+                await asyncio.wait({exit_task}, timeout=self._grace)
+                self._kill_now()
+            return await exit_task
+        finally:
+            stop_task.cancel()
+
+    def _kill_now(self) -> None:
+        if self.record.running:
+            kill(self.record.pid, signal.SIGKILL)
+
+    async def _finish(self, code: int) -> None:
+        """Let the log reach its end, then say how it ended."""
+        copier, *probing = self._helpers
+        for task in probing:
+            task.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(copier, 2.0)
+        self._helpers = []
+        began = self.record.state["running"]["startedAt"]
+        if time.monotonic() - self.record.since > _BACKOFF_FORGET:
+            self._backoff = self._tools.backoff_seconds
+        self._end(code, "Completed" if code == 0 else self._reason(), began)
+
+    def _reason(self) -> str:
+        config = json.loads((self._home / "bundle" / "config.json").read_text())
+        path = config["linux"]["cgroupsPath"].lstrip("/")
+        return "OOMKilled" if cgroups.oom_kills(path) else "Error"
+
+    def _end(self, code: int, reason: str, began: str, message: str = "") -> None:
+        self.record.passed = False
+        self.record.state = {
+            "terminated": {
+                "exitCode": code,
+                "reason": reason,
+                "startedAt": began,
+                "finishedAt": now(),
+                "containerID": f"containerd://{self.record.container_id}",
+                **({"message": message} if message else {}),
+            }
+        }
+        self._tell()
+
+    def _failed(self, error: Exception) -> None:
+        self._stop_helpers()
+        meta = self._pod.pod["metadata"]
+        log(
+            "container could not be started",
+            pod=f"{meta.get('namespace')}/{meta['name']}",
+            container=self.spec["name"],
+            error=str(error)[:500],
+        )
+        if isinstance(error, RuncError):
+            words = f"failed to create containerd task: OCI runtime create failed: {error}: unknown"
+            self._end(128, "StartError", "1970-01-01T00:00:00Z", words)
+            return
+        mounts.unmount(self._home / "rootfs")
+        self.record.container_id = ""
+        missing = isinstance(error, ImageMissing)
+        reason = "ErrImagePull" if missing else "CreateContainerConfigError"
+        self.record.state = {"waiting": {"reason": reason, "message": str(error)}}
+        self._tell()
+
+    async def _back_off(self) -> None:
+        waiting = self.record.state.get("waiting", {}).get("reason")
+        if waiting == "ErrImagePull":
+            text = f'Back-off pulling image "{self.spec["image"]}"'
+            self.record.state = {"waiting": {"reason": "ImagePullBackOff", "message": text}}
+        elif waiting is None:
+            meta = self._pod.pod["metadata"]
+            who = f"{self.spec['name']} pod={meta['name']}_{meta.get('namespace')}({meta.get('uid')})"
+            text = f"back-off {self._backoff:.0f}s restarting failed container={who}"
+            self.record.state = {"waiting": {"reason": "CrashLoopBackOff", "message": text}}
+        self._tell()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), self._backoff)
+        self._backoff = min(self._backoff * 2, _BACKOFF_LIMIT)
+
+    async def _remove(self) -> None:
+        self._stop_helpers()
+        try:
+            await self._tools.runc.delete(self.record.container_id)
+        except RuncError as error:
+            log("runc delete failed", container=self.record.container_id, error=str(error))
+        mounts.unmount(self._home / "rootfs")
+        for name in ("upper", "work"):
+            await asyncio.to_thread(shutil.rmtree, self._home / name, True)
+        self.log_path().with_name(f"{self.record.attempt - 2}.log").unlink(missing_ok=True)
+        self.record.container_id = ""
+
+    def _tell(self) -> None:
+        self._home.mkdir(parents=True, exist_ok=True)
+        aside = self._home / ".record"
+        aside.write_text(json.dumps(self.record.to_json()))
+        aside.rename(self._home / "record.json")
+        self._pod.changed()

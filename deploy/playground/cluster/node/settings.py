@@ -1,0 +1,80 @@
+"""What one node is told at its start, and where it keeps things."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """One node of one playground instance; `index` (1-250) picks its addresses 198.18.<index>.0/24."""
+
+    id: str
+    name: str
+    index: int
+    rundir: Path
+    image_store: Path
+    backoff_seconds: float = 10.0
+    lifeline: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.index <= 250:
+            raise ValueError(f"node index {self.index} is not within 1..250")
+        for word in (self.id, self.name):
+            if not word.replace("-", "").isalnum():
+                raise ValueError(f"{word!r}: only letters, digits and dashes may name a playground or a node")
+
+    @property
+    def home(self) -> Path:
+        return self.rundir / self.name
+
+    @property
+    def socket(self) -> Path:
+        return self.home / "agent.sock"
+
+    @property
+    def runc_root(self) -> Path:
+        return self.home / "runc"
+
+    @property
+    def pods(self) -> Path:
+        return self.home / "pods"
+
+    @property
+    def exits(self) -> Path:
+        """Where init records how orphans ended, one file a PID (see init)."""
+        return self.home / "exits"
+
+    @property
+    def dns(self) -> Path:
+        return self.home / "dns"
+
+    @property
+    def cgroup(self) -> str:
+        """The node's part of every cgroup hierarchy, relative to the hierarchy's root."""
+        return f"threadcap/{self.id}/{self.name}"
+
+    def argv(self) -> list[str]:
+        """The command line that parse() reads back."""
+        words = ["--id", self.id, "--name", self.name, "--index", str(self.index)]
+        words += ["--rundir", str(self.rundir), "--image-store", str(self.image_store)]
+        words += ["--backoff-seconds", str(self.backoff_seconds)]
+        return [*words, "--lifeline"] if self.lifeline else words
+
+
+def parse(arguments: Sequence[str]) -> tuple[str, NodeSettings]:
+    """(role, settings); role is "init" (the namespace's first process) or "agent" (what init starts)."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.playground.cluster.node", description=__doc__)
+    parser.add_argument("--role", choices=("init", "agent"), default="init")
+    parser.add_argument("--id", required=True)
+    parser.add_argument("--name", default="node-1")
+    parser.add_argument("--index", type=int, default=1)
+    parser.add_argument("--rundir", type=Path, required=True)
+    parser.add_argument("--image-store", type=Path, required=True)
+    parser.add_argument("--backoff-seconds", type=float, default=10.0)
+    parser.add_argument("--lifeline", action="store_true", help="end when standard input reaches its end")
+    words = vars(parser.parse_args(arguments))
+    return words.pop("role"), NodeSettings(**words)
