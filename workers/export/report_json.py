@@ -1,0 +1,47 @@
+"""A report as JSON: the versioned schema for scripts (`threadcap … --json`, and report.json beside the pcap).
+
+One UTF-8 object, keys sorted, newline at the end. `schema` (1 now) grows when a key changes its meaning or goes;
+new keys may appear within a version, readers ignore what they don't know. Times are epoch seconds, durations
+seconds, sizes bytes. Numbers that JSON can't hold (NaN, infinity) are null.
+
+- `schema`, `job_id`, `created`
+- `spec`: what was asked: `target` {`kind`, `name`}, `namespace`, `container`, `filter`, `duration`, `max_packets`,
+  `max_bytes`, `snaplen`, `interface`
+- `verdict`: one line; `severity`: critical | warning | ok, of the worst finding
+- `findings`, worst first: `rule` (stable id), `severity` (critical | warning | note | ok), `confidence`
+  (high | medium | low), `sentence`, `count`, `frames` [{`target`: index into `targets`, `frame`: as Wireshark
+  counts, from 1}], `next_step`, `display_filter` (Wireshark)
+- `targets`, one a captured container: `namespace`, `pod`, `container`, `node`, `pod_ips`, `method`,
+  `outcome` (`complete`, `proved`, `reason`, `bytes`, `sha256`, `pod_bytes`, `pod_sha256`, `packets`, tcpdump's
+  `captured`, `received`, `kernel_dropped`, `interface_dropped`, `ended_by`, `started_at`, `ended_at`,
+  `clock_offset`), `facts` (the shape of workers/contract/facts.py; null when analysis failed), `analysis_error`,
+  `pcap` (the stored file: `name`, `size`, `sha256`, …), `other_ports`
+- `names`: address -> {`kind`: pod | service | node | dns | local, `name`, `namespace`}
+- `notes`: sentences on what the reader must know beside the findings
+
+Strings are as they were on the wire or in the cluster, escaped by JSON only (ASCII): who shows them makes them safe.
+"""
+
+import json
+import math
+from typing import Any
+
+from workers.contract.codec import encode
+from workers.contract.report import Report
+
+
+def report_json(report: Report) -> bytes:
+    """Return the report as documented above."""
+    text = json.dumps(_plain(encode(report)), indent=1, sort_keys=True, allow_nan=False)
+    return text.encode("ascii") + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    """`value` without floats that JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
