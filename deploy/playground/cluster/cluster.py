@@ -1,0 +1,190 @@
+"""The composition: settings -> store, controllers, HTTPS server and node; all of it ends with the context.
+
+async with Cluster(ClusterSettings(run_dir=..., image_store=...)) as cluster:
+    cluster.kubeconfig().write(path)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self
+
+from aiohttp import web
+
+from . import errors
+from .api import LARGEST_BODY, Api, read_body
+from .audit import AuditLog
+from .certificates import make_authority
+from .controllers import Controllers
+from .credentials import Kubeconfig, Tokens
+from .listing import Listing
+from .node.launch import NodeProcess
+from .node.settings import NodeSettings
+from .node_agent import NodeAgent
+from .node_link import NodeLink
+from .objects import Object, condition, uid_of
+from .rbac import Authorizer, bootstrap_policy
+from .registry import Registry
+from .resources import NAMESPACES, NODES, PODS, SERVICE_ACCOUNTS, SERVICES, Catalogue
+from .store import Store
+from .streaming import Streams
+
+_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_LOOPBACK = "127.0.0.1"
+FAULTS = "/_playground/faults"
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """One playground's cluster.
+
+    run_dir: private to this instance; its name is the instance's id. port 0: any free one.
+    agent_socket: an agent that already listens (tests); None starts a node of our own.
+    exec_needs_create: WebSocket exec asks for `create` on pods/exec as well, as from Kubernetes 1.35.
+    node_log: where the node's JSON lines go; None is our own standard error.
+    """
+
+    run_dir: Path
+    image_store: Path = Path("/nonexistent")
+    port: int = 0
+    node_name: str = "node-1"
+    node_index: int = 1
+    agent_socket: Path | None = None
+    exec_needs_create: bool = False
+    history: int = 2000
+    node_log: IO[bytes] | None = None
+
+
+class Cluster:
+    """A running API server with one node."""
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        self.settings = settings
+        self.store = Store(settings.history)
+        self.registry = Registry(self.store, Catalogue())
+        self.authority = make_authority()
+        self.tokens = Tokens(self.store)
+        self.port = settings.port
+        self.agents: dict[str, NodeAgent] = {}
+        self._stack = AsyncExitStack()
+
+    @property
+    def url(self) -> str:
+        return f"https://{_LOOPBACK}:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        try:
+            self.settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._stock()
+            await self._serve()
+            await self._run(Controllers(self.registry, self.authority.ca.decode()).run())
+            await self._join_node()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def kubeconfig(self) -> Kubeconfig:
+        """The administrator's."""
+        return Kubeconfig(self.url, self.authority.ca, self.tokens.admin, "kubernetes-admin")
+
+    def service_account_kubeconfig(self, namespace: str, name: str, seconds: int = 86400) -> Kubeconfig:
+        """One for a ServiceAccount that exists (Refusal(404) otherwise), valid for `seconds`."""
+        account = self.registry.get(SERVICE_ACCOUNTS, namespace, name)
+        token, _ = self.tokens.issue(account, seconds, [])
+        return Kubeconfig(self.url, self.authority.ca, token, f"{namespace}:{name}", namespace)
+
+    async def ready(self, seconds: float = 15.0) -> None:
+        """Return once every node is Ready; TimeoutError otherwise."""
+        async with asyncio.timeout(seconds):
+            while not all(_is_ready_node(node) for node in self.store.all(NODES)):
+                await self.store.wait(self.store.revision)
+
+    def _stock(self) -> None:
+        """What a new cluster holds: namespaces, roles, the API server's own service."""
+        for name in _NAMESPACES:
+            self.registry.create(NAMESPACES, "", {"metadata": {"name": name}})
+        for entry in bootstrap_policy():
+            resource = self.registry.catalogue.by_kind(entry["apiVersion"], entry["kind"])
+            assert resource is not None
+            self.registry.create(resource, "", entry)
+        labels = {"component": "apiserver", "provider": "kubernetes"}
+        spec = {"clusterIP": "198.19.0.1", "ports": [{"name": "https", "port": 443, "targetPort": 6443}]}
+        self.registry.create(SERVICES, "default", {"metadata": {"name": "kubernetes", "labels": labels}, "spec": spec})
+
+    async def _serve(self) -> None:
+        audit = AuditLog(self.settings.run_dir / "audit.jsonl")
+        self._stack.callback(audit.close)
+        streams = Streams(
+            self.registry,
+            Listing(self.store),
+            self.agents.get,
+            exec_needs_create=self.settings.exec_needs_create,
+        )
+        api = Api(self.registry, Authorizer(self.store), self.tokens, audit, streams)
+        api.controls[FAULTS] = self._inject
+        app = web.Application(client_max_size=LARGEST_BODY)
+        app.router.add_route("*", "/{path:.*}", api.handle)
+        # A client that goes away ends its watch, log and exec at once.
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        self._stack.callback(streams.close)
+        self._stack.callback(self.store.close)
+        context = self.authority.server_context(self.settings.run_dir / "pki")
+        site = web.TCPSite(runner, _LOOPBACK, self.port, ssl_context=context)
+        await site.start()
+        self.port = runner.addresses[0][1]
+
+    async def _join_node(self) -> None:
+        socket = self.settings.agent_socket
+        if socket is None:
+            settings = NodeSettings(
+                id=self.settings.run_dir.name,
+                name=self.settings.node_name,
+                index=self.settings.node_index,
+                rundir=self.settings.run_dir,
+                image_store=self.settings.image_store,
+            )
+            await self._stack.enter_async_context(NodeProcess(settings, self.settings.node_log))
+            socket = settings.socket
+        agent = await self._stack.enter_async_context(NodeAgent(socket))
+        name = self.settings.node_name
+        self.agents[name] = agent
+        await self._run(NodeLink(name, self.settings.node_index, agent, self.registry).run())
+
+    async def _run(self, work: object) -> None:
+        """Run a coroutine beside the server until the end."""
+        assert asyncio.iscoroutine(work)
+        task = asyncio.create_task(work)
+        # The first step runs before anything that depends on it (a node registers itself).
+        await asyncio.sleep(0)
+
+        async def end() -> None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        self._stack.push_async_callback(end)
+
+    async def _inject(self, request: web.Request) -> Object:
+        """POST {namespace, pod, kind, port, delayMs}: pass a fault on to the pod's node (administrators only)."""
+        body = await read_body(request)
+        pod = self.registry.get(PODS, str(body.get("namespace", "")), str(body.get("pod", "")))
+        agent = self.agents.get(pod["spec"].get("nodeName", ""))
+        if agent is None:
+            raise errors.bad_request(f"pod {body.get('pod')} does not have a host assigned")
+        fault: Object = {key: body[key] for key in ("kind", "port", "delayMs") if key in body}
+        await agent.put_fault(uid_of(pod), fault)
+        return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+
+
+def _is_ready_node(node: Object) -> bool:
+    return (condition(node, "Ready") or {}).get("status") == "True"

@@ -1,0 +1,125 @@
+"""The controller loop: after any change, bring everything a step nearer to what specs say.
+
+A pass looks at the whole store. At a playground's size that costs less than bookkeeping would, and it makes
+every controller level-triggered: missed or doubled wake-ups change nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from .endpoints import sync_service
+from .errors import Refusal
+from .events import record
+from .garbage import collect, sync_namespace
+from .objects import Object, condition, is_deleting, name_of, namespace_of, timestamp
+from .registry import Registry
+from .resources import (
+    DAEMONSETS,
+    DEPLOYMENTS,
+    EVENTS,
+    LEASES,
+    NAMESPACES,
+    NODES,
+    PODS,
+    REPLICASETS,
+    SERVICES,
+    STATEFULSETS,
+    Resource,
+)
+from .selectors import label_selector
+from .store import Change
+from .workloads import sync_daemonset, sync_deployment, sync_replicaset, sync_statefulset
+
+_LOG = logging.getLogger(__name__)
+# A pass waits this long for more changes of the same burst.
+_GATHER_SECONDS = 0.005
+_SILENT = (EVENTS, LEASES)
+
+Sync = Callable[[Registry, Object], None]
+_SYNCS: tuple[tuple[Resource, Sync], ...] = (
+    (DEPLOYMENTS, sync_deployment),
+    (REPLICASETS, sync_replicaset),
+    (STATEFULSETS, sync_statefulset),
+    (DAEMONSETS, sync_daemonset),
+    (SERVICES, sync_service),
+)
+
+
+class Controllers:
+    """Run `run()` as a task; it ends when cancelled."""
+
+    def __init__(self, registry: Registry, ca: str) -> None:
+        self._registry, self._ca = registry, ca
+        self._dirty = asyncio.Event()
+        registry.store.listen(self._noted)
+
+    def _noted(self, change: Change) -> None:
+        if change.resource not in _SILENT:
+            self._dirty.set()
+
+    async def run(self) -> None:
+        self._dirty.set()
+        while True:
+            await self._dirty.wait()
+            await asyncio.sleep(_GATHER_SECONDS)
+            self._dirty.clear()
+            self.step()
+
+    def step(self) -> None:
+        """One pass over everything."""
+        registry, store = self._registry, self._registry.store
+        for namespace in store.all(NAMESPACES):
+            self._guarded(partial(sync_namespace, registry, namespace, self._ca), namespace)
+        for resource, sync in _SYNCS:
+            for obj in store.all(resource):
+                self._guarded(partial(sync, registry, obj), obj)
+        for pod in store.all(PODS):
+            if not pod["spec"].get("nodeName") and not is_deleting(pod):
+                self._guarded(partial(schedule, registry, pod), pod)
+        collect(registry)
+
+    def _guarded(self, step: Callable[[], None], obj: Object) -> None:
+        """A refusal concerns one object only: note it there and go on with the others."""
+        try:
+            step()
+        except Refusal as refusal:
+            _LOG.warning("%s %s/%s: %s", obj["kind"], namespace_of(obj), name_of(obj), refusal.message)
+            record(self._registry, obj, "FailedCreate", f"Error: {refusal.message}", warning=True)
+
+
+def schedule(registry: Registry, pod: Object) -> None:
+    """Bind a pod to the ready node with the fewest pods that fits its nodeSelector."""
+    matches = label_selector({"matchLabels": pod["spec"].get("nodeSelector") or {}})
+    nodes = [node for node in registry.store.all(NODES) if _takes_pods(node)]
+    fitting = [node for node in nodes if matches(node["metadata"].get("labels") or {})]
+    if not fitting:
+        total = len(registry.store.all(NODES))
+        text = f"0/{total} nodes are available: {total} node(s) didn't match or were not ready."
+        _scheduled(registry, pod, "False", "Unschedulable", text)
+        return
+    load = [p["spec"].get("nodeName") for p in registry.store.all(PODS)]
+    chosen = name_of(min(fitting, key=lambda node: load.count(name_of(node))))
+    bound = {**pod, "metadata": dict(pod["metadata"]), "spec": {**pod["spec"], "nodeName": chosen}}
+    pod = registry.store.put(PODS, bound)
+    _scheduled(registry, pod, "True")
+    place = f"{namespace_of(pod)}/{name_of(pod)}"
+    record(registry, pod, "Scheduled", f"Successfully assigned {place} to {chosen}")
+
+
+def _takes_pods(node: Object) -> bool:
+    ready = (condition(node, "Ready") or {}).get("status") == "True"
+    return ready and not node.get("spec", {}).get("unschedulable")
+
+
+def _scheduled(registry: Registry, pod: Object, status: str, reason: str = "", message: str = "") -> None:
+    held = condition(pod, "PodScheduled") or {}
+    if (held.get("status"), held.get("message", "")) == (status, message):
+        return
+    entry: Object = {"type": "PodScheduled", "status": status, "lastTransitionTime": timestamp()}
+    entry |= {"reason": reason, "message": message} if reason else {}
+    others = [c for c in pod["status"].get("conditions") or () if c["type"] != "PodScheduled"]
+    registry.set_status(PODS, pod, {**pod["status"], "conditions": [*others, entry]})
