@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 
+from bot.messages.blocks import context, section
+from bot.messages.limits import fit
 from bot.messages.message import Message
+from bot.messages.text import asked_for, code, plain, raw, target
 from workers.contract.job import Job
 
 
 def accepted(job: Job, notes: Sequence[str] = ()) -> Message:
     """Echo the parse; `notes` are the policy's (what was reduced, and to what)."""
-    return Message(job.id)
+    text = f"Capturing {raw(target(job.spec), 120)} in {raw(job.spec.namespace, 63)}; the card follows in the thread."
+    blocks = [section(f"Understood: {asked_for(job.spec)}")]
+    if notes:
+        blocks.append(section("\n".join(plain(note, 300) for note in notes[:8])))
+    blocks.append(context(f"Capture {code(job.id, 40)}. The card follows in the thread."))
+    return fit(Message(plain(text, 400), blocks))

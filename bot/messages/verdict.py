@@ -2,11 +2,123 @@
 
 from collections.abc import Sequence
 
-from bot.messages.message import ChartRef, Message
-from workers.contract.job import Job
-from workers.contract.report import Report
+from bot.messages import parts
+from bot.messages.blocks import context, image, section, table
+from bot.messages.conversations import conversation_rows
+from bot.messages.limits import fit
+from bot.messages.message import Block, ChartRef, Message
+from bot.messages.proof import drops_line, proof_lines
+from bot.messages.text import asked_for, bold, code, person, plain
+from workers.contract.job import Job, JobState
+from workers.contract.report import Finding, FrameRef, Report, Severity
+
+MAX_FINDINGS = 8
+MAX_CHARTS = 4
+MAX_NOTES = 6
+_EMOJI = {
+    Severity.CRITICAL: ":red_circle:",
+    Severity.WARNING: ":large_orange_circle:",
+    Severity.NOTE: ":large_blue_circle:",
+    Severity.OK: ":white_check_mark:",
+}
+_OPEN = "Open a pcap in Wireshark, or read it with `tcpdump -nr FILE`; `threadcap analyze FILE` repeats this report."
 
 
 def verdict(report: Report | None, job: Job, charts: Sequence[ChartRef] = ()) -> Message:
     """Return the verdict message. Without a report (it could not be made) the job's own words are used."""
-    return Message(job.verdict)
+    if report is None:
+        return _without_report(job)
+    line = plain(report.verdict or job.verdict or "The capture is done; no verdict was reached.", 600)
+    blocks = [section(f"{_emoji(report, job)} {bold(line)}\n{drops_line(report)}"), *_incomplete(job)]
+    blocks += _findings(report)
+    blocks += [image(ChartRef(chart.file_id, plain(chart.alt, 500) or "chart")) for chart in charts[:MAX_CHARTS]]
+    blocks += _conversations(report)
+    blocks += [section(text) for text in proof_lines(report)]
+    blocks += _notes(report)
+    pods = len({(target.namespace, target.pod) for target in report.targets}) or None
+    blocks.append(context(f"{asked_for(report.spec, pods)} · asked by {person(job.requester, ping=True)}", _OPEN))
+    return fit(Message(line, blocks))
+
+
+def _emoji(report: Report, job: Job) -> str:
+    if job.state is JobState.PARTIAL and report.severity in (Severity.OK, Severity.NOTE):
+        return ":warning:"
+    return _EMOJI[report.severity]
+
+
+def _without_report(job: Job) -> Message:
+    line = plain(job.verdict or job.message or "The capture ended, and no report could be made.", 600)
+    blocks = [section(f"{parts.emoji(job)} {bold(line)}")]
+    if job.verdict and job.message:
+        blocks.append(section(plain(job.message, 700)))
+    if parts.stopped_by(job):
+        blocks.append(section(parts.stopped_by(job)))
+    pcaps = [artifact for artifact in job.artifacts if artifact.kind == "pcap"]
+    if pcaps:
+        files = "\n".join(f"{code(item.name, 120)} sha256 {code(item.sha256, 64)}" for item in pcaps[: parts.MAX_PODS])
+        blocks.append(section(f"The files are kept and follow here.\n{files}"))
+    asked = f"{asked_for(job.spec, parts.pods(job))} · asked by {person(job.requester, ping=True)}"
+    blocks.append(context(asked, _OPEN if pcaps else ""))
+    return fit(Message(line, blocks))
+
+
+def _incomplete(job: Job) -> list[Block]:
+    """Say why less than asked for was captured, and who ended it."""
+    said = [parts.stopped_by(job), plain(job.message, 500) if job.state is JobState.PARTIAL else ""]
+    text = " ".join(part for part in said if part)
+    return [section(text)] if text else []
+
+
+def _findings(report: Report) -> list[Block]:
+    blocks = [section(_finding(finding, report)) for finding in report.findings[:MAX_FINDINGS]]
+    more = len(report.findings) - MAX_FINDINGS
+    if more > 0:
+        blocks.append(context(f"and {more} more findings, in the report file"))
+    return blocks
+
+
+def _finding(finding: Finding, report: Report) -> str:
+    lines = [f"*{finding.severity.value.capitalize()}*  {plain(finding.sentence, 400)}"]
+    evidence = [text for text in (_frames(finding.frames, report), _shown_by(finding)) if text]
+    if evidence:
+        lines.append(" · ".join(evidence))
+    if finding.next_step:
+        lines.append(f"Next: {plain(finding.next_step, 300)}")
+    return "\n".join(lines)
+
+
+def _shown_by(finding: Finding) -> str:
+    return f"in Wireshark {code(finding.display_filter, 150)}" if finding.display_filter else ""
+
+
+def _frames(frames: tuple[FrameRef, ...], report: Report) -> str:
+    """Return "frames 12, 15 of checkout-7d9f; frame 3 of …", for at most two pods."""
+    by_target: dict[int, list[int]] = {}
+    for reference in frames:
+        by_target.setdefault(reference.target, []).append(reference.frame)
+    said = []
+    for index, numbers in list(by_target.items())[:2]:
+        listed = ", ".join(str(number) for number in numbers[:5]) + ("…" if len(numbers) > 5 else "")
+        pod = code(report.targets[index].pod, 80) if 0 <= index < len(report.targets) else ""
+        of = f" of {pod}" if pod and len(report.targets) > 1 else ""
+        said.append(f"{'frame' if len(numbers) == 1 else 'frames'} {listed}{of}")
+    return "; ".join(said)
+
+
+def _conversations(report: Report) -> list[Block]:
+    rows, more = conversation_rows(report)
+    if len(rows) < 2:
+        return []
+    blocks = [table(rows, right=(3, 4, 5, 6))]
+    if more:
+        blocks.append(context(f"and {more:,} more conversations, in the report file"))
+    return blocks
+
+
+def _notes(report: Report) -> list[Block]:
+    failed = [f"Analysis of {t.pod} failed: {t.analysis_error}" for t in report.targets if t.analysis_error]
+    notes = [*failed[:3], *report.notes]
+    lines = [plain(note, 300) for note in notes[:MAX_NOTES]]
+    if len(notes) > MAX_NOTES:
+        lines.append(f"and {len(notes) - MAX_NOTES} more notes, in the report file")
+    return [context("\n".join(lines))] if lines else []
