@@ -8,12 +8,13 @@ import io
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from workers.contract.facts import Timeline
 from workers.contract.report import Report
@@ -28,30 +29,37 @@ WIDTH, HEIGHT, DPI = 12.0, 6.75, 100
 BLUE, ORANGE, GREEN, RED, SKY, PURPLE, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000",
 )  # fmt: skip
-LINES = (BLUE, ORANGE, GREEN, PURPLE, SKY)
+LINES = (BLUE, GREEN, PURPLE, SKY, BLACK)
 KINDS = {
     "http": ("HTTP response", BLUE, "o"),
     "dns": ("DNS answer", ORANGE, "s"),
     "tcp": ("TCP round trip", GREEN, "^"),
 }
 GREY = "#5f6368"
+STEPS = (
+    1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
+)  # fmt: skip
+"""Seconds between ticks of a time axis that people find round."""
 
-STYLE = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 21,
     "axes.titlesize": 25,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.titlepad": 20,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GREY,
     "axes.axisbelow": True,
     "xtick.color": GREY,
+    "xtick.major.pad": 9,
     "ytick.color": GREY,
     "axes.labelcolor": GREY,
     "legend.fontsize": 19,
     "legend.frameon": False,
+    "figure.constrained_layout.w_pad": 0.12,
+    "figure.constrained_layout.h_pad": 0.1,
     "text.parse_math": False,  # a $ in a name is a dollar
 }
 
@@ -81,11 +89,10 @@ def _usable(timeline: Timeline) -> bool:
     return math.isfinite(end) and 0 <= timeline.start_at <= end < 1e11 and timeline.width > 0 and any(timeline.packets)
 
 
-def _figure(title: str) -> tuple[Figure, Axes]:
+def _figure() -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.set_title(title)
     axes.grid(axis="y", color="#e3e5e8", linewidth=1.2)
     return figure, axes
 
@@ -103,27 +110,33 @@ def _throughput(series: Sequence[tuple[str, Timeline]]) -> Chart:
     shown = series[: len(LINES)]
     peak = max(max(line.bytes, default=0) * 8 / line.width for _, line in shown)
     factor, unit = _bit_unit(peak)
-    title = f"Traffic, peak {_amount(peak / factor)} {unit}"
-    figure, axes = _figure(title)
     start, end = min(t.start_at for _, t in series), max(t.start_at + t.width * len(t.bytes) for _, t in series)
+    figure, axes = _figure()
     for (pod, line), colour in zip(shown, LINES, strict=False):
-        edges = [line.start_at - start + i * line.width for i in range(len(line.bytes) + 1)]
-        rates = [count * 8 / line.width / factor for count in line.bytes]
-        axes.stairs(
-            rates, edges, color=colour, linewidth=3, fill=False, label=pod, baseline=None if len(shown) > 1 else 0
-        )
-        if len(shown) == 1:
-            axes.stairs(rates, edges, color=colour, fill=True, alpha=0.18)
-    top = max(peak / factor, 1e-9)
-    problems = _mark_problems(axes, series, start, top)
-    axes.set_ylim(0, top * (1.3 if problems else 1.15))
+        _draw_rate(axes, line, start, factor, colour, pod if len(shown) > 1 else "")
+    problems = _mark_problems(axes, series, start, peak / factor)
+    axes.set_ylim(0, max(peak / factor, 1e-9) * (1.3 if problems else 1.15))
     axes.set_ylabel(unit)
     _time_axis(axes, start, end)
-    if len(shown) > 1 or problems:
-        _legend(axes, len(shown) + bool(problems))
-    if len(series) > len(shown):
-        axes.set_title(f"{title} ({len(shown)} busiest of {len(series)} pods)")
+    _head(axes, _throughput_title(series, len(shown), f"peak {_amount(peak / factor)} {unit}"), columns=2)
     return "traffic.png", _throughput_alt(series, peak / factor, unit, problems, start, end), _png(figure)
+
+
+def _throughput_title(series: Sequence[tuple[str, Timeline]], shown: int, peak: str) -> str:
+    if len(series) == 1:
+        return f"Traffic of {series[0][0]}, {peak}"
+    pods = f"{len(series)} pods" if shown == len(series) else f"the {shown} busiest of {len(series)} pods"
+    return f"Traffic of {pods}, {peak}"
+
+
+def _draw_rate(axes: Axes, line: Timeline, start: float, factor: float, colour: str, label: str) -> None:
+    """One pod's rate as steps; the area below is filled when it is alone (it has no label then)."""
+    edges = [line.start_at - start + i * line.width for i in range(len(line.bytes) + 1)]
+    rates = [count * 8 / line.width / factor for count in line.bytes]
+    width = 3.0 if len(rates) <= 150 else 1.6
+    axes.stairs(rates, edges, color=colour, linewidth=width, label=label or "_", baseline=None if label else 0)
+    if not label:
+        axes.stairs(rates, edges, color=colour, fill=True, alpha=0.18)
 
 
 def _mark_problems(axes: Axes, series: Sequence[tuple[str, Timeline]], start: float, top: float) -> int:
@@ -136,7 +149,8 @@ def _mark_problems(axes: Axes, series: Sequence[tuple[str, Timeline]], start: fl
                 marks[middle] = marks.get(middle, 0) + count
     if marks:
         sizes = [min(90 + 40 * math.sqrt(count), 420) for count in marks.values()]
-        label = f"{plural(sum(marks.values()), 'problem')}: sent again, reset, no answer"
+        what = " (sent again, reset or unanswered)" if len(series) == 1 else ""
+        label = f"{plural(sum(marks.values()), 'problem')}{what}"
         axes.scatter(
             list(marks), [top * 1.12] * len(marks), s=sizes, marker="v", color=RED, label=label, zorder=5, alpha=0.85
         )
@@ -181,17 +195,17 @@ def _latency(samples: dict[str, list[tuple[float, float]]]) -> Chart | None:
     every = [at for points in samples.values() for at, _ in points]
     start, end = min(every), max(every)
     worst, value = max(((kind, _rank(points, 0.95)) for kind, points in samples.items()), key=lambda item: item[1])
-    figure, axes = _figure(f"Latency: 95 % of {_many(worst)} within {duration(value)}")
+    figure, axes = _figure()
     for kind, points in samples.items():
         label, colour, marker = KINDS[kind]
         xs, ys = [at - start for at, _ in points], [seconds for _, seconds in points]
         size = 90 if len(points) < 200 else 45
-        figures = f"{label}: median {duration(_rank(points, 0.5))}, p95 {duration(_rank(points, 0.95))}"
+        figures = f"{label}: median {duration(_rank(points, 0.5))}, p95 {duration(_rank(points, 0.95))} (dashed)"
         axes.scatter(xs, ys, s=size, color=colour, marker=marker, alpha=0.55, linewidths=0, label=figures)
         axes.axhline(_rank(points, 0.95), color=colour, linewidth=2, linestyle="--", alpha=0.8)
     _latency_axis(axes, [seconds for points in samples.values() for _, seconds in points])
     _time_axis(axes, start, end)
-    _legend(axes, len(samples), one_column=True)
+    _head(axes, f"Latency: 95 % of {_many(worst)} within {duration(value)}", columns=1)
     return "latency.png", _latency_alt(samples), _png(figure)
 
 
@@ -238,20 +252,29 @@ def _time_axis(axes: Axes, start: float, end: float) -> None:
     """UTC clock time; seconds from `start` are the coordinates, which keeps float precision for microseconds."""
     span = end - start
     axes.set_xlim(-0.02 * (span or 1.0), (span or 1.0) * 1.02)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 3, 5, 6, 10]))
+    axes.xaxis.set_major_locator(FixedLocator(_round_times(start, end)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(start + value, span)))
     axes.set_xlabel(f"UTC, {_format(start, '%Y-%m-%d')}")
 
 
+def _round_times(start: float, end: float, most: int = 5) -> list[float]:
+    """At most `most` + 1 round clock times between the ends, as seconds from `start`; at least the start."""
+    span = max(end - start, 1e-6)
+    step = next((s for s in STEPS if span / s <= most), 86_400.0 * math.ceil(span / 86_400 / most))
+    first = math.ceil(start / step - 1e-9)
+    ticks = [n * step - start for n in range(first, first + most + 2) if n * step <= end + step * 1e-6]
+    return ticks or [0.0]
+
+
 def _clock(epoch: float, span: float) -> str:
     if span > 2 * 86_400:
-        return _format(epoch, "%m-%d %Hh")
+        return _format(epoch, "%m-%d %H:%M")
     if span > 3_600:
         return _format(epoch, "%H:%M")
-    if span >= 4:
-        return _format(epoch, "%H:%M:%S")
-    digits = 1 if span >= 0.4 else 3
-    return _format(epoch, "%S.%f")[: 3 + digits] + " s"
+    if span > 5:
+        return _format(epoch + 1e-4, "%H:%M:%S")
+    digits = 1 if span > 0.5 else 3 if span > 0.005 else 6
+    return f"{_format(epoch, '%H:%M:')}{epoch % 60:0{digits + 3}.{digits}f}"
 
 
 def _format(epoch: float, pattern: str) -> str:
@@ -261,9 +284,12 @@ def _format(epoch: float, pattern: str) -> str:
         return "?"
 
 
-def _legend(axes: Axes, count: int, *, one_column: bool = False) -> None:
-    """Under the title, above the data: it never covers a point."""
-    columns = 1 if one_column else min(2, count)
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.98), ncols=columns, borderpad=0, handletextpad=0.4)
-    rows = math.ceil(count / columns)
-    axes.set_title(axes.get_title(loc="left"), pad=14 + 27 * rows)
+def _head(axes: Axes, title: str, columns: int) -> None:
+    """Title, and the legend under it and above the data, where it never covers a point."""
+    entries = len(axes.get_legend_handles_labels()[0])
+    rows = math.ceil(entries / columns)
+    if entries:
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(-0.01, 0.98), ncols=min(columns, entries), borderpad=0, handletextpad=0.4
+        )
+    axes.set_title(title, pad=14 + 28 * rows, fontsize=25 if len(title) < 58 else 21)

@@ -85,7 +85,7 @@ class Renderer:
             return []
 
     def _ask(self, process: subprocess.Popen[bytes], payload: bytes) -> list[tuple[str, str, bytes]]:
-        """One request over the pipes. Raises OSError, ValueError or LookupError when the process is gone or confused."""
+        """One request over the pipes. Raises OSError, ValueError or LookupError when the process is gone."""
         source, out = cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin)
         write_frame(out, payload)
         out.flush()
