@@ -109,7 +109,7 @@ class Bot:
             await self._connect(handler)
             yield
         finally:
-            await handler.close_async()
+            await handler.close_async()  # type: ignore[no-untyped-call]
             await handler.client.aiohttp_client_session.close()
 
     async def _connect(self, handler: AsyncSocketModeHandler) -> None:

@@ -62,7 +62,7 @@ class ThreadKeeper:
         self._tempo = tempo or Tempo()
         self._now = now
         self._deliverer = deliverer or Deliverer(store, chat, artifacts, now)
-        self._owner = f"bot-{uuid.uuid4().hex[:12]}"
+        self.owner = f"bot-{uuid.uuid4().hex[:12]}"
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
         self._live = (0.0, 0)
@@ -93,11 +93,11 @@ class ThreadKeeper:
         """Claim what there is room for, else wait for news."""
         try:
             room = self._tempo.jobs - len(self._tasks)
-            claims = await aside(self._store.claim_dirty, self._owner, self._tempo.claim, room) if room > 0 else []
+            claims = await aside(self._store.claim_dirty, self.owner, self._tempo.claim, room) if room > 0 else []
             fresh = [dirty for dirty in claims if dirty.job_id not in self._tasks]
             for dirty in claims:
                 if dirty not in fresh:  # an upload of it has outlived its claim here
-                    await aside(self._store.settle, dirty, self._owner, again_in=self._tempo.wait)
+                    await aside(self._store.settle, dirty, self.owner, again_in=self._tempo.wait)
             for dirty in fresh:
                 self._start(dirty)
             if room <= 0:
@@ -109,7 +109,7 @@ class ThreadKeeper:
             await self._pause(self._tempo.wait)
 
     def _start(self, dirty: Dirty) -> None:
-        task = asyncio.create_task(self._tend(dirty))
+        task = asyncio.create_task(self.tend(dirty))
         self._tasks[dirty.job_id] = task
         task.add_done_callback(lambda _: self._ended(dirty.job_id))
 
@@ -126,7 +126,7 @@ class ThreadKeeper:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
-    async def _tend(self, dirty: Dirty) -> None:
+    async def tend(self, dirty: Dirty) -> None:
         """Bring one thread up to date and give the claim back."""
         again: float | None = self._tempo.first_retry
         try:
@@ -134,7 +134,7 @@ class ThreadKeeper:
         finally:
             # also when cancelled: the next bot need not wait for the lease to lapse
             with contextlib.suppress(StoreUnavailable, JobNotFound):
-                await aside(self._store.settle, dirty, self._owner, again_in=again)
+                await aside(self._store.settle, dirty, self.owner, again_in=again)
 
     async def _outcome(self, job_id: str) -> float | None:
         """Return when to look again: None when the thread shows all there is to show."""
