@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import IO, Protocol
 
 import structlog
 
@@ -32,6 +32,7 @@ POLL = 0.2
 FEED = 256 << 10
 """Bytes handed to the analysis child at once: larger chunks cost it less per packet."""
 ANALYSIS_SECONDS = 300.0
+SEGMENTS = "segments"
 
 
 class Opener(Protocol):
@@ -103,6 +104,10 @@ class Session:
             one.capture.spool.close()
             one.capture.spool.path.unlink(missing_ok=True)
 
+    def forget_segments(self) -> None:
+        """Delete what was kept for salvage, once everything is delivered."""
+        self._segments.forget()
+
     def progress(self) -> tuple[TargetProgress, ...]:
         """Return each target as the card shows it."""
         return tuple(self._progress_of(one) for one in self.taken)
@@ -135,11 +140,14 @@ class Session:
             if monotonic() - told >= TICK:
                 told = monotonic()
                 self._segments.save([one.capture.spool.size for one in self.taken])
-                progress = self.progress()
-                with contextlib.suppress(StoreUnavailable):  # the next tick says it again
-                    observer.update(lambda job: job.evolve(targets=progress))
+                self._tell(observer)
         for future in running:
             future.result()
+
+    def _tell(self, observer: Observer) -> None:
+        progress = self.progress()
+        with contextlib.suppress(StoreUnavailable):  # the next tick says it again
+            observer.update(lambda job: job.evolve(targets=progress))
 
     def _feed(self) -> None:
         """Hand each spool's new bytes to the child, at the child's pace."""
@@ -157,8 +165,8 @@ class Session:
             for file in files:
                 file.close()
 
-    def _feed_one(self, index: int, file: "object") -> bool:
-        chunk: bytes = file.read(FEED)  # type: ignore[attr-defined]
+    def _feed_one(self, index: int, file: IO[bytes]) -> bool:
+        chunk = file.read(FEED)
         if chunk:
             self._sandbox.feed(index, chunk)
         return bool(chunk)
@@ -168,7 +176,7 @@ class Segments:
     """What arrived so far, in the artifact store, in pieces under the lease's epoch."""
 
     def __init__(self, job: Job, paths: Sequence[Path], artifacts: ArtifactStore) -> None:
-        self._prefix = segments_prefix(job.id, job.epoch)
+        self._prefix = f"jobs/{job.id}/{job.epoch}/{SEGMENTS}/"
         self._paths = paths
         self._artifacts = artifacts
         self._saved = [0] * len(paths)
@@ -184,10 +192,10 @@ class Segments:
                     self._saved[index] = size
                 self._count += 1
 
-
-def segments_prefix(job_id: str, epoch: int) -> str:
-    """Where a lease's segments lie."""
-    return f"jobs/{job_id}/{epoch}/segments/"
+    def forget(self) -> None:
+        """Delete them: the whole file is stored."""
+        with contextlib.suppress(StoreUnavailable):
+            self._artifacts.delete(self._prefix)
 
 
 def _slice(path: Path, start: int, end: int) -> Iterator[bytes]:

@@ -1,0 +1,124 @@
+"""The last steps of a job: name addresses, judge, draw, store files, show everything at once."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from workers.capture.cluster import Cluster
+from workers.contract.errors import ThreadcapError
+from workers.contract.job import Artifact, Job, JobState
+from workers.contract.ports import ArtifactStore, Observer
+from workers.contract.report import Report, TargetResult
+from workers.export import filename, report_json
+from workers.policy import Rules
+from workers.report import Known, build, resolve_names
+
+log = structlog.get_logger(__name__)
+
+PCAP_TYPE = "application/vnd.tcpdump.pcap"
+CHUNK = 1 << 20
+
+
+class Charts(Protocol):
+    """Draws a report. Never raises: what can't be drawn is left out and logged."""
+
+    def render(self, report: Report) -> list[tuple[str, str, bytes]]:
+        """Return (file name, alt text, PNG bytes), the most telling first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the pipeline works with."""
+
+    cluster: Cluster
+    artifacts: ArtifactStore
+    rules: Rules
+    charts: Charts
+    spool_dir: Path
+    clock: Callable[[], float] = time.time
+
+
+def deliver(
+    job: Job, results: Sequence[TargetResult], files: Sequence[Path], tools: Tools, observer: Observer, end: JobState
+) -> Job:
+    """Store pcaps, report and charts of `results` and move the job to `end` in one step.
+
+    `files[i]` is the local pcap of `results[i]`. Returns the finished job.
+    """
+    stored = [_pcap(job, result, path, tools.artifacts) for result, path in zip(results, files, strict=True)]
+    report = build(job.id, job.spec, stored, _names(job, stored, tools.cluster), tools.clock())
+    pictures = [
+        _put(job, "chart", name, [png], tools.artifacts, title=alt, content_type="image/png")
+        for name, alt, png in tools.charts.render(report)
+    ]
+    kept = _put(job, "report", "report.json", [report_json(report)], tools.artifacts, content_type="application/json")
+    artifacts = (*(r.pcap for r in stored if r.pcap is not None), *pictures)
+    observer.audit("captured", _account(job, stored, end))
+    return observer.update(lambda old: old.to(end, verdict=report.verdict, report=kept, artifacts=artifacts))
+
+
+def discard(job: Job, tools: Tools, observer: Observer) -> Job:
+    """Forget everything a job captured, because somebody asked for that."""
+    tools.artifacts.delete(f"jobs/{job.id}/")
+    observer.audit("discarded", {"job": job.id, "by": job.stop_by.id if job.stop_by else ""})
+    return observer.update(lambda old: old if old.final else old.to(JobState.CANCELLED))
+
+
+def _pcap(job: Job, result: TargetResult, path: Path, artifacts: ArtifactStore) -> TargetResult:
+    if not result.outcome.bytes:
+        return result
+    name = filename(result.namespace, result.pod, result.outcome.started_at)
+    title = f"{result.pod}: {result.outcome.packets:,} packets"
+    stored = _put(job, "pcap", name, _chunks(path), artifacts, title=title, content_type=PCAP_TYPE)
+    if stored.sha256 == result.outcome.sha256:
+        return replace(result, pcap=stored)
+    # a record cut off at the end was trimmed, so what is stored is not what the pod hashed
+    return replace(result, pcap=stored, outcome=replace(result.outcome, sha256=stored.sha256, proved=False))
+
+
+def _put(job: Job, kind: str, name: str, chunks: Any, artifacts: ArtifactStore, **words: str) -> Artifact:
+    key = f"jobs/{job.id}/{job.epoch}/{name}"
+    size, digest = artifacts.put(key, iter(chunks))
+    return Artifact(kind, name, key, size, digest, **words)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def _names(job: Job, results: Sequence[TargetResult], cluster: Cluster) -> dict[str, Any]:
+    """Name addresses by what the cluster lists now; without a cluster the report has bare addresses."""
+    facts = [r.facts for r in results if r.facts is not None]
+    try:
+        pods, services = cluster.inventory(job.spec.namespace)
+    except ThreadcapError as error:
+        log.warning("addresses not named", job=job.id, error=str(error))
+        return dict(resolve_names(facts=facts))
+    return dict(
+        resolve_names(
+            pods=[Known(pod.name, pod.ips, pod.namespace) for pod in pods if not pod.host_network],
+            services=[Known(service.name, service.ips, service.namespace) for service in services],
+            nodes=[Known(pod.node, pod.ips) for pod in pods if pod.host_network],
+            facts=facts,
+        )
+    )
+
+
+def _account(job: Job, results: Sequence[TargetResult], end: JobState) -> dict[str, Any]:
+    """What the audit stream keeps: who, what, where, how much; never what the packets said."""
+    return {
+        "job": job.id,
+        "person": job.requester.id,
+        "spec": str(job.spec),
+        "end": str(end),
+        "stopped_by": job.stop_by.id if job.stop_by else "",
+        "targets": [f"{r.namespace}/{r.pod}/{r.container}" for r in results],
+        "bytes": [r.outcome.bytes for r in results],
+        "sha256": [r.outcome.sha256 for r in results],
+    }
