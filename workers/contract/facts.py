@@ -48,6 +48,8 @@ class TcpFacts:
 
     handshake: str = "unseen"
     """complete | unanswered | refused | half-open (SYN-ACK, no ACK) | unseen (capture began mid-stream)"""
+    judged: bool = True
+    """False for an unanswered handshake whose only SYN came in the capture's last second: too early to tell."""
     syns: Tally = Tally()
     handshake_rtt: float | None = None
     """First SYN to the ACK of the SYN-ACK, seconds, when the handshake is complete."""

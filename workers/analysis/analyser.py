@@ -1,0 +1,236 @@
+"""The stages put together: records -> packets -> conversations -> protocols -> `Facts`."""
+
+from dataclasses import replace
+
+from workers.analysis import icmp, tcp
+from workers.analysis.application import Applications
+from workers.analysis.dns import PORTS as DNS_PORTS
+from workers.analysis.dns import DnsStage
+from workers.analysis.flows import Flow, FlowTable, Half, Keeper, conversation
+from workers.analysis.http import HttpStage
+from workers.analysis.icmp import IcmpStage
+from workers.analysis.limits import approximations
+from workers.analysis.samples import NANO
+from workers.analysis.timeline import TimelineStage
+from workers.analysis.tls import TlsStage
+from workers.contract.facts import Conversation, Facts, TcpFacts
+from workers.packets import marks
+from workers.packets.capture import CaptureReader
+from workers.packets.decode import Decoder
+from workers.packets.packet import NOTHING, RST, SYN, Packet
+from workers.packets.pcap import Record
+
+_PROBLEMS = marks.RETRANSMISSION | marks.RST
+
+
+class Analyser:
+    """feed(chunk) as bytes arrive, progress() at any time, finish() once.
+
+    Any chunking of the same bytes gives the same facts. Nothing a capture holds raises.
+    """
+
+    def __init__(self) -> None:
+        self._reader = CaptureReader()
+        self._decoder = Decoder()
+        self._packet = Packet()
+        self._frames = 0
+        self._wire = self._captured = self._cut = 0
+        self._first = self._last = 0
+        self._masks: dict[int, int] = {}
+        self._timeline = TimelineStage()
+        self._table = FlowTable(self._ended)
+        self._keeper = Keeper()
+        self._dns = DnsStage(self._timeline)
+        self._http = HttpStage(self._timeline)
+        self._tls = TlsStage()
+        self._icmp = IcmpStage()
+        self._applications = Applications(self._http, self._tls, self._dns)
+        self._tcp_live = self._table.table(6)
+        self._udp_live = self._table.table(17)
+        self._handshakes: dict[str, int] = {}
+        self._finished = False
+
+    def feed(self, chunk: bytes) -> None:
+        """The next bytes of the capture file."""
+        for buffer, records in self._reader.feed(chunk):
+            for record in records:
+                self._record(buffer, record)
+
+    def progress(self) -> tuple[int, int]:
+        """Packets so far, and their bytes on the wire."""
+        return self._frames, self._wire
+
+    def finish(self) -> Facts:
+        """The facts; callable once, also when the stream was cut off."""
+        assert not self._finished, "finish() is callable once"
+        self._finished = True
+        self._reader.close()
+        self._packet.mask = 0
+        self._table.close_all()
+        dns = self._dns.finish(self._last)
+        facts = Facts(
+            format=self._reader.format,
+            link_types=self._reader.link_types,
+            packets=self._frames,
+            wire_bytes=self._wire,
+            captured_bytes=self._captured,
+            cut_packets=self._cut,
+            snaplen=self._reader.snaplen,
+            first_at=self._first * NANO,
+            last_at=self._last * NANO,
+            error=self._reader.error,
+            counts=self._counts(),
+            ports=self._keeper.ports(),
+            conversations=self._keeper.conversations(),
+            dns=dns,
+            http=self._http.finish(),
+            tls=self._tls.finish(),
+            icmp_errors=self._icmp.finish(),
+            timeline=self._timeline.finish(),
+        )
+        facts = replace(facts, more_conversations=self._keeper.seen - len(facts.conversations))
+        return replace(facts, approximations=approximations(facts, self._left_out()))
+
+    def _left_out(self) -> dict[str, int]:
+        """How often each bound was met, by name."""
+        return {
+            "evicted": self._table.evicted,
+            "fragments": self._decoder.fragments.incomplete,
+            "dns": self._dns.beyond,
+            "dns_forgotten": self._dns.forgotten,
+            "http": self._http.beyond,
+            "http_not_captured": self._http.not_captured,
+            "icmp": self._icmp.beyond,
+            "certificates": self._tls.certificates.unread,
+            "untimed": self._reader.untimed,
+        }
+
+    def _counts(self) -> dict[str, int]:
+        counts = marks.expand(self._masks)
+        for stage in ("complete", "unanswered", "refused", "half-open", "unseen", "unjudged"):
+            counts["tcp_" + stage.replace("-", "_")] = self._handshakes.get(stage, 0)
+        counts["tcp_connections"] = sum(self._handshakes.get(s, 0) for s in _OPENED)
+        counts["conversations"] = self._table.opened
+        counts["dns_unjudged"] = self._dns.unjudged
+        return counts
+
+    def _record(self, buffer: bytes, record: Record) -> None:
+        """One packet record through every stage."""
+        start, captured, wire, time, link_type = record
+        packet = self._packet
+        self._frames += 1
+        packet.number = self._frames
+        packet.time = time
+        if wire < captured:
+            wire = captured
+        elif wire > captured:
+            self._cut += 1
+        self._wire += wire
+        self._captured += captured
+        if time > self._last:
+            self._last = time
+        if time < self._first or self._frames == 1:
+            self._first = time
+        self._timeline.update(time, wire)
+        self._decoder.decode(packet, buffer, start, captured, wire, link_type)
+        kind = packet.kind
+        if kind == 6:
+            self._tcp(packet)
+        elif kind == 17:
+            self._udp(packet)
+        elif kind != NOTHING:
+            self._other(packet, kind)
+        mask = packet.mask
+        self._masks[mask] = self._masks.get(mask, 0) + 1
+
+    def _tcp(self, packet: Packet) -> None:
+        half = self._tcp_live.get(packet.key)
+        if half is None:
+            half = self._open_tcp(packet)
+        elif packet.flags & 0x12 == SYN and tcp.reuses_ports(packet, half):
+            packet.mask |= marks.REUSED_PORTS
+            self._table.close(half.flow)
+            half = self._open_tcp(packet)
+        flow = half.flow
+        flow.last_frame = packet.number
+        flow.last = packet.time
+        half.packets += 1
+        half.bytes += packet.ip_length
+        half.payload += packet.payload_length
+        found = tcp.update(packet, half)
+        packet.mask |= found
+        if packet.payload_length and not packet.flags & (SYN | RST) and not found & marks.KEEP_ALIVE:
+            self._applications.segment(packet, half)
+        if packet.mask & _PROBLEMS:
+            self._timeline.problem(packet.time)
+
+    def _open_tcp(self, packet: Packet) -> Half:
+        half = self._table.open(packet, 6)
+        tcp.start(half)
+        return half
+
+    def _udp(self, packet: Packet) -> None:
+        half = self._udp_live.get(packet.key)
+        if half is None:
+            half = self._table.open(packet, 17)
+        self._count(packet, half)
+        key = packet.key
+        source, destination = key[-4] << 8 | key[-3], key[-2] << 8 | key[-1]
+        if source in DNS_PORTS or destination in DNS_PORTS:
+            half.flow.application = self._dns.datagram(packet, source, destination)
+
+    def _other(self, packet: Packet, kind: int) -> None:
+        half = self._table.table(kind).get(packet.key)
+        if half is None:
+            half = self._table.open(packet, kind)
+        self._count(packet, half)
+        if packet.error_type >= 0:
+            self._icmp_error(packet, kind == 58)
+
+    @staticmethod
+    def _count(packet: Packet, half: Half) -> None:
+        half.flow.last_frame = packet.number
+        half.flow.last = packet.time
+        half.packets += 1
+        half.bytes += packet.ip_length
+        half.payload += packet.payload_length
+
+    def _icmp_error(self, packet: Packet, version6: bool) -> None:
+        about = self._table.table(packet.quoted_kind).get(packet.quoted_key) if packet.quoted_kind >= 0 else None
+        self._icmp.update(packet, icmp.sender(packet, 16 if version6 else 4), version6, about)
+        if about is not None and packet.quoted_kind == 6 and icmp.unreachable(packet, version6):
+            tcp.refused_by_icmp(about.flow)
+
+    def _ended(self, flow: Flow) -> None:
+        """A conversation leaves the table: hand its last bytes on, then keep its facts."""
+        facts = conversation(flow)
+        trouble = False
+        if flow.state is not None:
+            facts, trouble = self._ended_tcp(flow)
+        self._keeper.add(flow, facts, trouble)
+
+    def _ended_tcp(self, flow: Flow) -> tuple[Conversation, bool]:
+        before = self._packet.mask
+        for half in (flow.client, flow.client.peer):
+            self._applications.close(half, self._packet)
+        self._packet.mask = before
+        for half in (flow.client, flow.client.peer):
+            self._applications.closed(half)
+        self._tls.end(flow.id)
+        health = tcp.finish(flow, self._last)
+        self._tally(flow, health)
+        return replace(conversation(flow), tcp=health), tcp.troubled(health)
+
+    def _tally(self, flow: Flow, health: TcpFacts) -> None:
+        stages, state = self._handshakes, flow.state
+        assert state is not None
+        stages[health.handshake] = stages.get(health.handshake, 0) + 1
+        if not health.judged:
+            stages["unjudged"] = stages.get("unjudged", 0) + 1
+        elif health.handshake == "unanswered":
+            self._timeline.problem(state.first_syn_time)
+        if health.handshake_rtt is not None:
+            self._timeline.latency(state.first_syn_time, state.handshake_rtt, "tcp")
+
+
+_OPENED = ("complete", "unanswered", "refused", "half-open")

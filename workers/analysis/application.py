@@ -1,0 +1,93 @@
+"""Tells which application protocol a TCP direction speaks, and hands its bytes to that parser.
+
+By content on any port: HTTP/1 and TLS; by port 53: DNS. What is not recognised is looked at again with each segment
+(a capture may begin mid-stream; STARTTLS and proxies change protocol later), and is never kept.
+"""
+
+from workers.analysis.dns import DnsStage, DnsTcpParser
+from workers.analysis.flows import Half
+from workers.analysis.http import HttpParser, HttpStage
+from workers.analysis.http_message import looks_like_start
+from workers.analysis.stream import Parser, Stream
+from workers.analysis.tls import TlsStage, looks_like_record
+from workers.packets.packet import Packet
+
+_DNS_PORT = b"\x00\x35"
+_SHORT = 8
+"""A first segment shorter than this waits for the next bytes before it is judged."""
+
+
+class Applications:
+    """The protocol stages, and how a conversation gets to them."""
+
+    def __init__(self, http: HttpStage, tls: TlsStage, dns: DnsStage) -> None:
+        self.http, self.tls, self.dns = http, tls, dns
+
+    def segment(self, packet: Packet, half: Half) -> None:
+        """One TCP segment with payload."""
+        stream = half.stream
+        if stream is None:
+            stream = half.stream = self._open(half)
+        assert isinstance(stream, Stream)
+        if stream.next < 0 and half.tcp.initial >= 0:
+            stream.next = (half.tcp.initial + 1) & 0xFFFFFFFF
+        stream.segment(packet, half.peer.tcp.last_ack)
+
+    def _open(self, half: Half) -> Stream:
+        if _DNS_PORT in (half.key[-4:-2], half.key[-2:]):
+            half.flow.application = "dns"
+            return Stream(DnsTcpParser(self.dns, half))
+        return Stream(Recogniser(self, half))
+
+    def close(self, half: Half, packet: Packet) -> None:
+        """The conversation is over: hand on what waits."""
+        stream = half.stream
+        if isinstance(stream, Stream):
+            stream.flush(packet)
+
+    def closed(self, half: Half) -> None:
+        """Both directions were handed on: what was never answered stays so."""
+        parser = getattr(half.stream, "parser", None)
+        inner = getattr(parser, "inner", None)
+        if isinstance(inner, HttpParser):
+            inner.close()
+
+
+class Recogniser:
+    """Stands as the parser until the protocol is known, then passes bytes through."""
+
+    __slots__ = ("_applications", "_half", "_short", "inner")
+
+    def __init__(self, applications: Applications, half: Half) -> None:
+        self._applications = applications
+        self._half = half
+        self._short = b""
+        self.inner: Parser | None = None
+
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+        """The next bytes."""
+        if self.inner is not None and not (buffer[at] == 22 and isinstance(self.inner, HttpParser)):
+            self.inner.data(buffer, at, end, packet)
+            return
+        if self._short:
+            buffer, at, end = self._short + buffer[at:end], 0, len(self._short) + end - at
+            self._short = b""
+        self._recognise(buffer, at, end)
+        if self.inner is not None:
+            self.inner.data(buffer, at, end, packet)
+        elif end - at < _SHORT and (20 <= buffer[at] <= 23 or looks_like_start(buffer, at, end)):
+            self._short = buffer[at:end]
+
+    def _recognise(self, buffer: bytes, at: int, end: int) -> None:
+        first = buffer[at]
+        if 20 <= first <= 23:
+            if looks_like_record(buffer, at, end):
+                self.inner = self._applications.tls.start(self._half)
+        elif end - at >= _SHORT and self.inner is None and looks_like_start(buffer, at, end):
+            self.inner = self._applications.http.start(self._half)
+
+    def gap(self, size: int, packet: Packet) -> None:
+        """Bytes that are not in the capture."""
+        self._short = b""
+        if self.inner is not None:
+            self.inner.gap(size, packet)

@@ -1,0 +1,214 @@
+"""DNS over UDP and TCP port 53 (RFC 1035): queries, answers, rcodes, latency, retries, silence.
+
+A response answers the query with the same id, addresses and ports. A query sent again with the same id and ports is a
+retry of it. A query is unanswered only if the capture went on for at least a second after it; younger ones are counted
+as `dns_unjudged`. mDNS (5353) and LLMNR (5355) are counted as packets only: nobody has to answer there.
+"""
+
+from workers.analysis.dns_message import Message, rcode_name, read_message, type_name
+from workers.analysis.flows import Half, endpoints, reverse
+from workers.analysis.samples import Durations, Frames, count
+from workers.analysis.timeline import TimelineStage
+from workers.contract.facts import DnsFacts, DnsName
+from workers.packets import marks
+from workers.packets.packet import Packet
+
+MAX_NAMES = 1024
+TOLD_NAMES = 200
+MAX_WAITING = 4096
+JUDGED_AFTER = 1_000_000_000
+DNS, MDNS, LLMNR = 53, 5353, 5355
+PORTS = frozenset({DNS, MDNS, LLMNR})
+
+
+class _Name:
+    """Queries for one name and type from one client to one server."""
+
+    __slots__ = ("answered", "answers", "latency", "name", "queries", "rcodes", "retried", "truncated", "unanswered")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.queries = Frames()
+        self.answered = 0
+        self.unanswered = Frames()
+        self.retried = 0
+        self.rcodes: dict[str, int] = {}
+        self.truncated = 0
+        self.latency = Durations(64)
+        self.answers: tuple[str, ...] = ()
+
+
+_Key = tuple[str, str, str, str]
+_Waiting = tuple[int, int, "_Name | None"]
+
+
+class DnsStage:
+    """update with each message, finish into facts."""
+
+    def __init__(self, timeline: TimelineStage) -> None:
+        self._timeline = timeline
+        self._names: dict[_Key, _Name] = {}
+        self._waiting: dict[bytes, _Waiting] = {}
+        self._queries = self._responses = 0
+        self._unanswered = Frames()
+        self._rcodes: dict[str, int] = {}
+        self._latency = Durations(1024)
+        self.beyond = 0
+        """Queries for names that were not kept."""
+        self.unjudged = 0
+        self.forgotten = 0
+        """Queries no longer waited for because too many were open."""
+
+    def datagram(self, packet: Packet, source: int, destination: int) -> str:
+        """One UDP payload from or to a DNS port; the application it belongs to."""
+        port = next(p for p in (DNS, MDNS, LLMNR) if p in (source, destination))
+        if port != DNS:
+            packet.mask |= marks.MDNS if port == MDNS else marks.LLMNR
+            return "mdns" if port == MDNS else "llmnr"
+        if packet.end - packet.payload >= 12:
+            self.message(packet.buffer, packet.payload, packet.end, packet, udp=True)
+        elif packet.payload_length < 12:
+            packet.mask |= marks.MALFORMED
+        return "dns"
+
+    def message(self, buffer: bytes, at: int, end: int, packet: Packet, *, udp: bool) -> None:
+        """One message of at least 12 bytes."""
+        message = read_message(buffer, at, end)
+        if message.malformed and (not udp or packet.end == packet.wire_end):
+            packet.mask |= marks.MALFORMED
+        if udp:
+            packet.mask |= marks.DNS_RESP if message.response else marks.DNS_QUERY
+        if message.response:
+            self._response(message, packet)
+        else:
+            self._query(message, packet)
+
+    def _query(self, message: Message, packet: Packet) -> None:
+        self._queries += 1
+        key = packet.key + message.id
+        known = self._waiting.get(key)
+        if known is not None:
+            name = known[2]
+            if name is not None and name.name.lower() == message.name.lower():
+                name.queries.add(packet.number)
+                name.retried += 1
+                return
+            self._judge(self._waiting.pop(key), packet.time)
+        client, _, server, _ = endpoints(packet.key)
+        group = self._name(message, client, server)
+        if group is not None:
+            group.queries.add(packet.number)
+        self._waiting[key] = (packet.time, packet.number, group)
+        if len(self._waiting) > MAX_WAITING:
+            self.forgotten += 1
+            self._judge(self._waiting.pop(next(iter(self._waiting))), packet.time)
+
+    def _name(self, message: Message, client: str, server: str) -> _Name | None:
+        key = (message.name.lower(), type_name(message.qtype), server, client)
+        group = self._names.get(key)
+        if group is None:
+            if len(self._names) >= MAX_NAMES:
+                self.beyond += 1
+                return None
+            group = self._names[key] = _Name(message.name)
+        return group
+
+    def _response(self, message: Message, packet: Packet) -> None:
+        self._responses += 1
+        rcode = rcode_name(message.rcode)
+        count(self._rcodes, rcode, 32)
+        asked = self._waiting.pop(reverse(packet.key, 17) + message.id, None)
+        if asked is None:
+            return
+        time, _, group = asked
+        took = max(0, packet.time - time)
+        self._latency.add(took)
+        self._timeline.latency(packet.time, took, "dns")
+        if group is not None:
+            group.answered += 1
+            group.truncated += message.truncated
+            count(group.rcodes, rcode, 32)
+            group.latency.add(took)
+            if message.rcode == 0:
+                group.answers = message.answers
+
+    def _judge(self, asked: _Waiting, now: int) -> None:
+        """A query that nobody answered until now."""
+        time, frame, group = asked
+        if now - time < JUDGED_AFTER:
+            self.unjudged += 1
+            return
+        self._unanswered.add(frame)
+        if group is not None:
+            group.unanswered.add(frame)
+
+    def finish(self, capture_end: int) -> DnsFacts:
+        """Names with trouble first, then the most asked for."""
+        for asked in self._waiting.values():
+            self._judge(asked, capture_end)
+        self._waiting.clear()
+        ranked = sorted(self._names.items(), key=lambda item: (-_trouble(item[1]), -item[1].queries.count))
+        return DnsFacts(
+            queries=self._queries,
+            responses=self._responses,
+            unanswered=self._unanswered.tally(),
+            rcodes=dict(sorted(self._rcodes.items())),
+            latency=self._latency.spread(),
+            names=tuple(_told(key, name) for key, name in ranked[:TOLD_NAMES]),
+            more_names=max(0, len(ranked) - TOLD_NAMES),
+        )
+
+
+def _trouble(name: _Name) -> int:
+    return name.unanswered.count + sum(n for rcode, n in name.rcodes.items() if rcode != "NOERROR")
+
+
+def _told(key: _Key, name: _Name) -> DnsName:
+    _, qtype, server, client = key
+    return DnsName(
+        name=name.name,
+        qtype=qtype,
+        server=server,
+        client=client,
+        queries=name.queries.tally(),
+        answered=name.answered,
+        unanswered=name.unanswered.tally(),
+        retried=name.retried,
+        rcodes=dict(sorted(name.rcodes.items())),
+        truncated=name.truncated,
+        latency=name.latency.spread(),
+        answers=name.answers,
+    )
+
+
+class DnsTcpParser:
+    """Messages with a two-byte length before each (RFC 7766 section 8), of one direction."""
+
+    __slots__ = ("_half", "_held", "_lost", "_stage")
+
+    def __init__(self, stage: DnsStage, half: Half) -> None:
+        self._stage = stage
+        self._half = half
+        self._held = bytearray()
+        self._lost = False
+
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+        """The next bytes."""
+        if self._lost:
+            return
+        held = self._held
+        held += buffer[at:end]
+        while len(held) >= 2:
+            size = held[0] << 8 | held[1]
+            if size < 12:
+                self.gap(0, packet)
+                return
+            if len(held) < 2 + size:
+                return
+            self._stage.message(bytes(held[2 : 2 + size]), 0, size, packet, udp=False)
+            del held[: 2 + size]
+
+    def gap(self, _size: int, _packet: Packet) -> None:
+        """Framing is lost for good behind a gap."""
+        self._lost = True
+        self._held.clear()

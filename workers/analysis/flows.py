@@ -1,0 +1,199 @@
+"""Conversations: the bounded table of live ones, and the bounded keeper of those that ended.
+
+A conversation is two `Half`s, one a direction, found by addresses and ports as on the wire. When the table is full the
+quarter that was idle longest (by frame number) is evicted into the keeper; what the keeper can't hold is only counted.
+"""
+
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
+
+from workers.analysis.samples import NANO
+from workers.analysis.tcp_state import TcpHalf, TcpState
+from workers.contract.facts import Conversation
+from workers.packets.packet import Packet
+
+MAX_LIVE = 16_384
+"""Conversations followed at once (both directions together)."""
+MAX_KEPT = 500
+"""Conversations told in the facts: those with trouble first, then the largest."""
+MAX_PORTS = 50
+NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
+_WITH_PORTS = frozenset({6, 17, 132})
+
+
+class Half:
+    """One direction of a conversation."""
+
+    __slots__ = ("bytes", "flow", "key", "packets", "payload", "peer", "stream", "tcp")
+
+    def __init__(self, flow: "Flow", key: bytes) -> None:
+        self.flow = flow
+        self.key = key
+        self.peer = self
+        self.packets = 0
+        self.bytes = 0
+        self.payload = 0
+        self.tcp: TcpHalf = NO_TCP
+        self.stream: object | None = None
+
+
+class Flow:
+    """One conversation. `client` may change while only mid-stream packets were seen."""
+
+    __slots__ = ("application", "client", "first", "first_frame", "id", "last", "last_frame", "protocol", "state")
+
+    def __init__(self, number: int, protocol: int, packet: Packet) -> None:
+        self.id = number
+        self.protocol = protocol
+        self.first = self.last = packet.time
+        self.first_frame = self.last_frame = packet.number
+        self.application = ""
+        self.state: TcpState | None = None
+        there, back = Half(self, packet.key), Half(self, reverse(packet.key, protocol))
+        there.peer, back.peer = back, there
+        self.client = there
+
+
+NO_TCP = TcpHalf()
+"""Stands in the halves of conversations that are not TCP."""
+
+
+def reverse(key: bytes, protocol: int) -> bytes:
+    """The key of the other direction."""
+    size = (len(key) - 4 if protocol in _WITH_PORTS and len(key) in (12, 36) else len(key)) // 2
+    ports = key[2 * size :]
+    return key[size : 2 * size] + key[:size] + ports[2:] + ports[:2]
+
+
+def endpoints(key: bytes) -> tuple[str, int, str, int]:
+    """Source address and port, destination address and port; ports are 0 where there are none."""
+    size = 4 if len(key) in (8, 12) else 16
+    ports = key[2 * size :]
+    source, destination = int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:], "big")
+    return address(key[:size]), source, address(key[size : 2 * size]), destination
+
+
+def address(packed: bytes) -> str:
+    """An address as text."""
+    return str(IPv4Address(packed)) if len(packed) == 4 else str(IPv6Address(packed))
+
+
+class FlowTable:
+    """find or open conversations; `ended` is told of each one that leaves."""
+
+    def __init__(self, ended: Callable[[Flow], None]) -> None:
+        self._tables: dict[int, dict[bytes, Half]] = {6: {}, 17: {}}
+        self._ended = ended
+        self._live = 0
+        self.opened = 0
+        self.evicted = 0
+
+    def table(self, protocol: int) -> dict[bytes, Half]:
+        """Live halves of one protocol by key."""
+        return self._tables.setdefault(protocol, {})
+
+    def open(self, packet: Packet, protocol: int) -> Half:
+        """A new conversation, which begins with this packet. The conversation with the same key must be gone."""
+        if self._live >= MAX_LIVE:
+            self._evict()
+        self.opened += 1
+        self._live += 1
+        flow = Flow(self.opened, protocol, packet)
+        table = self.table(protocol)
+        half = flow.client
+        table[half.peer.key] = half.peer
+        table[half.key] = half
+        flow.client = _client(half)
+        return half
+
+    def close(self, flow: Flow) -> None:
+        """Take a conversation out and hand it over."""
+        table = self._tables[flow.protocol]
+        table.pop(flow.client.key, None)
+        table.pop(flow.client.peer.key, None)
+        self._live -= 1
+        self._ended(flow)
+
+    def close_all(self) -> None:
+        """The capture is over."""
+        for flow in self._flows():
+            self.close(flow)
+
+    def _flows(self) -> list[Flow]:
+        halves = (half for table in self._tables.values() for half in table.values())
+        return sorted({half.flow.id: half.flow for half in halves}.values(), key=lambda flow: flow.id)
+
+    def _evict(self) -> None:
+        idle_first = sorted(self._flows(), key=lambda flow: flow.last_frame)
+        for flow in idle_first[: MAX_LIVE // 4]:
+            self.evicted += 1
+            self.close(flow)
+
+
+def _client(first: Half) -> Half:
+    """Sender of the first packet, unless its port says it is the server (no SYN seen: the lower port serves)."""
+    _, source, _, destination = endpoints(first.key)
+    flow = first.flow
+    if flow.protocol == 6 and source != destination:
+        return first if source > destination else first.peer
+    if flow.protocol == 17 and source < 1024 <= destination:
+        return first.peer
+    return first
+
+
+class Keeper:
+    """The conversations worth telling, at most MAX_KEPT, and packets by server port."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[bool, int, int, Conversation]] = []
+        self.seen = 0
+        self._ports: dict[tuple[int, int], int] = {}
+
+    def add(self, flow: Flow, conversation: Conversation, trouble: bool) -> None:
+        """Keep it if it ranks among the best so far."""
+        self.seen += 1
+        client, server = flow.client, flow.client.peer
+        if flow.protocol in _WITH_PORTS:
+            port = (flow.protocol, conversation.server_port)
+            self._ports[port] = self._ports.get(port, 0) + client.packets + server.packets
+        self._kept.append((not trouble, -(client.bytes + server.bytes), flow.id, conversation))
+        if len(self._kept) >= 2 * MAX_KEPT:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        self._kept.sort(key=lambda entry: entry[:3])
+        del self._kept[MAX_KEPT:]
+
+    def conversations(self) -> tuple[Conversation, ...]:
+        """Those with trouble first, then the largest."""
+        self._shrink()
+        return tuple(entry[3] for entry in self._kept)
+
+    def ports(self) -> dict[str, int]:
+        """The busiest server ports, such as "tcp/443", with their packets."""
+        busiest = sorted(self._ports.items(), key=lambda item: (-item[1], item[0]))[:MAX_PORTS]
+        return {f"{NAMES[protocol]}/{port}": packets for (protocol, port), packets in busiest}
+
+
+def conversation(flow: Flow) -> Conversation:
+    """The fact without its TCP part."""
+    client, server = flow.client, flow.client.peer
+    source, source_port, destination, destination_port = endpoints(client.key)
+    return Conversation(
+        id=flow.id,
+        protocol=NAMES.get(flow.protocol, f"ip-{flow.protocol}"),
+        client=source,
+        client_port=source_port,
+        server=destination,
+        server_port=destination_port,
+        first_at=flow.first * NANO,
+        last_at=flow.last * NANO,
+        client_packets=client.packets,
+        client_bytes=client.bytes,
+        client_payload=client.payload,
+        server_packets=server.packets,
+        server_bytes=server.bytes,
+        server_payload=server.payload,
+        first_frame=flow.first_frame,
+        application=flow.application,
+    )

@@ -1,0 +1,315 @@
+"""HTTP/1.x transactions (RFC 9112) on any port, from both directions of a conversation.
+
+Bodies are skipped by length, chunk or end of connection and never kept. Told are method, path without query, Host,
+status and latency (end of the request to the first byte of its final response). Responses answer requests in order;
+after a gap in the responses older requests count as "response not captured", not as unanswered.
+"""
+
+import re
+from collections import deque
+
+from workers.analysis.flows import Half, endpoints
+from workers.analysis.http_message import Head, looks_like_start, read_head
+from workers.analysis.samples import Durations, Frames, count, tally
+from workers.analysis.timeline import TimelineStage
+from workers.contract.facts import HttpFacts, HttpGroup
+from workers.packets import marks
+from workers.packets.packet import Packet
+
+MAX_GROUPS = 512
+TOLD_GROUPS = 200
+MAX_HEAD = 64 * 1024
+MAX_WAITING = 128
+"""Pipelined requests remembered a conversation."""
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST = range(7)
+
+
+class _Group:
+    """Transactions of one server, method, host and path."""
+
+    __slots__ = ("errors", "latency", "requests", "slowest", "slowest_frame", "statuses", "unanswered")
+
+    def __init__(self) -> None:
+        self.requests = Frames()
+        self.statuses: dict[str, int] = {}
+        self.errors = Frames()
+        self.unanswered = Frames()
+        self.latency = Durations(128)
+        self.slowest = -1
+        self.slowest_frame = 0
+
+
+class _Request:
+    """One request that waits for its response."""
+
+    __slots__ = ("begun", "end", "frame", "group", "method")
+
+    def __init__(self, method: str, group: _Group | None, packet: Packet) -> None:
+        self.method = method
+        self.group = group
+        self.frame = packet.number
+        self.begun = self.end = packet.time
+
+
+class HttpStage:
+    """start a parser for each direction, update from its messages, finish into facts."""
+
+    def __init__(self, timeline: TimelineStage) -> None:
+        self._timeline = timeline
+        self._groups: dict[tuple[str, int, str, str, str], _Group] = {}
+        self._requests = 0
+        self._responses = 0
+        self._statuses: dict[str, int] = {}
+        self._latency = Durations(1024)
+        self.beyond = 0
+        """Requests of groups that were not kept."""
+        self.not_captured = 0
+        """Requests whose response fell into a gap of the capture."""
+
+    def start(self, half: Half) -> "HttpParser":
+        """A parser for one direction."""
+        half.flow.application = "http"
+        return HttpParser(self, half)
+
+    def request(self, head: Head, half: Half, packet: Packet) -> _Request:
+        """A request's head is complete."""
+        packet.mask |= marks.HTTP_REQ
+        self._requests += 1
+        _, _, server, port = endpoints(half.key)
+        key = (server, port, head.host, head.method, head.path)
+        group = self._groups.get(key)
+        if group is None and len(self._groups) < MAX_GROUPS:
+            group = self._groups[key] = _Group()
+        if group is None:
+            self.beyond += 1
+        else:
+            group.requests.add(packet.number)
+        return _Request(head.method, group, packet)
+
+    def response(self, status: int, request: _Request | None, first_byte: int, packet: Packet) -> None:
+        """A response's head is complete; its first byte came at `first_byte`."""
+        packet.mask |= marks.HTTP_RESP
+        self._responses += 1
+        count(self._statuses, str(status), 64)
+        if request is None or (status < 200 and status != 101):
+            return
+        took = max(0, first_byte - request.end)
+        self._latency.add(took)
+        self._timeline.latency(first_byte, took, "http")
+        group = request.group
+        if group is None:
+            return
+        count(group.statuses, str(status), 64)
+        group.latency.add(took)
+        if status >= 500:
+            group.errors.add(packet.number)
+        if took > group.slowest:
+            group.slowest, group.slowest_frame = took, packet.number
+
+    def finish(self) -> HttpFacts:
+        """The busiest groups, those with errors or silence first."""
+        ranked = sorted(
+            self._groups.items(),
+            key=lambda item: (-(item[1].errors.count + item[1].unanswered.count), -item[1].requests.count),
+        )
+        return HttpFacts(
+            requests=self._requests,
+            responses=self._responses,
+            statuses=dict(sorted(self._statuses.items())),
+            latency=self._latency.spread(),
+            groups=tuple(_told(key, group) for key, group in ranked[:TOLD_GROUPS]),
+            more_groups=max(0, len(ranked) - TOLD_GROUPS),
+        )
+
+
+def _told(key: tuple[str, int, str, str, str], group: _Group) -> HttpGroup:
+    server, port, host, method, path = key
+    return HttpGroup(
+        server=server,
+        server_port=port,
+        host=host,
+        method=method,
+        path=path,
+        requests=group.requests.tally(),
+        statuses=dict(sorted(group.statuses.items())),
+        errors=group.errors.tally(),
+        unanswered=tally(group.unanswered),
+        latency=group.latency.spread(),
+        slowest_frame=group.slowest_frame,
+    )
+
+
+class HttpParser:
+    """Reads the messages of one direction; requests wait here for the other direction's responses."""
+
+    __slots__ = (
+        "_first_byte", "_half", "_held", "_left", "_stage", "_state", "_uploading", "ended", "lost", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, stage: HttpStage, half: Half) -> None:
+        self._stage = stage
+        self._half = half
+        self._state = _HEAD
+        self._held = bytearray()
+        self._left = 0
+        self._first_byte = -1
+        self._uploading: _Request | None = None
+        self.waiting: deque[_Request] = deque(maxlen=MAX_WAITING)
+        self.lost = False
+        """A gap swallowed at least one message head, maybe."""
+        self.ended = False
+
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+        """The next bytes."""
+        if self._state == _LOST:
+            if not looks_like_start(buffer, at, end):
+                return
+            self._state = _HEAD
+        if self._uploading is not None:
+            self._uploading.end = packet.time
+        while at < end:
+            at = self._step(buffer, at, end, packet)
+
+    def gap(self, size: int, packet: Packet) -> None:
+        """Bytes that are not in the capture: bodies go on behind them, heads do not."""
+        if self._state in (_BODY, _CHUNK) and size <= self._left:
+            self._left -= size
+            if self._left == 0:
+                self._state = _HEAD if self._state == _BODY else _CHUNK_SIZE
+            return
+        if self._state == _HEAD and self._held:
+            self._head(bytes(self._held), packet)
+        if self._state != _TO_CLOSE:
+            self._lose()
+
+    def close(self) -> None:
+        """The conversation is over: what still waits was never answered."""
+        if self.ended:
+            return
+        self.ended = True
+        for request in self.waiting:
+            if request.group is not None:
+                request.group.unanswered.add(request.frame)
+        self.waiting.clear()
+
+    def _lose(self) -> None:
+        self._state, self.lost = _LOST, True
+        self._held.clear()
+        self._uploading = None
+
+    def _step(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Take some bytes; the offset after them."""
+        state = self._state
+        if state in (_BODY, _CHUNK):
+            taken = min(self._left, end - at)
+            self._left -= taken
+            if self._left == 0:
+                self._state = _HEAD if state == _BODY else _CHUNK_SIZE
+            return at + taken
+        if state == _HEAD:
+            return self._collect_head(buffer, at, end, packet)
+        if state in (_CHUNK_SIZE, _TRAILER):
+            return self._collect_line(buffer, at, end)
+        return end
+
+    def _collect_head(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Gather bytes up to the empty line that ends a message head."""
+        held = self._held
+        if not held:
+            while at < end and buffer[at] in b"\r\n":
+                at += 1
+            if at == end:
+                return end
+            if not looks_like_start(buffer, at, end):
+                self._lose()
+                return end
+            self._first_byte = packet.time
+        before = len(held)
+        held += buffer[at : min(end, at + MAX_HEAD + 4)]
+        match = _HEAD_END.search(held, max(0, before - 3))
+        if match is None:
+            if len(held) > MAX_HEAD:
+                self._lose()
+            return end
+        head = bytes(held[: match.end()])
+        held.clear()
+        self._head(head, packet)
+        return at + match.end() - before
+
+    def _head(self, raw: bytes, packet: Packet) -> None:
+        """Act on one message head, and know what follows it."""
+        head = read_head(raw)
+        if head is None:
+            self._lose()
+        elif head.status:
+            self._response(head, packet)
+        else:
+            self._request(head, packet)
+
+    def _request(self, head: Head, packet: Packet) -> None:
+        request = self._stage.request(head, self._half, packet)
+        request.begun = self._first_byte
+        self.waiting.append(request)
+        self._uploading = request
+        self._body(head, to_close=False)
+
+    def _response(self, head: Head, packet: Packet) -> None:
+        request = self._answered(head.status)
+        self._stage.response(head.status, request, self._first_byte, packet)
+        status, method = head.status, request.method if request else ""
+        if status == 101 or (method == "CONNECT" and 200 <= status < 300):
+            self._state = _LOST
+        elif status < 200 or status in (204, 304) or method == "HEAD":
+            self._state = _HEAD
+        else:
+            self._body(head, to_close=True)
+
+    def _answered(self, status: int) -> _Request | None:
+        """The request this response belongs to; an interim response leaves it waiting."""
+        stream = self._half.peer.stream
+        asker = getattr(stream, "parser", None)
+        asker = getattr(asker, "inner", asker)
+        if not isinstance(asker, HttpParser) or not asker.waiting:
+            return None
+        while self.lost and len(asker.waiting) > 1:
+            asker.waiting.popleft()
+            self._stage.not_captured += 1
+        self.lost = False
+        if 100 <= status < 200 and status != 101:
+            return asker.waiting[0]
+        return asker.waiting.popleft()
+
+    def _body(self, head: Head, *, to_close: bool) -> None:
+        if head.chunked:
+            self._state = _CHUNK_SIZE
+        elif head.length is not None:
+            self._state, self._left = (_BODY, head.length) if head.length else (_HEAD, 0)
+        else:
+            self._state = _TO_CLOSE if to_close else _HEAD
+        if self._state == _HEAD:
+            self._uploading = None
+
+    def _collect_line(self, buffer: bytes, at: int, end: int) -> int:
+        """A chunk's size line, the empty line behind its data, or a trailer line."""
+        newline = buffer.find(b"\n", at, min(end, at + 4096))
+        self._held += buffer[at : newline + 1 if newline >= 0 else min(end, at + 4096)]
+        if newline < 0:
+            if len(self._held) > 4096:
+                self._lose()
+            return end
+        line = bytes(self._held).strip()
+        self._held.clear()
+        if self._state == _TRAILER:
+            self._state = _TRAILER if line else _HEAD
+        elif line:
+            self._chunk_size(line)
+        return newline + 1
+
+    def _chunk_size(self, line: bytes) -> None:
+        digits = line.split(b";", 1)[0].strip()
+        if not digits or len(digits) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
+            self._lose()
+            return
+        self._left = int(digits, 16)
+        self._state = _CHUNK if self._left else _TRAILER

@@ -1,0 +1,88 @@
+"""Message heads of HTTP/1.x: telling them from other bytes, and the few fields that are facts (RFC 9112)."""
+
+import re
+from dataclasses import dataclass
+
+MAX_PATH, MAX_HOST = 200, 255
+_METHODS = (
+    b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT"
+    b" SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE CCM_POST RPC_CONNECT RPC_IN_DATA RPC_OUT_DATA BREW"
+).split()  # fmt: skip
+_REQUEST_LINE = re.compile(rb"([A-Z][A-Za-z_-]{1,30}) (\S{1,32768}) HTTP/1\.[0-9][ \t]*\r?\n")
+_STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] +([1-9][0-9]{2})(?:[ \r\n]|$)")
+_KNOWN_START = re.compile(rb"(?:" + rb"|".join(_METHODS) + rb") [/*hH\w]")
+_FIELD = re.compile(
+    rb"^(host|content-length|transfer-encoding)[ \t]*:[ \t]*([^\r\n]{0,512})", re.IGNORECASE | re.MULTILINE
+)
+_LOOK = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request (status 0) or a response."""
+
+    method: str = ""
+    path: str = ""
+    host: str = ""
+    status: int = 0
+    length: int | None = None
+    chunked: bool = False
+
+
+def looks_like_start(buffer: bytes, at: int, end: int) -> bool:
+    """Whether these bytes begin an HTTP/1 message, as far as they are here."""
+    first = buffer[at]
+    if not 65 <= first <= 90:
+        return False
+    size = end - at
+    if size < 9:
+        return _short_start(buffer[at:end])
+    if buffer.startswith(b"HTTP/1.", at, end):
+        return True
+    limit = min(end, at + _LOOK)
+    if buffer.find(b"\n", at, limit) < 0:
+        return _KNOWN_START.match(buffer, at, limit) is not None
+    return _REQUEST_LINE.match(buffer, at, limit) is not None
+
+
+def _short_start(head: bytes) -> bool:
+    """Too few bytes to tell: whether they can still become a status line or a common method."""
+    return any(known.startswith(head[: len(known)]) for known in (b"HTTP/1.", *(m + b" " for m in _METHODS)))
+
+
+def read_head(raw: bytes) -> Head | None:
+    """The fields of a head that may be cut short at its end; None when it is not HTTP/1."""
+    status = _STATUS_LINE.match(raw)
+    if status is not None:
+        length, chunked, _ = _fields(raw)
+        return Head(status=int(status[1]), length=length, chunked=chunked)
+    request = _REQUEST_LINE.match(raw)
+    if request is None:
+        return None
+    length, chunked, host = _fields(raw)
+    path = request[2].split(b"?", 1)[0].split(b"#", 1)[0]
+    return Head(
+        method=text(request[1], 32),
+        path=text(path, MAX_PATH),
+        host=text(host, MAX_HOST),
+        length=length,
+        chunked=chunked,
+    )
+
+
+def _fields(raw: bytes) -> tuple[int | None, bool, bytes]:
+    length, chunked, host = None, False, b""
+    for field, content in _FIELD.findall(raw):
+        name, value = field.lower(), content.strip()
+        if name == b"content-length" and value.isdigit() and len(value) <= 18:
+            length = int(value)
+        elif name == b"transfer-encoding":
+            chunked = chunked or value.lower().endswith(b"chunked")
+        elif name == b"host" and not host:
+            host = value
+    return length, chunked, host
+
+
+def text(raw: bytes, limit: int) -> str:
+    """Bytes of the wire as printable text of bounded length; what is not printable ASCII becomes a question mark."""
+    return "".join(chr(byte) if 32 <= byte < 127 else "?" for byte in raw[:limit])

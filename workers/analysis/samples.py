@@ -1,0 +1,100 @@
+"""Bounded samples and example frames. Thinning is by stride, so the same capture always keeps the same samples."""
+
+from typing import Generic, TypeVar
+
+from workers.contract.facts import MAX_FRAMES, Spread, Tally
+
+T = TypeVar("T")
+NANO = 1e-9
+
+
+class Thinned(Generic[T]):
+    """Keeps at most `limit` of the items added, evenly: when full, every second one goes and the stride doubles."""
+
+    __slots__ = ("_limit", "_stride", "count", "items")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._stride = 1
+        self.count = 0
+        self.items: list[T] = []
+
+    def add(self, item: T) -> None:
+        """Count the item and maybe keep it."""
+        if self.count % self._stride == 0:
+            if len(self.items) >= self._limit:
+                self.items = self.items[::2]
+                self._stride *= 2
+                if self.count % self._stride:
+                    self.count += 1
+                    return
+            self.items.append(item)
+        self.count += 1
+
+
+class Durations:
+    """A distribution of durations in nanoseconds; count, least and most are exact."""
+
+    __slots__ = ("_kept", "_most", "least")
+
+    def __init__(self, limit: int = 256) -> None:
+        self._kept: Thinned[int] = Thinned(limit)
+        self.least = 0
+        self._most = 0
+
+    def add(self, nanoseconds: int) -> None:
+        """Add one; negative ones (timestamps that go backwards) count as 0."""
+        value = max(nanoseconds, 0)
+        if not self._kept.count or value < self.least:
+            self.least = value
+        if value > self._most:
+            self._most = value
+        self._kept.add(value)
+
+    def spread(self) -> Spread:
+        """The distribution in seconds; percentiles by nearest rank."""
+        kept = sorted(self._kept.items)
+        if not kept:
+            return Spread()
+        return Spread(
+            count=self._kept.count,
+            min=self.least * NANO,
+            p50=kept[(len(kept) - 1) // 2] * NANO,
+            p95=kept[-(-95 * len(kept) // 100) - 1] * NANO,
+            max=self._most * NANO,
+        )
+
+
+class Frames:
+    """A count and the first frames that show it."""
+
+    __slots__ = ("count", "first")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[int] = []
+
+    def add(self, frame: int) -> None:
+        """One more, seen in this frame."""
+        self.count += 1
+        if len(self.first) < MAX_FRAMES:
+            self.first.append(frame)
+
+    def tally(self) -> Tally:
+        """As a fact."""
+        return Tally(self.count, tuple(self.first))
+
+
+EMPTY = Tally()
+
+
+def tally(frames: Frames | None) -> Tally:
+    """The fact of frames that may never have been needed."""
+    return frames.tally() if frames else EMPTY
+
+
+def count(counter: dict[str, int], name: str, limit: int = 256) -> None:
+    """Count a name that traffic chose: beyond the limit of different names it goes under "other"."""
+    if name not in counter and len(counter) >= limit:
+        name = "other"
+    counter[name] = counter.get(name, 0) + 1

@@ -1,0 +1,100 @@
+"""Puts the bytes of one TCP direction in order for a parser, bounded and aware of gaps.
+
+In: segments as captured. Out: `data` and `gap` calls on the parser, in sequence order, each byte once. A hole is waited
+for while at most MAX_PENDING bytes lie behind it, and given up when the receiver acknowledged past it (it was received
+but not captured). Bytes cut off by the snaplen are gaps too. Payload is copied only when it waits behind a hole.
+"""
+
+from typing import Protocol
+
+from workers.packets.packet import Packet
+
+MAX_PENDING = 128 * 1024
+MAX_PIECES = 64
+_MASK, _HALF = 0xFFFFFFFF, 0x80000000
+
+
+class Parser(Protocol):
+    """Reads one direction of an application protocol."""
+
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+        """The next bytes, which became complete with this packet."""
+
+    def gap(self, size: int, packet: Packet) -> None:
+        """So many bytes are not in the capture."""
+
+
+class Stream:
+    """One direction. `next` is the sequence number waited for, -1 before the first payload."""
+
+    __slots__ = ("next", "parser", "pending", "pending_bytes")
+
+    def __init__(self, parser: Parser) -> None:
+        self.parser = parser
+        self.next = -1
+        self.pending: dict[int, tuple[bytes, int]] = {}
+        self.pending_bytes = 0
+
+    def segment(self, packet: Packet, acked: int) -> None:
+        """One segment with payload; `acked` is what the receiver has acknowledged so far, -1 unknown."""
+        start, length = packet.payload, packet.payload_length
+        if self.next < 0:
+            self.next = packet.sequence
+        ahead = (packet.sequence - self.next) & _MASK
+        if ahead == 0:
+            self._deliver(packet.buffer, start, packet.end, length, packet)
+        elif ahead >= _HALF:
+            old = _MASK + 1 - ahead
+            if old >= length:
+                return
+            self._deliver(packet.buffer, min(start + old, packet.end), packet.end, length - old, packet)
+        else:
+            self._hold(packet, length)
+        if self.pending:
+            self._drain(packet, acked)
+
+    def _deliver(self, buffer: bytes, start: int, end: int, length: int, packet: Packet) -> None:
+        self.next = (self.next + length) & _MASK
+        if end > start:
+            self.parser.data(buffer, start, end, packet)
+        missing = length - max(0, end - start)
+        if missing > 0:
+            self.parser.gap(missing, packet)
+
+    def _hold(self, packet: Packet, length: int) -> None:
+        known = self.pending.get(packet.sequence)
+        if known is not None and known[1] >= length:
+            return
+        data = packet.buffer[packet.payload : packet.end]
+        self.pending[packet.sequence] = (data, length)
+        self.pending_bytes += len(data) - (len(known[0]) if known else 0)
+
+    def _drain(self, packet: Packet, acked: int) -> None:
+        """Hand on what is in order now, and skip holes that will not fill."""
+        while self.pending:
+            sequence = min(self.pending, key=lambda number: (number - self.next) & _MASK ^ _HALF)
+            hole = (sequence - self.next) & _MASK
+            if 0 < hole < _HALF:
+                lost = acked >= 0 and 0 < (acked - self.next) & _MASK < _HALF
+                if not lost and self.pending_bytes <= MAX_PENDING and len(self.pending) <= MAX_PIECES:
+                    return
+                self.next = sequence
+                self.parser.gap(hole, packet)
+            self._take(sequence, packet)
+
+    def _take(self, sequence: int, packet: Packet) -> None:
+        data, length = self.pending.pop(sequence)
+        self.pending_bytes -= len(data)
+        old = (self.next - sequence) & _MASK
+        if old < length:
+            self._deliver(data, min(old, len(data)), len(data), length - old, packet)
+
+    def flush(self, packet: Packet) -> None:
+        """The conversation is over: hand on what waits, holes as gaps."""
+        while self.pending:
+            sequence = min(self.pending, key=lambda number: (number - self.next) & _MASK)
+            hole = (sequence - self.next) & _MASK
+            if 0 < hole < _HALF:
+                self.next = sequence
+                self.parser.gap(hole, packet)
+            self._take(sequence, packet)

@@ -1,0 +1,323 @@
+"""TCP health: handshake, retransmission, order, loss, duplicate ACKs, windows, keep-alives, resets, RTT.
+
+Definitions are those of the Wireshark User's Guide, section "TCP Analysis". "Expected" is the sequence number after the
+highest this side sent. Differences and choices:
+- `retransmission` counts fast and spurious ones too, as tshark's tcp.analysis.retransmission does.
+- out of order: below expected, not fast, not spurious, within the initial RTT (3 ms when no handshake was seen) of the
+  segment that moved expected last, and not ending exactly at expected.
+- fast: at least two duplicate ACKs for exactly this sequence number, the latest less than 20 ms ago.
+- spurious: all of its data was already acknowledged. keep-alive: 0 or 1 byte just below expected.
+- zero window excludes SYN, FIN and RST. A lost segment is one that this capture does not show.
+- a SYN with another initial sequence number than the conversation's begins a new conversation (port reuse).
+- RTT samples: one outstanding segment at a time, none from retransmitted data (Karn). The side whose fastest sample is
+  slower is told: the other side's answers come from the host that captured.
+- TCP checksums are never looked at (offload makes them wrong in healthy captures).
+"""
+
+from workers.analysis.flows import Flow, Half
+from workers.analysis.samples import NANO, Durations, Frames, tally
+from workers.analysis.tcp_state import ANSWERED, COMPLETE, OPENING, UNSEEN, UNSET, TcpHalf, TcpState
+from workers.contract.facts import MAX_FRAMES, Reset, Spread, TcpFacts
+from workers.packets import marks
+from workers.packets.packet import ACK, FIN, RST, SYN, Packet
+
+_MASK, _HALF = 0xFFFFFFFF, 0x80000000
+_FAST_WITHIN = 20_000_000
+_DEFAULT_RTT = 3_000_000
+_SOON = 1_000_000_000
+"""A single SYN in the capture's last second is too young to be called unanswered."""
+_MARKED = (
+    marks.RETRANSMISSION | marks.OUT_OF_ORDER | marks.LOST_SEGMENT | marks.DUPLICATE_ACK | marks.ZERO_WINDOW
+    | marks.KEEP_ALIVE
+)  # fmt: skip
+
+
+def start(half: Half) -> None:
+    """Give a new conversation its TCP state."""
+    half.tcp, half.peer.tcp = TcpHalf(), TcpHalf()
+    half.flow.state = TcpState()
+
+
+def reuses_ports(packet: Packet, half: Half) -> bool:
+    """Whether a SYN begins another conversation on the same addresses and ports.
+
+    Not when it repeats the known SYN, nor when it only arrived late: after its own ACK or the answer to it.
+    """
+    mine, sequence = half.tcp, packet.sequence
+    if mine.initial != UNSET:
+        return mine.initial != sequence
+    after = (sequence + 1) & _MASK
+    return after not in (half.peer.tcp.last_ack, mine.next)
+
+
+def update(packet: Packet, half: Half) -> int:
+    """Follow one segment; the marks it earns."""
+    mine, theirs = half.tcp, half.peer.tcp
+    flags = packet.flags
+    found = _sequence(packet, mine, theirs, half)
+    if packet.window == 0 and not flags & (SYN | FIN | RST):
+        found |= marks.ZERO_WINDOW
+    if flags & ACK:
+        found |= _acknowledge(packet, mine, theirs, half)
+    mine.kept_alive = bool(found & marks.KEEP_ALIVE)
+    if packet.window != mine.window:
+        _window(packet, mine, half)
+    if flags & (SYN | RST | FIN) or half.flow.state.stage == ANSWERED:  # type: ignore[union-attr]
+        _control(packet, half)
+    if found & _MARKED:
+        _note(packet, half, found)
+    return found
+
+
+def _sequence(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> int:
+    """Judge the sequence number against what was expected, and move that on."""
+    flags, sequence, expected = packet.flags, packet.sequence, mine.next
+    span = packet.payload_length + (flags & FIN) + (flags >> 1 & 1)
+    if flags & RST:
+        return 0
+    if expected == UNSET:
+        mine.next, mine.next_time = (sequence + span) & _MASK, packet.time
+        return 0
+    ahead = (sequence - expected) & _MASK
+    if ahead == 0:
+        if span == 0:
+            return 0
+        if packet.payload_length == 1 and theirs.window == 0:
+            return marks.ZERO_WINDOW_PROBE
+        _advance(packet, mine, span)
+        return 0
+    if ahead < _HALF:
+        _advance(packet, mine, span)
+        return marks.LOST_SEGMENT
+    return _below(packet, mine, theirs, half, span, ahead)
+
+
+def _advance(packet: Packet, mine: TcpHalf, span: int) -> None:
+    mine.next, mine.next_time = (packet.sequence + span) & _MASK, packet.time
+    if mine.sample_end == UNSET and packet.payload_length:
+        mine.sample_end, mine.sample_time = mine.next, packet.time
+
+
+def _below(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half, span: int, ahead: int) -> int:
+    """A segment that starts below what was expected."""
+    if ahead == _MASK and packet.payload_length <= 1 and not packet.flags & (SYN | FIN):
+        return marks.KEEP_ALIVE
+    if span == 0:
+        return 0
+    mine.sample_end = UNSET
+    end = (packet.sequence + span) & _MASK
+    found = _resent(packet, mine, theirs, half, end)
+    if 0 < (end - mine.next) & _MASK < _HALF:
+        mine.next, mine.next_time = end, packet.time
+    return found
+
+
+def _resent(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half, end: int) -> int:
+    """Spurious, fast, out of order or plain retransmission, in this order."""
+    acked = theirs.last_ack
+    if packet.payload_length and acked != UNSET and (acked - end) & _MASK < _HALF:
+        return marks.RETRANSMISSION | marks.SPURIOUS_RETRANSMISSION
+    if theirs.duplicates >= 2 and acked == packet.sequence and packet.time - theirs.last_ack_time < _FAST_WITHIN:
+        return marks.RETRANSMISSION | marks.FAST_RETRANSMISSION
+    state = half.flow.state
+    threshold = state.handshake_rtt if state and state.handshake_rtt > 0 else _DEFAULT_RTT
+    if packet.time - mine.next_time < threshold and end != mine.next:
+        return marks.OUT_OF_ORDER
+    return marks.RETRANSMISSION
+
+
+def _acknowledge(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> int:
+    """What the acknowledgment number says."""
+    ack, found = packet.ack, 0
+    if theirs.next != UNSET and 0 < (ack - theirs.next) & _MASK < _HALF and _first_told(ack, theirs.acked_unseen):
+        theirs.acked_unseen = ack
+        found = marks.ACK_LOST_SEGMENT
+    if ack == mine.last_ack:
+        found |= _repeated(packet, mine, theirs)
+    else:
+        mine.last_ack, mine.duplicates = ack, 0
+    mine.last_ack_time = packet.time
+    if theirs.sample_end != UNSET and (ack - theirs.sample_end) & _MASK < _HALF:
+        if theirs.rtt is None:
+            theirs.rtt = Durations(64)
+        theirs.rtt.add(packet.time - theirs.sample_time)
+        theirs.sample_end = UNSET
+    return found
+
+
+def _first_told(ack: int, told: int) -> bool:
+    """Whether an acknowledgment of unseen data goes beyond the one already told."""
+    return told == UNSET or 0 < (ack - told) & _MASK < _HALF
+
+
+def _repeated(packet: Packet, mine: TcpHalf, theirs: TcpHalf) -> int:
+    """The same acknowledgment number again, nothing else said: duplicate ACK, or the answer to a keep-alive."""
+    plain = packet.payload_length == 0 and not packet.flags & (SYN | FIN | RST)
+    if not plain or packet.window == 0 or packet.window != mine.window or packet.sequence != mine.next:
+        return 0
+    if theirs.kept_alive:
+        return marks.KEEP_ALIVE_ACK
+    mine.duplicates += 1
+    return marks.DUPLICATE_ACK
+
+
+def _window(packet: Packet, mine: TcpHalf, half: Half) -> None:
+    """The advertised window changed: measure how long it stood at zero."""
+    if packet.flags & (SYN | RST):
+        return
+    if packet.window == 0 and mine.zero_since == UNSET and not packet.flags & FIN:
+        mine.zero_since = packet.time
+    elif packet.window and mine.zero_since != UNSET:
+        assert half.flow.state is not None
+        half.flow.state.zero_time += max(0, packet.time - mine.zero_since)
+        mine.zero_since = UNSET
+    mine.window = packet.window
+
+
+def _control(packet: Packet, half: Half) -> None:
+    """SYN, FIN, RST, and the ACK that completes a handshake."""
+    flow, flags = half.flow, packet.flags
+    state = flow.state
+    assert state is not None
+    if flags & RST:
+        _reset(packet, half, state)
+    elif flags & SYN:
+        _synchronize(packet, half, state)
+    elif state.stage == ANSWERED and half is flow.client and flags & ACK:
+        state.stage = COMPLETE
+        if state.syns:
+            state.handshake_rtt = max(0, packet.time - state.first_syn_time)
+    if flags & FIN:
+        state.fins += 1
+        half.tcp.finished = True
+
+
+def _synchronize(packet: Packet, half: Half, state: TcpState) -> None:
+    half.tcp.initial = packet.sequence
+    half.tcp.window = packet.window
+    if packet.flags & ACK:
+        half.flow.client = half.peer
+        if state.stage <= OPENING:
+            state.stage = ANSWERED
+            if state.syns:
+                state.server_rtt = max(0, packet.time - state.last_syn_time)
+        return
+    half.flow.client = half
+    if state.syns is None:
+        state.syns, state.first_syn_time = Frames(), packet.time
+    state.syns.add(packet.number)
+    state.last_syn_time = packet.time
+    if state.stage == UNSEEN:
+        state.stage = OPENING
+
+
+def _reset(packet: Packet, half: Half, state: TcpState) -> None:
+    flow = half.flow
+    client, server = flow.client, flow.client.peer
+    if state.stage == OPENING:
+        stage = "refused" if half is server else "handshake"
+        if half is server and not state.refused_by:
+            state.refused_by = "reset"
+    elif state.stage == ANSWERED:
+        stage = "handshake"
+    elif state.fins:
+        stage = "after-fin"
+    elif client.payload and not server.payload:
+        stage = "before-response"
+    else:
+        stage = "after-data"
+    if len(state.resets) < MAX_FRAMES:
+        by = "client" if half is client else "server"
+        state.resets.append(Reset(packet.number, by, stage, max(0, packet.time - flow.first) * NANO))
+
+
+def _note(packet: Packet, half: Half, found: int) -> None:
+    """Keep the frames of what was found."""
+    state, mine, number = half.flow.state, half.tcp, packet.number
+    assert state is not None
+    if found & marks.RETRANSMISSION:
+        mine.retransmissions = _add(mine.retransmissions, number)
+    if found & marks.ZERO_WINDOW:
+        mine.zero_windows = _add(mine.zero_windows, number)
+    if found & marks.OUT_OF_ORDER:
+        state.out_of_order = _add(state.out_of_order, number)
+    if found & marks.LOST_SEGMENT:
+        state.lost_segments = _add(state.lost_segments, number)
+    if found & marks.DUPLICATE_ACK:
+        state.duplicate_acks = _add(state.duplicate_acks, number)
+    if found & marks.KEEP_ALIVE:
+        state.keep_alives = _add(state.keep_alives, number)
+
+
+def _add(frames: Frames | None, number: int) -> Frames:
+    frames = frames or Frames()
+    frames.add(number)
+    return frames
+
+
+def refused_by_icmp(flow: Flow) -> None:
+    """An ICMP error says that the server or its port can't be reached."""
+    state = flow.state
+    if state is not None and state.stage == OPENING and not state.refused_by:
+        state.refused_by = "icmp"
+
+
+def finish(flow: Flow, capture_end: int) -> TcpFacts:
+    """The conversation's facts; `capture_end` is the latest packet time so far."""
+    state = flow.state
+    assert state is not None
+    client, server = flow.client.tcp, flow.client.peer.tcp
+    for half in (client, server):
+        if half.zero_since != UNSET:
+            state.zero_time += max(0, flow.last - half.zero_since)
+    single = state.syns is not None and state.syns.count == 1
+    return TcpFacts(
+        handshake=_handshake(state),
+        judged=not (state.stage == OPENING and single and capture_end - state.last_syn_time < _SOON),
+        syns=tally(state.syns),
+        handshake_rtt=None if state.handshake_rtt == UNSET else state.handshake_rtt * NANO,
+        server_rtt=None if state.server_rtt == UNSET else state.server_rtt * NANO,
+        refused_by=state.refused_by,
+        retransmissions_client=tally(client.retransmissions),
+        retransmissions_server=tally(server.retransmissions),
+        out_of_order=tally(state.out_of_order),
+        lost_segments=tally(state.lost_segments),
+        duplicate_acks=tally(state.duplicate_acks),
+        zero_windows_client=tally(client.zero_windows),
+        zero_windows_server=tally(server.zero_windows),
+        zero_window_seconds=state.zero_time * NANO,
+        keep_alives=tally(state.keep_alives),
+        resets=tuple(state.resets),
+        fins=state.fins,
+        rtt=_rtt(client, server),
+    )
+
+
+def _handshake(state: TcpState) -> str:
+    if state.stage == OPENING:
+        return "refused" if state.refused_by else "unanswered"
+    return {UNSEEN: "unseen", ANSWERED: "half-open", COMPLETE: "complete"}[state.stage]
+
+
+def _rtt(client: TcpHalf, server: TcpHalf) -> Spread:
+    sides = [half.rtt for half in (client, server) if half.rtt is not None]
+    return max(sides, key=lambda side: side.least).spread() if sides else Spread()
+
+
+def troubled(facts: TcpFacts) -> bool:
+    """Whether the conversation shows anything but health."""
+    return (
+        facts.handshake in ("unanswered", "refused", "half-open")
+        or bool(facts.resets)
+        or any(
+            tally.count
+            for tally in (
+                facts.retransmissions_client,
+                facts.retransmissions_server,
+                facts.out_of_order,
+                facts.lost_segments,
+                facts.zero_windows_client,
+                facts.zero_windows_server,
+            )
+        )
+    )

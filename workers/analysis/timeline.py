@@ -1,0 +1,70 @@
+"""Packets, bytes and problems over time in at most 300 bins; the bin width doubles as the capture grows."""
+
+from workers.analysis.samples import NANO, Thinned
+from workers.contract.facts import Timeline
+
+BINS = 300
+FIRST_WIDTH = 10_000_000
+"""Nanoseconds."""
+MAX_LATENCIES = 2_000
+
+
+class TimelineStage:
+    """start at the first packet, update with each, finish into bins. Times before the first packet go into bin 0."""
+
+    def __init__(self) -> None:
+        self._start = -1
+        self._width = FIRST_WIDTH
+        self._packets = [0] * BINS
+        self._bytes = [0] * BINS
+        self._problems = [0] * BINS
+        self._last_bin = 0
+        self._latency: Thinned[tuple[int, int, str]] = Thinned(MAX_LATENCIES)
+
+    def update(self, time: int, wire: int) -> None:
+        """One packet of so many bytes on the wire, at epoch nanoseconds."""
+        if self._start < 0:
+            self._start = time
+        index = (time - self._start) // self._width
+        if not 0 <= index < BINS:
+            index = self._bin(time)
+        self._packets[index] += 1
+        self._bytes[index] += wire
+        if index > self._last_bin:
+            self._last_bin = index
+
+    def problem(self, time: int) -> None:
+        """One retransmission, reset or unanswered SYN."""
+        self._problems[self._bin(time)] += 1
+
+    def latency(self, time: int, nanoseconds: int, kind: str) -> None:
+        """One answer: when it came, how long it took, "http", "dns" or "tcp"."""
+        self._latency.add((time, max(nanoseconds, 0), kind))
+
+    def _bin(self, time: int) -> int:
+        while time - self._start >= self._width * BINS:
+            self._width *= 2
+            self._packets = _halve(self._packets)
+            self._bytes = _halve(self._bytes)
+            self._problems = _halve(self._problems)
+            self._last_bin //= 2
+        return max(0, (time - self._start) // self._width)
+
+    def finish(self) -> Timeline:
+        """The bins up to the last one used."""
+        if self._start < 0:
+            return Timeline()
+        used = self._last_bin + 1
+        return Timeline(
+            start_at=self._start * NANO,
+            width=self._width * NANO,
+            packets=tuple(self._packets[:used]),
+            bytes=tuple(self._bytes[:used]),
+            problems=tuple(self._problems[:used]),
+            latency=tuple((time * NANO, took * NANO, kind) for time, took, kind in self._latency.items),
+        )
+
+
+def _halve(bins: list[int]) -> list[int]:
+    """Put pairs of bins together."""
+    return [bins[i] + bins[i + 1] for i in range(0, BINS, 2)] + [0] * (BINS // 2)

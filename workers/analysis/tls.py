@@ -1,0 +1,268 @@
+"""TLS handshakes in the clear, on any port (RFC 8446, RFC 5246): hellos, alerts, certificate chains.
+
+Records are read over the reassembled stream; application data is skipped by length. After ChangeCipherSpec a direction
+is encrypted: its handshake records are not read and its alerts have no description. The count `tls_alert` (frames) has
+encrypted alert records too, as tshark's does; `TlsFacts.alerts` counts those in the clear. TLS 1.3 hides certificates
+and most alerts.
+"""
+
+from dataclasses import replace
+
+from workers.analysis import tls_messages, tls_names
+from workers.analysis.certificates import Certificates
+from workers.analysis.flows import Half
+from workers.analysis.samples import NANO, count
+from workers.contract.facts import MAX_FRAMES, TlsAlert, TlsFacts, TlsHandshake
+from workers.packets import marks
+from workers.packets.packet import Packet
+
+MAX_HANDSHAKES = 500
+MAX_MESSAGE = 64 * 1024
+_CCS, _ALERT, _HANDSHAKE, _APPLICATION = 20, 21, 22, 23
+_CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE = 1, 2, 11
+_MAX_RECORD = 16_384 + 2_048
+
+
+def looks_like_record(buffer: bytes, at: int, end: int) -> bool:
+    """Whether these bytes begin a TLS record, as far as they are here (at least 6 bytes)."""
+    if end - at < 6 or buffer[at + 1] != 3 or buffer[at + 2] > 4:
+        return False
+    kind, length = buffer[at], buffer[at + 3] << 8 | buffer[at + 4]
+    if kind == _HANDSHAKE:
+        return 4 <= length <= _MAX_RECORD
+    if kind == _ALERT:
+        return 2 <= length <= 64
+    return (kind == _APPLICATION and 0 < length <= _MAX_RECORD) or (kind == _CCS and length == 1)
+
+
+class _Handshake:
+    """One handshake under way."""
+
+    __slots__ = ("answered", "facts", "hello_time", "number")
+
+    def __init__(self, conversation: int, number: int) -> None:
+        self.facts = TlsHandshake(conversation)
+        self.hello_time = -1
+        self.answered = False
+        self.number = number
+
+
+class TlsStage:
+    """start a parser for each direction, update from its messages, finish into facts."""
+
+    def __init__(self) -> None:
+        self._done: list[tuple[bool, int, TlsHandshake]] = []
+        self._live: dict[int, _Handshake] = {}
+        self._client_hellos = self._server_hellos = self._alerts = self._begun = 0
+        self._versions: dict[str, int] = {}
+        self.certificates = Certificates()
+
+    def start(self, half: Half) -> "TlsParser":
+        """A parser for one direction."""
+        half.flow.application = "tls"
+        return TlsParser(self, half)
+
+    def _current(self, half: Half) -> _Handshake:
+        flow = half.flow.id
+        handshake = self._live.get(flow)
+        if handshake is None:
+            self._begun += 1
+            handshake = self._live[flow] = _Handshake(flow, self._begun)
+        return handshake
+
+    def message(self, kind: int, body: bytes, half: Half, packet: Packet) -> None:
+        """One handshake message in the clear."""
+        if kind == _CLIENT_HELLO:
+            self._client_hello(body, half, packet)
+        elif kind == _SERVER_HELLO:
+            self._server_hello(body, half, packet)
+        elif kind == _CERTIFICATE:
+            self._certificate(body, half, packet)
+
+    def _client_hello(self, body: bytes, half: Half, packet: Packet) -> None:
+        packet.mask |= marks.TLS_CH
+        self._client_hellos += 1
+        if half.flow.id in self._live and self._live[half.flow.id].answered:
+            self.end(half.flow.id)
+        handshake, hello = self._current(half), tls_messages.client_hello(body)
+        handshake.hello_time = packet.time
+        handshake.facts = replace(
+            handshake.facts,
+            client_hello_frame=packet.number,
+            sni=hello.sni,
+            alpn=hello.alpn,
+            offered=tls_names.version(hello.version),
+        )
+
+    def _server_hello(self, body: bytes, half: Half, packet: Packet) -> None:
+        packet.mask |= marks.TLS_SH
+        self._server_hellos += 1
+        handshake, hello = self._current(half), tls_messages.server_hello(body)
+        handshake.answered = not hello.retry
+        version = tls_names.version(hello.version)
+        latency = None if handshake.hello_time < 0 else max(0, packet.time - handshake.hello_time) * NANO
+        handshake.facts = replace(
+            handshake.facts,
+            server_hello_frame=packet.number,
+            version=version,
+            cipher=tls_names.suite(hello.cipher),
+            hello_latency=latency,
+        )
+        if not hello.retry:
+            count(self._versions, version, 16)
+
+    def _certificate(self, body: bytes, half: Half, packet: Packet) -> None:
+        packet.mask |= marks.TLS_CERT
+        handshake = self._current(half)
+        number, leaf = tls_messages.certificates(body)
+        if half is half.flow.client or handshake.facts.certificates:
+            return
+        handshake.facts = replace(handshake.facts, certificates=number)
+        read = self.certificates.read(leaf) if leaf else None
+        if read is not None:
+            now = packet.time * NANO
+            handshake.facts = replace(
+                handshake.facts,
+                not_before=read.not_before,
+                not_after=read.not_after,
+                subject_names=read.names,
+                expired=not read.not_before <= now <= read.not_after,
+            )
+
+    def alert(self, level: int, description: int, half: Half, packet: Packet) -> None:
+        """An alert in the clear."""
+        self._alerts += 1
+        handshake = self._current(half)
+        if len(handshake.facts.alerts) >= MAX_FRAMES:
+            return
+        by = "client" if half is half.flow.client else "server"
+        alert = TlsAlert(packet.number, by, tls_names.LEVELS[level], tls_names.alert(description))
+        handshake.facts = replace(handshake.facts, alerts=(*handshake.facts.alerts, alert))
+
+    def end(self, conversation: int) -> None:
+        """The conversation, or its handshake, is over."""
+        handshake = self._live.pop(conversation, None)
+        if handshake is None:
+            return
+        facts = handshake.facts
+        trouble = bool(facts.alerts or facts.expired or not facts.version)
+        self._done.append((not trouble, handshake.number, facts))
+        if len(self._done) >= 2 * MAX_HANDSHAKES:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        self._done.sort(key=lambda entry: entry[:2])
+        del self._done[MAX_HANDSHAKES:]
+
+    def finish(self) -> TlsFacts:
+        """Handshakes in the order they began; when there are too many, those with trouble are kept first."""
+        for conversation in list(self._live):
+            self.end(conversation)
+        self._shrink()
+        kept = tuple(entry[2] for entry in sorted(self._done, key=lambda entry: entry[1]))
+        return TlsFacts(
+            handshakes=kept,
+            more_handshakes=self._begun - len(kept),
+            client_hellos=self._client_hellos,
+            server_hellos=self._server_hellos,
+            alerts=self._alerts,
+            versions=dict(sorted(self._versions.items())),
+        )
+
+
+class TlsParser:
+    """Reads the records of one direction."""
+
+    __slots__ = ("_encrypted", "_half", "_held", "_kind", "_left", "_lost", "_message", "_skip", "_stage")
+
+    def __init__(self, stage: TlsStage, half: Half) -> None:
+        self._stage = stage
+        self._half = half
+        self._held = b""
+        self._kind = 0
+        self._left = 0
+        self._message = bytearray()
+        self._skip = 0
+        """Bytes of a handshake message too long to read."""
+        self._encrypted = False
+        self._lost = False
+
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+        """The next bytes."""
+        if self._lost:
+            if not looks_like_record(buffer, at, end):
+                return
+            self._lost, self._encrypted = False, self._encrypted or buffer[at] == _APPLICATION
+        while at < end and not self._lost:
+            if self._left == 0:
+                at = self._header(buffer, at, end)
+                continue
+            taken = min(self._left, end - at)
+            self._left -= taken
+            if self._kind in (_HANDSHAKE, _ALERT, _CCS) and not self._encrypted:
+                self._take(buffer[at : at + taken], packet)
+            if self._left == 0:
+                self._complete(packet)
+            at += taken
+
+    def gap(self, size: int, _packet: Packet) -> None:
+        """Bytes that are not in the capture: a record of known length goes on behind them."""
+        self._message.clear()
+        self._skip = 0
+        if size <= self._left and (self._kind == _APPLICATION or self._encrypted):
+            self._left -= size
+            return
+        self._lost, self._left, self._held = True, 0, b""
+
+    def _header(self, buffer: bytes, at: int, end: int) -> int:
+        """The 5 bytes before each record."""
+        taken = min(5 - len(self._held), end - at)
+        held = self._held + buffer[at : at + taken]
+        if len(held) < 5:
+            self._held = held
+            return at + taken
+        self._held = b""
+        self._kind, self._left = held[0], held[3] << 8 | held[4]
+        if not _CCS <= self._kind <= 24 or held[1] != 3 or not 0 < self._left <= _MAX_RECORD:
+            self._lost, self._left = True, 0
+        return at + taken
+
+    def _take(self, piece: bytes, packet: Packet) -> None:
+        """Bytes of a record in the clear."""
+        if self._kind == _CCS:
+            return
+        if self._kind == _HANDSHAKE and self._skip:
+            skipped = min(self._skip, len(piece))
+            self._skip -= skipped
+            piece = piece[skipped:]
+        if self._kind == _ALERT and len(self._message) > 64:
+            return
+        self._message += piece
+        if self._kind == _HANDSHAKE:
+            self._messages(packet)
+
+    def _messages(self, packet: Packet) -> None:
+        """Every handshake message that is complete."""
+        held = self._message
+        while len(held) >= 4:
+            size = 4 + int.from_bytes(held[1:4], "big")
+            if size > MAX_MESSAGE:
+                self._skip = size - len(held)
+                held.clear()
+                return
+            if len(held) < size:
+                return
+            self._stage.message(held[0], bytes(held[4:size]), self._half, packet)
+            del held[:size]
+
+    def _complete(self, packet: Packet) -> None:
+        """A record is over."""
+        if self._kind == _ALERT:
+            packet.mask |= marks.TLS_ALERT
+            held = bytes(self._message)
+            if not self._encrypted and len(held) == 2 and held[0] in tls_names.LEVELS:
+                self._stage.alert(held[0], held[1], self._half, packet)
+            self._message.clear()
+        elif self._kind == _CCS:
+            self._encrypted = True
+            self._message.clear()

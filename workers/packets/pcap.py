@@ -1,0 +1,75 @@
+"""Classic pcap files: header and record walk (IETF draft-ietf-opsawg-pcap; magics as in pcap-savefile(5)).
+
+Both byte orders, micro- and nanosecond magics, and Kuznetzov's modified format (24-byte record headers).
+"""
+
+import struct
+
+HEADER = 24
+MAX_CAPTURED = 262_144
+"""libpcap's largest snapshot length; a record that claims more is corruption."""
+Record = tuple[int, int, int, int, int]
+"""(offset of the packet in the buffer, captured bytes, bytes on the wire, epoch nanoseconds, link type)"""
+
+_MAGICS = {
+    b"\xa1\xb2\xc3\xd4": (">", 1000, 16),
+    b"\xd4\xc3\xb2\xa1": ("<", 1000, 16),
+    b"\xa1\xb2\x3c\x4d": (">", 1, 16),
+    b"\x4d\x3c\xb2\xa1": ("<", 1, 16),
+    b"\xa1\xb2\xcd\x34": (">", 1000, 24),
+    b"\x34\xcd\xb2\xa1": ("<", 1000, 24),
+}
+
+
+def is_pcap(start: bytes) -> bool:
+    """Whether a file that starts with these four bytes is a classic pcap."""
+    return start in _MAGICS
+
+
+class PcapWalker:
+    """walk(buffer) -> records that are complete in it; the caller keeps the rest."""
+
+    format = "pcap"
+
+    def __init__(self, header: bytes, offset: int) -> None:
+        order, self._fraction, self._record = _MAGICS[header[:4]]
+        self.snaplen, network = struct.unpack_from(order + "II", header, 16)
+        # Bits beside the link type are reserved or tell the FCS length; they may be set.
+        self.link_type = network & 0xFFFF
+        self.link_types: list[int] = [self.link_type]
+        self.error: str | None = None
+        self.need = self._record
+        self.records = 0
+        self.untimed = 0
+        self._header = struct.Struct(order + "IIII")
+        self._offset = offset
+        """File offset of the next record, for error sentences."""
+
+    def walk(self, buffer: bytes) -> tuple[list[Record], int]:
+        """Records complete in the buffer and how many bytes they took; sets `need` for the next one."""
+        records: list[Record] = []
+        at, size, length, link = 0, len(buffer), self._record, self.link_type
+        unpack, fraction = self._header.unpack_from, self._fraction
+        self.need = length
+        while at + length <= size:
+            seconds, parts, captured, wire = unpack(buffer, at)
+            if captured > MAX_CAPTURED:
+                self.error = (
+                    f"packet {self.records + len(records) + 1} claims {captured:,} captured bytes, more than any"
+                    f" capture has: the file is damaged at byte {self._offset + at:,}"
+                )
+                break
+            body = at + length
+            if body + captured > size:
+                self.need = length + captured
+                break
+            records.append((body, captured, wire, seconds * 1_000_000_000 + parts * fraction, link))
+            at = body + captured
+        self._offset += at
+        self.records += len(records)
+        return records, at
+
+    def close(self, left: int) -> None:
+        """The stream ended with so many bytes unused."""
+        if left and self.error is None:
+            self.error = f"the capture ends inside packet {self.records + 1}, which starts at byte {self._offset:,}"
