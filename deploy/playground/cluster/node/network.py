@@ -27,6 +27,9 @@ _SYSCTLS = {
     "net/ipv6/conf/default/accept_dad": "0",
     "net/ipv6/conf/default/accept_ra": "0",
 }
+# Where the module br_netfilter is loaded, bridged packets would pass our NAT before they are routed, and DNAT
+# would send them to an isolated port. Both settings are the network namespace's own.
+_BRIDGE_SYSCTLS = {"net/bridge/bridge-nf-call-iptables": "0", "net/bridge/bridge-nf-call-ip6tables": "0"}
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,14 @@ class NodeNetwork:
         """Make the bridge; safe to call again after a restart of the agent."""
         for name, value in _SYSCTLS.items():
             (Path("/proc/sys") / name).write_text(value)
+        for name, value in _BRIDGE_SYSCTLS.items():
+            with contextlib.suppress(FileNotFoundError):  # no br_netfilter here
+                (Path("/proc/sys") / name).write_text(value)
         if BRIDGE in await run(["ip", "-br", "link"]):
             return
-        lines = ["link set lo up", f"link add {BRIDGE} type bridge mcast_snooping 0 stp_state 0"]
+        # An address of its own: otherwise the bridge takes that of a port, and pods' ARP entries go stale.
+        address = f"02:c6:12:{self._index:02x}:00:01"
+        lines = ["link set lo up", f"link add {BRIDGE} address {address} type bridge mcast_snooping 0 stp_state 0"]
         lines += [f"addr add {self.node_ip}/24 dev {BRIDGE}"]
         lines += [f"addr add 2001:db8:{self._index:x}::1/64 dev {BRIDGE} nodad", f"link set {BRIDGE} up"]
         lines += [f"route add {SERVICES_V4} dev {BRIDGE}", f"route add {SERVICES_V6} dev {BRIDGE}"]
