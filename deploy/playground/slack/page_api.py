@@ -40,6 +40,7 @@ class PageApi:
         return [
             web.get("/_page/state", self.state),
             web.get("/_page/events", self.events),
+            web.get("/_page/file/{file}", self.file),
             web.post("/_page/upload", self.upload),
             web.post("/_page/{action}", self.act),
         ]
@@ -107,6 +108,13 @@ class PageApi:
             return False
         only = change.get("user") or change.get("message", {}).get("ephemeral_to")
         return only in (None, user)
+
+    async def file(self, request: web.Request) -> web.Response:
+        """A file by its id alone, as `slack_file` blocks name it: the way to its bytes."""
+        file = self._workspace.files.get(request.match_info["file"])
+        if file is None:
+            raise web.HTTPNotFound(text="file not found")
+        raise web.HTTPFound(file.to_api("")["url_private"])
 
     async def act(self, request: web.Request) -> web.Response:
         """POST /_page/<action> with a JSON object."""

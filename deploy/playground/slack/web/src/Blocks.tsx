@@ -1,0 +1,148 @@
+import { Component, type ReactNode, useEffect, useRef, useState } from "react";
+import { type Block, Message as SlackBlocks } from "slack-blocks-to-jsx";
+import { act } from "./api";
+import { Table } from "./Table";
+import type { Json, Message, State } from "./types";
+
+interface Props {
+  state: State;
+  message?: Message;
+  blocks: Json[];
+}
+
+/** A plain message's text as a block, so that people's words go through the same renderer. */
+export function textBlocks(text: string): Json[] {
+  return text ? [{ type: "section", block_id: "text", text: { type: "mrkdwn", text } }] : [];
+}
+
+/** The renderer throws on what it doesn't know: one block then shows its fallback, the others live on. */
+class Guard extends Component<{ fallback: ReactNode; children: ReactNode }, { failed: boolean }> {
+  override state = { failed: false };
+  static getDerivedStateFromError() {
+    return { failed: true };
+  }
+  override render() {
+    return this.state.failed ? this.props.fallback : this.props.children;
+  }
+}
+
+function chartRows(chart: Json): Json[][] {
+  const cell = (text: unknown) => ({ type: "raw_text", text: String(text) });
+  if (chart.type === "pie") return chart.segments.map((s: Json) => [cell(s.label), cell(s.value)]);
+  const head = [cell(""), ...chart.series.map((s: Json) => cell(s.name))];
+  const rows = chart.axis_config.categories.map((label: string, at: number) => [
+    cell(label),
+    ...chart.series.map((s: Json) => cell(s.data[at]?.value ?? "")),
+  ]);
+  return [head, ...rows];
+}
+
+/** A slack_file by id is shown from the workspace's own file store. */
+function withFiles(block: Json): Json {
+  const file = block.slack_file;
+  if (block.type === "image" && file) return { ...block, image_url: file.url ?? `/_page/file/${file.id}` };
+  return block;
+}
+
+// The renderer takes the middle of 14:03:07 for an emoji named 03.
+const hooks = {
+  emoji: (data: { name: string }, parse: (data: { name: string }) => string) =>
+    /^\d+$/.test(data.name) ? `:${data.name}:` : parse(data),
+};
+
+export function rendered(block: Json, state: State): ReactNode {
+  const data = {
+    users: state.users.map((u) => ({ id: u.id, name: u.name })),
+    channels: state.channels.map((c) => ({ id: c.id, name: c.name ?? c.id })),
+  };
+  if (block.type === "table" || block.type === "data_table") return <Table block={block} state={state} />;
+  const fallback =
+    block.type === "data_visualization" ? (
+      <Table block={{ caption: block.title, rows: chartRows(block.chart) }} state={state} />
+    ) : (
+      <p className="unrendered">(a {block.type} block that this page can't draw)</p>
+    );
+  return (
+    <Guard fallback={fallback}>
+      <SlackBlocks theme="light" withoutWrapper blocks={[withFiles(block) as Block]} logo="" name="" data={data} hooks={hooks} />
+    </Guard>
+  );
+}
+
+function elements(block: Json): Json[] {
+  return [...(block.elements ?? []), block.accessory].filter((one): one is Json => Boolean(one?.action_id));
+}
+
+/** One block; the renderer's buttons carry their action_id as id, and their clicks are taken over here. */
+function OneBlock({ state, message, block }: { state: State; message: Message | undefined; block: Json }) {
+  const root = useRef<HTMLDivElement>(null);
+  const [asked, setAsked] = useState<Json | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const actions = elements(block);
+  useEffect(() => {
+    for (const action of actions)
+      root.current
+        ?.querySelectorAll(`button#${CSS.escape(action.action_id)}`)
+        .forEach((button) => button.setAttribute("data-testid", `button-${action.action_id}`));
+  });
+  const press = async (action: Json) => {
+    if (!message || busy) return;
+    setBusy(true);
+    const body = { user: state.me, channel: message.channel, ts: message.ts, block_id: block.block_id };
+    setError(await act("click", { ...body, action_id: action.action_id, value: action.chosen }));
+    setBusy(false);
+  };
+  const take = (event: React.MouseEvent) => {
+    const button = (event.target as Element).closest("button[id]");
+    const action = actions.find((one) => one.action_id === button?.id);
+    if (!action || action.type !== "button") return;
+    event.stopPropagation();
+    if (action.confirm) setAsked(action);
+    else void press(action);
+  };
+  return (
+    <div className={busy ? `block busy` : "block"} ref={root} onClickCapture={take}>
+      {rendered(block, state)}
+      {error && <p role="alert">{error}</p>}
+      {asked && (
+        <Confirm
+          ask={asked.confirm}
+          onAnswer={(yes) => {
+            setAsked(null);
+            if (yes) void press(asked);
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function Confirm({ ask, onAnswer }: { ask: Json; onAnswer: (yes: boolean) => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} className="confirm" onClose={() => onAnswer(false)}>
+      <h3>{ask.title.text}</h3>
+      <p>{ask.text.text}</p>
+      <footer>
+        <button className="quiet" onClick={() => onAnswer(false)}>
+          {ask.deny.text}
+        </button>
+        <button className={ask.style} data-testid="confirm-yes" onClick={() => onAnswer(true)}>
+          {ask.confirm.text}
+        </button>
+      </footer>
+    </dialog>
+  );
+}
+
+export function Blocks({ state, message, blocks }: Props) {
+  return (
+    <div className="blocks">
+      {blocks.map((block, index) => (
+        <OneBlock key={block.block_id ?? index} state={state} message={message} block={block} />
+      ))}
+    </div>
+  );
+}

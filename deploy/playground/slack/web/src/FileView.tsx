@@ -1,0 +1,33 @@
+import type { SlackFile } from "./types";
+
+function size(bytes = 0): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`;
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
+/** One file of a message: a preview when it is a picture, and always the way to download it. */
+export function FileView({ file }: { file: SlackFile }) {
+  if (file.mode === "tombstone") return <p className="file gone">This file was deleted.</p>;
+  const picture = file.mimetype?.startsWith("image/") && !file.mimetype.includes("svg");
+  return (
+    <figure className="file">
+      {picture && <img src={file.url_private} alt={file.alt_txt || file.title || file.name} />}
+      <figcaption>
+        <span className="icon" aria-hidden="true">
+          {file.name?.split(".").at(-1)?.slice(0, 4)}
+        </span>
+        <span className="names">
+          <b>{file.title}</b>
+          <small>
+            {file.title === file.name ? "" : `${file.name} · `}
+            {size(file.size)}
+          </small>
+        </span>
+        <a data-testid={`file-${file.id}`} href={file.url_private_download} download={file.name}>
+          Download
+        </a>
+      </figcaption>
+    </figure>
+  );
+}
