@@ -6,7 +6,7 @@ from functools import partial
 
 from .objects import Object, is_deleting, name_of, namespace_of, uid_of
 from .registry import FOREGROUND, ORPHAN, DeleteOptions, Registry
-from .resources import CONFIGMAPS, NAMESPACES, SERVICE_ACCOUNTS
+from .resources import CONFIGMAPS, NAMESPACES
 
 _ROOT_CA = "kube-root-ca.crt"
 
@@ -45,11 +45,9 @@ def _finalized(obj: Object, finalizers: list[str]) -> Object:
 
 
 def sync_namespace(registry: Registry, namespace: Object, ca: str) -> None:
-    """Give a new namespace its ServiceAccount and CA; empty an ending one and let it go."""
+    """Give a new namespace its CA; empty an ending one and let it go."""
     name = name_of(namespace)
     if not is_deleting(namespace):
-        if registry.store.get(SERVICE_ACCOUNTS, name, "default") is None:
-            registry.create(SERVICE_ACCOUNTS, name, {"metadata": {"name": "default"}})
         if registry.store.get(CONFIGMAPS, name, _ROOT_CA) is None:
             registry.create(CONFIGMAPS, name, {"metadata": {"name": _ROOT_CA}, "data": {"ca.crt": ca}})
         return

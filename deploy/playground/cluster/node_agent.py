@@ -58,9 +58,13 @@ class NodeAgent:
             return response.status
 
     async def events(self) -> AsyncIterator[Object]:
-        """Pod states: one for each known pod, then each change, until the agent goes away."""
+        """Pod states: one for each known pod, then each change, until the agent goes away.
+
+        The first item is empty: the agent answers.
+        """
         async with self._http.get("/events", timeout=_ENDLESS, read_bufsize=_LINE) as response:
             response.raise_for_status()
+            yield {}
             async for line in response.content:
                 if line.strip():
                     event: Object = json.loads(line)

@@ -16,7 +16,7 @@ from .endpoints import node_services
 from .node_agent import NodeAgent
 from .objects import Object, condition, is_deleting, micro_timestamp, name_of, namespace_of, timestamp, uid_of
 from .registry import Registry
-from .resources import ENDPOINTSLICES, LEASES, NODES, PODS, SERVICES
+from .resources import CONFIGMAPS, ENDPOINTSLICES, LEASES, NODES, PODS, SECRETS, SERVICES
 from .store import Change
 
 _LOG = logging.getLogger(__name__)
@@ -56,7 +56,8 @@ class NodeLink:
             try:
                 async for event in self.agent.events():
                     self._set_ready(True)
-                    self._apply(event)
+                    if event:
+                        self._apply(event)
             except _UNREACHABLE as error:
                 _LOG.info("node %s: %s", self.name, error)
             self._set_ready(False)
@@ -98,7 +99,7 @@ class NodeLink:
         return bool(pod["spec"].get("nodeName") == self.name)
 
     async def _place(self, uid: str, pod: Object) -> None:
-        code = await self.agent.put_pod(pod)
+        code = await self.agent.put_pod(_with_files(self._registry, pod))
         if code >= 400:
             _LOG.warning("node %s refused pod %s/%s: %d", self.name, namespace_of(pod), name_of(pod), code)
         self._placed[uid] = pod["metadata"].get("generation", 1)
@@ -169,6 +170,19 @@ class NodeLink:
         entry = _ready_condition(ready)
         others = [c for c in node["status"].get("conditions") or () if c["type"] != "Ready"]
         self._registry.set_status(NODES, node, {**node["status"], "conditions": [*others, entry]})
+
+
+def _with_files(registry: Registry, pod: Object) -> Object:
+    """The pod with the content of its configMap and secret volumes inline: the agent reads no API."""
+    volumes = []
+    for volume in pod["spec"].get("volumes") or ():
+        for field, key, resource in (("configMap", "name", CONFIGMAPS), ("secret", "secretName", SECRETS)):
+            if source := volume.get(field):
+                found = registry.store.get(resource, namespace_of(pod), source.get(key, ""))
+                data = {"data": found.get("data") or {}} if found else {}
+                volume = {**volume, field: {**source, **data}}  # noqa: PLW2901
+        volumes.append(volume)
+    return {**pod, "spec": {**pod["spec"], "volumes": volumes}} if volumes else pod
 
 
 def _merged(held: Object, reported: Object) -> Object:

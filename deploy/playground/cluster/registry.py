@@ -60,7 +60,13 @@ class Registry:
         if resource is SERVICES:
             assign_cluster_ip(self.store, obj)
         self._stamp(resource, obj)
-        return obj if dry_run else self.store.put(resource, obj)
+        if dry_run:
+            return obj
+        created = self.store.put(resource, obj)
+        if resource is NAMESPACES:
+            # A real controller does this a moment later, and the first pod of a namespace may lose that race.
+            self.create(SERVICE_ACCOUNTS, name_of(obj), {"metadata": {"name": "default"}})
+        return created
 
     def update(
         self,
