@@ -101,6 +101,13 @@ def troubles(case: Case, talks: Iterable[Talk], is_bad: Callable[[Talk], bool]) 
     return sorted(found, key=lambda t: -len(t.bad))
 
 
+def severity(trouble: Trouble, critical_share: float) -> Severity:
+    """How bad failed connection attempts are: a single one never is an outage, and among many it is no news."""
+    if len(trouble.bad) == 1:
+        return Severity.WARNING if trouble.share >= critical_share else Severity.NOTE
+    return Severity.CRITICAL if trouble.share >= critical_share else Severity.WARNING
+
+
 def fold(found: Iterable[Finding], most: int = MOST) -> list[Finding]:
     """Keep the worst `most` findings of a rule; the last of them says how many more there are."""
     ranked = sorted(found, key=lambda f: (SEVERITIES.index(f.severity), -f.count))

@@ -41,7 +41,7 @@ def duration(seconds: float | None) -> str:
         return "?"
     if seconds < 0.9995:
         milli = seconds * 1000
-        return f"{milli:.0f} ms" if milli >= 10 else f"{milli:.1f} ms"
+        return f"{milli:.0f} ms" if milli >= 10 else f"{milli:.1f} ms" if milli >= 0.05 else "under 0.1 ms"
     if seconds < 99.95:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
     days, rest = divmod(round(seconds), 86_400)

@@ -252,12 +252,12 @@ def _time_axis(axes: Axes, start: float, end: float) -> None:
     """UTC clock time; seconds from `start` are the coordinates, which keeps float precision for microseconds."""
     span = end - start
     axes.set_xlim(-0.02 * (span or 1.0), (span or 1.0) * 1.02)
-    axes.xaxis.set_major_locator(FixedLocator(_round_times(start, end)))
+    axes.xaxis.set_major_locator(FixedLocator(_round_times(start, end, 6 if span > 5 else 3)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(start + value, span)))
     axes.set_xlabel(f"UTC, {_format(start, '%Y-%m-%d')}")
 
 
-def _round_times(start: float, end: float, most: int = 5) -> list[float]:
+def _round_times(start: float, end: float, most: int) -> list[float]:
     """At most `most` + 1 round clock times between the ends, as seconds from `start`; at least the start."""
     span = max(end - start, 1e-6)
     step = next((s for s in STEPS if span / s <= most), 86_400.0 * math.ceil(span / 86_400 / most))
@@ -268,7 +268,7 @@ def _round_times(start: float, end: float, most: int = 5) -> list[float]:
 
 def _clock(epoch: float, span: float) -> str:
     if span > 2 * 86_400:
-        return _format(epoch, "%m-%d %H:%M")
+        return _format(epoch, "%m-%d %Hh")
     if span > 3_600:
         return _format(epoch, "%H:%M")
     if span > 5:

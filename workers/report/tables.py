@@ -30,7 +30,7 @@ def summary_rows(report: Report, most: int = MAX_ROWS) -> Table:
         key = (case.name(flow.client), case.server(flow.server, flow.server_port), _protocol(flow))
         groups.setdefault(key, []).append(flow)
     rows = sorted(groups.items(), key=lambda item: _weight(item[1]), reverse=True)
-    columns = ("From", "To", "Protocol", "Connections", "Packets", "Bytes", "Trouble")
+    columns = ("From", "To", "Protocol", "Conversations", "Packets", "Bytes", "Trouble")
     table = Table("Conversations", columns, tuple((*key, *_row(flows)) for key, flows in rows), 0, frozenset({3, 4, 5}))
     return _first(table, most, sum(facts.more_conversations for _, facts in case.facts))
 

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, finite, median
-from workers.findings.words import duration, join, plural
+from workers.findings.words import duration, join, number, plural
 
 RULE = "healthy"
+
+FEW = 20
+"""Packets below which "no trouble" would promise more than anyone saw."""
 
 
 def check(case: Case) -> list[Finding]:
@@ -16,13 +19,13 @@ def check(case: Case) -> list[Finding]:
         return []
     figures = [*_tcp(case), *_http(case), *_dns(case), *_tls(case)]
     shown = join(figures) if figures else plural(packets, "packet")
-    few = packets < 20
+    few = packets < FEW
     return [
         Finding(
             RULE,
             Severity.OK,
             case.confidence((i for i, _ in case.facts), few, bool(case.one_way)),
-            f"No trouble found: {shown}.",
+            f"Too little traffic to judge: {shown}, nothing wrong seen." if few else f"No trouble found: {shown}.",
             packets,
             (),
             "If people still see errors, capture closer to them or while it happens.",
@@ -46,15 +49,18 @@ def _http(case: Case) -> Iterator[str]:
         text = plural(requests, "HTTP request")
         if responses >= requests:
             text += " all answered" if requests > 1 else " answered"
+        else:
+            text += f", {number(responses)} answered"
         yield text + (f" (p95 {duration(slowest)})" if responses else "")
 
 
 def _dns(case: Case) -> Iterator[str]:
     queries = sum(max(0, facts.dns.queries) for _, facts in case.facts)
+    responses = sum(max(0, facts.dns.responses) for _, facts in case.facts)
     if queries:
         slowest = max(facts.dns.latency.p95 for _, facts in case.facts)
-        answered = any(facts.dns.responses > 0 for _, facts in case.facts)
-        yield plural(queries, "DNS query", "DNS queries") + (f" (p95 {duration(slowest)})" if answered else "")
+        text = plural(queries, "DNS query", "DNS queries")
+        yield text + (f" (p95 {duration(slowest)})" if responses else ", none answered")
 
 
 def _tls(case: Case) -> Iterator[str]:

@@ -22,6 +22,9 @@ def _judged(site: Site) -> int:
     """Unanswered requests, less those that may have been in flight when the capture ended."""
     if site.bad[0].target in site.case.one_way:
         return 0
+    silent = [t for t in site.talks if t.flow.server_payload <= 0]
+    if len(silent) < len(site.talks) and not any(w.group.statuses for w in site.all):
+        return len(silent)  # it did answer, only not in HTTP that we can read
     flying = sum(
         1 for t in site.talks if not _ended(t.tcp.fins, t.tcp.resets) and _late(site.case, t.target, t.flow.last_at)
     )

@@ -1,8 +1,8 @@
 """Connection attempts that are refused: a RST or an ICMP error answers the SYN."""
 
-from workers.contract.report import Finding, Severity
+from workers.contract.report import Finding
 from workers.findings.case import Case
-from workers.findings.trouble import Trouble, fold, troubles
+from workers.findings.trouble import Trouble, fold, severity, troubles
 
 RULE = "connection-refused"
 
@@ -19,12 +19,9 @@ def check(case: Case) -> list[Finding]:
 def _finding(trouble: Trouble) -> Finding:
     icmp = sum(1 for t in trouble.bad if t.tcp.refused_by == "icmp")
     how = "an ICMP error" if icmp == len(trouble.bad) else "a RST"
-    severity = Severity.CRITICAL if trouble.share >= CRITICAL_SHARE else Severity.WARNING
-    if len(trouble.bad) == 1 and len(trouble.all) > 1 and severity is Severity.WARNING:
-        severity = Severity.NOTE  # a pod that restarted once is not news
     return Finding(
         RULE,
-        severity,
+        severity(trouble, CRITICAL_SHARE),
         trouble.confidence(),
         f"{trouble.who}: {trouble.of('connection attempt')} {'was' if len(trouble.bad) == 1 else 'were'} refused "
         f"by {how}{trouble.each}.",

@@ -20,7 +20,7 @@ CRITICAL_SHARE = 0.15
 """Here retries themselves are lost and requests take seconds."""
 
 DUPLICATES = 0.4
-"""When both sides repeat that much, the capture more likely holds each packet twice."""
+"""When both sides repeat that much, or the SYNs do as well, the capture more likely holds each packet twice."""
 
 
 def check(case: Case) -> list[Finding]:
@@ -58,23 +58,37 @@ def _worth(trouble: Trouble, side: str) -> bool:
 
 def _finding(trouble: Trouble, side: str) -> Finding:
     again, sent = tally(_again(t, side) for t in trouble.bad), sum(_sent(t, side) for t in trouble.all)
-    doubled = all(_share(trouble, s) >= DUPLICATES for s in ("client", "server"))
+    doubled = _doubled(trouble, side)
     toward = "from the clients" if side == "client" else "from the server"
-    critical = ratio(again, sent) >= CRITICAL_SHARE and not doubled
     stuck = sum(1 for t in trouble.bad if side == "client" and t.flow.server_packets <= 0)
     return Finding(
         RULE,
-        Severity.CRITICAL if critical else Severity.NOTE if doubled else Severity.WARNING,
+        Severity.NOTE if doubled or _habit(trouble, again) else _severity(trouble, ratio(again, sent)),
         trouble.confidence(doubled, sent < 5 * LEAST),
         f"{trouble.who}: {number(again)} of {number(sent)} data packets {toward} "
         f"({percent(again, sent)}) were sent again"
-        + (", both ways alike: the capture may hold every packet twice." if doubled else _spread(trouble, stuck)),
+        + ("; the capture may hold every packet twice." if doubled else _spread(trouble, stuck)),
         again,
         refs((t.target, _again(t, side).frames) for t in trouble.bad),
         "Packets are lost in that direction: look for drops on the nodes' interfaces, policers and full queues; "
         "a capture at the other end shows on which side they vanish.",
         trouble.filter("tcp.analysis.retransmission"),
     )
+
+
+def _severity(trouble: Trouble, share: float) -> Severity:
+    return Severity.CRITICAL if share >= CRITICAL_SHARE and len(trouble.bad) > 1 else Severity.WARNING
+
+
+def _doubled(trouble: Trouble, side: str) -> bool:
+    both = all(_share(trouble, s) >= DUPLICATES for s in ("client", "server"))
+    opened = [t.tcp.syns.count for t in trouble.bad if t.tcp.syns.count > 0]
+    return both or (_share(trouble, side) >= DUPLICATES and bool(opened) and min(opened) > 1)
+
+
+def _habit(trouble: Trouble, again: int) -> bool:
+    """Exactly once in every conversation: a stack's way of closing, not loss, which strikes at random."""
+    return len(trouble.bad) == len(trouble.all) == again
 
 
 def _spread(trouble: Trouble, stuck: int) -> str:

@@ -12,11 +12,15 @@ SHARE = 0.03
 
 LEAST = 3
 
+RETRY = 0.2
+"""Seconds a handshake takes at least when its SYN really was sent again (Linux waits 1 s, tuned stacks 200 ms). A
+capture that holds every packet twice shows two SYNs as well, microseconds apart."""
+
 
 def check(case: Case) -> list[Finding]:
     """One finding for each server whose connections are slow to come about."""
     opened = [t for t in case.talks if t.tcp.handshake == "complete"]
-    found = troubles(case, opened, lambda t: t.tcp.syns.count > 1)
+    found = troubles(case, opened, lambda t: t.tcp.syns.count > 1 and (t.tcp.handshake_rtt or 0) >= RETRY)
     return fold(_finding(t) for t in found if len(t.bad) >= LEAST and t.share >= SHARE)
 
 

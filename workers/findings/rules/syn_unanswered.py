@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from workers.contract.report import Finding, Severity
+from workers.contract.report import Finding
 from workers.findings.case import Case, Talk
-from workers.findings.trouble import Trouble, fold, troubles
+from workers.findings.trouble import Trouble, fold, severity, troubles
 from workers.findings.words import percent
 
 RULE = "syn-unanswered"
@@ -29,12 +29,9 @@ def _unanswered(case: Case, talk: Talk) -> bool:
 
 
 def _finding(trouble: Trouble) -> Finding:
-    severity = Severity.CRITICAL if trouble.share >= CRITICAL_SHARE else Severity.WARNING
-    if len(trouble.bad) == 1 and len(trouble.all) > 1 and severity is Severity.WARNING:
-        severity = Severity.NOTE  # one lost attempt among many healthy ones: a pod that went away, a lost packet
     return Finding(
         RULE,
-        severity,
+        severity(trouble, CRITICAL_SHARE),
         trouble.confidence(),
         f"{trouble.who}: {trouble.of('connection attempt')} got no answer at all{trouble.each}."
         + " ".join(("", *_hints(trouble))),
