@@ -71,7 +71,7 @@ class Client:
             await self._session.close()
 
     async def call(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Any:
-        """Answered JSON (None for an empty answer). Raises ApiError, aiohttp.ClientError."""
+        """Answered JSON (None for an answer that is none). Raises ApiError, aiohttp.ClientError."""
         assert self._session is not None, "used outside of `async with`"
         data = None if body is None else json.dumps(body)
         headers = {"Content-Type": content_type} if body is not None else {}
@@ -79,7 +79,7 @@ class Client:
             text = await answer.text()
             if answer.status >= 400:
                 raise ApiError(answer.status, _message(text))
-            return json.loads(text) if text else None
+            return json.loads(text) if answer.content_type == "application/json" else None
 
     async def apply(self, objects: Iterable[Manifest]) -> None:
         """Create each object, in order; one that exists is patched instead."""
