@@ -69,22 +69,24 @@ class Recogniser:
         if self.inner is not None and not (buffer[at] == 22 and isinstance(self.inner, HttpParser)):
             self.inner.data(buffer, at, end, packet)
             return
-        if self._short:
-            buffer, at, end = self._short + buffer[at:end], 0, len(self._short) + end - at
-            self._short = b""
-        self._recognise(buffer, at, end)
-        if self.inner is not None:
-            self.inner.data(buffer, at, end, packet)
-        elif end - at < _SHORT and (20 <= buffer[at] <= 23 or looks_like_start(buffer, at, end)):
-            self._short = buffer[at:end]
+        held, self._short = self._short, b""
+        if held and self._recognise(held + buffer[at:end], 0, len(held) + end - at):
+            buffer, at, end = held + buffer[at:end], 0, len(held) + end - at
+        elif not self._recognise(buffer, at, end):
+            if end - at < _SHORT and (20 <= buffer[at] <= 23 or looks_like_start(buffer, at, end)):
+                self._short = (held + buffer[at:end])[:_SHORT] if len(held) + end - at < _SHORT else b""
+            return
+        assert self.inner is not None
+        self.inner.data(buffer, at, end, packet)
 
-    def _recognise(self, buffer: bytes, at: int, end: int) -> None:
+    def _recognise(self, buffer: bytes, at: int, end: int) -> bool:
+        """Choose a parser by the first bytes; whether one was chosen now or goes on."""
         first = buffer[at]
-        if 20 <= first <= 23:
-            if looks_like_record(buffer, at, end):
-                self.inner = self._applications.tls.start(self._half)
+        if 20 <= first <= 23 and looks_like_record(buffer, at, end):
+            self.inner = self._applications.tls.start(self._half)
         elif end - at >= _SHORT and self.inner is None and looks_like_start(buffer, at, end):
             self.inner = self._applications.http.start(self._half)
+        return self.inner is not None
 
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture."""

@@ -8,7 +8,7 @@ _METHODS = (
     b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT"
     b" SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE CCM_POST RPC_CONNECT RPC_IN_DATA RPC_OUT_DATA BREW"
 ).split()  # fmt: skip
-_REQUEST_LINE = re.compile(rb"([A-Z][A-Za-z_-]{1,30}) (\S{1,32768}) HTTP/1\.[0-9][ \t]*\r?\n")
+_REQUEST_LINE = re.compile(rb"([A-Z][A-Za-z_-]{1,30}) ([^\r\n]{1,32768}) HTTP/1\.[0-9][ \t]*\r?\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] +([1-9][0-9]{2})(?:[ \r\n]|$)")
 _KNOWN_START = re.compile(rb"(?:" + rb"|".join(_METHODS) + rb") [/*hH\w]")
 _FIELD = re.compile(
@@ -60,7 +60,7 @@ def read_head(raw: bytes) -> Head | None:
     if request is None:
         return None
     length, chunked, host = _fields(raw)
-    path = request[2].split(b"?", 1)[0].split(b"#", 1)[0]
+    path = request[2].split(b" ", 1)[0].split(b"?", 1)[0].split(b"#", 1)[0]
     return Head(
         method=text(request[1], 32),
         path=text(path, MAX_PATH),

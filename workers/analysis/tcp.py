@@ -6,7 +6,7 @@ highest this side sent. Differences and choices:
 - out of order: below expected, not fast, not spurious, within the initial RTT (3 ms when no handshake was seen) of the
   segment that moved expected last, and not ending exactly at expected.
 - fast: at least two duplicate ACKs for exactly this sequence number, the latest less than 20 ms ago.
-- spurious: all of its data was already acknowledged. keep-alive: 0 or 1 byte just below expected.
+- spurious: all of its data was already acknowledged, wherever it starts. keep-alive: 0 or 1 byte just below expected.
 - zero window excludes SYN, FIN and RST. A lost segment is one that this capture does not show.
 - a SYN with another initial sequence number than the conversation's begins a new conversation (port reuse).
 - RTT samples: one outstanding segment at a time, none from retransmitted data (Karn). The side whose fastest sample is
@@ -26,6 +26,7 @@ _FAST_WITHIN = 20_000_000
 _DEFAULT_RTT = 3_000_000
 _SOON = 1_000_000_000
 """A single SYN in the capture's last second is too young to be called unanswered."""
+_SPURIOUS = marks.RETRANSMISSION | marks.SPURIOUS_RETRANSMISSION
 _MARKED = (
     marks.RETRANSMISSION | marks.OUT_OF_ORDER | marks.LOST_SEGMENT | marks.DUPLICATE_ACK | marks.ZERO_WINDOW
     | marks.KEEP_ALIVE
@@ -76,20 +77,23 @@ def _sequence(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> int
     if flags & RST:
         return 0
     if expected == UNSET:
-        mine.next, mine.next_time = (sequence + span) & _MASK, packet.time
+        mine.next = mine.to_be_acked = (sequence + span) & _MASK
+        mine.next_time = packet.time
         return 0
     ahead = (sequence - expected) & _MASK
-    if ahead == 0:
-        if span == 0:
-            return 0
-        if packet.payload_length == 1 and theirs.window == 0:
-            return marks.ZERO_WINDOW_PROBE
-        _advance(packet, mine, span)
+    if ahead > _HALF:
+        return _below(packet, mine, theirs, half, span, ahead)
+    if span == 0 and ahead == 0:
         return 0
-    if ahead < _HALF:
-        _advance(packet, mine, span)
-        return marks.LOST_SEGMENT
-    return _below(packet, mine, theirs, half, span, ahead)
+    if ahead == 0 and packet.payload_length == 1 and theirs.window == 0:
+        return marks.ZERO_WINDOW_PROBE
+    found = marks.LOST_SEGMENT if ahead else 0
+    if _acknowledged(packet, theirs, (sequence + span) & _MASK):
+        found |= _SPURIOUS
+    _advance(packet, mine, span)
+    if not ahead:
+        mine.to_be_acked = mine.next
+    return found
 
 
 def _advance(packet: Packet, mine: TcpHalf, span: int) -> None:
@@ -109,15 +113,26 @@ def _below(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half, span: int
     found = _resent(packet, mine, theirs, half, end)
     if 0 < (end - mine.next) & _MASK < _HALF:
         mine.next, mine.next_time = end, packet.time
+    if 0 < (end - mine.to_be_acked) & _MASK < _HALF:
+        mine.to_be_acked = mine.next
     return found
+
+
+def _acknowledged(packet: Packet, theirs: TcpHalf, end: int) -> bool:
+    """Whether the receiver had all of this data before."""
+    acked = theirs.last_ack
+    return bool(packet.payload_length) and acked != UNSET and (acked - end) & _MASK < _HALF
 
 
 def _resent(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half, end: int) -> int:
     """Spurious, fast, out of order or plain retransmission, in this order."""
-    acked = theirs.last_ack
-    if packet.payload_length and acked != UNSET and (acked - end) & _MASK < _HALF:
-        return marks.RETRANSMISSION | marks.SPURIOUS_RETRANSMISSION
-    if theirs.duplicates >= 2 and acked == packet.sequence and packet.time - theirs.last_ack_time < _FAST_WITHIN:
+    if _acknowledged(packet, theirs, end):
+        return _SPURIOUS
+    if (
+        theirs.duplicates >= 2
+        and theirs.last_ack == packet.sequence
+        and packet.time - theirs.last_ack_time < _FAST_WITHIN
+    ):
         return marks.RETRANSMISSION | marks.FAST_RETRANSMISSION
     state = half.flow.state
     threshold = state.handshake_rtt if state and state.handshake_rtt > 0 else _DEFAULT_RTT
@@ -129,8 +144,8 @@ def _resent(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half, end: int
 def _acknowledge(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> int:
     """What the acknowledgment number says."""
     ack, found = packet.ack, 0
-    if theirs.next != UNSET and 0 < (ack - theirs.next) & _MASK < _HALF and _first_told(ack, theirs.acked_unseen):
-        theirs.acked_unseen = ack
+    if theirs.next != UNSET and 0 < (ack - theirs.to_be_acked) & _MASK < _HALF:
+        theirs.to_be_acked = theirs.next
         found = marks.ACK_LOST_SEGMENT
     if ack == mine.last_ack:
         found |= _repeated(packet, mine, theirs)
@@ -143,11 +158,6 @@ def _acknowledge(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> 
         theirs.rtt.add(packet.time - theirs.sample_time)
         theirs.sample_end = UNSET
     return found
-
-
-def _first_told(ack: int, told: int) -> bool:
-    """Whether an acknowledgment of unseen data goes beyond the one already told."""
-    return told == UNSET or 0 < (ack - told) & _MASK < _HALF
 
 
 def _repeated(packet: Packet, mine: TcpHalf, theirs: TcpHalf) -> int:

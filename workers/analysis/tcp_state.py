@@ -12,7 +12,6 @@ class TcpHalf:
     """Sequence state of one sender. Sequence numbers are 32 bit, UNSET before the first packet; times nanoseconds."""
 
     __slots__ = (
-        "acked_unseen",
         "duplicates",
         "finished",
         "initial",
@@ -25,6 +24,7 @@ class TcpHalf:
         "rtt",
         "sample_end",
         "sample_time",
+        "to_be_acked",
         "window",
         "zero_since",
         "zero_windows",
@@ -38,8 +38,8 @@ class TcpHalf:
         """When `next` last moved."""
         self.last_ack = UNSET
         self.last_ack_time = 0
-        self.acked_unseen = UNSET
-        """Highest acknowledgment of data that was never seen, told once."""
+        self.to_be_acked = UNSET
+        """`next` without what followed a hole: an acknowledgment beyond it is of data that was never seen."""
         self.window = UNSET
         self.duplicates = 0
         self.kept_alive = False

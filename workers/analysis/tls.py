@@ -112,9 +112,9 @@ class TlsStage:
             count(self._versions, version, 16)
 
     def _certificate(self, body: bytes, half: Half, packet: Packet) -> None:
-        packet.mask |= marks.TLS_CERT
         handshake = self._current(half)
         number, leaf = tls_messages.certificates(body)
+        packet.mask |= marks.TLS_CERT
         if half is half.flow.client or handshake.facts.certificates:
             return
         handshake.facts = replace(handshake.facts, certificates=number)

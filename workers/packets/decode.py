@@ -3,12 +3,12 @@
 In: a record's bytes in a buffer. Out: the packet's marks, conversation key, lengths and TCP fields. Lengths come from
 the IP header, so a cut packet (snaplen) still tells its size, and Ethernet padding is not payload. An IP length of 0
 (segmentation offload, BIG TCP) means the rest of the frame. Nothing raises; what does not add up is marked malformed.
-Tunnels (IP in IP, GRE, VXLAN, Geneve, GTP-U, Teredo) are walked to the inner packet, at most MAX_DEPTH layers.
+Tunnels (`tunnels`) are walked to the inner packet, at most MAX_DEPTH layers.
 """
 
 from struct import Struct
 
-from workers.packets import icmp, link, marks
+from workers.packets import icmp, link, marks, tunnels
 from workers.packets.fragments import Fragments
 from workers.packets.packet import NOTHING, Packet
 
@@ -19,7 +19,7 @@ ICMP, IPIP, TCP, UDP, IP6, ROUTING, FRAGMENT, GRE, ESP, AH, ICMP6, NO_NEXT, DEST
 )  # fmt: skip
 HOP_BY_HOP = 0
 _EXTENSIONS = frozenset({HOP_BY_HOP, ROUTING, DEST, AH, MOBILITY, 139, 140})
-_VXLAN, _GENEVE, _GTP_U, _TEREDO = 4789, 6081, 2152, 3544
+PIM = 103
 
 _IP4_HEAD = Struct("!BxHHHxB")
 _TCP_HEAD = Struct("!IIHH")
@@ -68,6 +68,10 @@ class Decoder:
                 ethertype, at = link.pppoe(buffer, at, end)
             elif ethertype == link.BRIDGED:
                 ethertype, at = link.ethernet(buffer, at, end)
+            elif ethertype == link.BACKBONE:
+                ethertype, at = link.ethernet(buffer, at + 4, end)
+            elif ethertype == link.FABRIC_PATH:
+                ethertype, at = link.ethernet(buffer, at + 2, end)
             else:
                 break
         if ethertype == link.ARP:
@@ -108,6 +112,9 @@ class Decoder:
         on_wire = packet.wire_end - at
         if total == 0 or total > on_wire:
             total = on_wire
+        if first >> 4 == 6:  # the ethertype lies
+            self._ip6(packet, at)
+            return
         if first >> 4 != 4 or header < 20 or total < header:
             packet.mask |= marks.MALFORMED
             return
@@ -246,61 +253,17 @@ class Decoder:
         packet.wire_end = limit = at + length
         if packet.end > limit:
             packet.end = limit
-        if destination in _TUNNEL_PORTS or source in _TUNNEL_PORTS:
-            self._udp_tunnel(packet, destination if destination in _TUNNEL_PORTS else source, at + 8)
+        tunnel = _TUNNELS.get(destination) or _TUNNELS.get(source)
+        if tunnel is not None:
+            self._inside(packet, tunnel(buffer, at + 8, packet.end))
 
-    def _udp_tunnel(self, packet: Packet, port: int, at: int) -> None:
-        """VXLAN (RFC 7348), Geneve (RFC 8926), GTP-U (3GPP 29.281), Teredo (RFC 4380)."""
-        buffer, left = packet.buffer, packet.end - at
-        if port == _VXLAN and left >= 8 and buffer[at] & 8:
-            self._inside(packet, link.BRIDGED, at + 8)
-        elif port == _GENEVE and left >= 8 and buffer[at] >> 6 == 0:
-            self._inside(packet, buffer[at + 2] << 8 | buffer[at + 3], at + 8 + (buffer[at] & 63) * 4)
-        elif port == _GTP_U and left >= 8 and buffer[at] >> 4 == 3 and buffer[at + 1] == 255:
-            self._gtp(packet, at)
-        elif port == _TEREDO:
-            self._teredo(packet, at)
-
-    def _gtp(self, packet: Packet, at: int) -> None:
-        buffer, end = packet.buffer, packet.end
-        body = at + 8
-        if buffer[at] & 7:
-            body += 4
-            while buffer[at] & 4 and body < end and buffer[body - 1] and buffer[body]:
-                body += buffer[body] * 4
-        self._inside(packet, link.raw(buffer, body, end)[0], body)
-
-    def _teredo(self, packet: Packet, at: int) -> None:
-        """Authentication and origin indications may come before the IPv6 packet."""
-        buffer, end = packet.buffer, packet.end
-        if buffer[at : min(at + 2, end)] == b"\0\1" and end - at >= 4:
-            at += 13 + buffer[at + 2] + buffer[at + 3]
-        if buffer[at : min(at + 2, end)] == b"\0\0":
-            at += 8
-        if end - at >= 40 and buffer[at] >> 4 == 6:
-            self._inside(packet, link.IPV6, at)
-
-    def _inside(self, packet: Packet, ethertype: int, at: int) -> None:
+    def _inside(self, packet: Packet, start: link.Start) -> None:
         """Go on with the packet inside a tunnel. An outer conversation stands only if nothing inside can be read."""
-        if packet.depth >= MAX_DEPTH or at >= packet.end:
+        ethertype, at = start
+        if ethertype == link.UNKNOWN or packet.depth >= MAX_DEPTH or at >= packet.end:
             return
         packet.mask |= marks.TUNNELLED
         self._network(packet, ethertype, at)
-
-    def _gre(self, packet: Packet, at: int) -> None:
-        """GRE (RFC 2784, 2890), its enhanced PPTP form (RFC 2637) and ERSPAN II (draft-foschiano-erspan)."""
-        buffer, end = packet.buffer, packet.end
-        if end - at < 4:
-            packet.mask |= marks.MALFORMED
-            return
-        flags, version, kind = buffer[at], buffer[at + 1] & 7, buffer[at + 2] << 8 | buffer[at + 3]
-        body = at + 4 + 4 * (bool(flags & 0xC0) + bool(flags & 0x20) + bool(flags & 0x10))
-        if version == 1:
-            body += 4 if buffer[at + 1] & 0x80 else 0
-            kind, body = link.ppp(buffer, body, end)
-        elif kind == 0x88BE:
-            kind, body = link.BRIDGED, body + (8 if flags & 0x10 else 0)
-        self._inside(packet, kind, body)
 
     def _other(self, packet: Packet, addresses: bytes, protocol: int, at: int) -> None:
         """Every protocol that is neither TCP nor UDP."""
@@ -310,15 +273,14 @@ class Decoder:
         if protocol in (ICMP, ICMP6):
             packet.mask |= marks.ICMP
             icmp.read(packet, at, len(addresses) == 32)
-        elif protocol == IPIP:
-            self._inside(packet, link.IPV4, at)
-        elif protocol == IP6:
-            self._inside(packet, link.IPV6, at)
-        elif protocol == GRE:
-            self._gre(packet, at)
+        elif protocol in _INNER:
+            self._inside(packet, _INNER[protocol](packet.buffer, at, packet.end))
+        elif protocol == AH and len(addresses) == 8:
+            self._next_header(packet, addresses, protocol, at)
         elif protocol == SCTP and packet.end - at >= 12:
             packet.mask |= marks.SCTP
             packet.key = addresses + packet.buffer[at : at + 4]
 
 
-_TUNNEL_PORTS = frozenset({_VXLAN, _GENEVE, _GTP_U, _TEREDO})
+_TUNNELS = tunnels.UDP
+_INNER = {IPIP: link.ip4_only, IP6: link.ip6_only, GRE: tunnels.gre, PIM: tunnels.pim}

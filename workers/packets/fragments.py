@@ -54,9 +54,10 @@ class Fragments:
             self.dropped += 1
             return None
         datagram.ip_length += ip_length
-        if offset not in datagram.pieces:
-            datagram.pieces[offset] = data
-            datagram.bytes += len(data)
+        known = datagram.pieces.get(offset, b"")
+        if len(data) > len(known):
+            datagram.pieces[offset] = known + data[len(known) :]
+            datagram.bytes += len(data) - len(known)
         if not more:
             datagram.total = offset + len(data)
         payload = datagram.whole()

@@ -8,6 +8,8 @@ import struct
 IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806
 VLAN, QINQ, OLD_QINQ = 0x8100, 0x88A8, 0x9100
 MPLS, MPLS_MULTICAST, PPPOE, BRIDGED = 0x8847, 0x8848, 0x8864, 0x6558
+BACKBONE, FABRIC_PATH = 0x88E7, 0x8903
+"""802.1ah provider backbone and Cisco FabricPath: an Ethernet frame follows."""
 ETHERNET = 1
 UNKNOWN = -1
 
@@ -92,11 +94,13 @@ def _null(buffer: bytes, at: int, end: int) -> Start:
     return (IPV6 if family in _IPV6_FAMILIES else UNKNOWN), at + 4
 
 
-def _ip4_only(_buffer: bytes, at: int, _end: int) -> Start:
+def ip4_only(_buffer: bytes, at: int, _end: int) -> Start:
+    """Nothing but IPv4."""
     return IPV4, at
 
 
-def _ip6_only(_buffer: bytes, at: int, _end: int) -> Start:
+def ip6_only(_buffer: bytes, at: int, _end: int) -> Start:
+    """Nothing but IPv6."""
     return IPV6, at
 
 
@@ -117,8 +121,8 @@ _READERS = {
     104: _hdlc,
     108: _null,
     113: _cooked,
-    228: _ip4_only,
-    229: _ip6_only,
+    228: ip4_only,
+    229: ip6_only,
     276: _cooked2,
 }
 KNOWN = frozenset(_READERS)

@@ -1,0 +1,101 @@
+"""What lies inside a tunnel: ethertype and offset of the inner packet, UNKNOWN when it can't be told.
+
+VXLAN (RFC 7348), Geneve (RFC 8926), GTP-U (3GPP TS 29.281), Teredo (RFC 4380), L2TP (RFC 2661), MPLS over UDP (RFC
+7510), GRE (RFC 2784, 2890; PPTP's in RFC 2637), ERSPAN II and III (draft-foschiano-erspan), PIM register (RFC 7761).
+"""
+
+from collections.abc import Callable
+
+from workers.packets import link
+from workers.packets.link import Start
+
+_ERSPAN2, _ERSPAN3, _MPLS = 0x88BE, 0x22EB, 0x8847
+
+
+def vxlan(buffer: bytes, at: int, end: int) -> Start:
+    """A VXLAN header with a valid network identifier."""
+    return (link.BRIDGED, at + 8) if end - at >= 8 and buffer[at] & 8 else (link.UNKNOWN, at)
+
+
+def geneve(buffer: bytes, at: int, end: int) -> Start:
+    """A Geneve version 0 header and its options."""
+    if end - at < 8 or buffer[at] >> 6:
+        return link.UNKNOWN, at
+    return buffer[at + 2] << 8 | buffer[at + 3], at + 8 + (buffer[at] & 63) * 4
+
+
+def gtp(buffer: bytes, at: int, end: int) -> Start:
+    """A G-PDU with its optional fields and extension headers."""
+    if end - at < 8 or buffer[at] >> 4 != 3 or buffer[at + 1] != 255:
+        return link.UNKNOWN, at
+    body = at + 8
+    if buffer[at] & 7:
+        body += 4
+        while buffer[at] & 4 and body < end and buffer[body - 1] and buffer[body]:
+            body += buffer[body] * 4
+    return link.raw(buffer, body, end)
+
+
+def teredo(buffer: bytes, at: int, end: int) -> Start:
+    """Authentication and origin indications may come before the IPv6 packet."""
+    if end - at >= 4 and buffer[at : at + 2] == b"\0\1":
+        at += 13 + buffer[at + 2] + buffer[at + 3]
+    if end - at >= 8 and buffer[at : at + 2] == b"\0\0":
+        at += 8
+    return (link.IPV6, at) if end - at >= 40 and buffer[at] >> 4 == 6 else (link.UNKNOWN, at)
+
+
+def l2tp(buffer: bytes, at: int, end: int) -> Start:
+    """An L2TPv2 data message; control messages carry no packet."""
+    if end - at < 6 or buffer[at] & 0x80 or buffer[at + 1] & 15 != 2:
+        return link.UNKNOWN, at
+    flags, body = buffer[at], at + 6
+    body += (2 if flags & 0x40 else 0) + (4 if flags & 0x08 else 0)
+    if flags & 0x02 and body + 2 <= end:
+        body += 2 + (buffer[body] << 8 | buffer[body + 1])
+    return link.ppp(buffer, body, end)
+
+
+def mpls(_buffer: bytes, at: int, _end: int) -> Start:
+    """An MPLS stack in UDP."""
+    return _MPLS, at
+
+
+UDP: dict[int, Callable[[bytes, int, int], Start]] = {
+    1701: l2tp,
+    2152: gtp,
+    3544: teredo,
+    4789: vxlan,
+    6081: geneve,
+    6635: mpls,
+}
+"""By UDP port."""
+
+
+def gre(buffer: bytes, at: int, end: int) -> Start:
+    """GRE with its optional fields, and the mirrored Ethernet of ERSPAN."""
+    if end - at < 4:
+        return link.UNKNOWN, at
+    flags, version, kind = buffer[at], buffer[at + 1] & 7, buffer[at + 2] << 8 | buffer[at + 3]
+    body = at + 4 + 4 * (bool(flags & 0xC0) + bool(flags & 0x20) + bool(flags & 0x10))
+    if version == 1:
+        return link.ppp(buffer, body + (4 if buffer[at + 1] & 0x80 else 0), end)
+    if kind == _ERSPAN2:
+        return link.BRIDGED, body + (8 if flags & 0x10 else 0)
+    if kind == _ERSPAN3:
+        return _erspan3(buffer, body, end)
+    return kind, body
+
+
+def _erspan3(buffer: bytes, at: int, end: int) -> Start:
+    """12 bytes, and 8 more when the last bit is set; the frame type says whether Ethernet or IP is mirrored."""
+    if end - at < 12:
+        return link.UNKNOWN, at
+    body = at + (20 if buffer[at + 11] & 1 else 12)
+    frame_type = buffer[at + 10] >> 2 & 31
+    return (link.BRIDGED, body) if frame_type == 0 else link.raw(buffer, body, end)
+
+
+def pim(buffer: bytes, at: int, end: int) -> Start:
+    """The packet a PIM register message carries."""
+    return link.raw(buffer, at + 8, end) if end - at >= 8 and buffer[at] == 0x21 else (link.UNKNOWN, at)
