@@ -6,15 +6,15 @@ command inside a thread, and sends events only for conversations that the app is
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
+from .announce import Announcer
 from .context import Context
 from .delivery import Dispatcher, Envelope, NotDelivered
 from .errors import SlackError
-from .mangle import as_sent, as_typed, mentions_bot
+from .mangle import as_sent, as_typed
 from .responses import Responses, Triggers
-from .state import APP_ID, BOT_USER, TEAM_ID, Channel, Json, Message, User
+from .state import APP_ID, TEAM_ID, Channel, Json, Message, User
 from .views import Views
 
 TYPED_LIMIT = 12_000
@@ -28,6 +28,7 @@ class People:
         self._context = context
         self._workspace = context.workspace
         self._dispatcher = dispatcher
+        self.announcer = Announcer(context, dispatcher)
         self.triggers = Triggers(context)
         self.responses = Responses(context)
         self.views = Views(context)
@@ -54,21 +55,8 @@ class People:
         encoded = as_sent(typed, self._workspace)
         message = Message(channel.id, self._workspace.new_ts(), user.id, encoded, thread_ts=thread_ts)
         self._workspace.add(message)
-        self._announce(message, channel)
+        self.announcer.posted(message)
         return message
-
-    def _announce(self, message: Message, channel: Channel) -> None:
-        """`app_mention` and `message` events, each with its own event_id, as subscribed."""
-        if BOT_USER not in channel.members:
-            return
-        event: Json = message.to_api() | {
-            "channel": channel.id, "event_ts": message.ts, "client_msg_id": str(uuid.uuid4()),
-        }  # fmt: skip
-        plural = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
-        if "app_mention" in self._context.config.events and mentions_bot(message.text) and not channel.is_im:
-            self._dispatcher.event(event | {"type": "app_mention"})
-        if plural[channel.kind] in self._context.config.events:
-            self._dispatcher.event(event | {"channel_type": channel.kind})
 
     async def command(
         self, who: str, where: str, line: str, thread_ts: str | None = None, *, smart: bool = True

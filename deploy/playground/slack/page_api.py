@@ -22,6 +22,7 @@ from .uploads import COOKIE, MAX_FILE, safe_name
 
 Action = Callable[[Json], Awaitable[Json]]
 HEARTBEAT_SECONDS = 15.0
+BACKLOG = 5000
 
 
 class PageApi:
@@ -81,17 +82,24 @@ class PageApi:
         except SlackError as refused:
             return web.json_response(refused.body(), status=400)
         stream = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-        queue: asyncio.Queue[Json] = asyncio.Queue()
-        stop = self._workspace.listen(queue.put_nowait)
+        queue: asyncio.Queue[Json] = asyncio.Queue(BACKLOG)
+
+        def put(change: Json) -> None:
+            # A page that stopped reading is cut off below; it reconnects and loads everything anew.
+            if not queue.full():
+                queue.put_nowait(change)
+
+        stop = self._workspace.listen(put)
         try:
             await stream.prepare(request)
             await stream.write(b": connected\n\n")
-            while True:
+            while not queue.full():
                 await stream.write(await self._next(queue, user))
         except ConnectionError:
-            return stream  # the page was closed
+            pass  # the page was closed
         finally:
             stop()
+        return stream
 
     async def _next(self, queue: asyncio.Queue[Json], user: str) -> bytes:
         try:
@@ -190,6 +198,7 @@ class PageApi:
         shapes = [file.to_api(self._context.base_url)]
         message = Message(channel.id, share["ts"], user.id, "", thread_ts=query.get("thread_ts"), files=shapes)
         self._workspace.add(message)
+        self._people.announcer.posted(message)
         return web.json_response({"ok": True, "ts": message.ts, "file": shapes[0]})
 
     async def _store(self, request: web.Request, user: str, name: str) -> File:

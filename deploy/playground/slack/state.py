@@ -221,7 +221,7 @@ class Workspace:
             parent = self.find(message.channel, message.thread_ts) if message.thread_ts else None
             if parent is not None and parent.thread_ts is None:
                 parent.thread_ts = parent.ts
-                self.publish_message("message", parent)
+                self.publish_message("changed", parent)
         self.publish_message("message", message)
         return message
 

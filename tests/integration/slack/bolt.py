@@ -58,22 +58,22 @@ async def socket_app(slack: SlackEmulator, app: AsyncApp) -> AsyncIterator[Async
     """`app` over Socket Mode until the block ends."""
     web_client = AsyncWebClient(token=slack.app_token, base_url=slack.api_url)
     handler = AsyncSocketModeHandler(app, slack.app_token, web_client=web_client, ping_interval=1)
-    await handler.connect_async()
+    await handler.connect_async()  # type: ignore[no-untyped-call]
     await slack.sockets.wait_connected()
     try:
         yield handler
     finally:
-        await handler.close_async()
+        await handler.close_async()  # type: ignore[no-untyped-call]
 
 
 @asynccontextmanager
-async def http_app(app_of: Any) -> AsyncIterator[str]:
-    """A server for a Bolt app that is made later by `app_of()`; yields its request URL."""
+async def http_app(apps: list[AsyncApp]) -> AsyncIterator[str]:
+    """A server for the one Bolt app in `apps`, which may be put there later; yields its request URL."""
 
     async def endpoint(request: web.Request) -> web.Response:
         from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 
-        response = await app_of().async_dispatch(await to_bolt_request(request))
+        response = await apps[0].async_dispatch(await to_bolt_request(request))
         return await to_aiohttp_response(response)
 
     server = web.Application()

@@ -194,3 +194,19 @@ async def test_two_hundred_commands_at_once_are_all_acked(slack: SlackEmulator) 
     assert len({e["payload"]["text"] for e in deliveries}) == 200
     assert all(e["acked"] for e in deliveries)
     assert slack.workspace.ephemerals == []
+
+
+async def test_apps_own_posts_and_edits_come_back_and_bolt_ignores_them(slack: SlackEmulator) -> None:
+    seen: Seen = []
+    app = make_app(slack, seen)
+    async with socket_app(slack, app):
+        posted = await app.client.chat_postMessage(channel=INCIDENTS, text="card")
+        await app.client.chat_update(channel=INCIDENTS, ts=posted["ts"], text="card, edited")
+        await app.client.chat_delete(channel=INCIDENTS, ts=posted["ts"])
+
+        def acked() -> list[Any]:
+            deliveries = slack.context.journal.find("delivery", "message")
+            return [e["payload"]["event"].get("subtype") for e in deliveries if e["acked"]]
+
+        await until(lambda: acked() == [None, "message_changed", "message_deleted"])
+    assert seen == []

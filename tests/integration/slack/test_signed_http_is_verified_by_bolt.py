@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from slack_bolt.async_app import AsyncApp
 
 from deploy.playground.slack import SlackEmulator
 from deploy.playground.slack.clock import Clock
@@ -16,8 +17,10 @@ from .test_bolt_gets_what_people_do import CARD, names
 
 async def test_every_kind_of_delivery_over_http() -> None:
     seen: Seen = []
-    async with http_app(lambda: app) as url, SlackEmulator(events_url=url) as slack:
+    apps: list[AsyncApp] = []
+    async with http_app(apps) as url, SlackEmulator(events_url=url) as slack:
         app = make_app(slack, seen)
+        apps.append(app)
         assert slack.http is not None
         await slack.http.verify()
         await slack.people.command("alice", "#incidents", "/capture web")
@@ -31,8 +34,10 @@ async def test_every_kind_of_delivery_over_http() -> None:
 @pytest.mark.parametrize("fault", ["forged", "stale"])
 async def test_bolt_refuses_forged_and_stale_requests(fault: str) -> None:
     seen: Seen = []
-    async with http_app(lambda: app) as url, SlackEmulator(events_url=url) as slack:
+    apps: list[AsyncApp] = []
+    async with http_app(apps) as url, SlackEmulator(events_url=url) as slack:
         app = make_app(slack, seen)
+        apps.append(app)
         assert slack.http is not None
         slack.http.forge_signature = fault == "forged"
         slack.http.skew = -600.0 if fault == "stale" else 0.0
@@ -42,7 +47,7 @@ async def test_bolt_refuses_forged_and_stale_requests(fault: str) -> None:
 
 
 async def test_socket_mode_is_off_over_http() -> None:
-    async with http_app(lambda: None) as url, SlackEmulator(events_url=url) as slack:
+    async with http_app([]) as url, SlackEmulator(events_url=url) as slack:
         from slack_sdk.errors import SlackApiError
         from slack_sdk.web.async_client import AsyncWebClient
 

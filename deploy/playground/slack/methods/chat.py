@@ -55,6 +55,7 @@ async def post_message(call: Call) -> Json:
         channel.id, call.workspace.new_ts(), BOT_USER, thread_ts=thread_ts, bot=True, subtype=subtype, **parts
     )
     call.workspace.add(message)
+    call.people.announcer.posted(message)
     return {"channel": channel.id, "ts": message.ts, "message": message.to_api()}
 
 
@@ -84,7 +85,7 @@ def _own_message(call: Call, refusal: str) -> Message:
 
 async def update(call: Call) -> Json:
     message = _own_message(call, "cant_update_message")
-    parts = content(call, UPDATE_TEXT)
+    previous, parts = message.to_api(), content(call, UPDATE_TEXT)
     message.text = parts["text"] or message.text
     # "If you don't include this field, the message's previous blocks will be retained": an empty list drops.
     for name in ("blocks", "attachments"):
@@ -93,12 +94,14 @@ async def update(call: Call) -> Json:
     message.metadata = parts["metadata"] or message.metadata
     message.edited = {"user": BOT_USER, "ts": call.workspace.new_ts()}
     call.workspace.publish_message("changed", message)
+    call.people.announcer.changed(message, previous)
     return {"channel": message.channel, "ts": message.ts, "text": message.text, "message": message.to_api()}
 
 
 async def delete(call: Call) -> Json:
     message = _own_message(call, "cant_delete_message")
     call.workspace.remove(message)
+    call.people.announcer.deleted(message)
     return {"channel": message.channel, "ts": message.ts}
 
 

@@ -79,12 +79,12 @@ async def _attach(call: Call, files: list[File], channel: Channel | None, thread
         share = {"channel": channel.id, "ts": ts} | ({"thread_ts": thread_ts} if thread_ts else {})
         file.shares.append(share)
     shapes = [file.to_api(call.context.base_url) for file in alive]
-    call.workspace.add(
-        Message(
-            channel.id, ts, BOT_USER, call.text("initial_comment"), call.json("blocks") or [], thread_ts,
-            bot=True, files=shapes,
-        )
+    message = Message(
+        channel.id, ts, BOT_USER, call.text("initial_comment"), call.json("blocks") or [], thread_ts,
+        bot=True, files=shapes,
     )  # fmt: skip
+    call.workspace.add(message)
+    call.people.announcer.posted(message)
 
 
 async def file_info(call: Call) -> Json:

@@ -23,7 +23,7 @@ export function Modal({ state, view }: { state: State; view: Json }) {
         <h3>{view.title?.text}</h3>
         {(view.blocks as Json[]).map((block) =>
           block.type === "input" ? (
-            <Input key={block.block_id} block={block} put={(value) => put(block, value)} />
+            <Input key={block.block_id} block={block} error={state.errors?.[block.block_id]} put={(value) => put(block, value)} />
           ) : (
             <Blocks key={block.block_id} state={state} blocks={[block]} />
           ),
@@ -40,7 +40,7 @@ export function Modal({ state, view }: { state: State; view: Json }) {
   );
 }
 
-function Input({ block, put }: { block: Json; put: (value: Json) => void }) {
+function Input({ block, error, put }: { block: Json; error: string | undefined; put: (value: Json) => void }) {
   const element = block.element as Json;
   const options: Json[] = element.options ?? [];
   return (
@@ -66,6 +66,7 @@ function Input({ block, put }: { block: Json; put: (value: Json) => void }) {
           onChange={(event) => put({ value: event.target.value })}
         />
       )}
+      {error && <small role="alert">{error}</small>}
       {block.hint && <small>{block.hint.text}</small>}
     </label>
   );

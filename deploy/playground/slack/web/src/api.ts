@@ -41,7 +41,8 @@ function changed(state: State, change: Json): State {
   if (change.type === "removed" && message)
     return { ...state, messages: state.messages.filter((m) => m.ts !== message.ts) };
   if (message) return { ...state, messages: upsert(state.messages, message) };
-  if (change.type === "views") return { ...state, views: change.views };
+  if (change.type === "views") return { ...state, views: change.views, errors: {} };
+  if (change.type === "view_errors") return { ...state, errors: change.errors };
   return state;
 }
 

@@ -54,6 +54,7 @@ export interface State {
   messages: Message[];
   commands: Record<string, string>;
   views: Json[];
+  errors?: Record<string, string>;
 }
 
 export const isReply = (m: Message): boolean => m.thread_ts !== undefined && m.thread_ts !== m.ts;
