@@ -256,7 +256,7 @@ def _pages(listing: Callable[..., Any], *args: Any, **options: Any) -> Iterator[
     while True:
         answer = listing(*args, limit=PAGE, _continue=token, _request_timeout=TIMEOUT, **options)
         yield from answer.items
-        token = answer.metadata._continue
+        token = answer.metadata.var_continue
         if not token:
             return
 
@@ -295,7 +295,7 @@ def _pod(pod: Any) -> PodInfo:
     resident = [c for c in spec.init_containers or () if c.restart_policy == "Always"]
     ordinary += [_container(c, sidecars.get(c.name)) for c in resident]
     added = [_container(c, statuses.get(c.name)) for c in spec.ephemeral_containers or ()]
-    ips = [entry.ip for entry in status.pod_i_ps or () if entry.ip] or ([status.pod_ip] if status.pod_ip else [])
+    ips = [entry.ip for entry in status.pod_ips or () if entry.ip] or ([status.pod_ip] if status.pod_ip else [])
     return PodInfo(
         namespace=meta.namespace,
         name=meta.name,
@@ -322,8 +322,7 @@ def _container(container: Any, status: Any) -> ContainerInfo:
 
 def _service(service: Any) -> ServiceInfo:
     spec = service.spec
-    # the generated name of clusterIPs has changed between client versions
-    every = getattr(spec, "cluster_i_ps", None) or [spec.cluster_ip]
-    external = list(spec.external_i_ps or ()) if hasattr(spec, "external_i_ps") else []
+    every = spec.cluster_ips or [spec.cluster_ip]
+    external = spec.external_ips or []
     ips = [ip for ip in [*every, *external] if ip and ip != "None"]
     return ServiceInfo(service.metadata.namespace, service.metadata.name, tuple(ips))
