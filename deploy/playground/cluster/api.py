@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from . import discovery, errors, requests
+from . import discovery, errors, protobuf, requests
 from .audit import AuditLog
 from .credentials import ANONYMOUS, Tokens, service_account_user
 from .errors import Refusal
@@ -35,7 +35,7 @@ _PATCHES: dict[str, Callable[[Object, Any], Object]] = {
     "application/apply-patch+yaml": strategic,
     "application/strategic-merge-patch+json": strategic,
 }
-_BODIES = ("application/json", "application/yaml")
+_BODIES = ("application/json", "application/yaml", protobuf.MEDIA_TYPE)
 _OPEN = ("/healthz", "/livez", "/readyz")
 LARGEST_BODY = 3 * 1024 * 1024
 
@@ -311,6 +311,8 @@ async def _raw(request: web.Request) -> bytes:
 
 
 def _decode(content: bytes, media: str) -> Any:
+    if media == protobuf.MEDIA_TYPE:
+        return protobuf.decode(content)
     try:
         return yaml.safe_load(content) if media.endswith("yaml") else json.loads(content)
     except (ValueError, yaml.YAMLError) as error:
