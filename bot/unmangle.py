@@ -22,8 +22,14 @@ _LETTERS = str.maketrans(
 )
 
 
+MAX_TEXT = 100_000
+"""Longer than any message Slack delivers (40,000 characters): returned as it is, for the grammar to refuse."""
+
+
 def unmangle(text: str) -> str:
     """Return the text as the person meant it; a leading mention (the bot's own) is removed."""
+    if len(text) > MAX_TEXT:
+        return text
     text = _MENTION.sub("", text, count=1) if _MENTION.match(text) else text
     text = _REFERENCE.sub(_meant, text)
     text = _ENTITY.sub(lambda match: _ENTITIES[match.group()], text)

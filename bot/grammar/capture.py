@@ -93,18 +93,18 @@ def _value(line: Line, tokens: tuple[Token, ...], index: int, limits: Limits) ->
 
 def _selector_end(tokens: tuple[Token, ...], index: int) -> int:
     """Return the end of a selector written without quotes: `app in (web, api),tier=front`."""
-    end = index + 1
-    text = tokens[index].text
-    while end < len(tokens):
+    open_sets = 0
+    for end in range(index, len(tokens)):
         word = tokens[end].text
-        opens_set = word in _SETS and end + 1 < len(tokens) and tokens[end + 1].text.startswith("(")
-        unfinished = text.count("(") > text.count(")") or text.endswith(",") or text in _SETS
-        in_set = text.rpartition(" ")[2] in _SETS and word.startswith("(")
-        if not (opens_set or unfinished or in_set or word.startswith(",")):
-            break
-        text = f"{text} {word}"
-        end += 1
-    return end
+        open_sets += word.count("(") - word.count(")")
+        following = [token.text for token in tokens[end + 1 : end + 3]]
+        if open_sets > 0 or not following:
+            continue
+        set_follows = following[0] in _SETS and following[1:] and following[1].startswith("(")
+        in_set = word in _SETS and following[0].startswith("(")
+        if not (set_follows or in_set or word.endswith(",") or following[0].startswith(",")):
+            return end + 1
+    return len(tokens)
 
 
 def _usual(what: str, limits: Limits) -> str:

@@ -76,20 +76,31 @@ def tail_filter(line: Line, tail: Token) -> str:
         if option_like(word.text):
             raise _option_in_tail(line, words, index)
     if words[0].text.startswith("-"):
-        raise Wrong(words[0].start, words[0].end, "A filter can't begin with -.", instead="")
+        raise Wrong(words[0].start, words[0].end, "A filter can't begin with -.")
     return " ".join(word.text for word in words)
 
 
 def _option_in_tail(line: Line, words: list[Token], index: int) -> Wrong:
     word = words[index]
+    if word.text == "--" and 0 < index < len(words) - 1:
+        return Wrong(word.start, word.end, "-- stands once, before the filter.", instead="and")
     name, equals, _ = word.text.partition("=")
     ours = name in OPTIONS
     taken = 1 if equals or _starts_filter(words[index + 1 : index + 2]) else 2
     moved = [w.text for w in words[index : index + taken]] if ours else []
-    rest = [w.text for w in words[:index] + words[index + taken :]]
+    rest = _trimmed([w.text for w in words[:index] + words[index + taken :]])
     whole = " ".join([_head(line), *moved, *(["--", *rest] if rest else [])])
     reason = f"{name} comes before --; everything after -- is the filter." if ours else _no_option(word.text)
     return Wrong(word.start, word.end, reason, whole=whole)
+
+
+def _trimmed(words: list[str]) -> list[str]:
+    """Return a filter's words without what joined them to a part that was taken out."""
+    while words and words[0] in ("and", "or", "&&", "||"):
+        words = words[1:]
+    while words and words[-1] in _JOINING:
+        words = words[:-1]
+    return words
 
 
 def _starts_filter(following: list[Token]) -> bool:

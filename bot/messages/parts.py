@@ -87,7 +87,7 @@ def pod_lines(job: Job) -> str:
 
 def _pod_line(target: TargetProgress) -> str:
     name = target.pod if not target.container else f"{target.pod}/{target.container}"
-    parts = [count(target.packets, "packet"), size(target.bytes), drops(target.dropped)]
+    parts = [count(target.packets, "packet"), size(target.bytes), drops(target)]
     if target.state not in ("capturing", "done"):
         parts = [plain(target.state, 20)] if not target.packets else [plain(target.state, 20), *parts]
     if target.note:
@@ -95,11 +95,11 @@ def _pod_line(target: TargetProgress) -> str:
     return f"{code(name, 100)}  {' · '.join(parts)}"
 
 
-def drops(dropped: int | None) -> str:
-    """Return tcpdump's kernel counter in words; None is said only at the end."""
-    if dropped is None:
-        return "drops not counted yet"
-    return f"{dropped:,} dropped by the kernel" if dropped else "no drops"
+def drops(target: TargetProgress) -> str:
+    """Return tcpdump's kernel counter in words; unknown is never zero."""
+    if target.dropped is None:
+        return "drops not counted yet" if target.state in ("starting", "capturing") else "drops unknown"
+    return f"{target.dropped:,} dropped by the kernel" if target.dropped else "no drops"
 
 
 def waiting(job: Job) -> bool:

@@ -26,7 +26,9 @@ class Rules:
     admins: tuple[str, ...] = ()
 
     def permits(self, namespace: str) -> bool:
-        """Whether captures in the namespace are allowed."""
+        """Whether captures in the namespace are allowed. "" would mean all of them to Kubernetes, so it never is."""
+        if not namespace:
+            return False
         return _matches(namespace, self.namespaces) and not _matches(namespace, self.denied_namespaces)
 
 

@@ -9,6 +9,9 @@ from workers.contract.spec import CaptureSpec, Limits
 from workers.policy.decision import Allowed, Decision, Denied
 from workers.policy.rules import Rules, Stoppers
 
+MAX_SNAPLEN = 262_144
+"""tcpdump's own maximum."""
+
 
 class Target(Protocol):
     """What a decision reads of a resolved target; `TargetProgress` is one."""
@@ -50,28 +53,32 @@ def may_stop(job: Job, person: Person, rules: Rules) -> Allowed | Denied:
 
 
 def _within(spec: CaptureSpec, limits: Limits) -> Allowed:
-    """Reduce the spec to the ceilings, saying what was reduced."""
+    """Reduce the spec to the ceilings, saying what was reduced. A value that makes no sense becomes the ceiling."""
     notes: list[str] = []
     if not 0 < spec.duration <= limits.max_duration:
-        notes.append(f"Time reduced from {spec.duration:g} s to the {limits.max_duration:g} s allowed.")
+        notes.append(f"Time is limited to {limits.max_duration:g} s; {spec.duration:g} s were asked for.")
         spec = replace(spec, duration=limits.max_duration)
     if not 0 < spec.max_bytes <= limits.max_max_bytes:
-        notes.append(f"Size reduced from {spec.max_bytes:,} to the {limits.max_max_bytes:,} bytes a pod allowed.")
+        notes.append(f"Size is limited to {limits.max_max_bytes:,} bytes a pod; {spec.max_bytes:,} were asked for.")
         spec = replace(spec, max_bytes=limits.max_max_bytes)
     if not 0 <= spec.max_packets <= limits.max_max_packets:
-        notes.append(f"Packets reduced from {spec.max_packets:,} to the {limits.max_max_packets:,} a pod allowed.")
+        notes.append(f"Packets are limited to {limits.max_max_packets:,} a pod; {spec.max_packets:,} were asked for.")
         spec = replace(spec, max_packets=limits.max_max_packets)
+    if not 0 < spec.snaplen <= MAX_SNAPLEN:
+        notes.append(f"Snaplen is limited to {MAX_SNAPLEN:,} bytes; {spec.snaplen:,} were asked for.")
+        spec = replace(spec, snaplen=MAX_SNAPLEN)
     return Allowed(spec, tuple(notes))
 
 
 def _outside(namespace: str, rules: Rules) -> str:
-    return f"Captures in namespace {namespace} are not allowed here. {_permitted(rules)}"
+    where = f"namespace {namespace}" if namespace else "all namespaces at once"
+    return f"Captures in {where} are not allowed here. {_permitted(rules)}"
 
 
 def _permitted(rules: Rules) -> str:
-    allowed = "all namespaces" if "*" in rules.namespaces else f"namespaces {_join(rules.namespaces)}"
     if not rules.namespaces:
         return "No namespace is allowed; ask the team that runs Threadcap."
+    allowed = "all namespaces" if "*" in rules.namespaces else f"namespaces {_join(rules.namespaces)}"
     denied = f" but {_join(rules.denied_namespaces)}" if rules.denied_namespaces else ""
     return f"Allowed: {allowed}{denied}."
 

@@ -1,0 +1,138 @@
+"""Every mistake marks its place, says why, and offers a command that parses."""
+
+import time
+
+import pytest
+
+from bot.grammar import Mistake, parse, parse_words
+from workers.contract.spec import Limits
+
+LIMITS = Limits()
+
+
+def mistake_in(text: str) -> Mistake:
+    mistake = parse(text, LIMITS)
+    assert isinstance(mistake, Mistake), mistake
+    return mistake
+
+
+@pytest.mark.parametrize(
+    ("text", "marked", "reason", "suggestion"),
+    [
+        ("capture web --for 0s", "0s", "too short", "capture web --for 30s"),
+        ("capture web --for -1s", "-1s", "can't last", "capture web --for 1s"),
+        ("capture web for 10h", "10h", "10m is the most", "capture web for 10m"),
+        ("capture web --for nan", "nan", "not a duration", "capture web --for 30s"),
+        ("capture web --for 1e9999", "1e9999", "not a duration", "capture web --for 30s"),
+        ("capture web --for 30s1m", "30s1m", "not a duration", "capture web --for 30s"),
+        ("capture web --max-bytes 0", "0", "too little", "capture web --max-bytes 50MB"),
+        ("capture web --max-bytes 9TB", "9TB", "not a size", "capture web --max-bytes 50MB"),
+        ("capture web --max-bytes 5GB", "5GB", "500MB a pod", "capture web --max-bytes 500MB"),
+        ("capture web --packets 0", "0", "1 is the least", "capture web --packets 1"),
+        ("capture web --packets many", "many", "not a number", "capture web --packets 1000"),
+        ("capture web --snaplen 9999999", "9999999", "262,144", "capture web --snaplen 262144"),
+        ("capture web -i -eth0", "-eth0", "interface", "capture web -i any"),
+        ("capture web -i ../../etc", "../../etc", "interface", "capture web -i any"),
+        ("capture web -i", "-i", "needs a value", "capture web -i any"),
+        ("capture web -n --for 5s", "-n", "needs a value", "capture web -n default --for 5s"),
+        ("capture web -n Shop", "Shop", "namespace", "capture web -n shop"),
+        ("capture web -n a/b", "a/b", "namespace", ""),
+        ("capture web -n a -n b", "-n b", "twice", "capture web -n a"),
+        ("capture web for 5s --for 6s", "--for 6s", "twice", "capture web for 5s"),
+        ("capture Web_1", "Web_1", "Kubernetes", "capture web-1"),
+        ("capture pod/", "pod/", "missing", ""),
+        ("capture shop/web", "shop/web", "-n", "capture web -n shop"),
+        ("capture shop/deploy/web", "shop/deploy/web", "-n", "capture deploy/web -n shop"),
+        ("capture dpeloy/web", "dpeloy", "deploy", "capture deploy/web"),
+        ("capture job/web", "job/web", "can't be captured", ""),
+        ("capture deploy web port 80", "deploy web", "deploy/web", "capture deploy/web port 80"),
+        ("capture pod/a pod/b", "pod/b", "second", "capture pod/a"),
+        ("capture pod/a -l app=b", "pod/a", "not both", "capture -l app=b"),
+        ("capture port 443 on deploy/web", "port", "target comes before", "capture deploy/web port 443"),
+        ("capture tcp", "tcp", "target comes before", ""),
+        ("capture -l app=(", "app=(", "selector", ""),
+        ("capture -l app>1", "app>1", "requirement", ""),
+        ("capture web prot 443", "prot", "Did you mean port", "capture web port 443"),
+        ("capture web please", "please", "neither an option nor", "capture web"),
+        ("capture web 30s", "30s", "duration", "capture web for 30s"),
+        ("capture web --duration 5s", "--duration", "--for", "capture web --for 5s"),
+        ("capture web --contaner app", "--contaner", "--container", "capture web --container app"),
+        ("capture web -nshop", "-nshop", "-n shop", "capture web -n shop"),
+        ("capture web -w /tmp/x", "-w", "no option", "capture web"),
+        ("capture web -- port 80 -w /tmp/x", "-w", "looks like an option", "capture web -- port 80"),
+        ("capture web -- -z reboot port 80", "-z", "looks like an option", "capture web -- port 80"),
+        ("capture web -- (--foo) or port 80", "(--foo)", "looks like an option", "capture web -- port 80"),
+        ("capture web -- port 80 -- udp", "--", "stands once", "capture web -- port 80 and udp"),
+        ("capture web -- port 80 --for 5s", "--for", "before --", "capture web --for 5s -- port 80"),
+        ("capture web port 80 -- udp", "port 80", "twice", "capture web -- (port 80) and (udp)"),
+        ("capture web --", "", "filter belongs", "capture web"),
+        ("capture web -- -4 = len", "-4", "begin with -", ""),
+        ('capture web "port 80', '"', "not closed", "capture web port 80"),
+        ("capture", "", "Say what to capture", ""),
+        ("capture -- port 80", "", "Say what to capture", ""),
+        ("capture web in", "in", "which namespace", "capture web"),
+        ("capture web for", "for", "how long", "capture web for 30s"),
+    ],
+)
+def test_place_reason_and_correction(text: str, marked: str, reason: str, suggestion: str) -> None:
+    mistake = mistake_in(text)
+    assert mistake.text == text
+    assert text[mistake.position : mistake.position + mistake.length] == marked
+    assert reason in mistake.reason
+    assert mistake.suggestion == suggestion
+    assert not suggestion or not isinstance(parse(suggestion, LIMITS), Mistake)
+
+
+def test_several_mistakes_are_all_corrected() -> None:
+    assert mistake_in("capture dploy/Web --for 10h prot 443").suggestion == "capture deploy/web --for 10m port 443"
+
+
+@pytest.mark.parametrize(
+    ("char", "named", "correctable"),
+    [
+        ("\u202e", "U+202E RIGHT-TO-LEFT OVERRIDE", True),
+        ("\u200f", "U+200F RIGHT-TO-LEFT MARK", True),
+        ("\u2066", "U+2066 LEFT-TO-RIGHT ISOLATE", True),
+        ("\u200b", "U+200B ZERO WIDTH SPACE", True),
+        ("\u200d", "U+200D ZERO WIDTH JOINER", True),
+        ("\ufeff", "U+FEFF ZERO WIDTH NO-BREAK SPACE", True),
+        ("\x00", "U+0000", True),
+        ("\x1b", "U+001B", True),
+        ("\x85", "U+0085", True),
+        ("\ud800", "U+D800", True),
+        ("\U0001f600", "U+1F600 GRINNING FACE", True),
+        ("\u05d0", "U+05D0 HEBREW LETTER ALEF", False),
+        ("é", "U+00E9", False),
+    ],
+)
+@pytest.mark.parametrize("template", ["capture we{}b", "capture web -- port 80 {}", "{}capture web"])
+def test_foreign_characters_are_named(char: str, named: str, correctable: bool, template: str) -> None:
+    mistake = mistake_in(template.format(char))
+    assert mistake.text[mistake.position] == char
+    assert named in mistake.reason
+    assert bool(mistake.suggestion) == correctable
+    assert not mistake.suggestion or mistake.suggestion == template.format("").strip()
+    assert isinstance(parse_words(template.format(char).split(" "), LIMITS), Mistake)
+
+
+@pytest.mark.parametrize("unit", ["a", "a ", "<", "-", '"', "'", "(", "\u202e", "😀", "\x00", "-l ", "1", "for ", "\n"])
+def test_ten_megabytes_are_refused_in_linear_time_without_an_echo(unit: str) -> None:
+    text = "capture web " + unit * (10_000_000 // len(unit))
+    began = time.process_time()
+    for mistake in (parse(text, LIMITS), parse_words([text], LIMITS), parse_words(["capture", text], LIMITS)):
+        assert isinstance(mistake, Mistake)
+        assert mistake.text == mistake.suggestion == ""
+        assert len(mistake.reason) < 200
+        assert "4,000" in mistake.reason
+    assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", "a ", "<", "-", '""', "'", "(", "for 1s ", "-l a ", "-- ", "1s", "=", "a, ", "()", "!"]
+)
+def test_long_lines_within_the_limit_are_quick(unit: str) -> None:
+    limits = Limits(max_text=100_000)
+    for head in ("capture web ", "capture -l ", "capture web -- ", "capture web --for ", ""):
+        began = time.process_time()
+        parse(head + unit * ((100_000 - len(head)) // len(unit)), limits)
+        assert time.process_time() - began < 5.0
