@@ -17,7 +17,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from bot.chat import SlackChat, web_client
+from bot.chat import CALL_TIMEOUT, SlackChat, web_client
 from bot.commands import Commands
 from bot.deliver import aside
 from bot.listeners import AsyncApp, AsyncSlackAppServer, AsyncSocketModeHandler, Listeners, Tasks, bolt_app
@@ -58,7 +58,7 @@ class Bot:
     async def run(self) -> None:
         """Work until `stop`, then drain within `drain_seconds`."""
         settings = self._settings
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT)) as session:
             client = web_client(settings.slack_bot_token.get_secret_value(), settings.slack_base_url, session)
             chat, tasks = SlackChat(client, session), Tasks()
             commands = Commands(self._store, self._queue, settings.rules, time.time)

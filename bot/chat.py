@@ -194,12 +194,14 @@ _JSON = frozenset({"chat.postMessage", "chat.update", "chat.postEphemeral", "fil
 def _retry_after(method: str, error: SlackApiError) -> float:
     """Return the seconds to wait for a 429; raise the translation of everything else."""
     response = error.response
-    reason = str(response.get("error") or f"http_{response.status_code}")
+    # a proxy's or an overloaded Slack's answer may be plain text
+    body: Mapping[str, Any] = response.data if isinstance(response.data, dict) else {}
+    reason = str(body.get("error") or f"http_{response.status_code}")
     if response.status_code == 429 or reason in ("ratelimited", "rate_limited"):
         return max(0.5, float(response.headers.get("Retry-After", 1)))
     if response.status_code >= 500 or reason in PASSING:
         raise _unavailable(method, reason) from error
-    hints = (response.get("response_metadata") or {}).get("messages") or []
+    hints = (body.get("response_metadata") or {}).get("messages") or []
     raise ChatRefused(reason, detail=f"{method}: {reason} {'; '.join(map(str, hints))[:300]}") from error
 
 

@@ -59,9 +59,9 @@ class Rates:
 class Patience:
     """How long, in seconds, things may take before they count as lost or hopeless."""
 
-    call: float = 10.0
+    call: float = 8.0
     """One call to the chat."""
-    upload_intent: float = 30.0
+    upload_intent: float = 15.0
     """How long an upload's intent holds after its last sign of life."""
     file_ready: float = 20.0
     """How long an uploaded chart may take until it can be shown in a message."""

@@ -25,7 +25,7 @@ from bot.commands import Accepted, Commands, Refusal
 from bot.deliver import aside
 from bot.grammar import Capture, Command, Help, ListJobs, Mistake, Status, Stop, parse
 from bot.messages import Message
-from bot.messages.card import DISCARD, RERUN, STOP
+from bot.messages.blocks import DISCARD, RERUN, STOP
 from bot.ports import Chat
 from bot.unmangle import unmangle
 from workers.contract.errors import ThreadcapError

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     ready_file: str = ""
     """Touched every few seconds while the bot works, for a liveness probe; "" for none."""
-    claim_seconds: float = Field(default=25.0, ge=3.0)
+    claim_seconds: float = Field(default=15.0, ge=9.0)
     """How long a thread stays with a bot that died, at most."""
     drain_seconds: float = Field(default=8.0, ge=0.0)
 

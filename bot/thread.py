@@ -27,6 +27,7 @@ log = structlog.get_logger()
 
 STEPS = 200
 """Steps of one claim at most; more means that a step does not stick, and it is tried again later."""
+SKIPPABLE = (Kind.UPLOAD_FILE, Kind.UPDATE_CARD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Tempo:
     """Times of the loop, in seconds, and how many jobs one bot tends at once."""
 
     pace: Pace = field(default_factory=Pace)
-    claim: float = 25.0
+    claim: float = 15.0
     wait: float = 1.0
     """How long one wait for news lasts; jobs that asked for another look are seen this late at most."""
     full_pass: float = 30.0
@@ -151,7 +152,6 @@ class ThreadKeeper:
         except Exception as error:  # the loop's boundary: one broken job must not end the others' threads
             log.exception("thread_failed", job=job_id)
             return self._retry(job_id, error)
-        self._failures.pop(job_id, None)
         return again
 
     def _retry(self, job_id: str, error: Exception) -> float:
@@ -175,12 +175,14 @@ class ThreadKeeper:
             if time.monotonic() + self._deliverer.patience.call > until:
                 return 0.0  # the claim would not outlive the call: claim anew, here or elsewhere
             again = await self._one_step(job, step)
-            if again is not None:
+            if again is None:
+                self._failures.pop(job_id, None)
+            else:
                 skipped[step.part] = again
         raise NotYet(self._tempo.last_retry)
 
     async def _one_step(self, job: Job, step: Step) -> float | None:
-        """Do a step. A file that must wait is skipped, so that the next one need not; the rest waits in order."""
+        """Do a step. A file or card edit that must wait is skipped; cards and verdicts hold back what follows."""
         try:
             return await self._deliverer.do(job, step)
         except (NotYet, ChatLimited, ThreadcapError) as later:
@@ -188,7 +190,7 @@ class ThreadKeeper:
                 log.exception("thread_given_up", part=step.part, **job.log_context())
                 await aside(self._store.record_posted, job.id, **{f"{step.part}.failed": "given up"})
                 return None
-            if step.kind is not Kind.UPLOAD_FILE or isinstance(later, StoreUnavailable | ChatRefused):
+            if step.kind not in SKIPPABLE or isinstance(later, StoreUnavailable | ChatRefused):
                 raise
             if isinstance(later, NotYet):
                 return later.again_in

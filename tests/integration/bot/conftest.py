@@ -35,7 +35,7 @@ class Scene:
 
     def settings(self, **more: Any) -> Settings:
         """Return settings for a bot of this scene."""
-        values = {
+        values: dict[str, Any] = {
             "slack_bot_token": self.slack.bot_token, "slack_app_token": self.slack.app_token,
             "slack_signing_secret": self.slack.signing_secret, "slack_base_url": self.slack.api_url,
             "redis_url": self.redis_url, "artifacts_url": self.artifacts_url, "claim_seconds": 12.0,

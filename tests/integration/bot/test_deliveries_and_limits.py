@@ -7,7 +7,7 @@ from tests.integration.bot.conftest import Scene, until
 
 
 async def test_duplicated_events_start_one_capture(scene: Scene) -> None:
-    scene.slack.context.faults.duplicate_events = 3
+    scene.slack.context.faults.duplicate_events = 6  # each mention comes as a message, too
     async with scene.bot():
         for n in range(3):
             scene.slack.people.say("alice", "incidents", f"@threadcap capture deploy/checkout{n} -n shop")

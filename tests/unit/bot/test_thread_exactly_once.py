@@ -16,7 +16,7 @@ from workers.contract.job import JobState
 from workers.memory import InMemoryJobStore, MemoryArtifacts
 
 FAULTS = ("ok", "ok", "ok", "limited", "lost", "unavailable", "killed-before", "killed-after")
-CLAIM = 25.0
+CLAIM = 15.0
 
 
 class Mortal:
