@@ -113,6 +113,11 @@ class Context:
         self.uploads = Uploads(self)
         self._tasks: set[asyncio.Task[Any]] = set()
 
+    @property
+    def cookie(self) -> str:
+        """The page session's cookie; cookies ignore ports, so its name carries ours."""
+        return f"playground_page_{self.base_url.rpartition(':')[2]}"
+
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run `work` beside everything else; it is cancelled when the emulator stops."""
         task = asyncio.create_task(work)

@@ -18,7 +18,7 @@ from .context import Context
 from .errors import SlackError
 from .interact import People
 from .state import BOT_USER, File, Json, Message
-from .uploads import COOKIE, MAX_FILE, safe_name
+from .uploads import MAX_FILE, safe_name
 
 Action = Callable[[Json], Awaitable[Json]]
 HEARTBEAT_SECONDS = 15.0
@@ -48,7 +48,7 @@ class PageApi:
 
     def sign_in(self, response: web.StreamResponse) -> None:
         """Give the browser the session that file downloads ask for."""
-        response.set_cookie(COOKIE, self._context.tokens.page, httponly=True, samesite="Strict")
+        response.set_cookie(self._context.cookie, self._context.tokens.page, httponly=True, samesite="Strict")
 
     async def state(self, request: web.Request) -> web.Response:
         """Everything the person `?user=` sees now."""

@@ -29,7 +29,7 @@ _NOT_BUILT = (
     "<!doctype html><title>Playground</title><p>The page is not built: npm ci &amp;&amp; npm run build in web/."
 )
 _CSP = (
-    "default-src 'self'; img-src 'self' data: https:; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -178,7 +178,9 @@ class SlackEmulator:
         origin = request.headers.get("Origin")
         if origin is not None and origin not in {f"http://{name}" for name in names}:
             raise web.HTTPForbidden(text="foreign origin")
-        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        foreign = request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+        opened = request.path == "/" and request.headers.get("Sec-Fetch-Dest") == "document"
+        if foreign and not opened:  # a link elsewhere may open the page, as a document and not in a frame
             raise web.HTTPForbidden(text="foreign site")
         return await handler(request)
 

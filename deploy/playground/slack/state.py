@@ -164,7 +164,7 @@ class Workspace:
         self.reset()
 
     def reset(self) -> None:
-        """Back to the seed: four people, three channels, no message."""
+        """Back to the seed: four people, three channels, each one's messages with the app, nothing said."""
         self._ids = itertools.count(1)
         self._last_ts = 0
         self.users = {user.id: user for user in _seed_users()}
@@ -172,6 +172,8 @@ class Workspace:
         self.messages: dict[str, list[Message]] = {channel: [] for channel in self.channels}
         self.ephemerals: list[Message] = []
         self.files: dict[str, File] = {}
+        for user in (ALICE, BOB, CAROL, MALLORY):
+            self.direct_message(user)
         self.usergroups: dict[str, Json] = {
             "S0ONCALLENG": {"handle": "oncall", "users": [ALICE, BOB]},
             "S0APPROVERS": {"handle": "approvers", "users": [CAROL]},

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MAX_FILE = 1 << 30
 CHUNK = 1 << 18
-COOKIE = "playground_page"
 _PREVIEWED = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
@@ -78,7 +77,7 @@ class Uploads:
     def _may_read(self, request: web.Request) -> bool:
         tokens = self._context.tokens
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        cookie = request.cookies.get(COOKIE, "")
+        cookie = request.cookies.get(self._context.cookie, "")
         return secrets.compare_digest(bearer, tokens.bot) or secrets.compare_digest(cookie, tokens.page)
 
 

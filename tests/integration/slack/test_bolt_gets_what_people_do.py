@@ -56,6 +56,15 @@ async def test_slow_ack_is_told_to_the_user_alone(slack: SlackEmulator) -> None:
     assert len(slack.context.journal.find("delivery", "/capture")) == 1
 
 
+async def test_ack_lost_on_its_way_looks_like_a_timeout_though_it_worked(slack: SlackEmulator) -> None:
+    seen: Seen = []
+    slack.context.faults.ack_delay = 3.1
+    async with socket_app(slack, make_app(slack, seen)):
+        await slack.people.command("alice", "#incidents", "/capture web")
+    assert names(seen) == ["command"]
+    assert "operation_timeout" in slack.workspace.ephemerals[-1].text
+
+
 async def test_command_without_an_app_says_dispatch_failed(slack: SlackEmulator) -> None:
     await slack.people.command("alice", "#incidents", "/capture web")
     assert "dispatch_failed" in slack.workspace.ephemerals[-1].text
@@ -157,6 +166,7 @@ async def test_socket_refresh_loses_nothing(slack: SlackEmulator) -> None:
         slack.people.say("alice", "#incidents", "during the refresh")
         await until(lambda: seen)
         assert seen[0][1]["event"]["text"] == "during the refresh"
+        await until(lambda: slack.sockets.connected == 1)
 
 
 async def test_dropped_socket_is_reopened_by_the_client(slack: SlackEmulator) -> None:

@@ -147,6 +147,16 @@ async def test_foreign_pages_are_refused(
     assert slack.workspace.messages[INCIDENTS] == []
 
 
+async def test_link_from_elsewhere_may_open_the_page_and_nothing_else(
+    slack: SlackEmulator, session: aiohttp.ClientSession
+) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    async with session.get(slack.base_url + "/", headers=headers) as answer:
+        assert answer.status == 200
+    async with session.get(slack.base_url + "/_page/state", headers=headers) as answer:
+        assert answer.status == 403
+
+
 async def test_page_streams_only_what_its_person_sees(
     slack: SlackEmulator, web: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:

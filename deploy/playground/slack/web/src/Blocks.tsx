@@ -1,6 +1,7 @@
 import { Component, type ReactNode, useEffect, useRef, useState } from "react";
 import { type Block, Message as SlackBlocks } from "slack-blocks-to-jsx";
 import { act } from "./api";
+import { here } from "./FileView";
 import { Table } from "./Table";
 import type { Json, Message, State } from "./types";
 
@@ -40,7 +41,7 @@ function chartRows(chart: Json): Json[][] {
 /** A slack_file by id is shown from the workspace's own file store. */
 function withFiles(block: Json): Json {
   const file = block.slack_file;
-  if (block.type === "image" && file) return { ...block, image_url: file.url ?? `/_page/file/${file.id}` };
+  if (block.type === "image" && file) return { ...block, image_url: here(file.url) ?? `/_page/file/${file.id}` };
   return block;
 }
 

@@ -6,13 +6,18 @@ function size(bytes = 0): string {
   return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
+/** The same file on the host name that this page was opened by: the session is bound to it. */
+export function here(url: string | undefined): string | undefined {
+  return url && new URL(url, location.href).pathname;
+}
+
 /** One file of a message: a preview when it is a picture, and always the way to download it. */
 export function FileView({ file }: { file: SlackFile }) {
   if (file.mode === "tombstone") return <p className="file gone">This file was deleted.</p>;
   const picture = file.mimetype?.startsWith("image/") && !file.mimetype.includes("svg");
   return (
     <figure className="file">
-      {picture && <img src={file.url_private} alt={file.alt_txt || file.title || file.name} />}
+      {picture && <img src={here(file.url_private)} alt={file.alt_txt || file.title || file.name} />}
       <figcaption>
         <span className="icon" aria-hidden="true">
           {file.name?.split(".").at(-1)?.slice(0, 4)}
@@ -24,7 +29,7 @@ export function FileView({ file }: { file: SlackFile }) {
             {size(file.size)}
           </small>
         </span>
-        <a data-testid={`file-${file.id}`} href={file.url_private_download} download={file.name}>
+        <a data-testid={`file-${file.id}`} href={here(file.url_private_download)} download={file.name}>
           Download
         </a>
       </figcaption>

@@ -9,9 +9,10 @@ interface Props {
   onPerson: (name: string) => void;
 }
 
+/** A channel's name; the one direct message that each person has is with the app. */
 export function channelName(channel: Channel, state: State): string {
   if (!channel.is_im) return channel.name ?? channel.id;
-  return "threadcap" + (state.me === channel.user ? "" : ` (${channel.user})`);
+  return state.users.find((user) => user.id === state.bot)?.name ?? "app";
 }
 
 export function Sidebar({ state, people, current, live, onChannel, onPerson }: Props) {
@@ -24,7 +25,7 @@ export function Sidebar({ state, people, current, live, onChannel, onPerson }: P
           {live ? "live" : "reconnecting"}
         </span>
       </header>
-      <h2>Channels</h2>
+      <h2>Channels and messages</h2>
       <ul>
         {state.channels.map((channel) => {
           const name = channelName(channel, state);

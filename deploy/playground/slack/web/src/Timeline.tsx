@@ -67,7 +67,7 @@ export function Timeline({ state, channel, onThread }: Props) {
           ))}
         </div>
       </div>
-      <Composer state={state} channel={channel} label={`Message #${name}`} />
+      <Composer state={state} channel={channel} label={`Message ${channel.is_im ? "" : "#"}${name}`} />
     </main>
   );
 }
