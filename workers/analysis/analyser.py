@@ -34,7 +34,7 @@ class Analyser:
         self._decoder = Decoder()
         self._packet = Packet()
         self._frames = 0
-        self._wire = self._captured = self._cut = 0
+        self._wire = self._captured = self._cut = self._cut_at = 0
         self._first = self._last = 0
         self._masks: dict[int, int] = {}
         self._timeline = TimelineStage()
@@ -53,8 +53,7 @@ class Analyser:
     def feed(self, chunk: bytes) -> None:
         """The next bytes of the capture file."""
         for buffer, records in self._reader.feed(chunk):
-            for record in records:
-                self._record(buffer, record)
+            self._batch(buffer, records)
 
     def progress(self) -> tuple[int, int]:
         """Packets so far, and their bytes on the wire."""
@@ -94,6 +93,7 @@ class Analyser:
     def _left_out(self) -> dict[str, int]:
         """How often each bound was met, by name."""
         return {
+            "cut_at": self._cut_at,
             "evicted": self._table.evicted,
             "fragments": self._decoder.fragments.incomplete,
             "dns": self._dns.beyond,
@@ -114,34 +114,39 @@ class Analyser:
         counts["dns_unjudged"] = self._dns.unjudged
         return counts
 
-    def _record(self, buffer: bytes, record: Record) -> None:
-        """One packet record through every stage."""
-        start, captured, wire, time, link_type = record
-        packet = self._packet
-        self._frames += 1
-        packet.number = self._frames
-        packet.time = time
+    def _batch(self, buffer: bytes, records: list[Record]) -> None:
+        """Records through every stage. The loop is the hot path: what it needs each time is local."""
+        packet, masks = self._packet, self._masks
+        decode, timeline = self._decoder.decode, self._timeline.update
+        for start, captured, wire, time, link_type in records:
+            self._frames = packet.number = self._frames + 1
+            packet.time = time
+            if wire != captured:
+                wire = self._sizes(captured, wire)  # noqa: PLW2901
+            self._wire += wire
+            self._captured += captured
+            if time > self._last:
+                self._last = time
+            if time < self._first or self._frames == 1:
+                self._first = time
+            timeline(time, wire)
+            decode(packet, buffer, start, captured, wire, link_type)
+            if packet.kind == 6:
+                self._tcp(packet)
+            elif packet.kind == 17:
+                self._udp(packet)
+            elif packet.kind != NOTHING:
+                self._other(packet, packet.kind)
+            mask = packet.mask
+            masks[mask] = masks.get(mask, 0) + 1
+
+    def _sizes(self, captured: int, wire: int) -> int:
+        """Count a cut packet; its true size, which is never less than what was captured."""
         if wire < captured:
-            wire = captured
-        elif wire > captured:
-            self._cut += 1
-        self._wire += wire
-        self._captured += captured
-        if time > self._last:
-            self._last = time
-        if time < self._first or self._frames == 1:
-            self._first = time
-        self._timeline.update(time, wire)
-        self._decoder.decode(packet, buffer, start, captured, wire, link_type)
-        kind = packet.kind
-        if kind == 6:
-            self._tcp(packet)
-        elif kind == 17:
-            self._udp(packet)
-        elif kind != NOTHING:
-            self._other(packet, kind)
-        mask = packet.mask
-        self._masks[mask] = self._masks.get(mask, 0) + 1
+            return captured
+        self._cut += 1
+        self._cut_at = max(self._cut_at, captured)
+        return wire
 
     def _tcp(self, packet: Packet) -> None:
         half = self._tcp_live.get(packet.key)
@@ -160,7 +165,10 @@ class Analyser:
         found = tcp.update(packet, half)
         packet.mask |= found
         if packet.payload_length and not packet.flags & (SYN | RST) and not found & marks.KEEP_ALIVE:
-            self._applications.segment(packet, half)
+            stream = half.stream
+            if stream is None:
+                stream = half.stream = self._applications.open(half)
+            stream.segment(packet, half.peer.tcp.last_ack)
         if packet.mask & _PROBLEMS:
             self._timeline.problem(packet.time)
 

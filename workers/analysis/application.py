@@ -6,13 +6,14 @@ By content on any port: HTTP/1 and TLS; by port 53: DNS. What is not recognised 
 
 from workers.analysis.dns import DnsStage, DnsTcpParser
 from workers.analysis.flows import Half
-from workers.analysis.http import HttpParser, HttpStage
+from workers.analysis.http import HttpParser, HttpStage, expected
 from workers.analysis.http_message import looks_like_start
 from workers.analysis.stream import Parser, Stream
 from workers.analysis.tls import TlsStage, looks_like_record
 from workers.packets.packet import Packet
 
 _DNS_PORT = b"\x00\x35"
+_HELLO = 22
 _SHORT = 8
 """A first segment shorter than this waits for the next bytes before it is judged."""
 
@@ -23,27 +24,23 @@ class Applications:
     def __init__(self, http: HttpStage, tls: TlsStage, dns: DnsStage) -> None:
         self.http, self.tls, self.dns = http, tls, dns
 
-    def segment(self, packet: Packet, half: Half) -> None:
-        """One TCP segment with payload."""
-        stream = half.stream
-        if stream is None:
-            stream = half.stream = self._open(half)
-        assert isinstance(stream, Stream)
-        if stream.next < 0 and half.tcp.initial >= 0:
+    def open(self, half: Half) -> Stream:
+        """The stream of a direction that sends its first payload."""
+        stream = Stream(self._parser(half))
+        if half.tcp.initial >= 0:
             stream.next = (half.tcp.initial + 1) & 0xFFFFFFFF
-        stream.segment(packet, half.peer.tcp.last_ack)
+        return stream
 
-    def _open(self, half: Half) -> Stream:
+    def _parser(self, half: Half) -> Parser:
         if _DNS_PORT in (half.key[-4:-2], half.key[-2:]):
             half.flow.application = "dns"
-            return Stream(DnsTcpParser(self.dns, half))
-        return Stream(Recogniser(self, half))
+            return DnsTcpParser(self.dns, half)
+        return Recogniser(self, half)
 
     def close(self, half: Half, packet: Packet) -> None:
         """The conversation is over: hand on what waits."""
-        stream = half.stream
-        if isinstance(stream, Stream):
-            stream.flush(packet)
+        if half.stream is not None:
+            half.stream.flush(packet)
 
     def closed(self, half: Half) -> None:
         """Both directions were handed on: what was never answered stays so."""
@@ -66,27 +63,31 @@ class Recogniser:
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
         """The next bytes."""
-        if self.inner is not None and not (buffer[at] == 22 and isinstance(self.inner, HttpParser)):
-            self.inner.data(buffer, at, end, packet)
+        inner = self.inner
+        if inner is not None and not (buffer[at] == _HELLO and isinstance(inner, HttpParser) and inner.between):
+            inner.data(buffer, at, end, packet)
             return
         held, self._short = self._short, b""
-        if held and self._recognise(held + buffer[at:end], 0, len(held) + end - at):
-            buffer, at, end = held + buffer[at:end], 0, len(held) + end - at
-        elif not self._recognise(buffer, at, end):
-            if end - at < _SHORT and (20 <= buffer[at] <= 23 or looks_like_start(buffer, at, end)):
-                self._short = (held + buffer[at:end])[:_SHORT] if len(held) + end - at < _SHORT else b""
+        if held and self._begin(held + buffer[at:end], 0, len(held) + end - at, packet):
             return
-        assert self.inner is not None
-        self.inner.data(buffer, at, end, packet)
+        self._begin(buffer, at, end, packet)
 
-    def _recognise(self, buffer: bytes, at: int, end: int) -> bool:
-        """Choose a parser by the first bytes; whether one was chosen now or goes on."""
-        first = buffer[at]
+    def _begin(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
+        """Hand the bytes to the parser they call for, or keep them while they are too few to tell."""
+        first, size = buffer[at], end - at
         if 20 <= first <= 23 and looks_like_record(buffer, at, end):
             self.inner = self._applications.tls.start(self._half)
-        elif end - at >= _SHORT and self.inner is None and looks_like_start(buffer, at, end):
+        elif size >= _SHORT and self.inner is None and self._http(buffer, at, end):
             self.inner = self._applications.http.start(self._half)
+        if self.inner is not None:
+            self.inner.data(buffer, at, end, packet)
+        elif size < _SHORT and (20 <= first <= 23 or self._http(buffer, at, end)):
+            self._short = buffer[at:end]
+            return True
         return self.inner is not None
+
+    def _http(self, buffer: bytes, at: int, end: int) -> bool:
+        return looks_like_start(buffer, at, end, loose=expected(self._half))
 
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture."""

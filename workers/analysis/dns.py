@@ -1,8 +1,9 @@
 """DNS over UDP and TCP port 53 (RFC 1035): queries, answers, rcodes, latency, retries, silence.
 
 A response answers the query with the same id, addresses and ports. A query sent again with the same id and ports is a
-retry of it. A query is unanswered only if the capture went on for at least a second after it; younger ones are counted
-as `dns_unjudged`. mDNS (5353) and LLMNR (5355) are counted as packets only: nobody has to answer there.
+retry of it; latency counts from the latest try. A query is unanswered only if the capture went on for at least a
+second after it; younger ones are counted as `dns_unjudged`. mDNS (5353) and LLMNR (5355) are counted as packets only:
+nobody has to answer there.
 """
 
 from workers.analysis.dns_message import Message, rcode_name, read_message, type_name
@@ -92,6 +93,7 @@ class DnsStage:
             if name is not None and name.name.lower() == message.name.lower():
                 name.queries.add(packet.number)
                 name.retried += 1
+                self._waiting[key] = (packet.time, packet.number, name)
                 return
             self._judge(self._waiting.pop(key), packet.time)
         client, _, server, _ = endpoints(packet.key)

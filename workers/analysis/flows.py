@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
 from workers.analysis.samples import NANO
+from workers.analysis.stream import Stream
 from workers.analysis.tcp_state import TcpHalf, TcpState
 from workers.contract.facts import Conversation
 from workers.packets.packet import Packet
@@ -34,7 +35,7 @@ class Half:
         self.bytes = 0
         self.payload = 0
         self.tcp: TcpHalf = NO_TCP
-        self.stream: object | None = None
+        self.stream: Stream | None = None
 
 
 class Flow:

@@ -16,6 +16,8 @@ from workers.contract.facts import HttpFacts, HttpGroup
 from workers.packets import marks
 from workers.packets.packet import Packet
 
+PORTS = frozenset({80, 3128, 8080, 8088})
+"""Where broken request lines count as requests too (the server's 400 answers them)."""
 MAX_GROUPS = 512
 TOLD_GROUPS = 200
 MAX_HEAD = 64 * 1024
@@ -140,16 +142,24 @@ def _told(key: tuple[str, int, str, str, str], group: _Group) -> HttpGroup:
     )
 
 
+def expected(half: Half) -> bool:
+    """Whether a port of the conversation is HTTP's."""
+    key = half.key
+    return key[-4] << 8 | key[-3] in PORTS or key[-2] << 8 | key[-1] in PORTS
+
+
 class HttpParser:
     """Reads the messages of one direction; requests wait here for the other direction's responses."""
 
     __slots__ = (
-        "_first_byte", "_half", "_held", "_left", "_stage", "_state", "_uploading", "ended", "lost", "waiting",
+        "_first_byte", "_half", "_held", "_left",
+        "_loose", "_stage", "_state", "_uploading", "ended", "lost", "waiting",
     )  # fmt: skip
 
     def __init__(self, stage: HttpStage, half: Half) -> None:
         self._stage = stage
         self._half = half
+        self._loose = expected(half)
         self._state = _HEAD
         self._held = bytearray()
         self._left = 0
@@ -160,10 +170,15 @@ class HttpParser:
         """A gap swallowed at least one message head, maybe."""
         self.ended = False
 
+    @property
+    def between(self) -> bool:
+        """Whether no message is under way, so that another protocol may begin here."""
+        return self._state == _LOST or (self._state == _HEAD and not self._held)
+
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
         """The next bytes."""
         if self._state == _LOST:
-            if not looks_like_start(buffer, at, end):
+            if not looks_like_start(buffer, at, end, loose=self._loose):
                 return
             self._state = _HEAD
         if self._uploading is not None:
@@ -221,7 +236,7 @@ class HttpParser:
                 at += 1
             if at == end:
                 return end
-            if not looks_like_start(buffer, at, end):
+            if not looks_like_start(buffer, at, end, loose=self._loose):
                 self._lose()
                 return end
             self._first_byte = packet.time
@@ -239,7 +254,7 @@ class HttpParser:
 
     def _head(self, raw: bytes, packet: Packet) -> None:
         """Act on one message head, and know what follows it."""
-        head = read_head(raw)
+        head = read_head(raw, loose=self._loose)
         if head is None:
             self._lose()
         elif head.status:

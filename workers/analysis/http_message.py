@@ -9,6 +9,8 @@ _METHODS = (
     b" SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE CCM_POST RPC_CONNECT RPC_IN_DATA RPC_OUT_DATA BREW"
 ).split()  # fmt: skip
 _REQUEST_LINE = re.compile(rb"([A-Z][A-Za-z_-]{1,30}) ([^\r\n]{1,32768}) HTTP/1\.[0-9][ \t]*\r?\n")
+_LOOSE_LINE = re.compile(rb"(" + rb"|".join(_METHODS) + rb")(?= |\r?\n)([^\r\n]{0,32768})\r?\n")
+"""A broken request line: a known method, whatever follows. Only where HTTP is expected by port."""
 _STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] +([1-9][0-9]{2})(?:[ \r\n]|$)")
 _KNOWN_START = re.compile(rb"(?:" + rb"|".join(_METHODS) + rb") [/*hH\w]")
 _FIELD = re.compile(
@@ -29,8 +31,8 @@ class Head:
     chunked: bool = False
 
 
-def looks_like_start(buffer: bytes, at: int, end: int) -> bool:
-    """Whether these bytes begin an HTTP/1 message, as far as they are here."""
+def looks_like_start(buffer: bytes, at: int, end: int, *, loose: bool = False) -> bool:
+    """Whether these bytes begin an HTTP/1 message, as far as they are here; `loose` lets broken request lines pass."""
     first = buffer[at]
     if not 65 <= first <= 90:
         return False
@@ -42,6 +44,8 @@ def looks_like_start(buffer: bytes, at: int, end: int) -> bool:
     limit = min(end, at + _LOOK)
     if buffer.find(b"\n", at, limit) < 0:
         return _KNOWN_START.match(buffer, at, limit) is not None
+    if loose and _LOOSE_LINE.match(buffer, at, limit) is not None:
+        return True
     return _REQUEST_LINE.match(buffer, at, limit) is not None
 
 
@@ -50,17 +54,17 @@ def _short_start(head: bytes) -> bool:
     return any(known.startswith(head[: len(known)]) for known in (b"HTTP/1.", *(m + b" " for m in _METHODS)))
 
 
-def read_head(raw: bytes) -> Head | None:
+def read_head(raw: bytes, *, loose: bool = False) -> Head | None:
     """The fields of a head that may be cut short at its end; None when it is not HTTP/1."""
     status = _STATUS_LINE.match(raw)
     if status is not None:
         length, chunked, _ = _fields(raw)
         return Head(status=int(status[1]), length=length, chunked=chunked)
-    request = _REQUEST_LINE.match(raw)
+    request = _REQUEST_LINE.match(raw) or (_LOOSE_LINE.match(raw) if loose else None)
     if request is None:
         return None
     length, chunked, host = _fields(raw)
-    path = request[2].split(b" ", 1)[0].split(b"?", 1)[0].split(b"#", 1)[0]
+    path = request[2].strip().split(b" ", 1)[0].split(b"?", 1)[0].split(b"#", 1)[0]
     return Head(
         method=text(request[1], 32),
         path=text(path, MAX_PATH),

@@ -37,7 +37,11 @@ class Stream:
 
     def segment(self, packet: Packet, acked: int) -> None:
         """One segment with payload; `acked` is what the receiver has acknowledged so far, -1 unknown."""
-        start, length = packet.payload, packet.payload_length
+        start, length, end = packet.payload, packet.payload_length, packet.end
+        if packet.sequence == self.next and not self.pending and end - start == length:
+            self.next = (self.next + length) & _MASK
+            self.parser.data(packet.buffer, start, end, packet)
+            return
         if self.next < 0:
             self.next = packet.sequence
         ahead = (packet.sequence - self.next) & _MASK

@@ -26,6 +26,7 @@ _FAST_WITHIN = 20_000_000
 _DEFAULT_RTT = 3_000_000
 _SOON = 1_000_000_000
 """A single SYN in the capture's last second is too young to be called unanswered."""
+_CONTROL = SYN | FIN | RST
 _SPURIOUS = marks.RETRANSMISSION | marks.SPURIOUS_RETRANSMISSION
 _MARKED = (
     marks.RETRANSMISSION | marks.OUT_OF_ORDER | marks.LOST_SEGMENT | marks.DUPLICATE_ACK | marks.ZERO_WINDOW
@@ -53,17 +54,27 @@ def reuses_ports(packet: Packet, half: Half) -> bool:
 
 def update(packet: Packet, half: Half) -> int:
     """Follow one segment; the marks it earns."""
-    mine, theirs = half.tcp, half.peer.tcp
-    flags = packet.flags
-    found = _sequence(packet, mine, theirs, half)
-    if packet.window == 0 and not flags & (SYN | FIN | RST):
+    mine, theirs, state = half.tcp, half.peer.tcp, half.flow.state
+    assert state is not None
+    flags, length, sequence, found = packet.flags, packet.payload_length, packet.sequence, 0
+    end = (sequence + length) & _MASK
+    if sequence != mine.next or flags & _CONTROL or length == 1 or (length and (theirs.last_ack - end) & _MASK < _HALF):
+        found = _sequence(packet, mine, theirs, half)
+    elif length:  # the common case: in order, not seen before
+        mine.next = mine.to_be_acked = end
+        mine.next_time = packet.time
+        if mine.sample_end == UNSET:
+            mine.sample_end, mine.sample_time = end, packet.time
+    if packet.window == 0 and not flags & _CONTROL:
         found |= marks.ZERO_WINDOW
-    if flags & ACK:
+    if flags & ACK and length and packet.ack == mine.last_ack:
+        mine.last_ack_time = packet.time
+    elif flags & ACK:
         found |= _acknowledge(packet, mine, theirs, half)
     mine.kept_alive = bool(found & marks.KEEP_ALIVE)
     if packet.window != mine.window:
         _window(packet, mine, half)
-    if flags & (SYN | RST | FIN) or half.flow.state.stage == ANSWERED:  # type: ignore[union-attr]
+    if flags & _CONTROL or state.stage == ANSWERED:
         _control(packet, half)
     if found & _MARKED:
         _note(packet, half, found)

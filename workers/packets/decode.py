@@ -21,6 +21,8 @@ HOP_BY_HOP = 0
 _EXTENSIONS = frozenset({HOP_BY_HOP, ROUTING, DEST, AH, MOBILITY, 139, 140})
 PIM = 103
 
+_PLAIN_IP4 = b"\x08\x00\x45"
+_IP4_PLAIN = Struct("!H2xHxB")
 _IP4_HEAD = Struct("!BxHHHxB")
 _TCP_HEAD = Struct("!IIHH")
 _UDP_HEAD = Struct("!HHH")
@@ -45,11 +47,29 @@ class Decoder:
         packet.wire_end = start + (max(captured, wire))
         packet.mask = packet.depth = packet.ip_length = packet.payload_length = 0
         packet.kind = packet.quoted_kind = packet.error_type = NOTHING
-        if link_type == link.ETHERNET and captured > 34 and buffer[start + 12] == 8 and buffer[start + 13] == 0:
-            self._ip4(packet, start + 14)
+        if link_type == link.ETHERNET and captured >= 54 and buffer[start + 12 : start + 15] == _PLAIN_IP4:
+            self._plain(packet, start + 14)
         else:
             ethertype, at = link.network(link_type, buffer, start, end)
             self._network(packet, ethertype, at)
+
+    def _plain(self, packet: Packet, at: int) -> None:
+        """The common case, fast: IPv4 without options in plain Ethernet, whole, TCP or UDP."""
+        total, fragment, protocol = _IP4_PLAIN.unpack_from(packet.buffer, at + 2)
+        limit = at + total
+        if fragment & 0x3FFF or total < 40 or limit > packet.wire_end or (protocol != TCP and protocol != UDP):
+            self._ip4(packet, at)
+            return
+        packet.mask = marks.IP4
+        packet.ip_length = total
+        packet.wire_end = limit
+        if packet.end > limit:
+            packet.end = limit
+        addresses = packet.buffer[at + 12 : at + 20]
+        if protocol == TCP:
+            self._tcp(packet, addresses, at + 20)
+        else:
+            self._udp(packet, addresses, at + 20)
 
     def _network(self, packet: Packet, ethertype: int, at: int) -> None:
         """Dispatch by ethertype, through tags and labels."""
