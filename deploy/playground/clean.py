@@ -35,6 +35,7 @@ class Process:
     """A process as it was seen; `start` (ticks since boot) tells it from a later one with the same PID."""
 
     pid: int
+    parent: int
     start: int
     name: str
 
@@ -76,10 +77,10 @@ def find(only: str | None = None) -> Leftovers:
 
 def remove(found: Leftovers, only: str | None = None) -> list[str]:
     """End and remove it; what was `found` plus what came to light meanwhile. Returns what still is there."""
-    _end(found.processes)
+    _end(_heads(found.processes), signal.SIGTERM, TERM_SECONDS)
     # An orderly end has removed much of it; ask again instead of working off a stale list.
     rest = find(only)
-    _end(rest.processes, at_once=True)
+    _end(rest.processes, signal.SIGKILL, KILL_SECONDS)
     for mount in reversed(rest.mounts):
         subprocess.run(["umount", "--lazy", str(mount)], check=False, capture_output=True)
     for name in rest.netns:
@@ -95,7 +96,8 @@ def remove(found: Leftovers, only: str | None = None) -> list[str]:
 
 
 def _processes(only: str | None, tops: list[Path]) -> list[Process]:
-    in_cgroups = {pid for top in tops for procs in top.rglob("cgroup.procs") for pid in _pids(procs)}
+    # os.walk: cgroups may vanish meanwhile.
+    in_cgroups = {pid for top in tops for folder, _, _ in os.walk(top) for pid in _pids(Path(folder, "cgroup.procs"))}
     spared = _ancestors()
     found = []
     for entry in Path("/proc").iterdir():
@@ -116,6 +118,8 @@ def _belongs(entry: Path, only: str | None) -> bool:
             if name == MARKER.encode():
                 return only is None or value.decode(errors="replace") == only
         words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        if "deploy.playground.up" in words:
+            return only is None or only in words
         ours = any(word.startswith("deploy.playground") for word in words)
         return ours and any(_within(word, only) for word in words)
     return False
@@ -134,7 +138,7 @@ def _look(pid: int) -> Process | None:
         return None
     name, _, rest = stat.partition("(")[2].rpartition(")")
     fields = rest.split()
-    return None if fields[0] in "ZX" else Process(pid, int(fields[19]), name)
+    return None if fields[0] in "ZX" else Process(pid, int(fields[1]), int(fields[19]), name)
 
 
 def _ancestors() -> set[int]:
@@ -149,13 +153,23 @@ def _ancestors() -> set[int]:
     return found
 
 
-def _end(processes: list[Process], *, at_once: bool = False) -> None:
-    """SIGTERM to all and a while for an orderly end, then SIGKILL, by pidfd so that no other process is hit."""
+def _heads(processes: list[Process]) -> list[Process]:
+    """The tops of the process trees, which end all below them in order; unshare(1) does not listen to SIGTERM."""
+    pids = {process.pid for process in processes}
+    return [process for process in processes if process.parent not in pids and process.name != "unshare"]
+
+
+def _end(processes: list[Process], number: signal.Signals, seconds: float) -> None:
+    """Signal all and wait until they have ended, `seconds` at most; by pidfd, so that no other process is hit."""
     with contextlib.ExitStack() as stack:
-        handles = [handle for process in processes if (handle := _open(process, stack)) is not None]
-        if not at_once:
-            handles = _signal_and_wait(handles, signal.SIGTERM, TERM_SECONDS)
-        _signal_and_wait(handles, signal.SIGKILL, KILL_SECONDS)
+        living = {handle for process in processes if (handle := _open(process, stack)) is not None}
+        for handle in living:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, number)
+        deadline = time.monotonic() + seconds
+        while living and (left := deadline - time.monotonic()) > 0:
+            ended, _, _ = select.select(living, [], [], left)
+            living -= set(ended)
 
 
 def _open(process: Process, stack: contextlib.ExitStack) -> int | None:
@@ -165,18 +179,6 @@ def _open(process: Process, stack: contextlib.ExitStack) -> int | None:
         return None
     stack.callback(os.close, handle)
     return handle if _look(process.pid) == process else None
-
-
-def _signal_and_wait(handles: list[int], number: signal.Signals, seconds: float) -> list[int]:
-    """Signal all; return those that still live after `seconds`."""
-    for handle in handles:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(handle, number)
-    deadline, living = time.monotonic() + seconds, set(handles)
-    while living and (left := deadline - time.monotonic()) > 0:
-        ended, _, _ = select.select(living, [], [], left)
-        living -= set(ended)
-    return [handle for handle in handles if handle in living]
 
 
 def _mounts(top: Path) -> list[Path]:

@@ -7,13 +7,16 @@
 The scene in `shop` is everybody's: inject faults into copies, not into it.
 """
 
+import asyncio
 import copy
 import fcntl
 import json
 import os
 import secrets
 import select
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -32,6 +35,8 @@ STOP_SECONDS = 30.0
 
 Stage = Callable[..., Awaitable[str]]
 
+KUBECTL = os.environ.get("THREADCAP_KUBECTL") or shutil.which("kubectl", path=".tools/bin") or "kubectl"
+
 
 @dataclass(frozen=True)
 class SharedPlayground:
@@ -47,6 +52,12 @@ class SharedPlayground:
         async with Client(self.admin_kubeconfig) as client:
             return await faults.inject(client, target, kind, namespace=namespace, port=port, delay_ms=delay_ms)
 
+    def kubectl(self, *words: str, as_capture: bool = False, seconds: float = 30) -> subprocess.CompletedProcess[str]:
+        """Run the real kubectl as administrator, or with the capture workers' rights."""
+        config = self.capture_kubeconfig if as_capture else self.admin_kubeconfig
+        argv = [KUBECTL, "--kubeconfig", str(config), *words]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=seconds, check=False)
+
     async def heal(self, target: str, *, namespace: str) -> None:
         """Take back the fault of one pod."""
         await self.inject(target, "none", namespace=namespace)
@@ -59,7 +70,7 @@ class SharedPlayground:
             deadline = time.monotonic() + seconds
             while not all([await _ready(client, name) for name in names]):
                 assert time.monotonic() < deadline, f"pods in {names} were not ready in {seconds} s"
-                await _pause()
+                await asyncio.sleep(0.05)
 
 
 @pytest.fixture(scope="session")
@@ -114,12 +125,6 @@ async def _ready(client: Client, namespace: str) -> bool:
         any(condition["type"] == "Ready" and condition["status"] == "True" for condition in of_pod)
         for of_pod in conditions
     )
-
-
-async def _pause() -> None:
-    import asyncio
-
-    await asyncio.sleep(0.05)
 
 
 def _join(shared: Path) -> SharedPlayground:
