@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from workers.contract.errors import IllegalTransition, JobNotFound, QueueUnavailable, StoreUnavailable
+from workers.contract.errors import JobNotFound, QueueUnavailable, StoreUnavailable
 from workers.contract.job import Job, JobState, Origin, Person, new_job_id
 from workers.contract.ports import JobQueue, JobStore
 from workers.contract.spec import CaptureSpec
@@ -33,6 +33,11 @@ class Refusal:
     reason: str
     code: str
     job_id: str = ""
+
+
+def _queued(job: Job) -> Job:
+    """A worker may have been quicker: a job that is being resolved must not be called queued again."""
+    return job.to(JobState.QUEUED) if job.state is JobState.REQUESTED else job
 
 
 class Commands:
@@ -69,9 +74,7 @@ class Commands:
             log.warning("enqueue_failed", detail=str(error), **job.log_context())
             return self._not_enqueued(job, error)
         try:
-            job = self._store.change(job.id, lambda old: old.to(JobState.QUEUED))
-        except IllegalTransition:  # a worker was quicker
-            job = self._store.get(job.id)
+            job = self._store.change(job.id, _queued)
         except StoreUnavailable as error:  # the job is with the workers: only the word "queued" is missing
             log.warning("queued_not_recorded", detail=str(error), **job.log_context())
         return Accepted(job, notes)
