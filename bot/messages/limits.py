@@ -131,7 +131,7 @@ def _fit_element(element: Block) -> Block:
 
 
 def _fit_button(button: Block) -> Block:
-    fitted = {**button, "text": _fit_text(button["text"], BUTTON)}
+    fitted = {**button, "text": _fit_text(button["text"], BUTTON), "value": button["value"][:VALUE]}
     if "confirm" in button:
         confirm = button["confirm"]
         fitted["confirm"] = {
@@ -146,4 +146,5 @@ def _fit_button(button: Block) -> Block:
 
 def _fit_table(block: Block) -> Block | None:
     rows = [row[:MAX_COLUMNS] for row in block["rows"][:MAX_ROWS] if row]
-    return {**block, "rows": rows} if rows else None
+    columns = block.get("column_settings", [])[:MAX_COLUMNS]
+    return {**block, "column_settings": columns, "rows": rows} if rows else None

@@ -131,8 +131,8 @@ def test_ten_megabytes_are_refused_in_linear_time_without_an_echo(unit: str) -> 
     "unit", ["a", "a ", "<", "-", '""', "'", "(", "for 1s ", "-l a ", "-- ", "1s", "=", "a, ", "()", "!"]
 )
 def test_long_lines_within_the_limit_are_quick(unit: str) -> None:
-    limits = Limits(max_text=100_000)
+    limits = Limits(max_text=40_000)
     for head in ("capture web ", "capture -l ", "capture web -- ", "capture web --for ", ""):
         began = time.process_time()
-        parse(head + unit * ((100_000 - len(head)) // len(unit)), limits)
-        assert time.process_time() - began < 5.0
+        parse(head + unit * ((40_000 - len(head)) // len(unit)), limits)
+        assert time.process_time() - began < 2.0
