@@ -169,13 +169,6 @@ class Case:
         name = self.name(ip)
         return f"{name} ({end})" if name != safe(ip) else end
 
-    def clients(self, server: str, port: int) -> list[str]:
-        """Names of those who talked to a server, busiest first."""
-        found = Counter(
-            self.name(t.flow.client) for t in self.talks if t.flow.server == server and t.flow.server_port == port
-        )
-        return [name for name, _ in found.most_common()]
-
     def pod(self, target: int) -> str:
         """The name of a captured pod."""
         return safe(self.targets[target].pod) or f"target {target + 1}"

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 
 from workers.contract.report import Confidence
@@ -64,6 +64,14 @@ def plain(name: str) -> str:
 def base(name: str) -> str:
     """The name an application asked for, with what the search list appended removed."""
     return _SEARCH.sub("", plain(name)) or plain(name)
+
+
+def root(name: str, asked: Set[str]) -> str:
+    """The shortest of the names asked for that `name` extends: a resolver ends its search with the bare name."""
+    labels = plain(name).split(".")
+    return next(
+        (".".join(labels[:n]) for n in range(1, min(len(labels), 20)) if ".".join(labels[:n]) in asked), plain(name)
+    )
 
 
 def found_names(queries: Iterable[Query]) -> set[str]:

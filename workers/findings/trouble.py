@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from workers.contract.report import Confidence, Finding, FrameRef, Severity
 from workers.findings import filters
 from workers.findings.case import Case, Talk, refs
-from workers.findings.words import listing, number, plural, ratio
+from workers.findings.words import listing, number, of, plural, ratio
 
 MOST = 4
 """Findings of one rule said in full; a scan of a thousand ports must not bury everything else."""
@@ -57,7 +57,7 @@ class Trouble:
 
     def of(self, noun: str) -> str:
         """ "14 of 14 connection attempts"."""
-        return f"{number(len(self.bad))} of {plural(len(self.all), noun)}"
+        return of(len(self.bad), len(self.all), noun)
 
     @property
     def each(self) -> str:
@@ -66,8 +66,9 @@ class Trouble:
         bad, every = (_count(self.case, talks, by_server) for talks in (self.bad, self.all))
         if len(bad) < 2:
             return ""
-        parts = [f"{name} {number(n)} of {number(every[name])}" for name, n in bad.most_common()]
-        return f" ({listing(parts, 4)})"
+        parts = [f"{name} {number(n)} of {number(every[name])}" for name, n in bad.most_common(MOST)]
+        more = [f"{number(len(bad) - MOST)} more"] if len(bad) > MOST else []
+        return f" ({', '.join([*parts, *more])})"
 
     def refs(self, frames: Callable[[Talk], Iterable[int]]) -> tuple[FrameRef, ...]:
         """References to the frames that show it."""

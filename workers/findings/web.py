@@ -27,7 +27,7 @@ class Site:
     @property
     def who(self) -> str:
         """ "checkout-7d9f → payments (198.19.3.4:8080)"; the server alone when nobody's conversation was kept."""
-        clients = self.case.clients(*self.end)
+        clients = [name for name, _ in Counter(self.case.name(t.flow.client) for t in self.talks).most_common()]
         left = listing(clients, 2) if len(clients) <= 2 else plural(len(clients), "client")
         return f"{left} → {self.case.server(*self.end)}" if clients else self.case.server(*self.end)
 
@@ -38,8 +38,9 @@ class Site:
 
     @property
     def talks(self) -> list[Talk]:
-        """The TCP conversations with this server."""
-        return [t for t in self.case.talks if (t.flow.server, t.flow.server_port) == self.end]
+        """The TCP conversations with this server, of HTTP where that was recognised."""
+        ours = [t for t in self.case.talks if (t.flow.server, t.flow.server_port) == self.end]
+        return [t for t in ours if t.flow.application == "http"] or ours
 
     @property
     def rtt(self) -> float | None:
@@ -68,6 +69,13 @@ def sites(case: Case, is_bad: Callable[[HttpGroup], bool]) -> list[Site]:
 def request(group: HttpGroup) -> str:
     """ "GET /charge"."""
     return safe(f"{group.method} {group.path}", 60)
+
+
+def mostly(groups: tuple[Web, ...], worst: HttpGroup) -> str:
+    """Name the worst request: " (GET /charge)", or "; most of them GET /charge" among several."""
+    return (
+        f" ({request(worst)})" if len({request(w.group) for w in groups}) == 1 else f"; most of them {request(worst)}"
+    )
 
 
 def by_status(groups: tuple[Web, ...], least: int = 500) -> str:

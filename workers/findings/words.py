@@ -35,6 +35,11 @@ def plural(count: int, noun: str, many: str = "") -> str:
     return f"{number(count)} {noun if count == 1 else many or noun + 's'}"
 
 
+def of(part: int, whole: int, noun: str, many: str = "") -> str:
+    """(14, 20, "request") -> "14 of 20 requests"; (1, 1, "request") -> "the only request"."""
+    return f"the only {noun}" if part == whole == 1 else f"{number(part)} of {plural(whole, noun, many)}"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds -> "0.4 ms", "35 ms", "1.8 s", "2 min 5 s"; "?" for what is not a duration."""
     if seconds is None or not math.isfinite(seconds) or seconds < 0:

@@ -223,8 +223,8 @@ def _latency_axis(axes: Axes, values: Sequence[float]) -> None:
     """Logarithmic, whole decades, labels as people say them."""
     low = math.floor(math.log10(min(values)))
     high = max(low + 1, math.ceil(math.log10(max(values)) + 1e-9))
+    axes.set_ylim(10.0**low * 0.8, 10.0**high * 1.25)  # before the scale, which would warn of equal values
     axes.set_yscale("log")
-    axes.set_ylim(10.0**low * 0.8, 10.0**high * 1.25)
     axes.yaxis.set_major_locator(FixedLocator([10.0**power for power in range(low, high + 1)]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _decade(value)))

@@ -1,9 +1,11 @@
 """Names that do not exist: a wrong name in some configuration, or the search list at work (ndots)."""
 
+from collections import Counter
+
 from workers.contract.report import Confidence, Finding, Severity
 from workers.findings import filters
 from workers.findings.case import Case, Query, refs
-from workers.findings.dns import base, found_names, is_search
+from workers.findings.dns import found_names, is_search, plain, root
 from workers.findings.words import listing, number, percent, plural, ratio, safe
 
 RULE = "dns-nxdomain"
@@ -22,7 +24,7 @@ def check(case: Case) -> list[Finding]:
     missing = [q for q in case.queries if _count(q) > 0]
     found = found_names(case.queries)
     walked = [q for q in missing if is_search(q.name.name, found)]
-    wrong = [q for q in missing if q not in walked and _earnest(q)]
+    wrong = [q for q in missing if q not in walked]
     return [*_wrong(case, wrong), *_storm(case, walked)]
 
 
@@ -38,13 +40,14 @@ def _earnest(query: Query) -> bool:
 
 
 def _wrong(case: Case, queries: list[Query]) -> list[Finding]:
-    totals: dict[str, int] = {}
-    for query in queries:
-        totals[base(query.name.name)] = totals.get(base(query.name.name), 0) + _count(query)
-    names = sorted((name for name, count in totals.items() if count >= LEAST), key=lambda name: -totals[name])
+    asked = {plain(q.name.name) for q in queries}
+    totals: Counter[str] = Counter()
+    for query in filter(_earnest, queries):
+        totals[root(query.name.name, asked)] += _count(query)
+    names = [name for name, count in totals.most_common() if count >= LEAST]
     if not names:
         return []
-    bad = [q for q in queries if base(q.name.name) in names]
+    bad = [q for q in queries if root(q.name.name, asked) in names]
     count = sum(totals[name] for name in names)
     who = listing((case.name(q.name.client) for q in bad), 2)
     shown = listing((safe(name, 60) for name in names), 3)

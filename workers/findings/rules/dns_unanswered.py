@@ -4,7 +4,7 @@ from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, refs, tally
 from workers.findings.dns import Resolver, resolvers
 from workers.findings.trouble import fold
-from workers.findings.words import listing, number, plural, ratio, safe
+from workers.findings.words import listing, of, ratio, safe
 
 RULE = "dns-unanswered"
 
@@ -33,7 +33,7 @@ def _finding(resolver: Resolver) -> Finding:
         RULE,
         _severity(lost, queries),
         resolver.confidence(lost < LEAST),
-        f"{resolver.who}: {number(lost)} of {plural(queries, 'DNS query', 'DNS queries')} got no answer ({names}).",
+        f"{resolver.who}: {of(lost, queries, 'DNS query', 'DNS queries')} got no answer ({names}).",
         lost,
         refs((q.target, q.name.unanswered.frames) for q in resolver.bad),
         "Check that the DNS pods run and are not throttled, that network policies let UDP and TCP port 53 pass, "

@@ -3,8 +3,8 @@
 from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, refs, tally
 from workers.findings.trouble import fold
-from workers.findings.web import Site, by_status, request, sites
-from workers.findings.words import number, percent, plural, ratio
+from workers.findings.web import Site, by_status, mostly, sites
+from workers.findings.words import of, ratio
 
 RULE = "http-errors"
 
@@ -34,8 +34,8 @@ def _finding(site: Site) -> Finding:
         RULE,
         _severity(errors, requests),
         site.confidence(),
-        f"{site.who}: {number(errors)} of {plural(requests, 'request')} ({percent(errors, requests)}) failed "
-        f"with a server error{f' ({statuses})' if statuses else ''}, most of them {request(worst)}.",
+        f"{site.who}: {of(errors, requests, 'request')} failed with a server error"
+        f"{f' ({statuses})' if statuses else ''}{mostly(site.bad, worst)}.",
         errors,
         refs((w.target, w.group.errors.frames) for w in site.bad),
         f"Read the log of {site.case.name(site.end[0])} for these requests.{proxy}",

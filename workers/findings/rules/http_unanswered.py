@@ -3,8 +3,8 @@
 from workers.contract.report import Finding, Severity
 from workers.findings.case import ANSWER_WAIT, Case, refs, tally
 from workers.findings.trouble import fold
-from workers.findings.web import Site, request, sites
-from workers.findings.words import number, plural, ratio
+from workers.findings.web import Site, mostly, sites
+from workers.findings.words import of, ratio
 
 RULE = "http-unanswered"
 
@@ -23,7 +23,7 @@ def _judged(site: Site) -> int:
     if site.bad[0].target in site.case.one_way:
         return 0
     silent = [t for t in site.talks if t.flow.server_payload <= 0]
-    if len(silent) < len(site.talks) and not any(w.group.statuses for w in site.all):
+    if len(silent) < len(site.talks) and not any(any(w.group.statuses.values()) for w in site.all):
         return len(silent)  # it did answer, only not in HTTP that we can read
     flying = sum(
         1 for t in site.talks if not _ended(t.tcp.fins, t.tcp.resets) and _late(site.case, t.target, t.flow.last_at)
@@ -51,7 +51,7 @@ def _finding(site: Site, count: int) -> Finding:
         RULE,
         Severity.CRITICAL if many else Severity.WARNING if some else Severity.NOTE,
         site.confidence(lost, count < 3),
-        f"{site.who}: {number(count)} of {plural(requests, 'request')} got no response, most of them {request(worst)}.",
+        f"{site.who}: {of(count, requests, 'request')} got no response{mostly(site.bad, worst)}.",
         count,
         refs((w.target, w.group.unanswered.frames) for w in site.bad),
         f"Look for blocked or crashed workers in {site.case.name(site.end[0])}, and at what it waits for itself.",

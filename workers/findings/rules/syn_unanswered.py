@@ -33,7 +33,7 @@ def _finding(trouble: Trouble) -> Finding:
         RULE,
         severity(trouble, CRITICAL_SHARE),
         trouble.confidence(),
-        f"{trouble.who}: {trouble.of('connection attempt')} got no answer at all{trouble.each}."
+        f"{trouble.who}: {trouble.of('connection attempt')} got no answer{trouble.each}."
         + " ".join(("", *_hints(trouble))),
         len(trouble.bad),
         trouble.refs(lambda t: t.tcp.syns.frames),

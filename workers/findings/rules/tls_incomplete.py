@@ -7,7 +7,7 @@ from workers.findings import filters
 from workers.findings.case import Case, Hello
 from workers.findings.tls import for_name, refs_of, server_of, who
 from workers.findings.trouble import fold
-from workers.findings.words import number, plural, ratio
+from workers.findings.words import number, of, ratio
 
 RULE = "tls-incomplete"
 
@@ -44,7 +44,7 @@ def _finding(case: Case, bad: list[Hello], count: int) -> Finding:
         RULE,
         Severity.CRITICAL if critical else Severity.WARNING if len(bad) >= LEAST else Severity.NOTE,
         case.confidence({h.target for h in bad}, len(bad) < LEAST),
-        f"{who(case, bad)}: {number(len(bad))} of {plural(count, 'TLS handshake')}{for_name(bad)} stopped after the "
+        f"{who(case, bad)}: {of(len(bad), count, 'TLS handshake')}{for_name(bad)} stopped after the "
         f"ClientHello, the server said nothing{how}.",
         len(bad),
         refs_of((h, h.tls.client_hello_frame) for h in bad),

@@ -1,0 +1,184 @@
+"""Whatever the facts hold, judging and reporting don't raise, and what is shown is safe and finite."""
+
+import json
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from workers.contract.codec import decode, encode
+from workers.contract.facts import (
+    Conversation,
+    DnsFacts,
+    DnsName,
+    Facts,
+    HttpFacts,
+    HttpGroup,
+    IcmpError,
+    Reset,
+    Spread,
+    Tally,
+    TcpFacts,
+    Timeline,
+    TlsAlert,
+    TlsFacts,
+    TlsHandshake,
+)
+from workers.contract.report import CaptureOutcome, Named, Report, TargetResult
+from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
+from workers.export import filename, report_json
+from workers.report import build
+from workers.report.text import markdown, terminal
+
+ips = st.sampled_from(["198.19.1.4", "198.18.7.1", "2001:db8::1", "", "not an address", "\u202eevil\x00"])
+ports = st.sampled_from([0, 22, 53, 8080, 65_535, 70_000, -1])
+words = st.one_of(
+    st.sampled_from(["web", "NXDOMAIN", "fatal", "a.svc.cluster.local", "\u202e\x1b[31m|`*"]), st.text(max_size=30)
+)
+counts = st.one_of(st.integers(0, 50), st.integers(-5, 10**12))
+times = st.floats(allow_nan=True, allow_infinity=True)
+frames = st.lists(counts, max_size=3).map(tuple)
+tallies = st.builds(Tally, counts, frames)
+spreads = st.builds(Spread, counts, times, times, times, times)
+tables = st.dictionaries(words, counts, max_size=3)
+
+
+def tuples(items: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[object, ...]]:
+    return st.lists(items, max_size=3).map(tuple)
+
+
+resets = st.builds(
+    Reset,
+    counts,
+    st.sampled_from(["client", "server", ""]),
+    st.sampled_from(["refused", "after-data", "before-response"]),
+    times,
+)
+handshakes = st.sampled_from(["complete", "unanswered", "refused", "half-open", "unseen", "?"])
+tcps = st.builds(
+    TcpFacts,
+    handshake=handshakes,
+    syns=tallies,
+    retransmissions_client=tallies,
+    retransmissions_server=tallies,
+    zero_windows_client=tallies,
+    zero_window_seconds=times,
+    server_rtt=st.none() | times,
+    handshake_rtt=st.none() | times,
+    data_segments_server=counts,
+    resets=tuples(resets),
+    fins=counts,
+    rtt=spreads,
+    refused_by=st.sampled_from(["", "reset", "icmp"]),
+)
+flows = st.builds(
+    Conversation,
+    st.integers(0, 3),
+    st.sampled_from(["tcp", "udp"]),
+    ips,
+    ports,
+    ips,
+    ports,
+    times,
+    times,
+    client_packets=counts,
+    server_packets=counts,
+    client_payload=counts,
+    server_payload=counts,
+    application=st.sampled_from(["", "http", "tls"]) | words,
+    tcp=st.none() | tcps,
+)
+groups = st.builds(
+    HttpGroup, ips, ports, words, words, words, tallies, tables, tallies, tallies, spreads, slowest_frame=counts
+)
+names = st.builds(
+    DnsName, words, st.sampled_from(["A", "AAAA", "SRV"]), ips, ips, tallies, counts, tallies, counts, tables, counts, spreads,
+    tuples(words),
+)  # fmt: skip
+hellos = st.builds(
+    TlsHandshake,
+    st.integers(0, 3),
+    client_hello_frame=counts,
+    server_hello_frame=counts,
+    sni=words,
+    version=words,
+    alerts=tuples(st.builds(TlsAlert, counts, words, words, words)),
+    not_before=st.none() | times,
+    not_after=st.none() | times,
+    subject_names=tuples(words),
+    expired=st.booleans(),
+)
+timelines = st.builds(
+    Timeline,
+    times,
+    times,
+    tuples(counts),
+    tuples(counts),
+    tuples(counts),
+    tuples(st.tuples(times, times, st.sampled_from(["http", "dns", "tcp", "?"]))),
+)
+all_facts = st.builds(
+    Facts,
+    packets=counts,
+    cut_packets=counts,
+    first_at=times,
+    last_at=times,
+    error=st.none() | words,
+    conversations=tuples(flows),
+    more_conversations=counts,
+    dns=st.builds(DnsFacts, counts, counts, tallies, tables, spreads, tuples(names)),
+    http=st.builds(HttpFacts, counts, counts, tables, spreads, tuples(groups)),
+    tls=st.builds(TlsFacts, tuples(hellos), counts),
+    icmp_errors=tuples(st.builds(IcmpError, words, ips, words, ips, ips, ports, tallies, counts)),
+    timeline=timelines,
+    approximations=tuples(words),
+)
+outcomes = st.builds(
+    CaptureOutcome,
+    complete=st.booleans(),
+    reason=words,
+    bytes=counts,
+    packets=counts,
+    received=st.none() | counts,
+    kernel_dropped=st.none() | counts,
+    started_at=times,
+    ended_at=times,
+)
+targets = st.builds(
+    TargetResult,
+    words,
+    words,
+    words,
+    words,
+    tuples(ips),
+    words,
+    outcomes,
+    st.none() | all_facts,
+    words,
+    other_ports=tables,
+)
+specs = st.builds(CaptureSpec, st.builds(TargetRef, st.sampled_from(TargetKind), words), words, filter=words)
+named = st.dictionaries(ips, st.builds(Named, words, words, words), max_size=4)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(specs, st.lists(targets, max_size=3), named)
+def test_any_facts_give_a_report_that_can_be_shown(
+    spec: CaptureSpec, found: list[TargetResult], who: dict[str, Named]
+) -> None:
+    report = build("abcdefgh", spec, found, who, 1_795_300_000.0)
+    assert 0 < len(report.verdict) <= 143
+    shown = [report.verdict, *report.notes, *(f.sentence + f.next_step + f.display_filter for f in report.findings)]
+    for text in [*shown, terminal(report), markdown(report)]:
+        assert all(char == "\n" or " " <= char <= "~" or char in "→µ" for char in text), text
+    assert all(0 <= ref.target < len(found) for f in report.findings for ref in f.frames)
+    json.loads(report_json(report))
+    assert decode(Report, json.loads(json.dumps(encode(report)))).verdict == report.verdict
+
+
+@given(st.text(), st.text(), times)
+def test_file_names_are_safe_for_any_name(namespace: str, pod: str, at: float) -> None:
+    name = filename(namespace, pod, at)
+    assert name.endswith(".pcap")
+    assert len(name.encode()) < 255
+    assert all(char.isascii() and (char.isalnum() or char in "._-") for char in name)
+    assert not name.startswith((".", "-"))

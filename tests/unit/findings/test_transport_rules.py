@@ -1,0 +1,89 @@
+"""What happens on open connections: resets, loss, full buffers, long ways."""
+
+from tests.unit.findings.cases import alarms, facts, healthy, judge, only, reset, rules, talk, tally
+from workers.contract.report import Severity
+
+
+def test_resets_after_the_request_are_critical() -> None:
+    flows = [talk(resets=reset("before-response"), server_payload=0) for _ in range(4)]
+    finding = only(judge(facts([*flows, *healthy(10)])), "reset")
+    assert finding.severity is Severity.CRITICAL
+    assert "the server reset 4 of 14 connections after the request and before any response" in finding.sentence
+
+
+def test_reset_after_fin_is_normal() -> None:
+    assert rules(judge(facts([talk(resets=reset("after-fin"), fins=2) for _ in range(20)]))) == {"healthy"}
+
+
+def test_reset_during_an_orderly_close_is_normal() -> None:
+    assert rules(judge(facts([talk(resets=reset("after-data"), fins=1) for _ in range(20)]))) == {"healthy"}
+
+
+def test_one_reset_among_many_is_a_note() -> None:
+    found = judge(facts([*healthy(40), talk(resets=reset("before-response"))]))
+    assert alarms(found) == []
+    assert only(found, "reset").severity is Severity.NOTE
+
+
+def test_clients_that_drop_pooled_connections_are_quiet() -> None:
+    assert alarms(judge(facts([talk(resets=reset("after-data", "client")) for _ in range(20)]))) == []
+
+
+def test_servers_that_break_off_in_the_middle() -> None:
+    finding = only(judge(facts([*healthy(6), *(talk(resets=reset("after-data")) for _ in range(4))])), "reset")
+    assert finding.severity is Severity.WARNING
+    assert "in the middle" in finding.sentence
+
+
+def test_loss_says_direction_and_share() -> None:
+    flows = [talk(retransmissions_server=tally(8), data_segments_server=100, server_packets=120) for _ in range(5)]
+    finding = only(judge(facts(flows)), "retransmissions")
+    assert "40 of 500 data packets from the server (8.0 %) were sent again" in finding.sentence
+    assert finding.severity is Severity.WARNING
+
+
+def test_heavy_loss_is_critical() -> None:
+    flows = [talk(retransmissions_client=tally(30), data_segments_client=100, client_packets=120) for _ in range(5)]
+    finding = only(judge(facts(flows)), "retransmissions")
+    assert finding.severity is Severity.CRITICAL
+    assert "from the clients" in finding.sentence
+
+
+def test_few_retransmissions_are_normal() -> None:
+    flows = [talk(retransmissions_server=tally(1), server_packets=400) for _ in range(9)]
+    assert rules(judge(facts([*flows, *healthy(3)]))) == {"healthy"}
+
+
+def test_share_below_the_limit_is_normal() -> None:
+    flows = [talk(retransmissions_server=tally(20), data_segments_server=1_000, server_packets=1_200) for _ in range(5)]
+    assert rules(judge(facts(flows))) == {"healthy"}
+
+
+def test_doubled_capture_is_said_not_alarmed() -> None:
+    flows = [talk(syns=tally(2), retransmissions_server=tally(50), data_segments_server=100) for _ in range(5)]
+    found = judge(facts(flows))
+    assert alarms(found) == []
+    assert "every packet twice" in only(found, "retransmissions").sentence
+
+
+def test_full_buffer_names_the_slow_process() -> None:
+    flows = [talk(zero_windows_client=tally(12), zero_window_seconds=3.2)]
+    finding = only(judge(facts([*flows, *healthy(5)])), "zero-window")
+    assert "checkout-7d9f-x2z stopped reading 12 times" in finding.sentence
+    assert finding.severity is Severity.WARNING
+
+
+def test_short_full_buffer_is_normal() -> None:
+    assert rules(judge(facts([talk(zero_windows_client=tally(2), zero_window_seconds=0.01), *healthy(5)]))) == {
+        "healthy"
+    }
+
+
+def test_long_way_inside_the_cluster() -> None:
+    finding = only(judge(facts([talk(server_rtt=0.3, handshake_rtt=0.31) for _ in range(8)])), "network-slow")
+    assert "300 ms" in finding.sentence
+
+
+def test_long_way_to_the_world_is_normal() -> None:
+    flows = [talk("192.0.2.77", 443, server_rtt=0.18, handshake_rtt=0.18) for _ in range(8)]
+    assert rules(judge(facts(flows))) == {"healthy"}

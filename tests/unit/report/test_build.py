@@ -1,0 +1,82 @@
+"""The verdict line, the notes and the names of a report."""
+
+import dataclasses
+
+from tests.unit.findings.cases import NAMES, SPEC, dns, facts, healthy, http, silent, target
+from workers.contract.facts import DnsName, Facts, Tally
+from workers.contract.report import CaptureOutcome, Named, Report, Severity, TargetResult
+from workers.report import Known, build, resolve_names
+
+
+def report(*targets: TargetResult) -> Report:
+    return build("abcdefgh", SPEC, targets, NAMES, 1_795_300_000.0)
+
+
+def test_verdict_is_the_worst_finding_and_names_the_culprit() -> None:
+    built = report(target(facts([*silent(8), *healthy(8)], [http(50, errors=1)])))
+    assert built.verdict == (
+        "checkout-7d9f-x2z → service payments (198.18.7.1:8080): 8 of 16 connection attempts got no answer."
+    )
+    assert built.severity is Severity.CRITICAL
+
+
+def test_notes_do_not_spoil_a_healthy_verdict() -> None:
+    built = report(target(facts([*healthy(60), *silent(1)])))
+    assert built.verdict.startswith("No trouble found")
+    assert built.severity is Severity.OK
+    assert built.findings[0].severity is Severity.NOTE
+
+
+def test_cause_is_said_before_its_symptom() -> None:
+    symptom = http(40, errors=20, server="198.19.1.4", server_port=80, path="/buy")
+    built = report(target(facts([*silent(14), *healthy(3)], [symptom])))
+    assert [f.rule for f in built.findings][:2] == ["syn-unanswered", "http-errors"]
+
+
+def test_long_verdicts_end_at_a_word() -> None:
+    name = "a-very-long-name-" * 4
+    built = report(
+        target(facts(silent(8)), name), target(facts(silent(9, client="198.19.1.7")), f"{name}b", "198.19.1.7")
+    )
+    assert len(built.verdict) <= 140
+    assert built.verdict.endswith("...")
+
+
+def test_nothing_and_no_facts_have_verdicts_too() -> None:
+    assert report().verdict == "Nothing was captured."
+    lost = target(None, outcome=CaptureOutcome(reason="pod deleted"))
+    assert report(lost).verdict == "Nothing was captured (pod deleted)."
+    assert report(dataclasses.replace(lost, analysis_error="out of memory")).verdict.startswith("Analysis failed for")
+
+
+def test_notes_tell_partial_targets_drops_and_limits() -> None:
+    outcome = CaptureOutcome(reason="truncated at byte 4,096 of 9,000", packets=100, kernel_dropped=3)
+    one = facts(healthy(30), approximations=("snaplen 96: HTTP is not visible",))
+    built = report(target(one, outcome=outcome), target(facts(healthy(30)), "other", "198.19.1.9", node="n2"))
+    assert built.notes == (
+        "checkout-7d9f-x2z: partial, truncated at byte 4,096 of 9,000.",
+        "checkout-7d9f-x2z: 3 packets dropped while capturing, 100 kept.",
+        "checkout-7d9f-x2z: snaplen 96: HTTP is not visible.",
+        "Clocks of 2 nodes are unsynchronised: compare times across nodes with care.",
+    )
+
+
+def test_addresses_are_named_by_the_cluster_first_then_by_dns() -> None:
+    asked = [
+        dns("api.example.com.", answers=("cdn.example.net", "192.0.2.9", "2001:db8::9")),
+        dns("payments.shop", answers=("198.18.7.1",)),
+        DnsName("gone.example.com", "A", "", "", Tally(1), rcodes={"NXDOMAIN": 1}, answers=("192.0.2.8",)),
+    ]
+    names = resolve_names(
+        pods=[Known("web-1", ("198.19.3.4",), "shop"), Known("host-agent", ("198.18.100.1",), "kube-system")],
+        services=[Known("payments", ("198.18.7.1", "None"), "shop")],
+        nodes=[Known("n1", ("198.18.100.1",))],
+        facts=[facts(names=asked), Facts()],
+    )
+    assert names["198.19.3.4"] == Named("pod", "web-1", "shop")
+    assert names["198.18.7.1"] == Named("service", "payments", "shop")
+    assert names["198.18.100.1"] == Named("node", "n1")
+    assert names["192.0.2.9"] == names["2001:db8::9"] == Named("dns", "api.example.com")
+    assert "192.0.2.8" not in names
+    assert "None" not in names
+    assert "cdn.example.net" not in names
