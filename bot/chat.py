@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages import Message
 from bot.ports import ChatLimited, ChatRefused, FileState, Key, Upload
-from workers.contract.errors import ChatUnavailable
+from workers.contract.errors import ChatUnavailable, ThreadcapError
 
 EVENT_TYPE = "threadcap"
 """metadata.event_type of every message that shows a part of a job."""
@@ -26,6 +26,9 @@ CALL_TIMEOUT = 8
 """Seconds for one Web API call."""
 MEMBER_FOR = 300.0
 """Seconds for which a channel once seen as ours is not asked about again."""
+
+NAMES = 10_000
+"""People's names remembered at most."""
 
 PASSING = frozenset({
     "internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org", "accesslimited",
@@ -49,6 +52,7 @@ class SlackChat:
         self._patience = patience
         self._gates: dict[tuple[str, str], float] = {}
         self._member_until: dict[str, float] = {}
+        self._names: dict[str, str] = {}
 
     async def post(self, channel: str, thread_ts: str, message: Message, *, key: Key | None = None) -> str:
         """See Chat.post. A part of a job (with `key`) never waits: its keeper comes back for it."""
@@ -147,6 +151,18 @@ class SlackChat:
         if member:
             self._member_until[channel] = time.monotonic() + MEMBER_FOR
         return member
+
+    async def name_of(self, user: str) -> str:
+        """See Chat.name_of."""
+        if user not in self._names:
+            try:
+                found = (await self._call("users.info", {"user": user}, 0.0))["user"]
+            except ThreadcapError:
+                return ""
+            if len(self._names) >= NAMES:
+                self._names.clear()
+            self._names[user] = str((found.get("profile") or {}).get("display_name") or found.get("name") or "")
+        return self._names[user]
 
     async def permalink(self, channel: str, ts: str) -> str:
         """See Chat.permalink."""

@@ -147,10 +147,6 @@ class Deliverer:
     async def _post_verdict(self, job: Job) -> None:
         refs = await self._chart_refs(job)
         report = await self._report(job)
-        if report is None:
-            text = job.verdict or job.message or "The capture ended without a report."
-            await self._post_once(job, VERDICT, [("plain", messages.refusal(text))])
-            return
         plain = messages.verdict(report, job, [])
         shapes = [("plain", plain), ("text", Message(plain.text, []))]
         wanted = len(charts(job))
@@ -204,7 +200,10 @@ class Deliverer:
             if found is not None:
                 await self._record(job, **{part: found})
                 return False
+        refused = posted.get(f"{part}.refused", "").split()
         for shape, message in shapes:
+            if shape in refused:
+                continue
             await self._token(f"post:{channel}")
             await self._record(job, **{f"{part}.try": str(self.now()), f"{part}.shape": shape})
             try:
@@ -212,12 +211,14 @@ class Deliverer:
             except ChatLimited:
                 await self._record(job, **{f"{part}.try": ""})
                 raise
-            except ChatRefused as refused:
-                log.warning("post_refused", part=part, shape=shape, reason=refused.reason, **job.log_context())
-                await self._record(job, **{f"{part}.try": ""})
-                if refused.reason in BAD_BLOCKS and shape != shapes[-1][0]:
+            except ChatRefused as no:
+                log.warning("post_refused", part=part, shape=shape, reason=no.reason, **job.log_context())
+                refused.append(shape)
+                # remembered, so that the next shape is not starved of its turn by trying this one again
+                await self._record(job, **{f"{part}.try": "", f"{part}.refused": " ".join(refused)})
+                if no.reason in BAD_BLOCKS and shape != shapes[-1][0]:
                     continue
-                await self._record(job, **{f"{part}.failed": refused.reason})
+                await self._record(job, **{f"{part}.failed": no.reason})
                 return False
             await self._record(job, **{part: ts})
             return True

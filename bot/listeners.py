@@ -6,6 +6,7 @@ their author alone; what a mention asks for is answered in its thread.
 """
 
 import asyncio
+import dataclasses
 import functools
 import re
 import time
@@ -194,6 +195,9 @@ class Listeners:
     # -- what was asked --------------------------------------------------------------------------------------
 
     async def _line(self, asker: Asker, text: str) -> None:
+        if not asker.person.name:  # events carry ids only
+            name = await self._chat.name_of(asker.person.id)
+            asker = dataclasses.replace(asker, person=Person(asker.person.id, name))
         implied = "capture" if asker.origin.source == "slash" else ""
         understood = parse(unmangle(text), self._limits, implied=implied)
         if isinstance(understood, Mistake):

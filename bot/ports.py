@@ -92,5 +92,8 @@ class Chat(Protocol):
     async def is_member(self, channel: str) -> bool:
         """Whether the bot can post in `channel`."""
 
+    async def name_of(self, user: str) -> str:
+        """Return a person's name for reading, "" when it cannot be had; remembered."""
+
     async def permalink(self, channel: str, ts: str) -> str:
         """Return a message's address."""

@@ -124,6 +124,9 @@ class FakeChat:
     async def is_member(self, channel: str) -> bool:
         return self.members
 
+    async def name_of(self, user: str) -> str:
+        return "alice"
+
     async def permalink(self, channel: str, ts: str) -> str:
         return f"https://chat.example/{channel}/{ts}"
 

@@ -42,6 +42,7 @@ async def test_mention_is_answered_in_its_thread(scene: Scene) -> None:
         await scene.complete(job.id)
     ours = [m for m in scene.messages() if m.bot]
     assert len(ours) == 4
+    assert job.requester.name == "bob"
     assert {m.thread_ts for m in ours} == {root.ts}
 
 

@@ -1,0 +1,203 @@
+"""One suite, two backends: what RedisJobStore promises, InMemoryJobStore keeps."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import jobs
+from workers.contract.errors import IllegalTransition, JobNotFound, StaleEpoch
+from workers.contract.job import Job, JobState, Person
+from workers.contract.ports import JobStore, Lease
+from workers.memory import InMemoryJobStore
+from workers.state import RedisJobStore
+
+BOB = Person("U2", "bob")
+
+
+@pytest.fixture(params=["memory", "redis"])
+def store(request: pytest.FixtureRequest) -> Iterator[JobStore]:
+    if request.param == "memory":
+        yield InMemoryJobStore()
+        return
+    real = RedisJobStore(request.getfixturevalue("redis_url"))
+    yield real
+    real.close()
+
+
+def new(store: JobStore, job_id: str = "a", created: float = 1.0) -> Job:
+    assert store.create(jobs.job(job_id, created=created))
+    return store.get(job_id)
+
+
+def to(store: JobStore, job_id: str, *states: JobState) -> Job:
+    for state in states:
+        job = store.change(job_id, lambda old, state=state: old.to(state))  # type: ignore[misc]
+    return job
+
+
+def lapse(seconds: float) -> None:
+    """Let a lease run out: its time is the server's, which no test can move."""
+    time.sleep(seconds)
+
+
+def test_an_id_is_taken_once(store: JobStore) -> None:
+    first = new(store)
+    assert not store.create(jobs.job("a"))
+    assert store.get("a") == first
+    assert (first.version, first.epoch, first.state) == (0, 0, JobState.REQUESTED)
+
+
+def test_unknown_jobs(store: JobStore) -> None:
+    for call in (
+        lambda: store.get("x"),
+        lambda: store.change("x", lambda job: job),
+        lambda: store.acquire("x", "w", 1),
+    ):
+        with pytest.raises(JobNotFound):
+            call()
+    assert store.posted("x") == {}
+
+
+def test_recent_is_newest_first_and_unfinished_is_what_goes_on(store: JobStore) -> None:
+    for n, job_id in enumerate("abc"):
+        new(store, job_id, created=float(n + 1))
+    to(store, "b", JobState.CANCELLED)
+    assert [job.id for job in store.recent(2)] == ["c", "b"]
+    assert [job.id for job in store.unfinished()] == ["a", "c"]
+
+
+def test_change_counts_versions_and_refuses_what_the_table_refuses(store: JobStore) -> None:
+    new(store)
+    assert to(store, "a", JobState.QUEUED, JobState.RESOLVING).version == 2
+    with pytest.raises(IllegalTransition):
+        to(store, "a", JobState.DONE)
+    assert store.get("a").version == 2
+    assert store.change("a", lambda job: job).version == 2
+
+
+def test_concurrent_changes_all_count(store: JobStore) -> None:
+    new(store)
+
+    def work() -> None:
+        for _ in range(10):
+            store.change("a", lambda job: job.evolve(attempts=job.attempts + 1))
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.get("a").attempts == 30
+
+
+def test_lease_is_exclusive_and_old_epochs_are_refused(store: JobStore) -> None:
+    new(store)
+    first = store.acquire("a", "w1", 0.2)
+    assert first == Lease("a", "w1", 1)
+    assert store.acquire("a", "w2", 10) is None
+    assert store.get("a").epoch == 1
+    store.change("a", lambda job: job.evolve(attempts=1), epoch=1)
+    lapse(0.25)
+    assert store.lapsed() == ["a"]
+    second = store.acquire("a", "w2", 10)
+    assert second is not None
+    assert second.epoch == 2
+    assert store.renew([first, second], 10) == [first]
+    with pytest.raises(StaleEpoch):
+        store.change("a", lambda job: job.evolve(attempts=2), epoch=1)
+    store.release(first)
+    assert store.acquire("a", "w3", 10) is None
+    store.release(second)
+    assert store.lapsed() == []
+    assert store.acquire("a", "w3", 10) is not None
+
+
+def test_first_stop_stands_and_a_waiting_job_ends_at_once(store: JobStore) -> None:
+    new(store, "a")
+    new(store, "b")
+    to(store, "a", JobState.RESOLVING, JobState.CAPTURING)
+    assert store.stop_requests(0.01) == []
+    assert store.request_stop("a", jobs.ALICE).stop_by == jobs.ALICE
+    assert store.request_stop("a", BOB, discard=True).stop_by == jobs.ALICE
+    assert not store.get("a").discard
+    assert store.request_stop("b", BOB).state is JobState.CANCELLED
+    assert set(store.stop_requests(2)) == {"a", "b"}
+
+
+def test_dirty_jobs_are_claimed_once_and_stay_until_settled(store: JobStore) -> None:
+    new(store, "a")
+    new(store, "b")
+    claims = store.claim_dirty("bot1", 10)
+    assert [claim.job_id for claim in claims] == ["a", "b"]
+    assert store.claim_dirty("bot2", 10) == []
+    store.settle(claims[0], "bot2")  # not bot2's to settle
+    assert store.claim_dirty("bot2", 10) == []
+    for claim in claims:
+        store.settle(claim, "bot1")
+    assert store.claim_dirty("bot2", 10) == []
+
+
+def test_a_change_while_claimed_leaves_it_dirty(store: JobStore) -> None:
+    new(store)
+    [claim] = store.claim_dirty("bot1", 10)
+    store.change("a", lambda job: job.evolve(attempts=1))
+    store.settle(claim, "bot1")
+    [again] = store.claim_dirty("bot1", 10)
+    assert again.mark > claim.mark
+    store.settle(again, "bot1")
+    assert store.claim_dirty("bot1", 10) == []
+
+
+def test_what_was_posted_does_not_make_it_dirty(store: JobStore) -> None:
+    new(store)
+    [claim] = store.claim_dirty("bot1", 10)
+    store.record_posted("a", card="1.2")
+    store.record_posted("a", **{"verdict.try": "3"})
+    store.settle(claim, "bot1")
+    assert store.posted("a") == {"card": "1.2", "verdict.try": "3"}
+    assert store.claim_dirty("bot1", 10) == []
+
+
+def test_a_lost_claim_lapses_and_another_look_can_be_asked_for(store: JobStore) -> None:
+    new(store)
+    [lost] = store.claim_dirty("dead", 0.2)
+    lapse(0.25)
+    [claim] = store.claim_dirty("bot1", 10)
+    store.settle(lost, "dead")
+    assert store.claim_dirty("bot2", 10) == []
+    store.settle(claim, "bot1", again_in=0.3)
+    assert store.claim_dirty("bot1", 10) == []
+    lapse(0.35)
+    assert len(store.claim_dirty("bot1", 10)) == 1
+
+
+def test_wait_dirty_wakes_on_a_change(store: JobStore) -> None:
+    store.wait_dirty(0.01)
+    timer = threading.Timer(0.1, lambda: new(store))
+    timer.start()
+    assert store.wait_dirty(5)
+    timer.join()
+    assert not store.wait_dirty(0.01)
+
+
+def test_once(store: JobStore) -> None:
+    assert store.once("k", 0.2)
+    assert not store.once("k", 10)
+    assert store.once("other", 10)
+    lapse(0.25)
+    assert store.once("k", 10)
+
+
+def test_bucket_leaves_its_reserve_to_those_who_need_it_more(store: JobStore) -> None:
+    takes = [store.take("b", per_second=0.5, burst=3, reserve=2) for _ in range(2)]
+    assert takes[0] == 0
+    assert 1.5 < takes[1] <= 2.0
+    assert [store.take("b", per_second=0.5, burst=3) for _ in range(2)] == [0, 0]
+    assert 1.5 < store.take("b", per_second=0.5, burst=3) <= 2.0
+
+
+def test_small_things(store: JobStore) -> None:
+    store.ping()
+    store.audit("capture_requested", {"by": "U1", "discard": False})
