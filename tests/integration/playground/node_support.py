@@ -62,6 +62,22 @@ class NodeClient:
         self._changed = asyncio.Condition()
 
     async def follow(self) -> None:
+        """Keep the statuses; connects again when the agent was started anew."""
+        while True:
+            try:
+                await self._follow_once()
+            except aiohttp.ClientError:
+                self.status.clear()
+                await asyncio.sleep(0.05)
+
+    async def until_back(self, agent: int) -> None:
+        """Wait for another agent than `agent` (a PID) to tell its pods."""
+        async with asyncio.timeout(15):
+            while Path(f"/proc/{agent}").exists():
+                await asyncio.sleep(0.02)
+        await self.until(lambda: all(status.get("podIP") for status in self.status.values()) and self.status)
+
+    async def _follow_once(self) -> None:
         timeout = aiohttp.ClientTimeout(total=None)
         async with self.session.get("http://node/events", timeout=timeout) as response:
             async for line in response.content:
@@ -98,6 +114,9 @@ class NodeClient:
     def container(self, uid: str, name: str = "app", kind: str = "containerStatuses") -> Json:
         found = [c for c in self.status.get(uid, {}).get(kind, []) if c["name"] == name]
         return found[0] if found else {"state": {}, "lastState": {}}
+
+    def phase(self, uid: str) -> str:
+        return str(self.status.get(uid, {}).get("phase", "Unknown"))
 
     def ip(self, uid: str) -> str:
         return str(self.status[uid]["podIP"])

@@ -38,6 +38,8 @@ def application(agent: Agent) -> web.Application:
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
+    except ConnectionResetError:  # the client left in the middle of a stream
+        return web.Response()
     except (KeyError, ValueError, TypeError, streaming.Refused, ToolError) as error:
         code = 500 if isinstance(error, ToolError) else 403 if isinstance(error, streaming.Refused) else 400
         log("request refused", path=request.path, code=code, error=repr(error)[:500])

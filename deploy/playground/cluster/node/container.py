@@ -274,6 +274,8 @@ class ContainerWorker:
 
     async def _back_off(self) -> None:
         waiting = self.record.state.get("waiting", {}).get("reason")
+        begun = min(1.0, self._backoff / 2)
+        await self._pause(begun)  # what happened stays readable for a moment before the back-off
         if waiting == "ErrImagePull":
             text = f'Back-off pulling image "{self.spec["image"]}"'
             self.record.state = {"waiting": {"reason": "ImagePullBackOff", "message": text}}
@@ -283,9 +285,12 @@ class ContainerWorker:
             text = f"back-off {self._backoff:.0f}s restarting failed container={who}"
             self.record.state = {"waiting": {"reason": "CrashLoopBackOff", "message": text}}
         self._tell()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), self._backoff)
+        await self._pause(self._backoff - begun)
         self._backoff = min(self._backoff * 2, _BACKOFF_LIMIT)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _remove(self) -> None:
         self._stop_helpers()

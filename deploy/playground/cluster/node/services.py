@@ -30,7 +30,9 @@ def ruleset(services: list[Json], networks: tuple[str, str]) -> str:
     lines += ["chain unanswered {", f"ip daddr {networks[0]} reject with icmpx port-unreachable"]
     lines += [f"ip6 daddr {networks[1]} reject with icmpx port-unreachable", "}"]
     lines += ["chain forward { type filter hook forward priority 0; jump unanswered; }"]
-    lines += ["chain local { type filter hook output priority 0; jump unanswered; }", "}"]
+    # IPv6 has no send_redirects to turn off, and every hop of ours leaves by the way it came.
+    lines += ["chain local { type filter hook output priority 0;", "icmpv6 type nd-redirect drop"]
+    lines += ["jump unanswered", "}", "}"]
     return "\n".join(lines) + "\n"
 
 
