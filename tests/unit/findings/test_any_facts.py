@@ -91,8 +91,8 @@ groups = st.builds(
     HttpGroup, ips, ports, words, words, words, tallies, tables, tallies, tallies, spreads, slowest_frame=counts
 )
 names = st.builds(
-    DnsName, words, st.sampled_from(["A", "AAAA", "SRV"]), ips, ips, tallies, counts, tallies, counts, tables, counts, spreads,
-    tuples(words),
+    DnsName, words, st.sampled_from(["A", "AAAA", "SRV"]), ips, ips, tallies, counts, tallies, counts, tables, counts,
+    spreads, tuples(words),
 )  # fmt: skip
 hellos = st.builds(
     TlsHandshake,
