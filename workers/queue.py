@@ -6,7 +6,6 @@ seconds where the broker's visibility timeout takes minutes.
 
 import celery
 import kombu.exceptions
-import redis.exceptions
 
 from workers.contract.errors import QueueUnavailable
 
@@ -53,7 +52,7 @@ class CeleryQueue:
         """See JobQueue.enqueue."""
         try:
             self._app.send_task(RUN, args=[job_id], retry=False, ignore_result=True)
-        except (kombu.exceptions.KombuError, redis.exceptions.RedisError, OSError) as error:
+        except (kombu.exceptions.KombuError, OSError) as error:
             raise QueueUnavailable(
                 "The capture could not be handed to a worker right now. Try again in a minute.",
                 detail=f"enqueue {job_id}: {type(error).__name__}: {str(error)[:200]}",

@@ -19,7 +19,7 @@ from deploy.playground.slack import SlackEmulator
 from deploy.playground.slack.state import File, Message
 from deploy.playground.stack import Stack
 from deploy.playground.thread_text import thread_markdown
-from deploy.playground.up import PlaygroundError, refuse_unfit_host
+from deploy.playground.up import PlaygroundError, PlaygroundSettings, refuse_unfit_host
 from workers.capture.spool import RecordWalk
 from workers.contract import codec
 from workers.contract.report import Report, Severity
@@ -48,10 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Play it; returns the exit code."""
     parser = argparse.ArgumentParser(prog="threadcap playground demo", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("demo-out"))
+    parser.add_argument("--id", help="name of this instance (default: demo-xxxx)")
     options = parser.parse_args(argv)
     try:
         refuse_unfit_host()
-        return asyncio.run(play(options.out))
+        return asyncio.run(play(options.out, options.id))
     except (PlaygroundError, DemoFailed) as error:
         print(f"demo failed: {error}", file=sys.stderr)
         return 1
@@ -59,14 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-async def play(out: Path) -> int:
+async def play(out: Path, name: str | None = None) -> int:
     """The whole demo. Raises DemoFailed, PlaygroundError."""
     began = time.monotonic()
 
     def say(line: str) -> None:
         print(f"[{time.monotonic() - began:5.1f} s] {line}", flush=True)
 
-    async with Stack(progress=say) as stack:
+    settings = PlaygroundSettings(id=name) if name else PlaygroundSettings()
+    async with Stack(settings, progress=say) as stack:
         await asyncio.gather(stack.start_worker(), stack.start_bot())
         pod = await stack.playground.inject("payments", "drop", port=8080)
         say(f"incident: pod {pod} drops packets to port 8080")

@@ -11,13 +11,14 @@ each gets only what is its own: the bot no kubeconfig, the worker no Slack token
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from deploy.playground.redis_server import MARKER, RedisServer
 from deploy.playground.slack import SlackEmulator
@@ -41,14 +42,30 @@ class Part:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
+class ClusterAccess(Protocol):
+    """A cluster that runs already."""
+
+    @property
+    def admin_kubeconfig(self) -> Path:
+        """Its administrator's kubeconfig."""
+
+    @property
+    def capture_kubeconfig(self) -> Path:
+        """The capture workers' kubeconfig."""
+
+
 @dataclass
 class Stack:
-    """Async context manager: Redis, cluster and Slack are up when entered; nothing is left when exited."""
+    """Async context manager: Redis, cluster and Slack are up when entered; nothing is left when exited.
+
+    `cluster` given: that one is used and left running; else a playground is started.
+    """
 
     settings: PlaygroundSettings = field(default_factory=PlaygroundSettings)
     progress: Progress = print
     slack_port: int = 0
     redis_url: str = ""
+    cluster: ClusterAccess | None = None
     playground: Playground = field(init=False)
     slack: SlackEmulator = field(init=False)
     parts: list[Part] = field(default_factory=list)
@@ -58,8 +75,12 @@ class Stack:
 
     async def __aenter__(self) -> Self:
         try:
-            self.playground = Playground(self.settings, self.progress)
-            await self._exits.enter_async_context(self.playground)
+            if self.cluster is None:
+                self.playground = self.cluster = Playground(self.settings, self.progress)
+                await self._exits.enter_async_context(self.playground)
+            else:
+                self.rundir.mkdir(mode=0o700, parents=True)
+                self._exits.callback(shutil.rmtree, self.rundir, ignore_errors=True)
             redis = RedisServer(self.redis_url or None, owner=self.settings.id)
             self._exits.push(redis.__exit__)
             self.redis_url = (await asyncio.to_thread(redis.__enter__)).url
@@ -87,7 +108,8 @@ class Stack:
 
     async def start_worker(self, **extra: str) -> Part:
         """Start one more capture worker and wait until it takes jobs."""
-        env = {"THREADCAP_KUBECONFIG": str(self.playground.capture_kubeconfig), **extra}
+        assert self.cluster is not None, "not entered"
+        env = {"THREADCAP_KUBECONFIG": str(self.cluster.capture_kubeconfig), **extra}
         return await self._start("worker", env)
 
     async def start_bot(self, **extra: str) -> Part:

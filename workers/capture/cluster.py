@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import urllib3
-import websocket
 from kubernetes import client, config
 from kubernetes.stream import stream
 
-from workers.capture.exec_stream import ExecRefused, ExecResult, ExecStream
+from workers.capture.exec_stream import ExecRefused, ExecResult, ExecStream, bound_handshakes
 from workers.capture.targets import ContainerInfo, PodInfo, ServiceInfo, not_found
 from workers.contract.errors import ClusterForbidden, ClusterUnavailable, TargetNotFound, ThreadcapError
 from workers.contract.spec import CaptureSpec, TargetKind
@@ -30,7 +29,7 @@ SUBPROTOCOL = "v4.channel.k8s.io"
 """Not v5: a slow v5 reader loses bytes and is still told Success (kubernetes #124571)."""
 SERVICE_NAME = "kubernetes.io/service-name"
 
-websocket.setdefaulttimeout(TIMEOUT[0] + TIMEOUT[1])  # the client offers no other way to bound the handshake
+bound_handshakes(sum(TIMEOUT))
 
 
 class Cluster:
@@ -191,7 +190,7 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except client.ApiException as error:
         raise _translate(error, doing) from error
-    except (urllib3.exceptions.HTTPError, websocket.WebSocketException, OSError) as error:
+    except (urllib3.exceptions.HTTPError, OSError) as error:
         raise _unreachable(f"{doing}: {type(error).__name__}: {str(error)[:200]}") from error
 
 

@@ -22,6 +22,11 @@ SILENCE = 60.0
 """Seconds without any frame, answers to our pings included, after which the connection counts as lost."""
 
 
+def bound_handshakes(seconds: float) -> None:
+    """Bound connecting and upgrading, for the process; the Kubernetes client offers no way to do it for one call."""
+    websocket.setdefaulttimeout(seconds)
+
+
 class ExecRefused(ThreadcapError):
     """The command did not start; the message says why."""
 

@@ -17,5 +17,5 @@ class Capture(Protocol):
         Whatever happens, nothing of ours runs in the target afterwards, or the log says what could not be ended.
         """
 
-    def stop(self) -> None:
-        """Ask for an early, clean end; any thread."""
+    def stop(self, why: str = "stop") -> None:
+        """Ask for an early, clean end; any thread. `why` becomes the outcome's `ended_by`; the first one stands."""

@@ -7,7 +7,6 @@ what leaves, says on stderr that it is done and waits for our acknowledgement.
 import contextlib
 import threading
 import time
-from collections.abc import Callable
 
 import structlog
 
@@ -15,12 +14,11 @@ from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import STDERR, STDOUT, ExecStream
 from workers.capture.planner import Plan
 from workers.capture.spool import FILE_HEADER, Spool
+from workers.capture.targets import PodInfo
 from workers.capture.tcpdump import ACK, GRACE, STOP, Probe, Trailer, parse_probe, probe_argv, sweep_argv, wrapper_argv
 from workers.contract.errors import CaptureInterrupted, NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.report import CaptureOutcome
 from workers.contract.spec import CaptureSpec
-
-from ..targets import PodInfo
 
 log = structlog.get_logger(__name__)
 
@@ -164,6 +162,3 @@ class ExecCapture:
                 "Name another container with `-c NAME`."
             )
         return NotCapturable(f"tcpdump could not start in container {container} of pod {pod}: {complaint[:160]}.")
-
-
-CaptureFactory = Callable[[Plan, Spool], ExecCapture]

