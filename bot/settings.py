@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     mode: Mode = Mode.SOCKET
     host: str = "0.0.0.0"  # noqa: S104 - in http mode Slack's requests come from outside, through an ingress
     port: int = Field(default=3000, ge=0, le=65535)
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False)
     artifacts_url: str = "file:///var/lib/threadcap/artifacts"
     limits: Limits = Limits()
     namespaces: Words = ("*",)
