@@ -26,7 +26,7 @@ _CONTAINER_FIELDS = ("containers", "initContainers", "ephemeralContainers")
 _LOG_WORDS = ("follow", "tailLines", "timestamps", "previous", "sinceSeconds", "limitBytes")
 _LOG_CHUNK = 256 * 1024
 # Where a request keeps the code its stream began with, for the audit log.
-SENT = "threadcap.sent"
+SENT: web.RequestKey[int] = web.RequestKey("sent", int)
 
 
 def choose_container(pod: Object, asked: str) -> str:
