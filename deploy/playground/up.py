@@ -126,11 +126,19 @@ class Playground:
             await client.apply(load_manifests(RBAC))
             await self._write_capture_kubeconfig(client)
             if self.settings.scene:
-                await client.apply(playground_overlay(load_manifests(MANIFESTS)))
+                await self._set_scene(client)
                 count = await self._until(lambda: _pods_running(client), "the scene's pods")
                 self._say(f"{count} pods running ({time.monotonic() - began:.1f} s)")
         if self.settings.kubeconfig is not None:
             _write_private(self.settings.kubeconfig, self.admin_kubeconfig.read_text())
+
+    async def _set_scene(self, client: Client) -> None:
+        """Names first: an app that starts before DNS answers would hang in its first look-up for seconds."""
+        manifests = playground_overlay(load_manifests(MANIFESTS))
+        early = [each for each in manifests if each["kind"] in ("Namespace", "Service") or _is_dns(each)]
+        await client.apply(early)
+        await self._until(lambda: _dns_served(client), "the scene's DNS")
+        await client.apply(each for each in manifests if each not in early)
 
     async def _build_images(self) -> None:
         try:
@@ -224,6 +232,17 @@ def playground_overlay(manifests: list[Manifest]) -> list[Manifest]:
         if manifest["kind"] == "Service" and manifest["metadata"]["name"] == "dns":
             manifest["spec"]["clusterIP"] = DNS_CLUSTER_IP
     return manifests
+
+
+def _is_dns(manifest: Manifest) -> bool:
+    return bool(manifest["metadata"]["name"] == "dns")
+
+
+async def _dns_served(client: Client) -> bool | None:
+    """True once the Service of the scene's DNS has an endpoint."""
+    slices = (await client.call("GET", "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"))["items"]
+    of_dns = [each for each in slices if each["metadata"]["labels"].get("kubernetes.io/service-name") == "dns"]
+    return True if any(each.get("endpoints") for each in of_dns) else None
 
 
 async def _node_ready(client: Client) -> bool | None:

@@ -62,9 +62,19 @@ def test_death_of_its_starter_ends_the_cluster(identifier: str, tmp_path: Path) 
 
 def test_orderly_end_leaves_nothing(identifier: str, tmp_path: Path) -> None:
     started = _start(identifier, tmp_path)
+    assert (tmp_path / "kubeconfig").stat().st_mode & 0o777 == 0o600
     started.terminate()
     assert started.wait(20) == 0, (tmp_path / "out").read_text()
     assert clean.find(identifier).lines() == []
+
+
+def test_host_network_is_untouched_while_it_runs(identifier: str, tmp_path: Path) -> None:
+    before = _host_network()
+    started = _start(identifier, tmp_path)
+    during = _host_network()
+    started.terminate()
+    started.wait(20)
+    assert before == during == _host_network()
 
 
 async def test_failed_start_says_why_and_leaves_nothing(identifier: str, tmp_path: Path) -> None:
@@ -90,9 +100,20 @@ async def _enter(settings: PlaygroundSettings) -> None:
         pass
 
 
+def _host_network() -> list[str]:
+    """Interfaces, routes, packet filter and the switches a careless playground would turn, of this machine."""
+    looks = (["ip", "-br", "link"], ["ip", "route"], ["ip", "-6", "route"], ["nft", "list", "ruleset"])
+    said = [subprocess.run(look, capture_output=True, text=True, check=True).stdout for look in looks]
+    switches = ("ipv4/ip_forward", "ipv6/conf/all/forwarding", "bridge/bridge-nf-call-iptables")
+    files = [Path("/proc/sys/net") / name for name in switches]
+    return said + [file.read_text() for file in files if file.exists()]
+
+
 def _start(identifier: str, folder: Path) -> "subprocess.Popen[bytes]":
+    """A playground in a process of its own, ready; it ends with this test run at the latest."""
     out = folder / "out"
     argv = [sys.executable, "-m", "deploy.playground.up", "--id", identifier, "--while-pid", str(os.getpid())]
+    argv += ["--kubeconfig", str(folder / "kubeconfig")]
     with out.open("wb") as sink:
         started = subprocess.Popen(argv, stdout=sink, stderr=sink, start_new_session=True)
 
