@@ -48,6 +48,8 @@ def _milliseconds(seconds: float) -> str:
 def _seen(tcp: TcpFacts) -> str:
     """Return what went wrong in a few words; what was never captured is "no start seen", not a fault."""
     said = {"unanswered": "no answer", "refused": "refused", "half-open": "half open"}.get(tcp.handshake, "")
+    if not tcp.judged:
+        said = "just begun"
     words = [said] if said else []
     if tcp.resets and tcp.handshake != "refused":
         words.append("reset")
@@ -62,6 +64,6 @@ def _trouble(conversation: Conversation) -> int:
     tcp = conversation.tcp
     if tcp is None:
         return 0
-    broken = tcp.handshake in ("unanswered", "refused", "half-open")
+    broken = tcp.judged and tcp.handshake in ("unanswered", "refused", "half-open")
     zero = tcp.zero_windows_client.count + tcp.zero_windows_server.count
     return (1000 if broken else 0) + (500 if tcp.resets else 0) + (200 if zero else 0) + min(100, _resent(tcp))

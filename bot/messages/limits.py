@@ -13,7 +13,7 @@ from bot.messages.message import Block, Message
 MAX_BLOCKS = 50
 MAX_CHARACTERS = 12_000
 MAX_TEXT = 4_000
-MAX_ROWS, MAX_COLUMNS = 100, 20
+MAX_ROWS, MAX_COLUMNS, TABLE = 100, 20, 10_000
 SECTION, HEADER, BUTTON, VALUE, FIELD, FIELDS, ELEMENTS, ACTIONS, ALT = 3000, 150, 75, 2000, 2000, 10, 10, 25, 2000
 CONFIRM_TITLE, CONFIRM_TEXT, CONFIRM_BUTTON, ACTION_ID = 100, 300, 30, 255
 
@@ -131,7 +131,7 @@ def _fit_element(element: Block) -> Block:
 
 
 def _fit_button(button: Block) -> Block:
-    fitted = {**button, "text": _fit_text(button["text"], BUTTON), "value": button["value"][:VALUE]}
+    fitted = {**button, "text": _fit_text(button["text"], BUTTON), "value": button["value"][:VALUE] or "-"}
     if "confirm" in button:
         confirm = button["confirm"]
         fitted["confirm"] = {
@@ -145,6 +145,7 @@ def _fit_button(button: Block) -> Block:
 
 
 def _fit_table(block: Block) -> Block | None:
+    """Cut rows and columns; that rows are missing is for whoever made the table to say."""
     rows = [row[:MAX_COLUMNS] for row in block["rows"][:MAX_ROWS] if row]
     columns = block.get("column_settings", [])[:MAX_COLUMNS]
-    return {**block, "column_settings": columns, "rows": rows} if rows else None
+    return _fewer_rows({**block, "column_settings": columns, "rows": rows}, TABLE) if rows else None

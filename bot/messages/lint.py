@@ -82,8 +82,8 @@ def _actions(block: Block) -> Iterator[str]:
         yield "an action_id occurs twice"
     for element in elements:
         yield from _text(element["text"], limits.BUTTON)
-        if len(element.get("value", "")) > limits.VALUE or len(element["action_id"]) > limits.ACTION_ID:
-            yield "value or action_id too long"
+        if not 1 <= len(element["value"]) <= limits.VALUE or len(element["action_id"]) > limits.ACTION_ID:
+            yield "value or action_id of a wrong length"
         if "confirm" in element:
             yield from _confirm(element["confirm"])
 
@@ -103,6 +103,8 @@ def _table(block: Block) -> Iterator[str]:
         yield "rows of unequal or wrong length"
     if len(block.get("column_settings", [])) > limits.MAX_COLUMNS:
         yield "too many column_settings"
+    if limits.characters(rows) > limits.TABLE:
+        yield f"{limits.characters(rows)} characters in a table"
     for cell in (cell for row in rows for cell in row):
         if cell["type"] not in ("raw_text", "rich_text") or not cell.get("text"):
             yield "an empty or unknown cell"

@@ -78,13 +78,25 @@ def _findings(report: Report) -> list[Block]:
 
 
 def _finding(finding: Finding, report: Report) -> str:
-    lines = [f"*{finding.severity.value.capitalize()}*  {plain(finding.sentence, 400)}"]
-    evidence = [text for text in (_frames(finding.frames, report), _shown_by(finding)) if text]
-    if evidence:
-        lines.append(" · ".join(evidence))
+    sentence = _beyond(finding.sentence, report.verdict)
+    lines = [f"*{finding.severity.value.capitalize()}*  {plain(sentence, 400)}".rstrip()]
+    evidence = " · ".join(text for text in (_frames(finding.frames, report), _shown_by(finding)) if text)
+    if not sentence:
+        lines = [f"{lines[0]}  {evidence or 'as the verdict says'}"]
+    elif evidence:
+        lines.append(evidence)
     if finding.next_step:
         lines.append(f"Next: {plain(finding.next_step, 300)}")
     return "\n".join(lines)
+
+
+def _beyond(sentence: str, verdict: str) -> str:
+    """Return what a finding says beyond the verdict, which often is its first sentence."""
+    said = verdict.rstrip(".")
+    if not said or not sentence.startswith(said):
+        return sentence
+    rest = sentence[len(said) :]
+    return rest.lstrip(". ") if rest[:1] in (".", "") else sentence
 
 
 def _shown_by(finding: Finding) -> str:
@@ -116,9 +128,17 @@ def _conversations(report: Report) -> list[Block]:
 
 
 def _notes(report: Report) -> list[Block]:
-    failed = [f"Analysis of {t.pod} failed: {t.analysis_error}" for t in report.targets if t.analysis_error]
-    notes = [*failed[:3], *report.notes]
+    notes = [*_unsaid_failures(report)[:3], *report.notes]
     lines = [plain(note, 300) for note in notes[:MAX_NOTES]]
     if len(notes) > MAX_NOTES:
         lines.append(f"and {len(notes) - MAX_NOTES} more notes, in the report file")
     return [context("\n".join(lines))] if lines else []
+
+
+def _unsaid_failures(report: Report) -> list[str]:
+    """Return a sentence for each target whose failed analysis no note tells."""
+    return [
+        f"Analysis of {target.pod} failed: {target.analysis_error}"
+        for target in report.targets
+        if target.analysis_error and not any(target.pod in note for note in report.notes)
+    ]

@@ -11,18 +11,22 @@ from bot.grammar import Mistake, parse
 from bot.grammar.vocabulary import TOPICS
 from bot.messages.limits import _texts
 from bot.messages.lint import lint
+from deploy.playground.slack.blocks import UPDATE_TEXT, check_message
 from tests.unit.bot.messages.samples import ABSURD, JOBS, REPORTS
 from workers.contract.errors import StoreUnavailable
 from workers.contract.job import Job
 from workers.contract.report import Report
 from workers.contract.spec import Limits
 
-_SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+_SETTINGS = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 _REFERENCE = re.compile(r"<(?!@[UW][A-Z0-9]+>)")
 
 
 def check(message: messages.Message) -> None:
     assert lint(message) == []
+    check_message(message.blocks, message.text, text_limit=UPDATE_TEXT)
     for text in [message.text, *_texts(message.blocks)]:
         text.encode()
         assert not set(text) & set("\u202e\x00\u200b")

@@ -1,5 +1,6 @@
 """What the messages say, read aloud."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -121,6 +122,23 @@ def test_a_verdict_says_the_fact_first_and_proves_its_files() -> None:
     assert "asked by <@U012ABCDEF>" in said
     assert "Wireshark" in said
     assert [b["slack_file"]["id"] for b in verdict.blocks if b["type"] == "image"] == ["F1"]
+
+
+def test_the_finding_behind_the_verdict_is_not_said_twice() -> None:
+    found = report()
+    found = dataclasses.replace(found, verdict=found.findings[0].sentence)
+    said = lines(messages.verdict(found, done()))
+    assert said.count("answered all 12 attempts") == 1
+    assert "*Critical*  frames 12, 15 of `checkout-7d9f8-x2x`" in said
+
+
+def test_a_failed_analysis_is_told_once() -> None:
+    found = report()
+    failed = dataclasses.replace(found.targets[1], facts=None, analysis_error="it ran out of memory")
+    found = dataclasses.replace(found, targets=(found.targets[0], failed))
+    assert "Analysis of checkout-7d9f8-abc failed: it ran out of memory" in lines(messages.verdict(found, done()))
+    found = dataclasses.replace(found, notes=("checkout-7d9f8-abc: not analysed, it ran out of memory.",))
+    assert lines(messages.verdict(found, done())).count("ran out of memory") == 1
 
 
 def test_the_table_names_peers_and_puts_trouble_first() -> None:
