@@ -1,7 +1,7 @@
 """The emulator's clock: real time plus what a test has skipped.
 
 Rate windows, trigger expiry, event retries and response_url life all read this one clock, so a test can
-see "+5 min" at once by `advance(300)`. Nothing else in the emulator may call `time` or `asyncio.sleep`.
+see "+5 min" at once by `advance(300)`. Only the wait for an ack is real time: real code has to answer in it.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ command inside a thread, and sends events only for conversations that the app is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from .announce import Announcer
@@ -170,16 +171,25 @@ class People:
             return None
 
 
-def find_action(node: Any, action_id: str, block_id: str | None = None) -> Json | None:
-    """The interactive element `action_id` in `node` (blocks, cards, accessories), with its block_id."""
-    for block in node:
-        if block_id is not None and block.get("block_id") != block_id:
-            continue
-        candidates = [*(block.get("elements") or ()), block.get("accessory"), block.get("element")]
-        for element in candidates:
-            if isinstance(element, dict) and element.get("action_id") == action_id:
-                return element | {"block_id": block.get("block_id")}
+def find_action(blocks: list[Json], action_id: str, block_id: str | None = None) -> Json | None:
+    """The interactive element `action_id` among `blocks` and what they contain, with its block_id."""
+    for block in blocks:
+        if block_id is None or block.get("block_id") == block_id:
+            for element in _parts(block):
+                if element.get("action_id") == action_id:
+                    return element | {"block_id": block.get("block_id")}
     return None
+
+
+def _parts(block: Json) -> Iterator[Json]:
+    """Every element inside a block, those of contained cards and blocks too."""
+    for name in ("elements", "actions", "child_blocks"):
+        for part in block.get(name) or ():
+            yield part
+            yield from _parts(part)
+    for name in ("accessory", "element"):
+        if isinstance(block.get(name), dict):
+            yield block[name]
 
 
 def _acted(element: Json, value: Any, action_ts: str) -> Json:

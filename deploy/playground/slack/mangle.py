@@ -11,7 +11,8 @@ import re
 
 from .state import BOT_USER, Workspace
 
-_LINK = re.compile(r"https?://[^\s<>|]+|\b(?:[a-z0-9-]+\.)+(?:com|net|org|io|dev|internal|local)\b", re.IGNORECASE)
+_DOMAIN = r"(?:[a-z0-9-]+\.)+(?:com|net|org|io|dev)\b"
+_LINK = re.compile(rf"https?://[^\s<>|]+|[\w.+-]+@{_DOMAIN}|\b{_DOMAIN}", re.IGNORECASE)
 _REFERENCE = re.compile(r"(?<![\w/])([@#])([a-z0-9][a-z0-9._-]*)", re.IGNORECASE)
 
 
@@ -36,7 +37,9 @@ def mentions_bot(text: str) -> bool:
 
 
 def _link(found: str) -> str:
-    return f"<{found}>" if "://" in found else f"<http://{found}|{found}>"
+    if "://" in found:
+        return f"<{found}>"
+    return f"<mailto:{found}|{found}>" if "@" in found else f"<http://{found}|{found}>"
 
 
 def _reference(match: re.Match[str], workspace: Workspace, *, named: bool) -> str:

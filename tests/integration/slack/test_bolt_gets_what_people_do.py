@@ -140,8 +140,8 @@ async def test_trigger_opens_one_modal_within_three_seconds(slack: SlackEmulator
         "blocks": [{"type": "input", "block_id": "why", "label": {"type": "plain_text", "text": "Why"},
                     "element": {"type": "plain_text_input", "action_id": "text"}}],
     }  # fmt: skip
-    trigger = slack.people.triggers.issue(ALICE)
     async with socket_app(slack, app):
+        trigger = slack.people.triggers.issue(ALICE)
         opened = await app.client.views_open(trigger_id=trigger, view=view)
         with pytest.raises(SlackApiError, match="exchanged_trigger_id"):
             await app.client.views_open(trigger_id=trigger, view=view)

@@ -54,6 +54,15 @@ GOOD: dict[str, Json] = {
     "numbers": table(2, 2, {"type": "raw_number", "value": 3}),
     "chart": chart(6, 20, x_label="time", y_label="kB/s"),
     "pie": {"type": "data_visualization", "title": "Mix", "chart": PIE},
+    "alert": {"type": "alert", "text": {"type": "mrkdwn", "text": "x"}, "level": "error"},
+    "carousel": {"type": "carousel", "elements": [{"type": "card", "actions": [button()]}] * 10},
+    "container": {
+        "type": "container",
+        "title": {"type": "plain_text", "text": "Flows"},
+        "child_blocks": [section(1)] * 10,
+        "is_collapsible": True,
+    },
+    "plan": {"type": "plan", "title": "x", "tasks": [{"type": "task_card", "task_id": "1", "title": "x"}]},
     "select": actions(
         {
             "type": "static_select",
@@ -76,6 +85,10 @@ BAD: list[tuple[Json | list[Json], str]] = [
     (actions(), "no less than 1 items allowed [json-pointer:/blocks/0/elements]"),
     ([section(1)] * 51, "no more than 50 items allowed [json-pointer:/blocks]"),
     ([section(1) | {"block_id": "a"}] * 2, "block_id must be unique [json-pointer:/blocks]"),
+    (
+        {"type": "container", "title": {"type": "plain_text", "text": "x"}, "child_blocks": [section(3001)]},
+        "must be less than 3001 characters [json-pointer:/blocks/0/child_blocks/0/text/text]",
+    ),
     (table(101, 1), "no more than 100 items allowed [json-pointer:/blocks/0/rows]"),
     (table(1, 21), "no more than 20 items allowed [json-pointer:/blocks/0/rows/0]"),
     ([table(1, 1), table(1, 1)], "only_one_table_allowed [json-pointer:/blocks]"),

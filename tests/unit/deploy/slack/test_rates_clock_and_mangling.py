@@ -72,6 +72,8 @@ def test_mac_client_substitutes(typed: str, arrives: str) -> None:
         ("a < b & c", "a &lt; b &amp; c"),
         ("see http://a.b/c?d=1&e=2", "see <http://a.b/c?d=1&amp;e=2>"),
         ("host example.com", "host <http://example.com|example.com>"),
+        ("ask ops@example.com", "ask <mailto:ops@example.com|ops@example.com>"),
+        ("web.shop.svc.cluster.local", "web.shop.svc.cluster.local"),
         ("@threadcap capture", "<@U0THREADCP> capture"),
         ("@nobody", "@nobody"),
         ("in #general", "in <#C000GENERAL|general>"),

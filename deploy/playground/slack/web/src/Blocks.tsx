@@ -70,8 +70,10 @@ export function rendered(block: Json, state: State): ReactNode {
   );
 }
 
+/** Every interactive element in a block, those of contained cards and blocks too. */
 function elements(block: Json): Json[] {
-  return [...(block.elements ?? []), block.accessory].filter((one): one is Json => Boolean(one?.action_id));
+  const inside: Json[] = [...(block.elements ?? []), ...(block.actions ?? []), ...(block.child_blocks ?? [])];
+  return [...inside, ...inside.flatMap(elements), block.accessory].filter((one) => Boolean(one?.action_id));
 }
 
 /** One block; the renderer's buttons carry their action_id as id, and their clicks are taken over here. */
