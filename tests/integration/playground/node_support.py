@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 
@@ -73,9 +74,16 @@ class NodeClient:
     async def until_back(self, agent: int) -> None:
         """Wait for another agent than `agent` (a PID) to tell its pods."""
         async with asyncio.timeout(15):
-            while Path(f"/proc/{agent}").exists():
+            while self.agent_pid() in (None, agent):  # noqa: ASYNC110 - nothing tells us
                 await asyncio.sleep(0.02)
-        await self.until(lambda: all(status.get("podIP") for status in self.status.values()) and self.status)
+
+    def agent_pid(self) -> int | None:
+        """The agent's PID as seen from here; None while init starts another."""
+        init = self.node.init_pid
+        for pid in Path(f"/proc/{init}/task/{init}/children").read_text().split():
+            if b"--role\0agent" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
+        return None
 
     async def _follow_once(self) -> None:
         timeout = aiohttp.ClientTimeout(total=None)
@@ -142,8 +150,7 @@ class NodeClient:
     def exec_url(self, uid: str, command: list[str], container: str = "app", **flags: bool) -> str:
         wanted = {"stdin": False, "stdout": True, "stderr": True, "tty": False} | flags
         words = [("command", word) for word in command] + [(k, str(v).lower()) for k, v in wanted.items()]
-        query = str(aiohttp.client.URL.build(query=words))
-        return f"http://node/exec/{uid}/{container}{query}"
+        return f"http://node/exec/{uid}/{container}?{urlencode(words)}"
 
     async def sh(self, uid: str, script: str, container: str = "app") -> tuple[str, Json]:
         """A shell script's standard output and the exec's status."""

@@ -120,7 +120,7 @@ async def test_the_process_outlives_its_client_and_never_gets_sigpipe(node: Node
     script = "for i in $(seq 40); do head -c 65536 /dev/zero || exit 1; sleep 0.02; done; echo done > /tmp/flag"
     socket = await node.session.ws_connect(node.exec_url(uid, ["sh", "-c", script]), protocols=(V4,))
     await socket.receive()
-    socket._response.connection.transport.abort()
+    cut(socket)
     await until_output(node, uid, "cat /tmp/flag 2>/dev/null", "done\n")
 
 
@@ -132,7 +132,7 @@ async def test_stdin_ends_when_the_client_dies(node: NodeClient) -> None:
     async with asyncio.timeout(5):
         while (await socket.receive()).data != b"\x01x":
             pass
-    socket._response.connection.transport.abort()
+    cut(socket)
     await until_output(node, uid, "cat /tmp/flag 2>/dev/null", "eof\n")
 
 
@@ -194,7 +194,15 @@ async def test_tty_has_a_size_and_merges_the_streams(node: NodeClient) -> None:
     assert (err, exit_code(status)) == (b"", 0)
 
 
+def cut(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """End the connection without a close frame."""
+    connection = socket._response.connection
+    assert connection is not None
+    assert connection.transport is not None
+    connection.transport.abort()
+
+
 async def until_output(node: NodeClient, uid: str, script: str, wanted: str) -> None:
     async with asyncio.timeout(10):
-        while (await node.sh(uid, script))[0] != wanted:
+        while (await node.sh(uid, script))[0] != wanted:  # noqa: ASYNC110 - the state is in the container
             await asyncio.sleep(0.05)

@@ -6,13 +6,12 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from deploy.playground.cluster.node import cgroups
-
 from tests.integration.playground.node_support import IMAGE, NodeClient, build_images, exit_code, pod, running_node
 
 SERVER = ["sh", "-c", "mkdir -p /www; hostname > /www/index.html; exec httpd -f -p 8080 -h /www"]
@@ -266,22 +265,20 @@ async def test_agent_restart_leaves_containers_alive(node: NodeClient) -> None:
     once = await node.put(pod("once", ["true"], restartPolicy="Never"))
     await node.until(lambda: node.phase(once) == "Succeeded")
     before = node.container(uid)
-    init = node.node.init_pid
-    agent = int(Path(f"/proc/{init}/task/{init}/children").read_text().split()[0])
+    agent = node.agent_pid()
+    assert agent is not None
     os.kill(agent, signal.SIGKILL)
     await node.until_back(agent)
+    await node.until(lambda: node.condition(uid, "Ready") == "True" and node.phase(once) == "Succeeded")
     after = node.container(uid)
     assert (after["containerID"], after["restartCount"], after["state"]) == (
         before["containerID"],
         0,
         before["state"],
     )
-    assert node.phase(once) == "Succeeded"
+    count = len(await node.logs(uid))
     assert (await node.sh(uid, "echo alive"))[0] == "alive\n"
-    count = len((await node.logs(uid)).splitlines())
-    async with asyncio.timeout(5):
-        while len((await node.logs(uid)).splitlines()) <= count:
-            await asyncio.sleep(0.05)
+    await until(lambda: log_grows(node, uid, count))
     other = await node.run(pod("b"))
     assert node.ip(other) != node.ip(uid)
     await node.delete(uid)
@@ -297,10 +294,9 @@ async def test_stop_leaves_nothing(store: Path) -> None:
         assert out == "started\n"
         assert processes_of(settings.id)
     assert processes_of(settings.id) == []
-    assert settings.id not in Path("/proc/self/mountinfo").read_text()
     assert cgroups.directories(f"threadcap/{settings.id}") == []
     assert not settings.home.exists()
-    assert not [path for path in Path("/run/netns").iterdir() if uid in path.name]
+    assert not mounts_and_namespaces_of(settings.id, uid)
 
 
 async def test_death_of_the_starter_ends_the_node(store: Path) -> None:
@@ -308,11 +304,23 @@ async def test_death_of_the_starter_ends_the_node(store: Path) -> None:
         uid = await node.run(pod("a"))
         assert node.node.init_pid is not None
         os.kill(node.node.init_pid, signal.SIGKILL)
-        async with asyncio.timeout(10):
-            while processes_of(node.node.settings.id):
-                await asyncio.sleep(0.05)
+        await until(lambda: no_process_of(node.node.settings.id))
     assert cgroups.directories(f"threadcap/{node.node.settings.id}") == []
     assert uid
+
+
+async def until(true: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not await true():  # noqa: ASYNC110 - the state is in a container or the kernel
+            await asyncio.sleep(0.05)
+
+
+async def log_grows(node: NodeClient, uid: str, count: int) -> bool:
+    return len(await node.logs(uid)) > count
+
+
+async def no_process_of(instance: str) -> bool:
+    return not processes_of(instance)
 
 
 def processes_of(instance: str) -> list[str]:
@@ -327,6 +335,11 @@ def processes_of(instance: str) -> list[str]:
         if instance in text and not zombie:
             found.append(path.name)
     return found
+
+
+def mounts_and_namespaces_of(instance: str, uid: str) -> list[str]:
+    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if instance in line]
+    return mounts + [path.name for path in Path("/run/netns").iterdir() if uid in path.name]
 
 
 def test_host_interfaces_are_untouched() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 
 CHUNK = 32_768
+# Fewer, larger reads: with the usual 64 KiB a busy stream costs a wake-up for each frame.
+PIPE_SIZE = 256 * 1024
 
 
 async def readable(fd: int) -> None:
@@ -59,4 +62,5 @@ def pipe(nonblocking: str) -> tuple[int, int]:
     """(read end, write end); only the end named ("read" or "write") is ours and non-blocking."""
     read, write = os.pipe()
     os.set_blocking(read if nonblocking == "read" else write, False)
+    fcntl.fcntl(read, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
     return read, write

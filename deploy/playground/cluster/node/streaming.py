@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 
 from .container import ContainerWorker
-from .fdio import pipe, read_chunk, write_all
+from .fdio import CHUNK, PIPE_SIZE, pipe, read_chunk, write_all
 from .process import Json, log
 from .runtime import Exits, Runc, RuncError, Started, Stdio
 
@@ -160,9 +160,10 @@ class ExecSession:
 
     async def _send_output(self, fd: int, channel: int) -> None:
         prefix = bytes([channel])
-        while data := await read_chunk(fd):
-            if self._client_here:
-                await self._send(prefix + data)
+        while data := await read_chunk(fd, PIPE_SIZE):
+            for start in range(0, len(data), CHUNK):
+                if self._client_here:
+                    await self._send(prefix + data[start : start + CHUNK])
             # A busy stream whose client keeps up never waits: let the others have the loop.
             await asyncio.sleep(0)
 
