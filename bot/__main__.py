@@ -19,7 +19,7 @@ from aiohttp import web
 
 from bot.chat import CALL_TIMEOUT, SlackChat, web_client
 from bot.commands import Commands
-from bot.deliver import aside
+from bot.ledger import aside
 from bot.listeners import AsyncApp, AsyncSlackAppServer, AsyncSocketModeHandler, Listeners, Tasks, bolt_app
 from bot.log import set_up
 from bot.settings import BadSettings, Mode, Settings, load

@@ -23,8 +23,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import messages
 from bot.commands import Accepted, Commands, Refusal
-from bot.deliver import aside
 from bot.grammar import Capture, Command, Help, ListJobs, Mistake, Status, Stop, parse
+from bot.ledger import aside
 from bot.messages import Message
 from bot.messages.blocks import DISCARD, RERUN, STOP
 from bot.ports import Chat

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 import structlog
 
 from bot import messages
-from bot.deliver import Deliverer, NotYet, aside, digest_of
+from bot.deliver import Deliverer, digest_of
+from bot.ledger import Ledger, NotYet, aside
 from bot.plan import COMPLETE, Kind, Pace, Step, next_look, plan
 from bot.ports import Chat, ChatLimited, ChatRefused
 from workers.contract.errors import JobNotFound, StoreUnavailable, ThreadcapError
@@ -62,7 +63,7 @@ class ThreadKeeper:
         self._store = store
         self._tempo = tempo or Tempo()
         self._now = now
-        self._deliverer = deliverer or Deliverer(store, chat, artifacts, now)
+        self._deliverer = deliverer or Deliverer(Ledger(store, now), chat, artifacts)
         self.owner = f"bot-{uuid.uuid4().hex[:12]}"
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
@@ -172,7 +173,7 @@ class ThreadKeeper:
             if step is None:
                 look = next_look(job, posted, self._now(), digest=digest, interval=interval)
                 return await self._at_rest(job, posted, skipped, look)
-            if time.monotonic() + self._deliverer.patience.call > until:
+            if time.monotonic() + self._deliverer.ledger.patience.call > until:
                 return 0.0  # the claim would not outlive the call: claim anew, here or elsewhere
             again = await self._one_step(job, step)
             if again is None:

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from bot.deliver import Deliverer, Patience
+from bot.deliver import Deliverer
+from bot.ledger import Ledger, Patience
 from bot.messages import Message
 from bot.plan import COMPLETE, Pace
 from bot.ports import ChatRefused, Key, Upload
@@ -230,11 +231,12 @@ async def test_upload_that_outlives_its_claim_is_not_started_twice() -> None:
 def _with_quick_beat(bench: Bench) -> ThreadKeeper:
     """Return a keeper whose intents are renewed every 0.1 s of real time, for 60 s of the bench's."""
 
-    class Beating(Deliverer):
-        def _until(self, seconds: float) -> str:
+    class Beating(Ledger):
+        def until(self, seconds: float) -> str:
             return str(self.now() + 60.0)
 
-    deliverer = Beating(bench.store, bench.chat, bench.artifacts, bench.now, patience=Patience(upload_intent=0.3))
+    ledger = Beating(bench.store, bench.now, Patience(upload_intent=0.3))
+    deliverer = Deliverer(ledger, bench.chat, bench.artifacts)
     return ThreadKeeper(bench.store, bench.chat, bench.artifacts, now=bench.now, deliverer=deliverer)
 
 
