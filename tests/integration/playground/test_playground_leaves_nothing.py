@@ -16,7 +16,7 @@ import pytest
 from deploy.playground import clean
 from deploy.playground.up import Playground, PlaygroundError, PlaygroundSettings
 
-SECONDS = 40.0
+SECONDS = 90.0
 
 
 @pytest.fixture
