@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from .resources import NAMESPACES, NODES, PODS, SERVICE_ACCOUNTS, SERVICES, Cata
 from .store import Store
 from .streaming import Streams
 
+_LOG = logging.getLogger(__name__)
 _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _LOOPBACK = "127.0.0.1"
 FAULTS = "/_playground/faults"
@@ -164,6 +166,7 @@ class Cluster:
         """Run a coroutine beside the server until the end."""
         assert asyncio.iscoroutine(work)
         task = asyncio.create_task(work)
+        task.add_done_callback(_tell_failure)
         # The first step runs before anything that depends on it (a node registers itself).
         await asyncio.sleep(0)
 
@@ -184,6 +187,12 @@ class Cluster:
         fault: Object = {key: body[key] for key in ("kind", "port", "delayMs") if key in body}
         await agent.put_fault(uid_of(pod), fault)
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    """Work that should last until the end must not end unheard."""
+    if not task.cancelled() and task.exception():
+        _LOG.critical("a part of the cluster has ended", exc_info=task.exception())
 
 
 def _is_ready_node(node: Object) -> bool:

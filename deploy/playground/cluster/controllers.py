@@ -80,7 +80,10 @@ class Controllers:
         for pod in store.all(PODS):
             if not pod["spec"].get("nodeName") and not is_deleting(pod):
                 self._guarded(partial(schedule, registry, pod), pod)
-        collect(registry)
+        try:
+            collect(registry)
+        except Refusal as refusal:
+            _LOG.warning("garbage collection: %s", refusal.message)
 
     def _guarded(self, step: Callable[[], None], obj: Object) -> None:
         """A refusal concerns one object only: note it there and go on with the others."""
@@ -89,6 +92,9 @@ class Controllers:
         except Refusal as refusal:
             _LOG.warning("%s %s/%s: %s", obj["kind"], namespace_of(obj), name_of(obj), refusal.message)
             record(self._registry, obj, "FailedCreate", f"Error: {refusal.message}", warning=True)
+        except Exception:
+            # The boundary: validation is partial, and one object of an odd shape must not stop all the others.
+            _LOG.exception("%s %s/%s can't be reconciled", obj["kind"], namespace_of(obj), name_of(obj))
 
 
 def schedule(registry: Registry, pod: Object) -> None:

@@ -113,9 +113,10 @@ def _restore_order(result: Object, patch: Object) -> None:
         field = directive.split("/", 1)[1]
         keys = MERGE_KEYS.get(field, ())
         wanted = [_identity(item, keys) for item in order]
-        held = result.get(field) or []
         places = {value: place for place, value in enumerate(wanted)}
-        held.sort(key=lambda item: places.get(_identity(item, keys), len(wanted)))
+        if held := result.get(field):
+            # A copy: the list may still be the one of the object before.
+            result[field] = sorted(held, key=lambda item: places.get(_identity(item, keys), len(places)))
 
 
 def _identity(item: Any, keys: tuple[str, ...]) -> Any:

@@ -49,6 +49,8 @@ def on_create(obj: Object) -> list[Cause]:
         causes += _workload(obj)
     elif kind == "Service" and obj["spec"]["type"] != "ExternalName":
         causes += _service(obj["spec"])
+    elif kind in ("RoleBinding", "ClusterRoleBinding"):
+        causes += _role_reference(obj.get("roleRef") or {})
     return causes
 
 
@@ -104,6 +106,13 @@ def _ephemeral(container: Object, path: str, taken: set[str], targets: set[str])
     target = container.get("targetContainerName")
     if target and target not in targets:
         causes.append(Cause(f"{path}.targetContainerName", f'Not found: "{target}"', "FieldValueNotFound"))
+    return causes
+
+
+def _role_reference(reference: Object) -> list[Cause]:
+    causes = [] if reference.get("name") else [errors.required("roleRef.name")]
+    if reference.get("kind") not in ("Role", "ClusterRole"):
+        causes.append(errors.unsupported("roleRef.kind", str(reference.get("kind", "")), ("Role", "ClusterRole")))
     return causes
 
 

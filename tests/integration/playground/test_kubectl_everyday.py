@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +35,10 @@ spec: {selector: {app: many}, ports: [{port: 80, targetPort: 8080}]}
 """
 
 
+# Ends at SIGTERM, so that deletion needs no grace.
+LOOP = "trap exit TERM; while :; do sleep 1; done"
+
+
 class Kubectl:
     """kubectl in one namespace."""
 
@@ -52,7 +55,7 @@ class Kubectl:
 
 
 @pytest.fixture
-def kubectl(playground: SharedPlayground, fresh_namespace: str, tmp_path: Path) -> Iterator[Kubectl]:
+def kubectl(playground: SharedPlayground, fresh_namespace: str, tmp_path: Path) -> Kubectl:
     """A namespace with MANIFEST in it, all ready."""
     tool = Kubectl(playground, fresh_namespace)
     (tmp_path / "m.yaml").write_text(MANIFEST)
@@ -82,17 +85,19 @@ def test_get_in_its_outputs(kubectl: Kubectl) -> None:
 
 def test_watch_shows_a_deletion(kubectl: Kubectl) -> None:
     config = str(kubectl.playground.admin_kubeconfig)
-    argv = [KUBECTL, "--kubeconfig", config, "-n", kubectl.namespace, "get", "pod", "one", "-w", "-o", "name"]
-    argv += ["--output-watch-events"]
+    argv = [KUBECTL, "--kubeconfig", config, "-n", kubectl.namespace, "get", "pod", "one", "-w"]
+    argv += ["--output-watch-events", "--no-headers"]
+    kinds: list[str] = []
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as watch:
         assert watch.stdout is not None
         try:
-            watch.stdout.readline()
+            assert watch.stdout.readline().split()[:2] == ["ADDED", "one"]
             kubectl.out("delete", "pod", "one", "--wait=false")
-            kinds = [watch.stdout.readline().split()[0] for _ in range(2)]
+            while kinds[-1:] != ["DELETED"]:
+                kinds.append(watch.stdout.readline().split()[0])
         finally:
             watch.terminate()
-    assert kinds[0] in ("ADDED", "MODIFIED")
+    assert set(kinds) == {"MODIFIED", "DELETED"}
 
 
 def test_delete_waits_and_replicas_come_back(kubectl: Kubectl) -> None:
@@ -110,7 +115,7 @@ def test_delete_waits_and_replicas_come_back(kubectl: Kubectl) -> None:
 def test_create_scale_label_describe(kubectl: Kubectl) -> None:
     kubectl.out("create", "configmap", "c", "--from-literal=a=b")
     assert kubectl.out("get", "cm", "c", "-o", "jsonpath={.data.a}") == "b"
-    kubectl.out("create", "deployment", "d", "--image=busybox:1", "--", "sleep", "3600")
+    kubectl.out("create", "deployment", "d", "--image=busybox:1", "--", "sh", "-c", LOOP)
     kubectl.out("scale", "deploy/d", "--replicas=2")
     kubectl.out("rollout", "status", "deploy/d", "--timeout=30s")
     kubectl.out("label", "pod", "one", "colour=blue")
@@ -131,8 +136,9 @@ def test_rights(kubectl: Kubectl) -> None:
     assert "pods" in kubectl.out("auth", "can-i", "--list", user)
     refused = kubectl.run("delete", "pod", "one", user)
     assert refused.stderr == (
-        f'Error from server (Forbidden): pods "one" is forbidden: User "system:serviceaccount:{kubectl.namespace}:worker"'
-        f' cannot delete resource "pods" in API group "" in the namespace "{kubectl.namespace}"\n'
+        'Error from server (Forbidden): pods "one" is forbidden: '
+        f'User "system:serviceaccount:{kubectl.namespace}:worker" cannot delete resource "pods" '
+        f'in API group "" in the namespace "{kubectl.namespace}"\n'
     )
     token = kubectl.out("create", "token", "worker").strip()
     assert token.count(".") == 2

@@ -1,6 +1,9 @@
 """The official Python client: typed calls, watch, dynamic client, stream, and its errors."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from kubernetes import client, config, dynamic, watch
@@ -12,9 +15,21 @@ from tests.support.playground import SharedPlayground
 SECONDS = 30
 
 
+@contextmanager
+def connected(kubeconfig: Path) -> Iterator["client.ApiClient"]:
+    """A client whose connections are closed at the end."""
+    api = config.new_client_from_config(str(kubeconfig))
+    try:
+        yield api
+    finally:
+        api.rest_client.pool_manager.clear()
+        api.close()
+
+
 @pytest.fixture
-def api(playground: SharedPlayground) -> "client.ApiClient":
-    return config.new_client_from_config(str(playground.admin_kubeconfig))
+def api(playground: SharedPlayground) -> Iterator["client.ApiClient"]:
+    with connected(playground.admin_kubeconfig) as found:
+        yield found
 
 
 @pytest.fixture
@@ -53,11 +68,11 @@ def test_errors_are_status_objects(api: "client.ApiClient", pod: str) -> None:
 
 
 def test_access_review(playground: SharedPlayground) -> None:
-    api = config.new_client_from_config(str(playground.capture_kubeconfig))
     attributes = {"verb": "get", "resource": "pods", "subresource": "exec", "namespace": "shop"}
-    review = client.AuthorizationV1Api(api).create_self_subject_access_review(
-        {"spec": {"resourceAttributes": attributes}}
-    )
+    with connected(playground.capture_kubeconfig) as api:
+        review = client.AuthorizationV1Api(api).create_self_subject_access_review(
+            {"spec": {"resourceAttributes": attributes}}
+        )
     assert review.status.allowed is True
 
 
@@ -80,8 +95,7 @@ def test_exec_streams_every_byte(api: "client.ApiClient", pod: str, protocol: st
     assert json.loads(last[1:])["details"]["causes"] == [{"reason": "ExitCode", "message": "7"}]
 
 
-def test_refused_exec_carries_the_status(playground: SharedPlayground, pod: str) -> None:
-    api = config.new_client_from_config(str(playground.admin_kubeconfig))
+def test_refused_exec_carries_the_status(api: "client.ApiClient", pod: str) -> None:
     call = client.CoreV1Api(api).connect_get_namespaced_pod_exec
     with pytest.raises(ApiException) as refused:
         stream(call, "none", pod, command=["true"], stdout=True)
