@@ -56,20 +56,18 @@ def read_line(text: str) -> Line:
 
 def read_words(words: Sequence[str]) -> Line:
     """Take words as they are (a shell has cut them) and lay them out in a line. Raises Wrong as `read_line`."""
+    refuse_foreign(" ".join(words))
     pieces: list[str] = []
     tokens: list[Token] = []
     place = 0
     for index, word in enumerate(words):
         if word == "--":
             text = " ".join([*pieces, *words[index:]])
-            refuse_foreign(text)
             return Line(text, tuple(tokens), place, _tail(text, place + 2))
         pieces.append(quote(word))
         tokens.append(Token(word, place, place + len(pieces[-1])))
         place += len(pieces[-1]) + 1
-    text = " ".join(pieces)
-    refuse_foreign(text)
-    return Line(text, tuple(tokens))
+    return Line(" ".join(pieces), tuple(tokens))
 
 
 def quote(word: str) -> str:

@@ -1,6 +1,7 @@
 """What the messages say, read aloud."""
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -212,3 +213,14 @@ def test_people() -> None:
     assert "Asked by carol" in lines(messages.card(job, 0.0))
     job = Job("abcd2345", SPEC, Person("U012ABCDEF"), targets=PODS)
     assert "Asked by <@U012ABCDEF>" in lines(messages.card(job, 0.0))
+
+
+@pytest.mark.parametrize("topic", [None, "capture", "filter", "status", "list", "stop"])
+def test_every_example_in_the_help_means_something(topic: str | None) -> None:
+    said = lines(messages.help_page(topic, Limits(), "/capture ")).replace("&amp;", "&")
+    examples = re.findall(r"`/capture ([^`]*)`", said)
+    assert examples or topic is None
+    for example in examples:
+        line = example.replace("JOB", "abcd2345")
+        if "TARGET" not in line:
+            assert not isinstance(parse(line, Limits(), implied="capture"), Mistake), line
