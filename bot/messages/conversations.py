@@ -1,69 +1,85 @@
-"""The table of conversations: those in trouble first, then the largest."""
+"""The table of conversations, those between the same ends put together: trouble first, then the largest."""
+
+from collections import Counter
+from collections.abc import Sequence
 
 from bot.messages.text import raw, size
 from workers.contract.facts import Conversation, TcpFacts
 from workers.contract.report import Report
 
 MAX_ROWS = 15
-HEADING = ("From", "To", "Protocol", "Packets", "Bytes", "Resent", "RTT", "Seen")
+HEADING = ("From", "To", "Protocol", "Count", "Packets", "Bytes", "Resent", "Slowest RTT", "Seen")
+NUMERIC = (3, 4, 5, 6, 7)
+_BROKEN = {"unanswered": "not answered", "refused": "refused", "half-open": "half open"}
+_WEIGHTS = {"not answered": 1000, "refused": 1000, "half open": 1000, "reset": 500, "zero window": 200}
+
+_Ends = tuple[str, str, str]
 
 
 def conversation_rows(report: Report) -> tuple[list[list[str]], int]:
-    """Return the table's rows with the heading first, and how many conversations are not in it."""
+    """Return the table's rows with the heading first, and how many conversations are in none of them."""
     facts = [target.facts for target in report.targets if target.facts is not None]
-    found = [conversation for one in facts for conversation in one.conversations]
-    found.sort(key=lambda c: (-_trouble(c), -(c.client_bytes + c.server_bytes)))
-    more = sum(one.more_conversations for one in facts) + max(0, len(found) - MAX_ROWS)
-    return [list(HEADING), *(_row(conversation, report) for conversation in found[:MAX_ROWS])], more
+    groups: dict[_Ends, list[Conversation]] = {}
+    for conversation in (conversation for one in facts for conversation in one.conversations):
+        groups.setdefault(_ends(conversation, report), []).append(conversation)
+    ordered = sorted(groups.items(), key=lambda item: _weight(item[1]), reverse=True)
+    more = sum(len(group) for _, group in ordered[MAX_ROWS:]) + sum(one.more_conversations for one in facts)
+    return [list(HEADING), *([*ends, *_figures(group)] for ends, group in ordered[:MAX_ROWS])], more
 
 
-def _row(conversation: Conversation, report: Report) -> list[str]:
-    tcp = conversation.tcp
+def _ends(conversation: Conversation, report: Report) -> _Ends:
+    server = _name(conversation.server, report)
+    port = conversation.server_port
+    bracketed = f"[{server}]" if ":" in server else server
+    protocol = raw(conversation.application or conversation.protocol, 12)
+    return _name(conversation.client, report), f"{bracketed}:{port}" if port else server, protocol
+
+
+def _name(address: str, report: Report) -> str:
+    named = report.names.get(address)
+    return raw(str(named) if named else address, 45)
+
+
+def _figures(group: Sequence[Conversation]) -> list[str]:
+    tcps = [conversation.tcp for conversation in group if conversation.tcp is not None]
+    times = [tcp.handshake_rtt for tcp in tcps if tcp.handshake_rtt is not None]
     return [
-        _end(conversation.client, 0, report),
-        _end(conversation.server, conversation.server_port, report),
-        raw(conversation.application or conversation.protocol, 12),
-        f"{conversation.client_packets + conversation.server_packets:,}",
-        size(conversation.client_bytes + conversation.server_bytes),
-        f"{_resent(tcp):,}" if tcp else "-",
-        _milliseconds(tcp.handshake_rtt) if tcp and tcp.handshake_rtt is not None else "-",
-        _seen(tcp) if tcp else "-",
+        f"{len(group):,}",
+        f"{sum(c.client_packets + c.server_packets for c in group):,}",
+        size(_bytes(group)),
+        f"{sum(map(_resent, tcps)):,}" if tcps else "-",
+        f"{max(times) * 1000:.1f} ms" if times else "-",
+        _seen(tcps) if tcps else "-",
     ]
 
 
-def _end(address: str, port: int, report: Report) -> str:
-    named = report.names.get(address)
-    name = raw(str(named) if named else address, 45)
-    return f"[{name}]:{port}" if port and ":" in name else f"{name}:{port}" if port else name
+def _bytes(group: Sequence[Conversation]) -> int:
+    return sum(c.client_bytes + c.server_bytes for c in group)
 
 
 def _resent(tcp: TcpFacts) -> int:
     return tcp.retransmissions_client.count + tcp.retransmissions_server.count
 
 
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.1f} ms"
-
-
-def _seen(tcp: TcpFacts) -> str:
-    """Return what went wrong in a few words; what was never captured is "no start seen", not a fault."""
-    said = {"unanswered": "no answer", "refused": "refused", "half-open": "half open"}.get(tcp.handshake, "")
-    if not tcp.judged:
-        said = "just begun"
-    words = [said] if said else []
+def _troubles(tcp: TcpFacts) -> list[str]:
+    """Return what went wrong. A handshake that began in the capture's last second is not judged."""
+    found = [_BROKEN[tcp.handshake]] if tcp.judged and tcp.handshake in _BROKEN else []
     if tcp.resets and tcp.handshake != "refused":
-        words.append("reset")
+        found.append("reset")
     if tcp.zero_windows_client.count + tcp.zero_windows_server.count:
-        words.append("zero window")
-    if not words and tcp.handshake == "unseen":
-        words.append("no start seen")
-    return ", ".join(words) or "ok"
+        found.append("zero window")
+    return found
 
 
-def _trouble(conversation: Conversation) -> int:
-    tcp = conversation.tcp
-    if tcp is None:
-        return 0
-    broken = tcp.judged and tcp.handshake in ("unanswered", "refused", "half-open")
-    zero = tcp.zero_windows_client.count + tcp.zero_windows_server.count
-    return (1000 if broken else 0) + (500 if tcp.resets else 0) + (200 if zero else 0) + min(100, _resent(tcp))
+def _seen(tcps: Sequence[TcpFacts]) -> str:
+    """Return the troubles with how often; a start that was never captured is no fault."""
+    counted = Counter(trouble for tcp in tcps for trouble in _troubles(tcp))
+    if counted:
+        return ", ".join(f"{number:,} {trouble}" for trouble, number in counted.most_common())
+    return "no start seen" if all(tcp.handshake == "unseen" for tcp in tcps) else "ok"
+
+
+def _weight(group: Sequence[Conversation]) -> tuple[int, int]:
+    tcps = [conversation.tcp for conversation in group if conversation.tcp is not None]
+    trouble = sum(_WEIGHTS[word] for tcp in tcps for word in _troubles(tcp))
+    return trouble + sum(min(100, _resent(tcp)) for tcp in tcps), _bytes(group)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.messages import parts
 from bot.messages.blocks import context, image, section, table
-from bot.messages.conversations import conversation_rows
+from bot.messages.conversations import NUMERIC, conversation_rows
 from bot.messages.limits import fit
 from bot.messages.message import Block, ChartRef, Message
 from bot.messages.proof import drops_line, proof_lines
@@ -121,7 +121,7 @@ def _conversations(report: Report) -> list[Block]:
     rows, more = conversation_rows(report)
     if len(rows) < 2:
         return []
-    blocks = [table(rows, right=(3, 4, 5, 6))]
+    blocks = [table(rows, right=NUMERIC)]
     if more:
         blocks.append(context(f"and {more:,} more conversations, in the report file"))
     return blocks
