@@ -66,8 +66,8 @@ class Stack:
     slack_port: int = 0
     redis_url: str = ""
     cluster: ClusterAccess | None = None
-    playground: Playground = field(init=False)
-    slack: SlackEmulator = field(init=False)
+    playground: Playground = field(init=False, repr=False)
+    slack: SlackEmulator = field(init=False, repr=False)
     parts: list[Part] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -107,6 +107,7 @@ class ExecStream:
         """Close the connection; the command's stdin ends with it."""
         with contextlib.suppress(websocket.WebSocketException, OSError):
             self._sock.close(timeout=1)
+        self._sock.shutdown()  # after an error, close() leaves the socket open
         self._on_close()
 
     def _ping(self) -> bool:
