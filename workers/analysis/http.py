@@ -18,8 +18,8 @@ from workers.packets.packet import Packet
 
 PORTS = frozenset({80, 3128, 8080, 8088})
 """Where broken request lines count as requests too (the server's 400 answers them)."""
-MAX_GROUPS = 512
-TOLD_GROUPS = 200
+MAX_GROUPS = 2048
+TOLD_GROUPS = 500
 MAX_HEAD = 64 * 1024
 MAX_WAITING = 128
 """Pipelined requests remembered a conversation."""

@@ -68,11 +68,10 @@ class CaptureReader:
             self.error = "the capture is empty" if not self._first else "the capture is one byte long: too short"
         elif self._gunzip is not None:
             self._gunzip.close()
+            self.error = self.error or self._gunzip.error
         if self.error is None and self._walker is not None:
             self._walker.close(len(self._held))
             self.error = self._walker.error
-        if self.error is None and self._gunzip is not None:
-            self.error = self._gunzip.error
         if self.error is None and self._walker is None:
             self.error = f"the capture ends inside its file header, at byte {len(self._held):,}"
 
