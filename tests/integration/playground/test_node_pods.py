@@ -136,6 +136,14 @@ async def test_unknown_image_waits_with_its_reason(node: NodeClient) -> None:
     await node.delete(uid)
 
 
+async def test_a_pod_whose_sidecar_never_starts_can_be_deleted(node: NodeClient) -> None:
+    sidecar = {"name": "side", "image": "nope:1", "restartPolicy": "Always"}
+    uid = await node.put(pod("a", initContainers=[sidecar]))
+    kind = "initContainerStatuses"
+    await node.until(lambda: "waiting" in node.container(uid, "side", kind)["state"])
+    await node.delete(uid)
+
+
 async def test_missing_command_is_a_start_error(node: NodeClient) -> None:
     uid = await node.put(pod("a", ["/nope"], restartPolicy="Never"))
     await node.until(lambda: node.phase(uid) == "Failed")

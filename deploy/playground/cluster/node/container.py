@@ -69,6 +69,12 @@ class ContainerWorker:
 
     async def run(self) -> None:
         """Start (or take over what runs already), wait, start again by policy."""
+        try:
+            await self._attempts()
+        finally:
+            self.begun.set()  # whoever waits for a sidecar's start must not wait for ever
+
+    async def _attempts(self) -> None:
         failures = 0
         known = self.record.state.get("terminated")  # it ended while no agent was there
         while True:

@@ -37,6 +37,8 @@ class NodeProcess:
 
     async def start(self, seconds: float = 15.0) -> None:
         """Start and wait until /healthz answers; NodeError if it doesn't within `seconds`."""
+        if os.geteuid() != 0:
+            raise NodeError("a node needs root: it makes namespaces, mounts and cgroups")
         argv = ["unshare", *_NAMESPACES, sys.executable, "-m", __package__ or "", *self.settings.argv()]
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
         self._process = await asyncio.create_subprocess_exec(

@@ -64,7 +64,6 @@ def pod_status(facts: PodFacts, before: Json, now: str) -> Json:
         "hostIP": facts.host_ip,
         "hostIPs": [{"ip": facts.host_ip}],
         "startTime": facts.start_time,
-        "qosClass": "BestEffort",
         "containerStatuses": [_container_status(record) for record in groups["app"]],
     }
     if facts.pod_ips:

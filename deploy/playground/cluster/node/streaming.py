@@ -123,6 +123,7 @@ class ExecSession:
     async def _start(self, worker: ContainerWorker) -> Started:
         process, container = worker.exec_process(self._asked.command), worker.record.container_id
         if self._asked.tty:
+            process["env"] = [*process["env"], "TERM=xterm"]
             started, master = await self._runc.exec_tty(container, process)
             self._outputs = [(master, _STDOUT)]
             self._input = os.dup(master)

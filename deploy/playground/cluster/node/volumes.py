@@ -57,7 +57,11 @@ def bind_mounts(container: Json, volumes: dict[str, Path]) -> list[Json]:
         if source is None:
             raise ConfigError(f"volumeMount {wish['name']!r} names no volume of the pod")
         if wish.get("subPath"):
-            source = _sub_path(source, wish["subPath"])
+            source = _sub_path(source, wish["subPath"]).resolve()
+            if not source.is_relative_to(volumes[wish["name"]].resolve()):
+                raise ConfigError(f"subPath {wish['subPath']!r} leads out of its volume")
+            if not source.exists():
+                source.mkdir(parents=True)
         mode = "ro" if wish.get("readOnly") else "rw"
         found.append(
             {
