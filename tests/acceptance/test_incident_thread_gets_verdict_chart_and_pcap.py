@@ -43,7 +43,7 @@ async def test_slash_command_opens_its_own_thread(stack: Stack, incident: Incide
     job = await until(
         lambda: next((j for j in incident.store.recent(5) if j.origin.source == "slash"), None), 20, "job"
     )
-    done = await until(lambda: (now := incident.store.get(job.id)).final and now or None, 60, "its end")
+    done = await until(lambda: ((now := incident.store.get(job.id)).final and now) or None, 60, "its end")
     assert done.state is JobState.DONE
     workspace = stack.slack.workspace
     posted = await until(lambda: incident.store.posted(job.id).get("card"), 10, "the card")

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-import pytest
 import pytest_asyncio
 
 from deploy.playground.slack.interact import find_action

@@ -19,6 +19,7 @@ class Plan:
     container: str
     method: str = "exec"
     reasons: tuple[str, ...] = ()
+    may_change_user: bool = True
 
 
 def plan(target: Target, probes: Mapping[str, Probe | str]) -> Plan:
@@ -33,7 +34,8 @@ def plan(target: Target, probes: Mapping[str, Probe | str]) -> Plan:
         if not lacking:
             through = f"through container {container}, which shares the pod's network"
             reasons = (f"{through}: {'; '.join(passed)}",) if passed else ()
-            return Plan(target.pod, container, reasons=reasons)
+            may_change_user = isinstance(probe, Probe) and probe.may_change_user
+            return Plan(target.pod, container, reasons=reasons, may_change_user=may_change_user)
         passed.append(f"container {container}: {lacking}")
     raise NotCapturable(
         f"Pod {target.pod.name} can't be captured from inside. {_sentence(passed)} "

@@ -15,6 +15,8 @@ GRACE = 45
 SLACK = 4 << 20
 """Bytes past max_bytes at which the pod cuts by itself; the client asks tcpdump to stop, cleanly, before that."""
 BUFFER_KIB = 4096
+CHANGE_USER = 1 << 6 | 1 << 7
+"""CAP_SETGID and CAP_SETUID, capabilities(7)."""
 ACK = b"ack\n"
 STOP = b"stop\n"
 
@@ -24,13 +26,16 @@ def marker(job_id: str) -> str:
     return f"threadcap={job_id}"
 
 
-def tcpdump_argv(spec: CaptureSpec) -> list[str]:
+def tcpdump_argv(spec: CaptureSpec, *, as_root: bool = True) -> list[str]:
     """Return tcpdump's argv for a spec; the filter is the one element after `--`.
 
     `-U --immediate-mode`: without both, packets come up to a second late and the last ones are lost at the stop.
-    `-Z root`: minimal images have no user tcpdump. `-p`: do not switch the pod's interface to promiscuous.
+    `-Z root`: minimal images have no user tcpdump; not `as_root` where changing users is not permitted at all
+    (all capabilities dropped but NET_RAW), there it would refuse to start. `-p`: do not switch the pod's interface to promiscuous.
     """
-    argv = ["tcpdump", "-i", spec.interface, "-n", "-p", "-U", "--immediate-mode", "-Z", "root"]
+    argv = ["tcpdump", "-i", spec.interface, "-n", "-p", "-U", "--immediate-mode"]
+    if as_root:
+        argv += ["-Z", "root"]
     argv += ["-s", str(spec.snaplen), "-B", str(BUFFER_KIB)]
     if spec.max_packets:
         argv += ["-c", str(spec.max_packets)]
@@ -97,12 +102,22 @@ echo "left $(left "$1" "$2" | wc -l)"
 """$1=$2 is the marker; apart, so that the sweeper never finds itself."""
 
 
-def wrapper_argv(spec: CaptureSpec, job_id: str) -> list[str]:
+def wrapper_argv(spec: CaptureSpec, job_id: str, *, as_root: bool = True) -> list[str]:
     """Return the argv of the attached mode: bounded in time, bytes and packets inside the container."""
     seconds = str(max(1, round(spec.duration)))
     cap = str(spec.max_bytes + SLACK)
     outer = ["timeout", "-s", "TERM", "-k", "5", str(int(spec.duration) + GRACE)]
-    return [*outer, "sh", "-c", _WRAPPER, "threadcap", marker(job_id), seconds, cap, *tcpdump_argv(spec)]
+    return [
+        *outer,
+        "sh",
+        "-c",
+        _WRAPPER,
+        "threadcap",
+        marker(job_id),
+        seconds,
+        cap,
+        *tcpdump_argv(spec, as_root=as_root),
+    ]
 
 
 def probe_argv() -> list[str]:
@@ -123,6 +138,11 @@ class Probe:
     uid: int | None = None
     capabilities: int | None = None
     time: float | None = None
+
+    @property
+    def may_change_user(self) -> bool:
+        """Whether `tcpdump -Z` works: it calls setgid and setuid even to stay root."""
+        return self.capabilities is None or self.capabilities & CHANGE_USER == CHANGE_USER
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ class ExecCapture:
     def run(self) -> CaptureOutcome:
         """See Capture.run."""
         started = time.time()
-        argv = wrapper_argv(self._spec, self._job_id)
+        argv = wrapper_argv(self._spec, self._job_id, as_root=self._plan.may_change_user)
         opened = self._cluster.open_exec(self._plan.pod, self._plan.container, argv)
         try:
             with contextlib.closing(opened):
