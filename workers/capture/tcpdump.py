@@ -31,7 +31,8 @@ def tcpdump_argv(spec: CaptureSpec, *, as_root: bool = True) -> list[str]:
 
     `-U --immediate-mode`: without both, packets come up to a second late and the last ones are lost at the stop.
     `-Z root`: minimal images have no user tcpdump; not `as_root` where changing users is not permitted at all
-    (all capabilities dropped but NET_RAW), there it would refuse to start. `-p`: do not switch the pod's interface to promiscuous.
+    (all capabilities dropped but NET_RAW), there it would refuse to start. `-p`: leave the pod's interface as it is,
+    not promiscuous.
     """
     argv = ["tcpdump", "-i", spec.interface, "-n", "-p", "-U", "--immediate-mode"]
     if as_root:
