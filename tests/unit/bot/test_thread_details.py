@@ -219,7 +219,8 @@ async def test_upload_that_outlives_its_claim_is_not_started_twice() -> None:
     for _ in range(6):
         bench.time += 20.0
         await asyncio.sleep(0.15)
-        await bench.step(second)
+        async with asyncio.timeout(10):  # a second upload would wait for the gate
+            await bench.step(second)
     assert len(bench.chat.files) == 1
     bench.chat.gate.set()  # type: ignore[attr-defined]
     await uploading
