@@ -20,6 +20,10 @@ after 1 s (RFC 6298), and what was asked in the last moments may have been answe
 MANY_DROPS = 0.001
 """Share of packets the kernel may drop before "not seen" stops meaning "not sent"."""
 
+GAP_FACTOR = 3
+"""Missing answers up to this many times the capture's own loss prove nothing: an answer is several packets, and the
+kernel drops in bursts."""
+
 _ONE_WAY = re.compile(r"\b(src|dst|inbound|outbound|less|greater|len)\b|\w\[")
 """Filter words that may let one direction through and not the other."""
 
@@ -139,6 +143,19 @@ class Case:
         outcome = self.targets[target].outcome
         drops = (outcome.kernel_dropped or 0) + (outcome.interface_dropped or 0)
         return drops > MANY_DROPS * max(outcome.received or 0, outcome.packets, 1)
+
+    def gaps(self, target: int) -> float:
+        """Share of packets the capture itself misses: what tcpdump counted, or what later ACKs prove was there."""
+        result = self.targets[target]
+        facts = result.facts or Facts()
+        drops = max(0, result.outcome.kernel_dropped or 0) + max(0, result.outcome.interface_dropped or 0)
+        unseen = max(0, facts.counts.get("ack_lost_segment", 0))
+        return min(1.0, max(ratio(drops, drops + facts.packets), ratio(unseen, facts.packets)))
+
+    def may_be_gaps(self, targets: Iterable[int], silent: int, asked: int) -> bool:
+        """Whether so many missing answers may be answers the capture missed. A majority never is."""
+        loss = max((self.gaps(i) for i in set(targets)), default=0.0)
+        return silent <= min(GAP_FACTOR * loss, 0.5) * asked
 
     def confidence(self, targets: Iterable[int], *doubts: bool) -> Confidence:
         """High, less one step for drops while capturing and for each of `doubts` that holds."""

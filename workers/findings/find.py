@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from workers.contract.report import Confidence, Finding, Named, Severity, TargetResult
 from workers.contract.spec import CaptureSpec
 from workers.findings.case import Case
-from workers.findings.rules import RULES, healthy
+from workers.findings.rules import RULES, healthy, quality
 
 _SEVERITIES = list(Severity)
 _CONFIDENCES = list(Confidence)
+_ABOUT_CAPTURE = frozenset({quality.DROPS, quality.PARTIAL, quality.ONE_WAY, quality.UNREAD})
 
 
 def find(targets: Sequence[TargetResult], names: Mapping[str, Named], spec: CaptureSpec | None) -> tuple[Finding, ...]:
@@ -23,5 +24,7 @@ def find(targets: Sequence[TargetResult], names: Mapping[str, Named], spec: Capt
     return tuple(sorted(found, key=_rank))  # stable: the order of RULES decides between equals
 
 
-def _rank(finding: Finding) -> tuple[int, int]:
-    return _SEVERITIES.index(finding.severity), _CONFIDENCES.index(finding.confidence)
+def _rank(finding: Finding) -> tuple[int, bool, int]:
+    """What is wrong with the network comes before what is wrong with the capture, however sure the latter is."""
+    severity, confidence = _SEVERITIES.index(finding.severity), _CONFIDENCES.index(finding.confidence)
+    return severity, finding.rule in _ABOUT_CAPTURE, confidence

@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from workers.contract.report import Confidence, Finding, FrameRef, Severity
 from workers.findings import filters
 from workers.findings.case import Case, Talk, refs
-from workers.findings.words import listing, number, of, plural, ratio
+from workers.findings.words import listing, number, of, percent, plural, ratio
 
 MOST = 4
 """Findings of one rule said in full; a scan of a thousand ports must not bury everything else."""
+
+ONE_POD = (0.2, 0.8)
+"""Shares that look like one bad pod among a few behind a service, not like a closed door."""
 
 FEW = 3
 """Below this many cases a pattern may be chance: the confidence is lowered."""
@@ -28,6 +31,11 @@ class Trouble:
     def share(self) -> float:
         """Share of talks that show the trouble."""
         return ratio(len(self.bad), len(self.all))
+
+    @property
+    def may_be_gaps(self) -> bool:
+        """Whether what seems missing may only be missing from the capture."""
+        return self.case.may_be_gaps((t.target for t in self.bad), len(self.bad), len(self.all))
 
     @property
     def ends(self) -> list[tuple[str, int]]:
@@ -58,6 +66,20 @@ class Trouble:
     def of(self, noun: str) -> str:
         """ "14 of 14 connection attempts"."""
         return of(len(self.bad), len(self.all), noun)
+
+    @property
+    def service(self) -> str:
+        """The name of the service the attempts went to, "" when it is no single service."""
+        named = self.case.names.get(self.ends[0][0]) if len(self.ends) == 1 else None
+        return self.case.name(self.ends[0][0]) if named is not None and named.kind == "service" else ""
+
+    @property
+    def one_pod(self) -> str:
+        """A hint when some of a service's connections fail and the others don't."""
+        if not self.service or not ONE_POD[0] <= self.share <= ONE_POD[1] or len(self.bad) < 2:
+            return ""
+        share = percent(len(self.bad), len(self.all))
+        return f" That is {share} of the connections to {self.service}, so one of its pods may be at fault."
 
     @property
     def each(self) -> str:

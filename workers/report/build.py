@@ -50,11 +50,15 @@ def _no_facts(targets: Sequence[TargetResult]) -> str:
 
 
 def shorten(sentence: str, limit: int) -> str:
-    """The first sentence of `sentence`, cut at a word with "..." where that is over `limit`."""
+    """The first sentence of `sentence`; over `limit` it ends at a clause, or else at a word with "..."."""
     first = sentence.split(". ", 1)[0].rstrip(".")
     if len(first) < limit:
         return first + "."
-    return first[: limit - 3].rsplit(" ", 1)[0].rstrip(" ,;:(") + "..."
+    head = first[: limit - 3]
+    clause = max(head.rfind(mark) for mark in (" (", ", ", "; "))
+    if clause >= limit * 0.6 and head.count("(", 0, clause) == head.count(")", 0, clause):
+        return head[:clause] + "."
+    return head.rsplit(" ", 1)[0].rstrip(" ,;:(") + "..."
 
 
 def _notes(targets: Sequence[TargetResult]) -> Iterator[str]:

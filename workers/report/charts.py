@@ -8,7 +8,7 @@ import io
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -42,12 +42,12 @@ STEPS = (
 )  # fmt: skip
 """Seconds between ticks of a time axis that people find round."""
 
+TITLE_LENGTH = 54
+"""Characters of a title that fit the width at 25 points; longer ones are set smaller."""
+
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 21,
-    "axes.titlesize": 25,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GREY,
@@ -287,9 +287,10 @@ def _format(epoch: float, pattern: str) -> str:
 def _head(axes: Axes, title: str, columns: int) -> None:
     """Title, and the legend under it and above the data, where it never covers a point."""
     entries = len(axes.get_legend_handles_labels()[0])
-    rows = math.ceil(entries / columns)
     if entries:
         axes.legend(
             loc="lower left", bbox_to_anchor=(-0.01, 0.98), ncols=min(columns, entries), borderpad=0, handletextpad=0.4
         )
-    axes.set_title(title, pad=14 + 28 * rows, fontsize=25 if len(title) < 58 else 21)
+    size = min(25.0, 25.0 * TITLE_LENGTH / max(len(title), 1))
+    figure = cast(Figure, axes.figure)
+    figure.suptitle(title, x=0.012, ha="left", fontsize=size, fontweight="bold")

@@ -9,16 +9,19 @@ from tests.unit.findings.cases import (
     PAYMENTS,
     SPEC,
     alarms,
+    dns,
     facts,
     healthy,
+    http,
     judge,
     only,
     rules,
+    silent,
     tally,
     target,
 )
 from workers.contract.facts import Facts, IcmpError
-from workers.contract.report import CaptureOutcome, Severity
+from workers.contract.report import CaptureOutcome, Confidence, Severity
 
 EMPTY = Facts(format="pcap")
 FILTERED = dataclasses.replace(SPEC, filter="port 5432")
@@ -83,3 +86,26 @@ def test_late_dns_answers_to_closed_sockets_are_normal() -> None:
 
 def test_a_single_unreachable_is_normal() -> None:
     assert rules(judge(facts(healthy(9), icmp_errors=(icmp("host unreachable", 1),)))) == {"healthy"}
+
+
+def test_silence_that_the_captures_own_gaps_explain_is_not_reported() -> None:
+    lossy = CaptureOutcome(complete=True, packets=3_000, received=3_140, kernel_dropped=140)
+    one = facts(
+        [*healthy(60), *silent(2)], [http(110, unanswered=4)], [dns("web.shop", 300, unanswered=9)], packets=3_000
+    )
+    assert rules(judge(target(one, outcome=lossy))) == {"capture-drops", "healthy"}
+    proved = dataclasses.replace(one, counts={"ack_lost_segment": 140})
+    assert rules(judge(proved)) == {"healthy"}
+
+
+def test_an_outage_stands_out_from_the_captures_gaps() -> None:
+    lossy = CaptureOutcome(complete=True, packets=300, received=600, kernel_dropped=300)
+    finding = only(judge(target(facts([*silent(30), *healthy(2)], packets=300), outcome=lossy)), "syn-unanswered")
+    assert finding.confidence is Confidence.MEDIUM
+
+
+def test_trouble_of_the_network_is_said_before_trouble_of_the_capture() -> None:
+    lossy = CaptureOutcome(complete=True, packets=900, received=1_000, kernel_dropped=100)
+    found = judge(target(facts(healthy(20), [http(50, p50=0.02, p95=0.9)]), outcome=lossy))
+    assert [f.rule for f in found[:2]] == ["http-slow", "capture-drops"]
+    assert {f.severity for f in found[:2]} == {Severity.WARNING}

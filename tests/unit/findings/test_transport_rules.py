@@ -8,7 +8,9 @@ def test_resets_after_the_request_are_critical() -> None:
     flows = [talk(resets=reset("before-response"), server_payload=0) for _ in range(4)]
     finding = only(judge(facts([*flows, *healthy(10)])), "reset")
     assert finding.severity is Severity.CRITICAL
-    assert "the server reset 4 of 14 connections after the request and before any response" in finding.sentence
+    assert (
+        "the server reset 4 of 14 connections before any response, typically 200 ms after the start" in finding.sentence
+    )
 
 
 def test_reset_after_fin_is_normal() -> None:
@@ -87,3 +89,14 @@ def test_long_way_inside_the_cluster() -> None:
 def test_long_way_to_the_world_is_normal() -> None:
     flows = [talk("192.0.2.77", 443, server_rtt=0.18, handshake_rtt=0.18) for _ in range(8)]
     assert rules(judge(facts(flows))) == {"healthy"}
+
+
+def test_tail_loss_probes_are_a_note() -> None:
+    flows = [talk(retransmissions_server=tally(1), data_segments_server=20) for _ in range(12)]
+    found = judge(facts([*flows, *healthy(4)]))
+    assert alarms(found) == []
+
+
+def test_repeated_syns_are_not_lost_data() -> None:
+    flows = [talk(handshake="unanswered", syns=tally(3), retransmissions_client=tally(2)) for _ in range(12)]
+    assert "retransmissions" not in rules(judge(facts(flows)))

@@ -16,7 +16,12 @@ LEAST = 2
 def check(case: Case) -> list[Finding]:
     """One finding for each DNS server that leaves queries unanswered."""
     found = resolvers(case, lambda q: q.name.unanswered.count > 0 and q.target not in case.one_way_dns)
-    return fold(_finding(resolver) for resolver in found)
+    return fold(_finding(resolver) for resolver in found if not _gaps(resolver))
+
+
+def _gaps(resolver: Resolver) -> bool:
+    lost = tally(q.name.unanswered for q in resolver.bad)
+    return resolver.case.may_be_gaps((q.target for q in resolver.bad), lost, resolver.queries)
 
 
 def _severity(lost: int, queries: int) -> Severity:

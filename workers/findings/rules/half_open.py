@@ -16,7 +16,7 @@ def check(case: Case) -> list[Finding]:
     """One finding for each server with several handshakes left half open."""
     attempts = [t for t in case.talks if t.tcp.syns.count > 0 and t.target not in case.one_way]
     found = troubles(case, attempts, lambda t: _half_open(case, t))
-    return fold(_finding(t) for t in found if len(t.bad) >= LEAST)
+    return fold(_finding(t) for t in found if len(t.bad) >= LEAST and not t.may_be_gaps)
 
 
 def _half_open(case: Case, talk: Talk) -> bool:

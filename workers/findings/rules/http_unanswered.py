@@ -15,11 +15,15 @@ CRITICAL_SHARE = 0.1
 def check(case: Case) -> list[Finding]:
     """One finding for each server that leaves requests without a response."""
     found = sites(case, lambda g: g.unanswered.count > 0)
-    return fold(_finding(site, count) for site in found if (count := _judged(site)) > 0)
+    return fold(_finding(site, count) for site in found if (count := _judged(site)) > 0 and not _gaps(site, count))
+
+
+def _gaps(site: Site, count: int) -> bool:
+    return site.case.may_be_gaps((w.target for w in site.bad), count, site.requests)
 
 
 def _judged(site: Site) -> int:
-    """Unanswered requests, less those that may have been in flight when the capture ended."""
+    """Unanswered requests, less those in flight when the capture ended and those a RST cut off (another rule's)."""
     if site.bad[0].target in site.case.one_way:
         return 0
     silent = [t for t in site.talks if t.flow.server_payload <= 0]
@@ -28,7 +32,8 @@ def _judged(site: Site) -> int:
     flying = sum(
         1 for t in site.talks if not _ended(t.tcp.fins, t.tcp.resets) and _late(site.case, t.target, t.flow.last_at)
     )
-    return tally(w.group.unanswered for w in site.bad) - flying
+    cut = sum(1 for t in site.talks if any(r.stage == "before-response" for r in t.tcp.resets))
+    return tally(w.group.unanswered for w in site.bad) - flying - cut
 
 
 def _ended(fins: int, resets: tuple[object, ...]) -> bool:
@@ -45,7 +50,7 @@ def _finding(site: Site, count: int) -> Finding:
     share = ratio(count, requests)
     worst = max(site.bad, key=lambda w: w.group.unanswered.count).group
     many = count >= 3 and share >= CRITICAL_SHARE
-    some = count >= 3 or share >= CRITICAL_SHARE
+    some = count >= 3 or count == requests or (count == 2 and share >= CRITICAL_SHARE)
     lost = any(t.tcp.lost_segments.count > 0 for t in site.talks)
     return Finding(
         RULE,

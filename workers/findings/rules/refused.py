@@ -24,7 +24,7 @@ def _finding(trouble: Trouble) -> Finding:
         severity(trouble, CRITICAL_SHARE),
         trouble.confidence(),
         f"{trouble.who}: {trouble.of('connection attempt')} {'was' if len(trouble.bad) == 1 else 'were'} refused "
-        f"by {how}{trouble.each}.",
+        f"by {how}{trouble.each}.{trouble.one_pod}",
         len(trouble.bad),
         trouble.refs(lambda t: [*t.tcp.syns.frames[:1], *(r.frame for r in t.tcp.resets[:1])]),
         _next_step(how),

@@ -60,14 +60,14 @@ def _severity(trouble: Trouble, side: str, stage: str) -> Severity | None:
 
 def _finding(trouble: Trouble, severity: Severity, side: str, stage: str) -> Finding:
     after = median(finite(r.after for t in trouble.bad if (r := _first(t, side, stage))))
-    when = "after the request and before any response" if stage == "before-response" else "in the middle"
-    timing = f", typically {duration(after)} after it began" if after is not None else ""
+    when = "before any response" if stage == "before-response" else "in the middle"
+    timing = f", typically {duration(after)} after the start" if after is not None else ""
     by = "the server" if side == "server" else "the client"
     return Finding(
         RULE,
         severity,
         trouble.confidence(Counter(t.tcp.handshake for t in trouble.bad)["unseen"] * 2 > len(trouble.bad)),
-        f"{trouble.who}: {by} reset {trouble.of('connection')} {when}{timing}{trouble.each}.",
+        f"{trouble.who}: {by} reset {trouble.of('connection')} {when}{timing}{trouble.each}.{trouble.one_pod}",
         len(trouble.bad),
         trouble.refs(lambda t: [r.frame for r in t.tcp.resets[:1]]),
         _next_step(side, stage),

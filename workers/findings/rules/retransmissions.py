@@ -19,8 +19,18 @@ WARNING_SHARE = 0.03
 CRITICAL_SHARE = 0.15
 """Here retries themselves are lost and requests take seconds."""
 
+PROBE_SHARE = 0.1
+"""Probes stay below this share of a connection's segments."""
+
 DUPLICATES = 0.4
 """When both sides repeat that much, or the SYNs do as well, the capture more likely holds each packet twice."""
+
+
+NEXT_STEP = (
+    "Packets are lost in that direction: look for drops on the nodes' interfaces, policers and full queues; "
+    "a capture at the other end shows on which side they vanish."
+)
+QUIET_STEP = "Nothing to do unless requests are slow at the same time."
 
 
 def check(case: Case) -> list[Finding]:
@@ -34,7 +44,11 @@ def _repeats(side: str) -> Callable[[Talk], bool]:
 
 
 def _again(talk: Talk, side: str) -> Tally:
-    return talk.tcp.retransmissions_client if side == "client" else talk.tcp.retransmissions_server
+    """Segments of one side sent again; repeated SYNs are another rule's matter."""
+    if side == "server":
+        return talk.tcp.retransmissions_server
+    seen = talk.tcp.retransmissions_client
+    return Tally(max(0, seen.count - max(0, talk.tcp.syns.count - 1)), seen.frames)
 
 
 def _sent(talk: Talk, side: str) -> int:
@@ -59,25 +73,40 @@ def _worth(trouble: Trouble, side: str) -> bool:
 def _finding(trouble: Trouble, side: str) -> Finding:
     again, sent = tally(_again(t, side) for t in trouble.bad), sum(_sent(t, side) for t in trouble.all)
     doubled = _doubled(trouble, side)
+    quiet = _habit(trouble, again) or not _costly(trouble, again, ratio(again, sent))
     toward = "from the clients" if side == "client" else "from the server"
-    stuck = sum(1 for t in trouble.bad if side == "client" and t.flow.server_packets <= 0)
     return Finding(
         RULE,
-        Severity.NOTE if doubled or _habit(trouble, again) else _severity(trouble, ratio(again, sent)),
+        Severity.NOTE if doubled or quiet else _severity(trouble, ratio(again, sent)),
         trouble.confidence(doubled, sent < 5 * LEAST),
         f"{trouble.who}: {number(again)} of {number(sent)} data packets {toward} "
-        f"({percent(again, sent)}) were sent again"
-        + ("; the capture may hold every packet twice." if doubled else _spread(trouble, stuck)),
+        f"({percent(again, sent)}) were sent again{_explanation(trouble, doubled, quiet)}",
         again,
         refs((t.target, _again(t, side).frames) for t in trouble.bad),
-        "Packets are lost in that direction: look for drops on the nodes' interfaces, policers and full queues; "
-        "a capture at the other end shows on which side they vanish.",
+        QUIET_STEP if doubled or quiet else NEXT_STEP,
         trouble.filter("tcp.analysis.retransmission"),
     )
 
 
+def _explanation(trouble: Trouble, doubled: bool, quiet: bool) -> str:
+    if doubled:
+        return "; the capture may hold every packet twice."
+    if quiet:
+        return ", about once a connection and at no cost: probes of the sender more likely than loss."
+    stuck = sum(1 for t in trouble.bad if t.flow.server_packets <= 0)
+    where = f", in {trouble.of('connection')}."
+    return where + (f" {number(stuck)} of these never got an answer." if stuck else "")
+
+
 def _severity(trouble: Trouble, share: float) -> Severity:
     return Severity.CRITICAL if share >= CRITICAL_SHARE and len(trouble.bad) > 1 else Severity.WARNING
+
+
+def _costly(trouble: Trouble, again: int, share: float) -> bool:
+    """Whether this is loss, not tail loss probes (RFC 8985): where round trips are shorter than the receiver's
+    delayed ACK, healthy senders repeat the last segment of many a connection, once and in vain."""
+    signs = tally(t.tcp.duplicate_acks for t in trouble.bad) + tally(t.tcp.out_of_order for t in trouble.bad)
+    return share >= PROBE_SHARE or again >= 2 * len(trouble.bad) or 4 * signs >= again
 
 
 def _doubled(trouble: Trouble, side: str) -> bool:
@@ -89,8 +118,3 @@ def _doubled(trouble: Trouble, side: str) -> bool:
 def _habit(trouble: Trouble, again: int) -> bool:
     """Exactly once in every conversation: a stack's way of closing, not loss, which strikes at random."""
     return len(trouble.bad) == len(trouble.all) == again
-
-
-def _spread(trouble: Trouble, stuck: int) -> str:
-    where = f", in {trouble.of('connection')}."
-    return where + (f" {number(stuck)} of these never got an answer." if stuck else "")

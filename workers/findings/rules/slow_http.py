@@ -46,7 +46,7 @@ def _finding(site: Site) -> Finding:
         _severity(worst),
         site.confidence(latency.count < LEAST),
         f"{site.who}: {request(worst)} is slow, 95 % within {duration(latency.p95)} (median {duration(latency.p50)}, "
-        f"worst {duration(latency.max)}) over {plural(latency.count, 'response')}."
+        f"worst {duration(latency.max)}, {plural(latency.count, 'response')})."
         f"{_blame(site, latency)}",
         sum(w.group.latency.count for w in site.bad),
         refs((w.target, [w.group.slowest_frame]) for w in site.bad if w.group.slowest_frame > 0),

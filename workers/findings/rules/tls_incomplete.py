@@ -22,7 +22,11 @@ def check(case: Case) -> list[Finding]:
         if hello.flow is not None:
             every[server_of(hello)].append(hello)
     found = (([h for h in hellos if _stopped(case, h)], len(hellos)) for hellos in every.values())
-    return fold(_finding(case, bad, count) for bad, count in found if bad)
+    return fold(_finding(case, bad, count) for bad, count in found if bad and not _gaps(case, bad, count))
+
+
+def _gaps(case: Case, bad: list[Hello], count: int) -> bool:
+    return case.may_be_gaps((h.target for h in bad), len(bad), count)
 
 
 def _stopped(case: Case, hello: Hello) -> bool:
