@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from tests.integration.playground.node_support import (
     V4,
@@ -25,6 +26,10 @@ from tests.integration.playground.node_support import (
 MEGABYTE = 1024 * 1024
 
 
+# One node for the module: each test has pods of its own.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("images")
@@ -32,7 +37,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def node(store: Path) -> AsyncIterator[NodeClient]:
     async with running_node(store) as client:
         yield client

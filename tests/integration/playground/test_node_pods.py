@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from deploy.playground.cluster.node import cgroups
 from tests.integration.playground.node_support import IMAGE, NodeClient, build_images, exit_code, pod, running_node
@@ -19,6 +20,10 @@ SERVER = ["sh", "-c", "mkdir -p /www; hostname > /www/index.html; exec httpd -f 
 FETCH = "timeout 2 wget -q -O - http://{}/"
 
 
+# One node for the module: each test has pods of its own.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("images")
@@ -26,7 +31,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def node(store: Path) -> AsyncIterator[NodeClient]:
     async with running_node(store) as client:
         yield client
@@ -350,6 +355,7 @@ def mounts_and_namespaces_of(instance: str, uid: str) -> list[str]:
     return mounts + [path.name for path in Path("/run/netns").iterdir() if uid in path.name]
 
 
-def test_host_interfaces_are_untouched() -> None:
-    links = subprocess.run(["ip", "-br", "link"], check=True, capture_output=True, text=True).stdout
+async def test_host_interfaces_are_untouched(node: NodeClient) -> None:
+    await node.run(pod("a"))
+    links = await asyncio.to_thread(subprocess.check_output, ["ip", "-br", "link"], text=True)
     assert "cbr0" not in links
