@@ -94,6 +94,14 @@ class Case:
         return tuple(seen.values())
 
     @cached_property
+    def talks_by_end(self) -> dict[tuple[str, int], list[Talk]]:
+        """TCP conversations by (server address, port)."""
+        found: dict[tuple[str, int], list[Talk]] = {}
+        for talk in self.talks:
+            found.setdefault((talk.flow.server, talk.flow.server_port), []).append(talk)
+        return found
+
+    @cached_property
     def webs(self) -> tuple[Web, ...]:
         """HTTP groups; where the server itself was captured, its own view only."""
         found = [Web(i, group) for i, facts in self.facts for group in facts.http.groups]

@@ -39,7 +39,7 @@ class Site:
     @property
     def talks(self) -> list[Talk]:
         """The TCP conversations with this server, of HTTP where that was recognised."""
-        ours = [t for t in self.case.talks if (t.flow.server, t.flow.server_port) == self.end]
+        ours = self.case.talks_by_end.get(self.end, [])
         return [t for t in ours if t.flow.application == "http"] or ours
 
     @property
