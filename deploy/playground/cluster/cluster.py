@@ -106,7 +106,7 @@ class Cluster:
     async def ready(self, seconds: float = 15.0) -> None:
         """Return once every node is Ready; TimeoutError otherwise."""
         async with asyncio.timeout(seconds):
-            while not all(_is_ready_node(node) for node in self.store.all(NODES)):
+            while not (nodes := self.store.all(NODES)) or not all(map(_is_ready_node, nodes)):
                 await self.store.wait(self.store.revision)
 
     def _stock(self) -> None:

@@ -18,6 +18,7 @@ from .addresses import assign_cluster_ip
 from .errors import Refusal
 from .objects import Object, is_deleting, meta, name_of, now, random_suffix, timestamp, uid_of
 from .resources import BUILT_IN, NAMESPACES, PODS, SERVICE_ACCOUNTS, SERVICES, Catalogue, Resource
+from .shapes import cleaned
 from .store import Store
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
@@ -50,7 +51,7 @@ class Registry:
         return obj
 
     def create(self, resource: Resource, namespace: str, body: Object, *, dry_run: bool = False) -> Object:
-        obj = self._admitted(resource, namespace, deepcopy(body))
+        obj = self._admitted(resource, namespace, cleaned(resource.kind, resource.version, body))
         defaults.complete(obj)
         if causes := validation.on_create(obj):
             raise errors.invalid(resource, name_of(obj), causes)
@@ -80,7 +81,7 @@ class Registry:
     ) -> Object:
         """Replace an object by `change(copy of it)`; a resourceVersion in the result must be current."""
         before = self.get(resource, namespace, name)
-        wanted = change(deepcopy(before))
+        wanted = cleaned(resource.kind, resource.version, change(deepcopy(before)))
         self._check_identity(resource, namespace, before, wanted)
         after = self._merged(resource, before, wanted, subresource)
         if after == before:
