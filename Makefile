@@ -2,11 +2,12 @@
 PY := .venv/bin/python
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 WORKERS ?= 2
+OUT ?= demo-out
 
 .PHONY: demo test test-long console bench check clean setup setup-test lock wheel
 
 demo: setup
-	$(ROOT) $(PY) -m deploy.playground.demo --out demo-out
+	$(ROOT) $(PY) -m deploy.playground.demo --out $(OUT) $(if $(ID),--id $(ID))
 
 console: setup
 	$(ROOT) $(PY) -m deploy.playground.console

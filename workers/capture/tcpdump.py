@@ -50,7 +50,7 @@ mark=$1 secs=$2 cap=$3
 shift 3
 export "$mark"
 { {
-    timeout -s TERM -k 5 "$secs" "$@" 3>&- 4<&- 5>&- &
+    timeout -s TERM "$secs" "$@" 3>&- 4<&- 5>&- &
     pid=$!
     { while read -r word <&4; do [ "$word" = stop ] && break; done; kill -TERM "$pid"; } >/dev/null 2>&1 3>&- 5>&- &
     watch=$!
@@ -107,7 +107,7 @@ def wrapper_argv(spec: CaptureSpec, job_id: str, *, as_root: bool = True) -> lis
     """Return the argv of the attached mode: bounded in time, bytes and packets inside the container."""
     seconds = str(max(1, round(spec.duration)))
     cap = str(spec.max_bytes + SLACK)
-    outer = ["timeout", "-s", "TERM", "-k", "5", str(int(spec.duration) + GRACE)]
+    outer = ["timeout", "-s", "TERM", str(int(spec.duration) + GRACE)]
     return [
         *outer,
         "sh",
