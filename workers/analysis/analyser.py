@@ -117,28 +117,31 @@ class Analyser:
     def _batch(self, buffer: bytes, records: list[Record]) -> None:
         """Records through every stage. The loop is the hot path: what it needs each time is local."""
         packet, masks = self._packet, self._masks
-        decode, timeline = self._decoder.decode, self._timeline.update
+        decode, timeline, follow = self._decoder.decode, self._timeline.update, self._tcp
+        number, wires, bodies = self._frames, self._wire, self._captured
+        if not number:
+            self._first = records[0][3]
         for start, captured, wire, time, link_type in records:
-            self._frames = packet.number = self._frames + 1
-            packet.time = time
-            if wire != captured:
-                wire = self._sizes(captured, wire)  # noqa: PLW2901
-            self._wire += wire
-            self._captured += captured
+            number += 1
+            packet.number, packet.time = number, time
+            size = wire if wire == captured else self._sizes(captured, wire)
+            wires += size
+            bodies += captured
             if time > self._last:
                 self._last = time
-            if time < self._first or self._frames == 1:
+            elif time < self._first:
                 self._first = time
-            timeline(time, wire)
+            timeline(time, size)
             decode(packet, buffer, start, captured, wire, link_type)
             if packet.kind == 6:
-                self._tcp(packet)
+                follow(packet)
             elif packet.kind == 17:
                 self._udp(packet)
             elif packet.kind != NOTHING:
                 self._other(packet, packet.kind)
             mask = packet.mask
             masks[mask] = masks.get(mask, 0) + 1
+        self._frames, self._wire, self._captured = number, wires, bodies
 
     def _sizes(self, captured: int, wire: int) -> int:
         """Count a cut packet; its true size, which is never less than what was captured."""

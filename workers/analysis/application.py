@@ -61,30 +61,35 @@ class Recogniser:
         self._short = b""
         self.inner: Parser | None = None
 
-    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""
         inner = self.inner
         if inner is not None and not (buffer[at] == _HELLO and isinstance(inner, HttpParser) and inner.between):
-            inner.data(buffer, at, end, packet)
-            return
+            return inner.data(buffer, at, end, packet)
         held, self._short = self._short, b""
-        if held and self._begin(held + buffer[at:end], 0, len(held) + end - at, packet):
-            return
-        self._begin(buffer, at, end, packet)
+        if held:
+            joined = held + buffer[at:end]
+            if self._begins(joined, 0, len(joined)):
+                assert self.inner is not None
+                return self.inner.data(joined, 0, len(joined), packet)
+        if self._begins(buffer, at, end):
+            assert self.inner is not None
+            return self.inner.data(buffer, at, end, packet)
+        self._keep(joined if held else buffer[at : min(end, at + _SHORT)])
+        return 0
 
-    def _begin(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
-        """Hand the bytes to the parser they call for, or keep them while they are too few to tell."""
-        first, size = buffer[at], end - at
-        if 20 <= first <= 23 and looks_like_record(buffer, at, end):
+    def _begins(self, buffer: bytes, at: int, end: int) -> bool:
+        """Choose a parser by the first bytes; whether there is one."""
+        if 20 <= buffer[at] <= 23 and looks_like_record(buffer, at, end):
             self.inner = self._applications.tls.start(self._half)
-        elif size >= _SHORT and self.inner is None and self._http(buffer, at, end):
+        elif end - at >= _SHORT and self.inner is None and self._http(buffer, at, end):
             self.inner = self._applications.http.start(self._half)
-        if self.inner is not None:
-            self.inner.data(buffer, at, end, packet)
-        elif size < _SHORT and (20 <= first <= 23 or self._http(buffer, at, end)):
-            self._short = buffer[at:end]
-            return True
         return self.inner is not None
+
+    def _keep(self, start: bytes) -> None:
+        """Hold bytes that are too few to tell."""
+        if len(start) < _SHORT and (20 <= start[0] <= 23 or self._http(start, 0, len(start))):
+            self._short = start
 
     def _http(self, buffer: bytes, at: int, end: int) -> bool:
         return looks_like_start(buffer, at, end, loose=expected(self._half))

@@ -194,21 +194,22 @@ class DnsTcpParser:
         self._held = bytearray()
         self._lost = False
 
-    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""
         if self._lost:
-            return
+            return 0
         held = self._held
         held += buffer[at:end]
         while len(held) >= 2:
             size = held[0] << 8 | held[1]
             if size < 12:
                 self.gap(0, packet)
-                return
+                break
             if len(held) < 2 + size:
-                return
+                break
             self._stage.message(bytes(held[2 : 2 + size]), 0, size, packet, udp=False)
             del held[: 2 + size]
+        return 0
 
     def gap(self, _size: int, _packet: Packet) -> None:
         """Framing is lost for good behind a gap."""

@@ -5,7 +5,7 @@ quarter that was idle longest (by frame number) is evicted into the keeper; what
 """
 
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 
 from workers.analysis.samples import NANO
 from workers.analysis.stream import Stream
@@ -20,6 +20,7 @@ MAX_KEPT = 500
 MAX_PORTS = 50
 NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
 _WITH_PORTS = frozenset({6, 17, 132})
+_REGISTERED = (1024).to_bytes(2, "big")
 
 
 class Half:
@@ -76,7 +77,7 @@ def endpoints(key: bytes) -> tuple[str, int, str, int]:
 
 def address(packed: bytes) -> str:
     """An address as text."""
-    return str(IPv4Address(packed)) if len(packed) == 4 else str(IPv6Address(packed))
+    return "%d.%d.%d.%d" % tuple(packed) if len(packed) == 4 else str(IPv6Address(packed))  # noqa: UP031
 
 
 class FlowTable:
@@ -133,11 +134,11 @@ class FlowTable:
 
 def _client(first: Half) -> Half:
     """Sender of the first packet, unless its port says it is the server (no SYN seen: the lower port serves)."""
-    _, source, _, destination = endpoints(first.key)
-    flow = first.flow
+    flow, key = first.flow, first.key
+    source, destination = key[-4:-2], key[-2:]
     if flow.protocol == 6 and source != destination:
         return first if source > destination else first.peer
-    if flow.protocol == 17 and source < 1024 <= destination:
+    if flow.protocol == 17 and source < _REGISTERED <= destination:
         return first.peer
     return first
 

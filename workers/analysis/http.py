@@ -23,6 +23,7 @@ TOLD_GROUPS = 500
 MAX_HEAD = 64 * 1024
 MAX_WAITING = 128
 """Pipelined requests remembered a conversation."""
+_NO_END = 1 << 62
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST = range(7)
 
@@ -175,16 +176,21 @@ class HttpParser:
         """Whether no message is under way, so that another protocol may begin here."""
         return self._state == _LOST or (self._state == _HEAD and not self._held)
 
-    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
-        """The next bytes."""
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """The next bytes. The rest of a response's body is not needed; a request's tells when it ends."""
         if self._state == _LOST:
             if not looks_like_start(buffer, at, end, loose=self._loose):
-                return
+                return 0
             self._state = _HEAD
         if self._uploading is not None:
             self._uploading.end = packet.time
         while at < end:
             at = self._step(buffer, at, end, packet)
+        if self._uploading is None and self._state in (_BODY, _CHUNK):
+            rest, self._left = self._left, 0
+            self._state = _HEAD if self._state == _BODY else _CHUNK_SIZE
+            return rest
+        return _NO_END if self._state == _TO_CLOSE else 0
 
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture: bodies go on behind them, heads do not."""

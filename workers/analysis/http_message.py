@@ -87,6 +87,9 @@ def _fields(raw: bytes) -> tuple[int | None, bool, bytes]:
     return length, chunked, host
 
 
+_PRINTABLE = bytes(byte if 32 <= byte < 127 else ord("?") for byte in range(256))
+
+
 def text(raw: bytes, limit: int) -> str:
     """Bytes of the wire as printable text of bounded length; what is not printable ASCII becomes a question mark."""
-    return "".join(chr(byte) if 32 <= byte < 127 else "?" for byte in raw[:limit])
+    return raw[:limit].translate(_PRINTABLE).decode("ascii")

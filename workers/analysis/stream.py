@@ -17,8 +17,8 @@ _MASK, _HALF = 0xFFFFFFFF, 0x80000000
 class Parser(Protocol):
     """Reads one direction of an application protocol."""
 
-    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
-        """The next bytes, which became complete with this packet."""
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """The next bytes, which became complete with this packet; how many after them it does not need to see."""
 
     def gap(self, size: int, packet: Packet) -> None:
         """So many bytes are not in the capture."""
@@ -27,20 +27,25 @@ class Parser(Protocol):
 class Stream:
     """One direction. `next` is the sequence number waited for, -1 before the first payload."""
 
-    __slots__ = ("next", "parser", "pending", "pending_bytes")
+    __slots__ = ("_skip", "next", "parser", "pending", "pending_bytes")
 
     def __init__(self, parser: Parser) -> None:
         self.parser = parser
         self.next = -1
         self.pending: dict[int, tuple[bytes, int]] = {}
         self.pending_bytes = 0
+        self._skip = 0
+        """Bytes to come that the parser does not need, be they captured or not."""
 
     def segment(self, packet: Packet, acked: int) -> None:
         """One segment with payload; `acked` is what the receiver has acknowledged so far, -1 unknown."""
         start, length, end = packet.payload, packet.payload_length, packet.end
         if packet.sequence == self.next and not self.pending and end - start == length:
             self.next = (self.next + length) & _MASK
-            self.parser.data(packet.buffer, start, end, packet)
+            if length <= self._skip:
+                self._skip -= length
+            else:
+                self._skip = self.parser.data(packet.buffer, start + self._skip, end, packet)
             return
         if self.next < 0:
             self.next = packet.sequence
@@ -59,11 +64,19 @@ class Stream:
 
     def _deliver(self, buffer: bytes, start: int, end: int, length: int, packet: Packet) -> None:
         self.next = (self.next + length) & _MASK
+        skipped = min(self._skip, length)
+        self._skip -= skipped
+        start, length = start + skipped, length - skipped
         if end > start:
-            self.parser.data(buffer, start, end, packet)
-        missing = length - max(0, end - start)
-        if missing > 0:
-            self.parser.gap(missing, packet)
+            self._skip = self.parser.data(buffer, start, end, packet)
+        self._miss(length - max(0, end - start), packet)
+
+    def _miss(self, size: int, packet: Packet) -> None:
+        """Bytes that are not there: the parser hears of those it would have wanted."""
+        skipped = min(self._skip, size)
+        self._skip -= skipped
+        if size > skipped:
+            self.parser.gap(size - skipped, packet)
 
     def _hold(self, packet: Packet, length: int) -> None:
         known = self.pending.get(packet.sequence)
@@ -83,7 +96,7 @@ class Stream:
                 if not lost and self.pending_bytes <= MAX_PENDING and len(self.pending) <= MAX_PIECES:
                     return
                 self.next = sequence
-                self.parser.gap(hole, packet)
+                self._miss(hole, packet)
             self._take(sequence, packet)
 
     def _take(self, sequence: int, packet: Packet) -> None:
@@ -100,5 +113,5 @@ class Stream:
             hole = (sequence - self.next) & _MASK
             if 0 < hole < _HALF:
                 self.next = sequence
-                self.parser.gap(hole, packet)
+                self._miss(hole, packet)
             self._take(sequence, packet)

@@ -187,11 +187,11 @@ class TlsParser:
         self._encrypted = False
         self._lost = False
 
-    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
-        """The next bytes."""
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """The next bytes. The rest of an encrypted record is not needed."""
         if self._lost:
             if not looks_like_record(buffer, at, end):
-                return
+                return 0
             self._lost, self._encrypted = False, self._encrypted or buffer[at] == _APPLICATION
         while at < end and not self._lost:
             if self._left == 0:
@@ -204,14 +204,15 @@ class TlsParser:
             if self._left == 0:
                 self._complete(packet)
             at += taken
+        if self._kind == _APPLICATION or (self._encrypted and self._kind == _HANDSHAKE):
+            rest, self._left = self._left, 0
+            return rest
+        return 0
 
-    def gap(self, size: int, _packet: Packet) -> None:
-        """Bytes that are not in the capture: a record of known length goes on behind them."""
+    def gap(self, _size: int, _packet: Packet) -> None:
+        """Bytes that are not in the capture: go on at the next segment that begins with a record."""
         self._message.clear()
         self._skip = 0
-        if size <= self._left and (self._kind == _APPLICATION or self._encrypted):
-            self._left -= size
-            return
         self._lost, self._left, self._held = True, 0, b""
 
     def _header(self, buffer: bytes, at: int, end: int) -> int:

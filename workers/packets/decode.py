@@ -22,7 +22,9 @@ _EXTENSIONS = frozenset({HOP_BY_HOP, ROUTING, DEST, AH, MOBILITY, 139, 140})
 PIM = 103
 
 _PLAIN_IP4 = b"\x08\x00\x45"
-_IP4_PLAIN = Struct("!H2xHxB")
+_PLAIN = Struct("!H2xHxB2x12sIIHH")
+"""From the IP length on: length, fragment, protocol, addresses with ports, TCP's fields up to the window."""
+_PLAIN_SIZE = 54
 _IP4_HEAD = Struct("!BxHHHxB")
 _TCP_HEAD = Struct("!IIHH")
 _UDP_HEAD = Struct("!HHH")
@@ -32,6 +34,7 @@ _FLAG_MARKS = [
     | ((marks.SYNACK if flags & 16 else marks.SYN) if flags & 2 else 0)
     for flags in range(64)
 ]
+_PLAIN_MARKS = [marks.IP4 | marks.TCP | bits for bits in _FLAG_MARKS]
 
 
 class Decoder:
@@ -45,31 +48,27 @@ class Decoder:
         packet.buffer = buffer
         packet.end = end = start + captured
         packet.wire_end = start + (max(captured, wire))
-        packet.mask = packet.depth = packet.ip_length = packet.payload_length = 0
-        packet.kind = packet.quoted_kind = packet.error_type = NOTHING
-        if link_type == link.ETHERNET and captured >= 54 and buffer[start + 12 : start + 15] == _PLAIN_IP4:
-            self._plain(packet, start + 14)
-        else:
-            ethertype, at = link.network(link_type, buffer, start, end)
-            self._network(packet, ethertype, at)
-
-    def _plain(self, packet: Packet, at: int) -> None:
-        """The common case, fast: IPv4 without options in plain Ethernet, whole, TCP or UDP."""
-        total, fragment, protocol = _IP4_PLAIN.unpack_from(packet.buffer, at + 2)
-        limit = at + total
-        if fragment & 0x3FFF or total < 40 or limit > packet.wire_end or (protocol != TCP and protocol != UDP):
-            self._ip4(packet, at)
-            return
-        packet.mask = marks.IP4
-        packet.ip_length = total
-        packet.wire_end = limit
-        if packet.end > limit:
-            packet.end = limit
-        addresses = packet.buffer[at + 12 : at + 20]
-        if protocol == TCP:
-            self._tcp(packet, addresses, at + 20)
-        else:
-            self._udp(packet, addresses, at + 20)
+        packet.depth = 0
+        packet.error_type = NOTHING
+        if link_type == link.ETHERNET and captured >= _PLAIN_SIZE and buffer[start + 12 : start + 15] == _PLAIN_IP4:
+            total, fragment, protocol, key, sequence, ack, flags, window = _PLAIN.unpack_from(buffer, start + 16)
+            limit = start + 14 + total
+            header = flags >> 12 << 2
+            if protocol == TCP and not fragment & 0x3FFF and limit <= packet.wire_end and 20 <= header <= total - 20:
+                # The common case in one step: TCP in IPv4 without options in plain Ethernet.
+                flags &= 63
+                packet.mask = _PLAIN_MARKS[flags]
+                packet.kind, packet.key, packet.ip_length = TCP, key, total
+                packet.sequence, packet.ack, packet.flags, packet.window = sequence, ack, flags, window
+                packet.payload, packet.payload_length = start + 34 + header, total - 20 - header
+                packet.wire_end = limit
+                if end > limit:
+                    packet.end = limit
+                return
+        packet.mask = packet.ip_length = packet.payload_length = 0
+        packet.kind = packet.quoted_kind = NOTHING
+        ethertype, at = link.network(link_type, buffer, start, end)
+        self._network(packet, ethertype, at)
 
     def _network(self, packet: Packet, ethertype: int, at: int) -> None:
         """Dispatch by ethertype, through tags and labels."""
