@@ -91,7 +91,7 @@ def _one_way(case: Case) -> Iterator[Finding]:
 def limits(facts: Facts) -> list[str]:
     """What the facts themselves say was bounded or not visible, as sentences."""
     found = [safe(text, 200) for text in facts.approximations]
-    if facts.cut_packets > 0 and not any("snaplen" in text for text in found):
+    if facts.cut_packets > 0 and not any("snaplen" in text or " cut " in text for text in found):
         share = percent(facts.cut_packets, facts.packets)
         found.append(
             f"{number(facts.cut_packets)} packets ({share}) are cut by the snaplen: their payload is not visible."
