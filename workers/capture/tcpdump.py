@@ -207,6 +207,12 @@ class Trailer:
         if self._partial:
             self.feed(b"\n")
 
+    @property
+    def complaint(self) -> str:
+        """Why tcpdump did not start, in its own words; "" when it said nothing. A second line only repeats it."""
+        said = [line.removeprefix("tcpdump: ") for line in self.complaints if line.startswith("tcpdump: ")]
+        return (said or self.complaints or [""])[-1]
+
     def _line(self, line: str) -> None:
         if line.startswith("##"):
             self._mark(line[2:].split())

@@ -153,7 +153,7 @@ class ExecCapture:
 
     def _failed_to_start(self) -> ThreadcapError:
         pod, container = self._plan.pod.name, self._plan.container
-        complaint = (self._trailer.complaints or [""])[-1].removeprefix("tcpdump: ")
+        complaint = self._trailer.complaint
         if not complaint:
             return CaptureInterrupted(f"The capture in pod {pod} ended before its first byte. Try again.")
         if "permission" in complaint.lower():
