@@ -11,9 +11,10 @@ from workers.analysis.http import HttpStage
 from workers.analysis.icmp import IcmpStage
 from workers.analysis.limits import approximations
 from workers.analysis.samples import NANO
+from workers.analysis.tcp_state import TcpState
 from workers.analysis.timeline import TimelineStage
 from workers.analysis.tls import TlsStage
-from workers.contract.facts import Conversation, Facts, TcpFacts
+from workers.contract.facts import Facts
 from workers.packets import marks
 from workers.packets.capture import CaptureReader
 from workers.packets.decode import Decoder
@@ -214,33 +215,33 @@ class Analyser:
 
     def _ended(self, flow: Flow) -> None:
         """A conversation leaves the table: hand its last bytes on, then keep its facts."""
-        facts = conversation(flow)
-        trouble = False
-        if flow.state is not None:
-            facts, trouble = self._ended_tcp(flow)
-        self._keeper.add(flow, facts, trouble)
+        if flow.state is None:
+            self._keeper.add(flow, False, lambda: conversation(flow))
+            return
+        self._hand_on(flow)
+        self._tally(flow.state)
+        self._keeper.add(
+            flow, tcp.troubled(flow), lambda: replace(conversation(flow), tcp=tcp.finish(flow, self._last))
+        )
 
-    def _ended_tcp(self, flow: Flow) -> tuple[Conversation, bool]:
-        before = self._packet.mask
-        for half in (flow.client, flow.client.peer):
+    def _hand_on(self, flow: Flow) -> None:
+        """Give parsers what still waits in the streams; it belongs to no frame, so it leaves no mark."""
+        before, halves = self._packet.mask, (flow.client, flow.client.peer)
+        for half in halves:
             self._applications.close(half, self._packet)
         self._packet.mask = before
-        for half in (flow.client, flow.client.peer):
+        for half in halves:
             self._applications.closed(half)
         self._tls.end(flow.id)
-        health = tcp.finish(flow, self._last)
-        self._tally(flow, health)
-        return replace(conversation(flow), tcp=health), tcp.troubled(health)
 
-    def _tally(self, flow: Flow, health: TcpFacts) -> None:
-        stages, state = self._handshakes, flow.state
-        assert state is not None
-        stages[health.handshake] = stages.get(health.handshake, 0) + 1
-        if not health.judged:
+    def _tally(self, state: TcpState) -> None:
+        stages, stage = self._handshakes, tcp.handshake(state)
+        stages[stage] = stages.get(stage, 0) + 1
+        if not tcp.judged(state, self._last):
             stages["unjudged"] = stages.get("unjudged", 0) + 1
-        elif health.handshake == "unanswered":
+        elif stage == "unanswered":
             self._timeline.problem(state.first_syn_time)
-        if health.handshake_rtt is not None:
+        if state.handshake_rtt >= 0:
             self._timeline.latency(state.first_syn_time, state.handshake_rtt, "tcp")
 
 

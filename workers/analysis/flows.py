@@ -148,23 +148,29 @@ class Keeper:
 
     def __init__(self) -> None:
         self._kept: list[tuple[bool, int, int, Conversation]] = []
+        self._worst: tuple[bool, int, int] | None = None
         self.seen = 0
         self._ports: dict[tuple[int, int], int] = {}
 
-    def add(self, flow: Flow, conversation: Conversation, trouble: bool) -> None:
-        """Keep it if it ranks among the best so far."""
+    def add(self, flow: Flow, trouble: bool, told: Callable[[], Conversation]) -> None:
+        """Keep what `told` makes of it, if it ranks among the best so far."""
         self.seen += 1
         client, server = flow.client, flow.client.peer
-        if flow.protocol in _WITH_PORTS:
-            port = (flow.protocol, conversation.server_port)
+        if flow.protocol in _WITH_PORTS and len(client.key) in (12, 36):
+            port = (flow.protocol, client.key[-2] << 8 | client.key[-1])
             self._ports[port] = self._ports.get(port, 0) + client.packets + server.packets
-        self._kept.append((not trouble, -(client.bytes + server.bytes), flow.id, conversation))
+        rank = (not trouble, -(client.bytes + server.bytes), flow.id)
+        if self._worst is not None and rank > self._worst:
+            return
+        self._kept.append((*rank, told()))
         if len(self._kept) >= 2 * MAX_KEPT:
             self._shrink()
 
     def _shrink(self) -> None:
         self._kept.sort(key=lambda entry: entry[:3])
         del self._kept[MAX_KEPT:]
+        if len(self._kept) == MAX_KEPT:
+            self._worst = self._kept[-1][:3]
 
     def conversations(self) -> tuple[Conversation, ...]:
         """Those with trouble first, then the largest."""

@@ -291,10 +291,9 @@ def finish(flow: Flow, capture_end: int) -> TcpFacts:
     for half in (client, server):
         if half.zero_since != UNSET:
             state.zero_time += max(0, flow.last - half.zero_since)
-    single = state.syns is not None and state.syns.count == 1
     return TcpFacts(
-        handshake=_handshake(state),
-        judged=not (state.stage == OPENING and single and capture_end - state.last_syn_time < _SOON),
+        handshake=handshake(state),
+        judged=judged(state, capture_end),
         syns=tally(state.syns),
         handshake_rtt=None if state.handshake_rtt == UNSET else state.handshake_rtt * NANO,
         server_rtt=None if state.server_rtt == UNSET else state.server_rtt * NANO,
@@ -314,7 +313,8 @@ def finish(flow: Flow, capture_end: int) -> TcpFacts:
     )
 
 
-def _handshake(state: TcpState) -> str:
+def handshake(state: TcpState) -> str:
+    """How far the handshake came, as in `TcpFacts`."""
     if state.stage == OPENING:
         return "refused" if state.refused_by else "unanswered"
     return {UNSEEN: "unseen", ANSWERED: "half-open", COMPLETE: "complete"}[state.stage]
@@ -325,20 +325,23 @@ def _rtt(client: TcpHalf, server: TcpHalf) -> Spread:
     return max(sides, key=lambda side: side.least).spread() if sides else Spread()
 
 
-def troubled(facts: TcpFacts) -> bool:
+def judged(state: TcpState, capture_end: int) -> bool:
+    """False when the only SYN is too young to be called unanswered."""
+    single = state.syns is not None and state.syns.count == 1
+    return not (state.stage == OPENING and single and capture_end - state.last_syn_time < _SOON)
+
+
+def troubled(flow: Flow) -> bool:
     """Whether the conversation shows anything but health."""
-    return (
-        facts.handshake in ("unanswered", "refused", "half-open")
-        or bool(facts.resets)
-        or any(
-            tally.count
-            for tally in (
-                facts.retransmissions_client,
-                facts.retransmissions_server,
-                facts.out_of_order,
-                facts.lost_segments,
-                facts.zero_windows_client,
-                facts.zero_windows_server,
-            )
-        )
+    state, client, server = flow.state, flow.client.tcp, flow.client.peer.tcp
+    assert state is not None
+    shown = (
+        state.resets,
+        client.retransmissions,
+        server.retransmissions,
+        client.zero_windows,
+        server.zero_windows,
+        state.out_of_order,
+        state.lost_segments,
     )
+    return state.stage in (OPENING, ANSWERED) or any(shown)
