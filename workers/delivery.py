@@ -47,7 +47,8 @@ def deliver(
 ) -> Job:
     """Store pcaps, report and charts of `results` and move the job to `end` in one step.
 
-    `files[i]` is the local pcap of `results[i]`. Returns the finished job.
+    `files[i]` is the local pcap of `results[i]`. Returns the finished job; one that somebody asked to discard
+    meanwhile is discarded.
     """
     stored = [_pcap(job, result, path, tools.artifacts) for result, path in zip(results, files, strict=True)]
     report = build(job.id, job.spec, stored, _names(job, stored, tools.cluster), tools.clock())
@@ -58,7 +59,10 @@ def deliver(
     kept = _put(job, "report", "report.json", [report_json(report)], tools.artifacts, content_type="application/json")
     artifacts = (*(r.pcap for r in stored if r.pcap is not None), *pictures)
     observer.audit("captured", _account(job, stored, end))
-    return observer.update(lambda old: old.to(end, verdict=report.verdict, report=kept, artifacts=artifacts))
+    job = observer.update(
+        lambda old: old if old.discard else old.to(end, verdict=report.verdict, report=kept, artifacts=artifacts)
+    )
+    return job if job.final else discard(job, tools, observer)
 
 
 def discard(job: Job, tools: Tools, observer: Observer) -> Job:

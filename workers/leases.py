@@ -30,6 +30,8 @@ class Held:
     lease: Lease
     lost: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
+    draining: threading.Event = field(default_factory=threading.Event)
+    """The worker shuts down. One event for all leases of a keeper."""
 
 
 class LeaseKeeper:
@@ -45,6 +47,7 @@ class LeaseKeeper:
         self._held: dict[str, Held] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self._draining = threading.Event()
         self._threads = [
             threading.Thread(target=self._beat, name="lease-heartbeat", daemon=True),
             threading.Thread(target=self._listen, name="stop-listener", daemon=True),
@@ -66,7 +69,7 @@ class LeaseKeeper:
         lease = self._store.acquire(job_id, self._owner, TTL)
         if lease is None:
             return None
-        held = Held(lease)
+        held = Held(lease, draining=self._draining)
         with self._lock:
             self._held[job_id] = held
         return held
@@ -85,11 +88,9 @@ class LeaseKeeper:
             if self._held.get(held.lease.job_id) is held:
                 del self._held[held.lease.job_id]
 
-    def stop_all(self) -> None:
-        """Ask every job held here to end early (the worker shuts down)."""
-        with self._lock:
-            for held in self._held.values():
-                held.stop.set()
+    def drain(self) -> None:
+        """Have every job held here end early, and adopt no other: the worker shuts down."""
+        self._draining.set()
 
     @property
     def count(self) -> int:
@@ -104,6 +105,8 @@ class LeaseKeeper:
                 self._look_for_lost()
             except StoreUnavailable as error:
                 log.warning("heartbeat failed", error=str(error))
+            except Exception:  # the boundary of the thread: every lease of this worker lapses without it
+                log.exception("heartbeat failed")
 
     def _renew(self) -> None:
         with self._lock:
@@ -113,6 +116,8 @@ class LeaseKeeper:
             held[lease].lost.set()
 
     def _look_for_lost(self) -> None:
+        if self._draining.is_set():
+            return
         for job_id in self._store.lapsed():
             with self._lock:
                 ours = job_id in self._held

@@ -5,7 +5,9 @@ StaleEpoch (another worker has the job now) and StoreUnavailable (nobody can be 
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 
 import structlog
 
@@ -41,6 +43,10 @@ def _run(job: Job, tools: Tools, observer: Observer) -> Job:
     targets, notes = choose(job.spec, tools.cluster.pods(job.spec), tools.rules.limits)
     job = _decided(job, targets, tools.rules, observer)
     plans, failed = _planned(targets, tools.cluster)
+    if observer.stop_requested():
+        return observer.update(lambda old: old.to(JobState.CANCELLED))
+    if observer.interrupted():
+        return observer.update(back_to_queue)
     job = _begin(job, plans, failed, notes, tools, observer)
     with closing(Session(job, plans, lambda made, index: _opener(job, made, index, tools), tools.artifacts)) as session:
         session.run(observer)
@@ -51,13 +57,18 @@ def _run(job: Job, tools: Tools, observer: Observer) -> Job:
         _raise_if_none_started(session.taken)
         job = observer.update(lambda old: old.to(JobState.ANALYSING))
         analysed = session.analyse()
-        results = [_result(job, one, analysed, tools) for one in session.taken]
+        results = _results(job, session, analysed, tools)
         job = observer.update(lambda old: old.to(JobState.DELIVERING))
         whole = not failed and all(result.outcome.complete for result in results)
         end = JobState.DONE if whole else JobState.PARTIAL
         job = deliver(job, results, [one.capture.spool.path for one in session.taken], tools, observer, end)
         session.forget_segments()
         return job
+
+
+def back_to_queue(job: Job) -> Job:
+    """The change that gives a job nobody captured yet to another worker."""
+    return job.to(JobState.QUEUED)
 
 
 def guarded(job: Job, observer: Observer, work: Callable[[], Job]) -> Job:
@@ -159,10 +170,18 @@ def _raise_if_none_started(taken: Sequence[Taken]) -> None:
         raise errors[0]
 
 
-def _result(job: Job, one: Taken, analysed: bool, tools: Tools) -> TargetResult:
+def _results(job: Job, session: Session, analysed: bool, tools: Tools) -> list[TargetResult]:
+    """One result a target, side by side: a silent one is looked at once more."""
+    with ThreadPoolExecutor(len(session.taken), thread_name_prefix=f"result-{job.id}") as pool:
+        return list(pool.map(lambda one: _result(job, one, analysed, session.cut_short, tools), session.taken))
+
+
+def _result(job: Job, one: Taken, analysed: bool, cut_short: str, tools: Tools) -> TargetResult:
     pod, outcome = one.plan.pod, one.outcome
     if outcome is None:
         outcome = CaptureOutcome(reason=one.error.user_message if one.error else "", ended_by="error")
+    elif outcome.ended_by == "interrupted" and outcome.complete:
+        outcome = replace(outcome, complete=False, reason=cut_short)
     silent = bool(job.spec.filter) and outcome.complete and not outcome.packets and job.stop_by is None
     return TargetResult(
         namespace=pod.namespace,

@@ -34,8 +34,10 @@ def _salvage(job: Job, tools: Tools, observer: Observer) -> Job:
         _end_remote(job, target, tools)
     if job.stop_by is not None and job.discard:
         return discard(job, tools, observer)
-    captured = [target for target in job.targets if target.state != "failed"]
-    spools = [_rebuilt(job, index, tools) for index in range(len(captured))]
+    # segments are counted by the target's place in the job; the failed ones have none
+    places = {index: target for index, target in enumerate(job.targets) if target.state != "failed"}
+    captured = list(places.values())
+    spools = [_rebuilt(job, index, tools) for index in places]
     try:
         facts = _analysed(job, spools)
         results = [_result(job, t, s, facts.get(i)) for i, (t, s) in enumerate(zip(captured, spools, strict=True))]

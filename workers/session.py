@@ -62,6 +62,8 @@ class Session:
         self.taken = [Taken(plan, open_capture(plan, index)) for index, plan in enumerate(plans)]
         self._segments = Segments(job, [one.capture.spool.path for one in self.taken], artifacts)
         self._sandbox = Sandbox(job.id)
+        self.cut_short = ""
+        """Why the captures had to end early though nobody asked for it; "" when they did not."""
         self._all_in = threading.Event()
         self._abandoned = threading.Event()
         self._feeder = threading.Thread(target=self._feed, name=f"feed-{job.id}", daemon=True)
@@ -80,6 +82,7 @@ class Session:
             finally:
                 wait(running)
         self._all_in.set()
+        self._tell(observer)
         self._segments.save([one.capture.spool.size for one in self.taken])
 
     def stop(self, why: str = "stop") -> None:
@@ -89,8 +92,12 @@ class Session:
 
     def analyse(self) -> bool:
         """Wait for the facts of what was captured. False when analysis failed; `taken` then lacks them."""
+        deadline = monotonic() + ANALYSIS_SECONDS
         self._feeder.join(ANALYSIS_SECONDS)
-        facts = self._sandbox.finish(ANALYSIS_SECONDS)
+        if self._feeder.is_alive():
+            self._sandbox.abort(f"was not fed in {ANALYSIS_SECONDS:.0f} s")
+            self._feeder.join()
+        facts = self._sandbox.finish(max(0.0, deadline - monotonic()))
         for index, one in enumerate(self.taken):
             one.facts = facts.get(index)
         return not self._sandbox.failed
@@ -99,6 +106,9 @@ class Session:
         """End what still runs here and remove the local files."""
         self._abandoned.set()
         self._all_in.set()
+        if self._feeder.is_alive():  # a child that is not read any more must not hold it
+            self._sandbox.abort("was given up")
+            self._feeder.join()
         self._sandbox.close()
         for one in self.taken:
             one.capture.spool.close()
@@ -134,20 +144,22 @@ class Session:
     def _watch(self, running: Sequence["Future[None]"], observer: Observer) -> None:
         told, stopping = monotonic(), False
         while wait(running, timeout=POLL).not_done:
-            if not stopping and observer.stop_requested():
+            asked = observer.stop_requested()  # raises once the job is another worker's
+            if not stopping and (asked or observer.interrupted()):
                 stopping = True
-                self.stop()
+                self.cut_short = "" if asked else observer.interrupted()
+                self.stop("interrupted" if self.cut_short else "stop")
             if monotonic() - told >= TICK:
                 told = monotonic()
+                self._tell(observer)  # first: a worker that lost the job learns it here and stores nothing more
                 self._segments.save([one.capture.spool.size for one in self.taken])
-                self._tell(observer)
         for future in running:
             future.result()
 
     def _tell(self, observer: Observer) -> None:
         progress = self.progress()
         with contextlib.suppress(StoreUnavailable):  # the next tick says it again
-            observer.update(lambda job: job.evolve(targets=progress))
+            observer.update(lambda job: job.evolve(targets=progress + job.targets[len(progress) :]), patient=False)
 
     def _feed(self) -> None:
         """Hand each spool's new bytes to the child, at the child's pace."""

@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,12 +17,13 @@ from celery import signals
 from workers import log as logs
 from workers.artifacts import open_artifacts
 from workers.capture.cluster import Cluster
+from workers.capture.spool import own_folder
 from workers.contract.errors import JobNotFound, QueueUnavailable, StaleEpoch, StoreUnavailable
 from workers.contract.job import WAITING, Job, JobState
 from workers.contract.ports import JobQueue, JobStore
 from workers.delivery import Tools
 from workers.leases import Held, LeaseKeeper
-from workers.pipeline import OUR_FAULT, run
+from workers.pipeline import OUR_FAULT, back_to_queue, run
 from workers.queue import QUEUE, RUN, CeleryQueue, make_app
 from workers.report.renderer import Renderer
 from workers.salvage import salvage
@@ -32,8 +34,10 @@ log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 3
 """How often a job may begin to resolve its targets before we give up: each worker that tried was lost."""
-RETRIES = 5
-RETRY_SECONDS = 1.0
+PATIENCE = 60.0
+"""Seconds a job rides over an absence of the store: while nobody can reach it, nobody adopts the job either."""
+RETRY_SECONDS = 0.5
+SHUT_DOWN = "the worker was shut down, so the capture ended early"
 
 
 class JobObserver:
@@ -43,15 +47,16 @@ class JobObserver:
         self._store = store
         self._held = held
 
-    def update(self, change: Callable[[Job], Job]) -> Job:
-        """See Observer.update. Rides over a short absence of the store; raises StaleEpoch once the lease is lost."""
-        lease = self._held.lease
-        for attempt in range(RETRIES):
+    def update(self, change: Callable[[Job], Job], *, patient: bool = True) -> Job:
+        """See Observer.update. Raises StaleEpoch once the lease is lost."""
+        lease, once = self._held.lease, _Once(change)
+        deadline = time.monotonic() + (PATIENCE if patient else 0.0)
+        while True:
             try:
-                job = self._store.change(lease.job_id, change, epoch=lease.epoch)
+                job = self._store.change(lease.job_id, once, epoch=lease.epoch)
                 break
             except StoreUnavailable:
-                if attempt == RETRIES - 1:
+                if time.monotonic() >= deadline:
                     raise
                 self._held.lost.wait(RETRY_SECONDS)
         if job.stop_by is not None:
@@ -59,12 +64,38 @@ class JobObserver:
         return job
 
     def stop_requested(self) -> bool:
-        """See Observer.stop_requested. A lost lease is a reason to stop too."""
-        return self._held.stop.is_set() or self._held.lost.is_set()
+        """See Observer.stop_requested."""
+        if self._held.lost.is_set():
+            lease = self._held.lease
+            raise StaleEpoch(f"Another worker has taken over capture {lease.job_id}.", detail=f"epoch {lease.epoch}")
+        return self._held.stop.is_set()
+
+    def interrupted(self) -> str:
+        """See Observer.interrupted."""
+        return SHUT_DOWN if self._held.draining.is_set() else ""
 
     def audit(self, action: str, fields: Mapping[str, Any]) -> None:
         """See Observer.audit."""
         self._store.audit(action, fields)
+
+
+class _Once:
+    """A change that is not made twice: the store may apply a write whose answer is lost, and be asked again.
+
+    Only the holder of the lease moves a job that has left the queue, so a job found in the state we moved it to
+    was moved by us.
+    """
+
+    def __init__(self, change: Callable[[Job], Job]) -> None:
+        self._change = change
+        self._moved: tuple[JobState, JobState] | None = None
+
+    def __call__(self, job: Job) -> Job:
+        if self._moved is not None and job.state is self._moved[1]:
+            return job
+        new = self._change(job)
+        self._moved = (job.state, new.state) if new.state is not job.state else None
+        return new
 
 
 class Worker:
@@ -90,8 +121,9 @@ class Worker:
         if held is None:
             log.info("job is in other hands", job=job_id)
             return
+        again = False
         try:
-            self._advance(held)
+            again = self._advance(held)
         except StaleEpoch as error:
             log.warning("job was taken over", job=job_id, error=str(error))
         except StoreUnavailable as error:
@@ -99,32 +131,39 @@ class Worker:
             log.warning("store lost during job", job=job_id, error=str(error))
             self.keeper.forget(held)
             return
+        except Exception:  # the boundary of the worker: a lease kept by a thread that is gone would never lapse
+            log.exception("job not advanced", job=job_id)
+            self.keeper.forget(held)
+            return
         self.keeper.drop(held)
+        if again:  # after the lease is free: whoever takes the task must be able to take the job
+            self._enqueue(job_id)
 
     def close(self) -> None:
         """End the background work."""
         self.keeper.close()
         self._adopting.shutdown(wait=True, cancel_futures=True)
 
-    def _advance(self, held: Held) -> None:
+    def _advance(self, held: Held) -> bool:
+        """Take a job as far as it goes in our hands; True when it waits for a worker again."""
         observer = JobObserver(self._store, held)
         job = self._store.get(held.lease.job_id)
         if job.final:
-            return
+            return False
         if job.state is JobState.RESOLVING:
-            self._try_again(job, observer)
+            job = self._try_again(job, observer)
         elif job.state in WAITING:
-            log.info("job ended", **run(job, self._tools, observer).log_context())
+            job = run(job, self._tools, observer)
         else:
-            log.info("job salvaged", **salvage(job, self._tools, observer).log_context())
+            job = salvage(job, self._tools, observer)
+        log.info("job left", **job.log_context())
+        return job.state is JobState.QUEUED
 
-    def _try_again(self, job: Job, observer: JobObserver) -> None:
+    def _try_again(self, job: Job, observer: JobObserver) -> Job:
         """The worker that resolved was lost before it touched a pod."""
         if job.attempts >= MAX_ATTEMPTS:
-            observer.update(lambda old: old.to(JobState.FAILED, message=OUR_FAULT, error_code="internal"))
-            return
-        observer.update(lambda old: old.to(JobState.QUEUED))
-        self._enqueue(job.id)
+            return observer.update(lambda old: old.to(JobState.FAILED, message=OUR_FAULT, error_code="internal"))
+        return observer.update(back_to_queue)
 
     def _adopt_soon(self, job_id: str) -> None:
         with self._lock:
@@ -150,14 +189,12 @@ class Worker:
 
 def build(settings: WorkerSettings) -> Worker:
     """Put a worker together from settings."""
-    spool = Path(settings.spool_dir)
-    spool.mkdir(parents=True, exist_ok=True, mode=0o700)
     tools = Tools(
         cluster=Cluster(settings.kubeconfig, settings.kube_context),
         artifacts=open_artifacts(settings.artifacts_url),
         rules=settings.rules,
         charts=Renderer(),
-        spool_dir=spool,
+        spool_dir=own_folder(Path(settings.spool_dir)),
     )
     return Worker(RedisJobStore(settings.redis_url), CeleryQueue(settings.redis_url), tools)
 
@@ -184,7 +221,7 @@ def main() -> int:
 
     def draining(**_: Any) -> None:
         log.info("worker draining", jobs=worker.keeper.count)
-        worker.keeper.stop_all()
+        worker.keeper.drain()
 
     signals.worker_ready.connect(ready, weak=False)
     signals.worker_shutting_down.connect(draining, weak=False)

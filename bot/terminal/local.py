@@ -46,7 +46,7 @@ class TerminalObserver:
         self._tell = tell
         self._told = ""
 
-    def update(self, change: Callable[[Job], Job]) -> Job:
+    def update(self, change: Callable[[Job], Job], *, patient: bool = True) -> Job:
         """See Observer.update."""
         self.job = dataclasses.replace(change(self.job), updated=time.time(), version=self.job.version + 1)
         if self._tell:
@@ -56,6 +56,10 @@ class TerminalObserver:
     def stop_requested(self) -> bool:
         """See Observer.stop_requested: Ctrl-C once ends the capture and keeps what it has."""
         return self.stop.is_set()
+
+    def interrupted(self) -> str:
+        """See Observer.interrupted: here only a person ends a capture."""
+        return ""
 
     def audit(self, action: str, fields: Mapping[str, Any]) -> None:
         """See Observer.audit; a terminal's audit is its log."""

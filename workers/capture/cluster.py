@@ -207,6 +207,10 @@ def _translate(error: Any, doing: str) -> ThreadcapError:
         )
     if code == 404:
         return TargetNotFound("It is gone: the cluster no longer knows it.", detail=detail)
+    if "container not found" in message:  # how 1.34 refuses a container that is not running, with code 500
+        return ExecRefused(
+            "That container is not running. Try again when it runs, or name another with `-c NAME`.", detail=detail
+        )
     if code == 0 or code >= 500 or code == 429:
         return _unreachable(detail)
     return ExecRefused(_plain(message), detail=detail)

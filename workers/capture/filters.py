@@ -4,10 +4,12 @@ libpcap would look host names up from where we run, so words that could only be 
 compiler runs in a subprocess with a time and memory limit, since expressions can be made to blow up.
 """
 
+import contextlib
 import ipaddress
 import re
 import resource
 import subprocess
+import sys
 
 from workers.contract.errors import BadFilter, ThreadcapError
 
@@ -24,8 +26,22 @@ _WORDS = frozenset(
         "sca clnp esis isis link ppp slip icmptype icmpcode icmp6type icmp6code tcpflags"
     ).split()
 )
-_NAMED = re.compile(r"^(icmp6?-[a-z0-9-]+|tcp-[a-z]+)$")
-_NUMBER = re.compile(r"^(0x[0-9a-f]+|\d+(\.\d+){0,3}|\d+-\d+)$")
+_CONSTANTS = frozenset(
+    (
+        "tcp-fin tcp-syn tcp-rst tcp-push tcp-ack tcp-urg tcp-ece tcp-cwr icmp-echoreply icmp-unreach "
+        "icmp-sourcequench icmp-redirect icmp-echo icmp-routeradvert icmp-routersolicit icmp-timxceed icmp-paramprob "
+        "icmp-tstamp icmp-tstampreply icmp-ireq icmp-ireqreply icmp-maskreq icmp-maskreply "
+        "icmp6-destinationunreach icmp6-packettoobig icmp6-timeexceeded icmp6-parameterproblem icmp6-echo "
+        "icmp6-echoreply icmp6-multicastlistenerquery icmp6-multicastlistenerreportv1 icmp6-multicastlistenerdone "
+        "icmp6-routersolicit icmp6-routeradvert icmp6-neighborsolicit icmp6-neighboradvert icmp6-redirect icmp6-routerrenum "
+        "icmp6-nodeinformationquery icmp6-nodeinformationresponse icmp6-ineighbordiscoverysolicit "
+        "icmp6-ineighbordiscoveryadvert icmp6-multicastlistenerreportv2 icmp6-homeagentdiscoveryrequest "
+        "icmp6-homeagentdiscoveryreply icmp6-mobileprefixsolicit icmp6-mobileprefixadvert icmp6-certpathsolicit "
+        "icmp6-certpathadvert icmp6-multicastrouteradvert icmp6-multicastroutersolicit icmp6-multicastroutertermination"
+    ).split()
+)
+"""Named offsets and values, pcap-filter(7)."""
+_NUMBER = re.compile(r"^(0x[0-9a-f]+|\d+(\.\d+){0,3})$")
 _MAC = re.compile(r"^[0-9A-Fa-f]{1,2}([:.-][0-9A-Fa-f]{1,2}){5}$")
 _LOCAL_NAMES_AFTER = frozenset({"port", "portrange", "proto", "protochain", "type", "subtype", "ifname"})
 """Words whose operand is read from a local table, never resolved."""
@@ -54,6 +70,7 @@ def host_name(expression: str) -> str | None:
             if _looked_up(part, before):
                 return part
             before = part.lower()
+        before = before if parts else ""
     return None
 
 
@@ -72,35 +89,42 @@ def _is_network(word: str) -> bool:
 
 
 def _looked_up(word: str, before: str) -> bool:
-    lowered = word.lower().strip("\\-")
-    if not lowered or lowered in _WORDS or _NAMED.match(lowered) or _NUMBER.match(lowered):
+    if before in _LOCAL_NAMES_AFTER:
         return False
-    return before not in _LOCAL_NAMES_AFTER
+    # a keyword behind a backslash is a name to libpcap
+    lowered = word.lower() if word.startswith("\\") else word.lower().strip("-")
+    return bool(lowered) and lowered not in _WORDS | _CONSTANTS and not _NUMBER.match(lowered)
 
 
 def _compile(expression: str, interface: str) -> None:
     link = "LINUX_SLL2" if interface == "any" else "EN10MB"
     argv = ["tcpdump", "-d", "-y", link, "--", expression]
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     try:
-        done = subprocess.run(
-            argv,
-            capture_output=True,
-            timeout=COMPILE_SECONDS,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
-            preexec_fn=_limit,
-            check=False,
+        compiler = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
         )
-    except subprocess.TimeoutExpired as error:
-        raise BadFilter("The filter takes too long to compile. Use a simpler one, such as `port 443`.") from error
     except FileNotFoundError as error:
         raise ThreadcapError("The filter can't be checked: this worker has no tcpdump.", detail=str(error)) from error
-    if done.returncode != 0:
-        raise BadFilter(_explain(expression, done.stderr.decode(errors="replace"), interface))
+    with compiler:
+        _limit(compiler.pid)
+        try:
+            stderr = compiler.communicate(timeout=COMPILE_SECONDS)[1]
+        except subprocess.TimeoutExpired as error:
+            compiler.kill()
+            raise BadFilter("The filter takes too long to compile. Use a simpler one, such as `port 443`.") from error
+    if compiler.returncode < 0:  # a limit ended it
+        raise BadFilter("The filter is too large to compile. Use a simpler one, such as `port 443`.")
+    if compiler.returncode != 0:
+        raise BadFilter(_explain(expression, stderr.decode(errors="replace"), interface))
 
 
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (COMPILE_MEMORY, COMPILE_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (COMPILE_SECONDS, COMPILE_SECONDS))
+def _limit(pid: int) -> None:
+    """Set from outside: code run between fork and exec is not safe in a process with threads."""
+    if sys.platform == "linux":
+        with contextlib.suppress(ProcessLookupError):  # it was quick
+            resource.prlimit(pid, resource.RLIMIT_AS, (COMPILE_MEMORY, COMPILE_MEMORY))
+            resource.prlimit(pid, resource.RLIMIT_CPU, (COMPILE_SECONDS, COMPILE_SECONDS))
 
 
 def _explain(expression: str, stderr: str, interface: str) -> str:

@@ -3,8 +3,12 @@
 Memory is constant: the walk over records keeps at most one header's worth of bytes between chunks.
 """
 
+import fcntl
 import hashlib
+import os
+import shutil
 import struct
+import tempfile
 import threading
 from pathlib import Path
 
@@ -67,6 +71,28 @@ class RecordWalk:
         if offset < 0:
             return self._head + chunk[: RECORD_HEADER - len(self._head)]
         return chunk[offset : offset + RECORD_HEADER]
+
+
+def own_folder(base: Path) -> Path:
+    """Return a new folder under `base` for this process alone, and remove those of processes that are gone.
+
+    A folder is locked by its process for as long as it lives, whatever ends it.
+    """
+    base.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (base / "lock").open("w") as lock:  # so that nobody removes a folder that is not locked yet
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for folder in base.glob("worker-*"):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            except BlockingIOError:
+                pass
+            finally:
+                os.close(handle)
+        own = Path(tempfile.mkdtemp(prefix="worker-", dir=base))
+        fcntl.flock(os.open(own, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_SH)
+    return own
 
 
 class Spool:

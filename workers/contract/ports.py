@@ -124,11 +124,14 @@ class ArtifactStore(Protocol):
 class Observer(Protocol):
     """What the pipeline tells while it works; the worker writes it to the JobStore, the terminal prints it."""
 
-    def update(self, change: Callable[[Job], Job]) -> Job:
-        """Apply a change to the job and make it visible."""
+    def update(self, change: Callable[[Job], Job], *, patient: bool = True) -> Job:
+        """Apply a change to the job and make it visible; rides over a short absence of the store if `patient`."""
 
     def stop_requested(self) -> bool:
-        """Whether somebody asked to stop."""
+        """Whether somebody asked to stop. Raises StaleEpoch once another worker has the job."""
+
+    def interrupted(self) -> str:
+        """Why the job must end early though nobody asked for it, in words; "" while it need not."""
 
     def audit(self, action: str, fields: Mapping[str, Any]) -> None:
         """Record a decision or a deed."""

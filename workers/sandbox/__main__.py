@@ -1,58 +1,59 @@
-"""The child: reads (target, length, bytes) frames on stdin, answers with JSON lines on stdout.
+"""The nursery's process: has the decoders loaded once and forks a confined child for each order.
 
-Frames: two big-endian uint32, target index and length, then that many bytes. Answers: `{"progress": {"0": [packets,
-bytes]}}` about once a second, and after stdin ends `{"target": 0, "facts": {…}}` for each target.
+It never reads a byte of a capture. It ends when the worker closes its end of the control socket (stdin); a child
+ends when its own stdin does.
 """
 
+import gc
 import importlib
-import json
-import resource
+import os
+import signal
+import socket
 import sys
-import time
-from typing import BinaryIO
 
-from workers.analysis import Analyser
-from workers.contract import codec
-from workers.sandbox.frames import HEADER
-
-MEMORY = 1 << 30
-PROGRESS_SECONDS = 0.5
+from workers.sandbox.child import serve
+from workers.sandbox.frames import BORN, ORDER
 
 
 def main() -> None:
-    """Serve one job, then exit."""
-    _confine()
-    analysers = _read(sys.stdin.buffer)
-    for target, analyser in sorted(analysers.items()):
-        _answer({"target": target, "facts": codec.encode(analyser.finish())})
+    """Fork until told to end. No threads, so that a fork is safe."""
+    importlib.import_module("cryptography.x509")  # what analysis imports late: a child can't open it any more
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the worker to handle
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel
+    gc.freeze()  # pages stay shared: the collector writes to every object it looks at
+    control = socket.socket(fileno=0)
+    while True:
+        order, fds, _, _ = socket.recv_fds(control, ORDER.size, 2)
+        if len(order) < ORDER.size or len(fds) < 2:
+            return
+        _bear(control, ORDER.unpack(order)[0], fds)
+        for fd in fds:
+            os.close(fd)
 
 
-def _confine() -> None:
-    """Give up what is not needed. What analysis imports late is imported now: nothing can be opened afterwards."""
-    importlib.import_module("cryptography.x509")
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+def _bear(control: socket.socket, memory: int, fds: list[int]) -> None:
+    child = os.fork()
+    if child == 0:
+        _live(memory, fds)
+    handle = os.pidfd_open(child) if hasattr(os, "pidfd_open") else None
+    socket.send_fds(control, [BORN.pack(child)], [] if handle is None else [handle])
+    if handle is not None:
+        os.close(handle)
 
 
-def _read(source: BinaryIO) -> dict[int, Analyser]:
-    analysers: dict[int, Analyser] = {}
-    told = time.monotonic()
-    while len(head := source.read(HEADER.size)) == HEADER.size:
-        target, length = HEADER.unpack(head)
-        analysers.setdefault(target, Analyser()).feed(source.read(length))
-        if time.monotonic() - told > PROGRESS_SECONDS:
-            _answer({"progress": {str(key): analyser.progress() for key, analyser in analysers.items()}})
-            told = time.monotonic()
-    return analysers
-
-
-def _answer(value: object) -> None:
-    sys.stdout.write(json.dumps(value, separators=(",", ":")) + "\n")
-    sys.stdout.flush()
+def _live(memory: int, fds: list[int]) -> None:
+    """Be the child, with nothing open but its two pipes and /dev/null as stderr; never returns."""
+    code = 1
+    try:
+        os.dup2(fds[0], 0)
+        os.dup2(fds[1], 1)
+        os.closerange(3, 1024)
+        serve(memory)
+        code = 0
+    finally:
+        os._exit(code)
 
 
 if __name__ == "__main__":
     main()
+    sys.exit(0)

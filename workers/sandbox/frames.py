@@ -1,5 +1,12 @@
-"""The wire between worker and sandbox: each frame is target index and length, then that many bytes of its pcap."""
+"""The wires between worker, nursery and child.
+
+Worker to child: each frame is HEADER, target index and length, then that many bytes of its pcap. Worker to nursery:
+ORDER, the child's memory limit in bytes, with the child's stdin and stdout attached (SCM_RIGHTS, unix(7)); the answer
+is BORN, the child's process id, with a pidfd attached where the system has them.
+"""
 
 import struct
 
 HEADER = struct.Struct(">II")
+ORDER = struct.Struct(">Q")
+BORN = struct.Struct(">I")

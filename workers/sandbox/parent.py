@@ -1,92 +1,109 @@
-"""The worker's end of the sandbox: starts the child, feeds it, reads its facts."""
+"""The worker's end of one sandbox: has a child born, feeds it, reads its facts."""
 
 import contextlib
 import json
-import subprocess
-import sys
+import os
 import threading
-from pathlib import Path
-from typing import IO
 
 import structlog
 
 from workers.contract import codec
 from workers.contract.facts import Facts
 from workers.sandbox.frames import HEADER
+from workers.sandbox.nursery import NURSERY, Child
 
 log = structlog.get_logger(__name__)
 
+MEMORY = 1 << 30
+"""Bytes of address space of a child."""
 MAX_ANSWER = 64 << 20
 """Bytes of one answer line; a child that says more is not believed."""
 
 
 class Sandbox:
-    """One analysis child for one job. `feed` from one thread; never raises: a dead child leaves `failed` True."""
+    """One analysis child for one job. `feed` from one thread; never raises: a dead child leaves `failed` True.
 
-    def __init__(self, job_id: str) -> None:
+    A feeder blocked by a child that reads no more is freed by `abort`, from any thread.
+    """
+
+    def __init__(self, job_id: str, memory: int = MEMORY) -> None:
         self._job_id = job_id
         self.failed = False
         self.progress: dict[int, tuple[int, int]] = {}
         """target -> (packets, bytes on the wire) analysed so far"""
         self._facts: dict[int, Facts] = {}
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "workers.sandbox"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=Path(__file__).parent.parent.parent,
-            env={"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
-            close_fds=True,
-        )
-        self._reader = threading.Thread(target=self._read, name=f"facts-{job_id}", daemon=True)
-        self._reader.start()
+        self._ended = False
+        self._child: Child | None = None
+        self._reader: threading.Thread | None = None
+        try:
+            self._child = NURSERY.bear(memory)
+        except OSError as error:
+            self._give_up(f"could not start: {type(error).__name__}")
+        else:
+            self._reader = threading.Thread(target=self._read, args=(self._child,), name=f"facts-{job_id}", daemon=True)
+            self._reader.start()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None when none could be started."""
+        return self._child.pid if self._child is not None else None
 
     def feed(self, target: int, chunk: bytes) -> None:
-        """Hand bytes of a target's pcap to the child."""
-        if self.failed:
+        """Hand bytes of a target's pcap to the child; blocks while it is busy."""
+        if self.failed or self._child is None or self._child.stdin < 0:
             return
         try:
-            _stdin(self._child).write(HEADER.pack(target, len(chunk)))
-            _stdin(self._child).write(chunk)
+            for piece in (HEADER.pack(target, len(chunk)), chunk):
+                left = memoryview(piece)
+                while left:
+                    left = left[os.write(self._child.stdin, left) :]
         except OSError:
             self._give_up("died while it was fed")
 
+    def abort(self, why: str) -> None:
+        """Give the analysis up, whatever the child is doing."""
+        self._give_up(why)
+
     def finish(self, timeout: float) -> dict[int, Facts]:
-        """Tell the child that was all and wait for its facts, at most `timeout` seconds."""
-        with contextlib.suppress(OSError):
-            _stdin(self._child).close()
-        self._reader.join(timeout)
-        if self._reader.is_alive():
-            self._give_up(f"took more than {timeout:.0f} s")
+        """Tell the child that was all and wait for its facts, at most `timeout` seconds. No feed may be under way."""
+        self._close_stdin()
+        if self._reader is not None:
+            self._reader.join(timeout)
+            if self._reader.is_alive():
+                self._give_up(f"took more than {timeout:.0f} s")
+                self._reader.join()
+        if not self._ended:
+            self._give_up("died")
         self.close()
-        if self._child.returncode != 0:
-            self._give_up(f"ended with {self._child.returncode}")
         return dict(self._facts)
 
     def close(self) -> None:
-        """End the child, whatever it is doing."""
-        if self._reader.is_alive():
-            self._child.kill()
-        self._reader.join(5)
-        with contextlib.suppress(OSError):
-            _stdin(self._child).close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(5)
-        for pipe in (self._child.stdout, self._child.stderr):
-            if pipe is not None:
-                pipe.close()
+        """End the child, whatever it is doing. No feed may be under way."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        if child.stdin >= 0:
+            os.close(child.stdin)
+        if self._reader is not None:
+            self._reader.join()  # the kill above ends what it reads
+        if child.handle is not None:
+            os.close(child.handle)
 
-    def _read(self) -> None:
-        assert self._child.stdout is not None
-        assert self._child.stderr is not None
+    def _close_stdin(self) -> None:
+        if self._child is not None and self._child.stdin >= 0:
+            os.close(self._child.stdin)
+            self._child.stdin = -1
+
+    def _read(self, child: Child) -> None:
         try:
-            while line := self._child.stdout.readline(MAX_ANSWER):
-                self._take(json.loads(line))
-        except (ValueError, OSError) as error:
+            with os.fdopen(child.stdout, "rb") as answers:
+                while line := answers.readline(MAX_ANSWER):
+                    self._take(json.loads(line))
+        except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, OSError) as error:
+            # whatever shape nonsense has, the codec and the parser say so with one of these
             self._give_up(f"answered nonsense: {type(error).__name__}")
-        with contextlib.suppress(OSError, ValueError):
-            if said := self._child.stderr.read(4000):
-                log.warning("analysis said", job=self._job_id, stderr=said.decode(errors="replace")[-2000:])
+            child.kill()
 
     def _take(self, answer: object) -> None:
         match answer:
@@ -94,6 +111,10 @@ class Sandbox:
                 self.progress = {int(k): (int(v[0]), int(v[1])) for k, v in progress.items()}
             case {"target": int(target), "facts": facts}:
                 self._facts[target] = codec.decode(Facts, facts)
+            case {"end": True}:
+                self._ended = True
+            case {"error": str(error)}:
+                self._give_up(error[:200])
             case _:
                 raise ValueError("unknown answer")
 
@@ -101,9 +122,6 @@ class Sandbox:
         if not self.failed:
             log.warning("analysis failed", job=self._job_id, why=why)
         self.failed = True
-        self._child.kill()
-
-
-def _stdin(child: "subprocess.Popen[bytes]") -> IO[bytes]:
-    assert child.stdin is not None
-    return child.stdin
+        with contextlib.suppress(OSError):
+            if self._child is not None:
+                self._child.kill()

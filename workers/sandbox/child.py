@@ -1,0 +1,58 @@
+"""The child: reads frames on stdin, answers with JSON lines on stdout.
+
+Answers: `{"progress": {"0": [packets, bytes]}}` about once a second, after stdin ends `{"target": 0, "facts": {…}}`
+for each target, and `{"end": true}`; or `{"error": "MemoryError at tcp.py:12"}`, which never quotes what was read.
+"""
+
+import json
+import os
+import resource
+import time
+import traceback
+from typing import BinaryIO
+
+from workers.analysis import Analyser
+from workers.contract import codec
+from workers.sandbox.frames import HEADER
+
+PROGRESS_SECONDS = 0.5
+
+
+def serve(memory: int) -> None:
+    """Serve one job on file descriptors 0 and 1, confined to `memory` bytes of address space."""
+    confine(memory)
+    try:
+        analysers = _read(os.fdopen(0, "rb", closefd=False))
+        for target, analyser in sorted(analysers.items()):
+            _answer({"target": target, "facts": codec.encode(analyser.finish())})
+        _answer({"end": True})
+    except Exception as error:  # the boundary of the process: the worker learns what kind of error and where
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        _answer({"error": f"{type(error).__name__} at {os.path.basename(last.filename)}:{last.lineno}"})  # noqa: PTH119
+
+
+def confine(memory: int) -> None:
+    """Give up what analysis does not need: nothing can be opened, started or written to disk afterwards."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+
+
+def _read(source: BinaryIO) -> dict[int, Analyser]:
+    analysers: dict[int, Analyser] = {}
+    told = time.monotonic()
+    while len(head := source.read(HEADER.size)) == HEADER.size:
+        target, length = HEADER.unpack(head)
+        analysers.setdefault(target, Analyser()).feed(source.read(length))
+        if time.monotonic() - told > PROGRESS_SECONDS:
+            _answer({"progress": {str(key): analyser.progress() for key, analyser in analysers.items()}})
+            told = time.monotonic()
+    return analysers
+
+
+def _answer(value: object) -> None:
+    left = memoryview(json.dumps(value, separators=(",", ":")).encode() + b"\n")
+    while left:
+        left = left[os.write(1, left) :]
