@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from bot.messages import parts
 from bot.messages.blocks import context, image, section, table
-from bot.messages.conversations import NUMERIC, conversation_rows
 from bot.messages.limits import fit
 from bot.messages.message import Block, ChartRef, Message
 from bot.messages.proof import drops_line, proof_lines
@@ -15,6 +14,7 @@ from workers.contract.report import Finding, FrameRef, Report, Severity
 MAX_FINDINGS = 8
 MAX_CHARTS = 4
 MAX_NOTES = 6
+MAX_ROWS = 15
 _EMOJI = {
     Severity.CRITICAL: ":red_circle:",
     Severity.WARNING: ":large_orange_circle:",
@@ -118,12 +118,13 @@ def _frames(frames: tuple[FrameRef, ...], report: Report) -> str:
 
 
 def _conversations(report: Report) -> list[Block]:
-    rows, more = conversation_rows(report)
-    if len(rows) < 2:
+    """Slack takes one table a message: the first of the report's is the one with the trouble on top."""
+    if not report.tables:
         return []
-    blocks = [table(rows, right=NUMERIC)]
-    if more:
-        blocks.append(context(f"and {more:,} more conversations, in the report file"))
+    first = report.tables[0]
+    blocks = [table([first.columns, *first.rows[:MAX_ROWS]], right=first.numeric)]
+    if more := first.more + len(first.rows[MAX_ROWS:]):
+        blocks.append(context(f"and {more:,} more, in the report file"))
     return blocks
 
 

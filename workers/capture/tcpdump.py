@@ -14,7 +14,10 @@ GRACE = 45
 """Seconds the wrapper may outlive tcpdump's own limit: flushing a slow stream, waiting for the acknowledgement."""
 SLACK = 4 << 20
 """Bytes past max_bytes at which the pod cuts by itself; the client asks tcpdump to stop, cleanly, before that."""
-BUFFER_KIB = 4096
+SLOTS = 256
+"""Packets the kernel can hold for tcpdump. In immediate mode each takes a slot of a whole snaplen, so the default
+2 MiB buffer holds 8 packets of 256 KiB and loses some at 100 packets a second."""
+MIN_BUFFER_KIB, MAX_BUFFER_KIB = 2048, 32768
 CHANGE_USER = 1 << 6 | 1 << 7
 """CAP_SETGID and CAP_SETUID, capabilities(7)."""
 ACK = b"ack\n"
@@ -37,11 +40,15 @@ def tcpdump_argv(spec: CaptureSpec, *, as_root: bool = True) -> list[str]:
     argv = ["tcpdump", "-i", spec.interface, "-n", "-p", "-U", "--immediate-mode"]
     if as_root:
         argv += ["-Z", "root"]
-    argv += ["-s", str(spec.snaplen), "-B", str(BUFFER_KIB)]
+    argv += ["-s", str(spec.snaplen), "-B", str(_buffer_kib(spec.snaplen))]
     if spec.max_packets:
         argv += ["-c", str(spec.max_packets)]
     argv += ["-w", "-"]
     return [*argv, "--", spec.filter] if spec.filter else argv
+
+
+def _buffer_kib(snaplen: int) -> int:
+    return min(MAX_BUFFER_KIB, max(MIN_BUFFER_KIB, SLOTS * snaplen // 1024))
 
 
 _WRAPPER = r"""

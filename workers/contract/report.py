@@ -111,6 +111,18 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """Figures as rows of text that is safe to show. `numeric` are the columns to set right-aligned."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...] = ()
+    more: int = 0
+    """What is counted in no row; the facts have it."""
+    numeric: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything the thread, the terminal and the files say about one job."""
 
@@ -125,5 +137,7 @@ class Report:
     """IP address -> what it is."""
     created: float = 0.0
     schema: int = REPORT_SCHEMA
+    tables: tuple[Table, ...] = ()
+    """Conversations first, trouble on top; then HTTP, DNS, TLS where seen."""
     notes: tuple[str, ...] = ()
     """What the reader must know beside the findings: partial targets, approximations, drops."""

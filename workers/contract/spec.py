@@ -53,7 +53,7 @@ class CaptureSpec:
     duration: float = 30.0
     max_packets: int = 0
     max_bytes: int = 50_000_000
-    snaplen: int = 262_144
+    snaplen: int = 65_536
     interface: str = "any"
 
     def __str__(self) -> str:
@@ -73,7 +73,7 @@ class Limits:
     max_bytes: int = 50_000_000
     max_max_bytes: int = 500_000_000
     max_max_packets: int = 10_000_000
-    snaplen: int = 262_144
+    snaplen: int = 65_536
     interface: str = "any"
     max_pods: int = 10
     max_text: int = 4_000

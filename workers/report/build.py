@@ -1,12 +1,14 @@
 """Put a report together: findings, the verdict line, and notes on what the reader must know beside them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from workers.contract.report import Finding, Named, Report, Severity, TargetResult
 from workers.contract.spec import CaptureSpec
 from workers.findings import find
 from workers.findings.rules.quality import limits
 from workers.findings.words import listing, number, plural, safe
+from workers.report.tables import tables
 
 MAX_VERDICT = 140
 """Characters of the verdict: about what a phone's notification shows."""
@@ -19,7 +21,7 @@ def build(
 ) -> Report:
     """Return the report of one job. `now` is epoch seconds. Never raises on any facts."""
     findings = find(targets, names, spec)
-    return Report(
+    report = Report(
         job_id=job_id,
         spec=spec,
         verdict=verdict(findings, targets),
@@ -30,6 +32,7 @@ def build(
         created=now,
         notes=tuple(dict.fromkeys(_notes(targets))),
     )
+    return replace(report, tables=tuple(tables(report)))
 
 
 def verdict(findings: Sequence[Finding], targets: Sequence[TargetResult]) -> str:

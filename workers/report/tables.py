@@ -1,25 +1,14 @@
 """A report's figures as rows of plain text: conversations, DNS, HTTP, TLS. Who renders them decides the look."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from workers.contract.facts import Conversation
-from workers.contract.report import Report
+from workers.contract.report import Report, Table
 from workers.findings.case import Case, Hello, Query, Web
 from workers.findings.words import duration, number, safe, size
 
 MAX_ROWS = 20
 """Rows of a table; the rest is counted in `more`. The JSON report has them all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A titled table. Cells are safe text; `numeric` names the columns to set right-aligned."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...] = ()
-    more: int = 0
-    numeric: frozenset[int] = frozenset()
 
 
 def summary_rows(report: Report, most: int = MAX_ROWS) -> Table:
@@ -31,7 +20,7 @@ def summary_rows(report: Report, most: int = MAX_ROWS) -> Table:
         groups.setdefault(key, []).append(flow)
     rows = sorted(groups.items(), key=lambda item: _weight(item[1]), reverse=True)
     columns = ("From", "To", "Protocol", "Conversations", "Packets", "Bytes", "Trouble")
-    table = Table("Conversations", columns, tuple((*key, *_row(flows)) for key, flows in rows), 0, frozenset({3, 4, 5}))
+    table = Table("Conversations", columns, tuple((*key, *_row(flows)) for key, flows in rows), 0, (3, 4, 5))
     return _first(table, most, sum(facts.more_conversations for _, facts in case.facts))
 
 
@@ -92,7 +81,7 @@ def _http(case: Case) -> Table:
 
     columns = ("Server", "Request", "Count", "Status", "Median", "p95", "Unanswered")
     webs = sorted(case.webs, key=lambda w: (-w.group.errors.count - w.group.unanswered.count, -w.group.requests.count))
-    return Table("HTTP", columns, tuple(row(web) for web in webs), 0, frozenset({2, 4, 5, 6}))
+    return Table("HTTP", columns, tuple(row(web) for web in webs), 0, (2, 4, 5, 6))
 
 
 def _dns(case: Case) -> Table:
@@ -110,7 +99,7 @@ def _dns(case: Case) -> Table:
 
     queries = sorted(case.queries, key=lambda q: (-q.name.unanswered.count, -q.name.queries.count))
     columns = ("Name", "Type", "Queries", "Answers", "p95", "Unanswered")
-    return Table("DNS", columns, tuple(row(query) for query in queries), 0, frozenset({2, 4, 5}))
+    return Table("DNS", columns, tuple(row(query) for query in queries), 0, (2, 4, 5))
 
 
 def _tls(case: Case) -> Table:
@@ -120,7 +109,7 @@ def _tls(case: Case) -> Table:
         groups[key] = groups.get(key, 0) + 1
     rows = sorted(groups.items(), key=lambda item: (not item[0][3], -item[1]))
     columns = ("Server", "Name (SNI)", "Version", "Alert", "Handshakes")
-    return Table("TLS", columns, tuple((*key, number(count)) for key, count in rows), 0, frozenset({4}))
+    return Table("TLS", columns, tuple((*key, number(count)) for key, count in rows), 0, (4,))
 
 
 def _tls_key(case: Case, hello: Hello) -> tuple[str, ...]:

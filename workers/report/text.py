@@ -3,13 +3,14 @@
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from workers.contract.report import Finding, FrameRef, Report, Severity, TargetResult
+from workers.contract.report import Finding, FrameRef, Report, Severity, Table, TargetResult
 from workers.findings.words import day, number, plural, safe, size
-from workers.report.tables import Table, tables
 
 MARKS = {Severity.CRITICAL: "!!", Severity.WARNING: "!", Severity.NOTE: "-", Severity.OK: "ok"}
 COLOURS = {Severity.CRITICAL: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.NOTE: "", Severity.OK: "\x1b[32m"}
 RESET = "\x1b[0m"
+MAX_ROWS = 10
+"""Rows of a table in a terminal; Markdown has all the report's."""
 MAX_FRAMES = 6
 """Frames named beside a finding; the JSON report has up to 20."""
 
@@ -24,7 +25,7 @@ def terminal(report: Report, width: int = 100, *, colour: bool = False) -> str:
         lines += ["", *_finding(report, finding, width, colour)]
     lines += ["", *(_proof(target) for target in report.targets)]
     lines += [line for note in report.notes for line in textwrap.wrap(f"Note: {note}", width)]
-    for table in tables(report, 10):
+    for table in report.tables:
         lines += ["", *_plain(table)]
     return "\n".join(lines) + "\n"
 
@@ -75,7 +76,7 @@ def _proof(target: TargetResult) -> str:
 
 
 def _plain(table: Table) -> Iterator[str]:
-    cells = (table.columns, *table.rows)
+    cells = (table.columns, *table.rows[:MAX_ROWS])
     widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
     yield table.title
     for row in cells:
@@ -83,8 +84,8 @@ def _plain(table: Table) -> Iterator[str]:
             c.rjust(w) if i in table.numeric else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
         )
         yield "  ".join(padded).rstrip()
-    if table.more:
-        yield f"and {number(table.more)} more"
+    if more := table.more + len(table.rows[MAX_ROWS:]):
+        yield f"and {number(more)} more"
 
 
 # -- Markdown ----------------------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ def markdown(report: Report, images: Iterable[tuple[str, str]] = ()) -> str:
     lines += ["", *(f"- {escape(_proof(target))}" for target in report.targets)]
     lines += [f"- Note: {escape(note)}" for note in report.notes]
     lines += [f"\n![{escape(alt)}]({name})" for name, alt in images]
-    for table in tables(report):
+    for table in report.tables:
         lines += ["", f"### {table.title}", "", *_rows(table)]
     return "\n".join(lines) + "\n"
 

@@ -9,11 +9,10 @@ import pytest
 from bot import messages
 from bot.grammar import Mistake, parse
 from bot.messages import Message
-from bot.messages.conversations import conversation_rows
 from tests.unit.bot.messages.samples import ALICE, BOB, PCAP, PODS, SHA, SPEC, capturing, done, queued, report
 from workers.contract.errors import StoreUnavailable
-from workers.contract.facts import TcpFacts
 from workers.contract.job import Job, JobState, Person, TargetProgress
+from workers.contract.report import Table
 from workers.contract.spec import Limits
 
 
@@ -144,28 +143,16 @@ def test_a_failed_analysis_is_told_once() -> None:
     assert lines(messages.verdict(found, done())).count("ran out of memory") == 1
 
 
-def test_the_table_names_peers_and_puts_trouble_first() -> None:
-    [table] = [block for block in messages.verdict(report(), done()).blocks if block["type"] == "table"]
+def test_the_table_is_the_reports_first() -> None:
+    columns = ("From", "To", "Trouble")
+    many = tuple(("checkout", f"payments-{n}", "1 refused") for n in range(20))
+    found = dataclasses.replace(report(), tables=(Table("Conversations", columns, many, more=7), Table("DNS", columns)))
+    verdict = messages.verdict(found, done())
+    [table] = [block for block in verdict.blocks if block["type"] == "table"]
     rows = [[cell["text"] for cell in row] for row in table["rows"]]
-    assert rows == [
-        ["From", "To", "Protocol", "Count", "Packets", "Bytes", "Resent", "Slowest RTT", "Seen"],
-        ["198.18.0.5", "payments-5c6d:5432", "tcp", "1", "4", "240 bytes", "0", "-", "1 refused"],
-        ["198.18.0.5", "198.18.0.9:443", "tcp", "1", "1,000", "18.0 kB", "0", "1.2 ms", "ok"],
-    ]
-
-
-def test_conversations_of_the_same_ends_are_one_row() -> None:
-    found = report()
-    facts = found.targets[0].facts
-    assert facts is not None
-    fine, refused = facts.conversations
-    early = dataclasses.replace(refused, tcp=TcpFacts(handshake="unanswered", judged=False))
-    facts = dataclasses.replace(facts, conversations=(fine, fine, refused, refused, refused, early))
-    found = dataclasses.replace(found, targets=(dataclasses.replace(found.targets[0], facts=facts),))
-    rows, more = conversation_rows(found)
-    assert [row[3] for row in rows] == ["Count", "4", "2"]
-    assert rows[1][-1] == "3 refused"
-    assert more == 0
+    assert rows[:2] == [list(columns), ["checkout", "payments-0", "1 refused"]]
+    assert len(rows) == 16
+    assert "and 12 more, in the report file" in lines(verdict)
 
 
 def test_a_verdict_without_a_report_keeps_the_files() -> None:
