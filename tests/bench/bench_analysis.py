@@ -51,35 +51,20 @@ def _tcp(seq: int, ack: int, flags: int, data: bytes = b"") -> bytes:
 def _visit(client: int, port: int, segments: int) -> list[tuple[bool, int, bytes]]:
     """One name lookup, one HTTP request with a body of so many segments, one close."""
     name = b"\3web\4shop\0\0\1\0\1"
-    dns = [
-        struct.pack("!HHHHHHHH", 20 + len(name) + 0, 0, port & 0xFFFF, flags, 1, 0, 0, 0) for flags in (0x100, 0x8180)
-    ]
+    heads = [struct.pack("!HHHHHHHH", 20 + len(name), 0, port, flags, 1, 0, 0, 0) for flags in (0x100, 0x8180)]
     get = b"GET /item HTTP/1.1\r\nHost: web.shop\r\n\r\n"
-    size = segments * 1400
-    response = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
-    packets = [
-        (True, 17, dns[0] + name),
-        (False, 17, dns[1] + name),
-        (True, 6, _tcp(0, 0, 2)),
-        (False, 6, _tcp(0, 1, 18)),
-    ]
-    packets += [
-        (True, 6, _tcp(1, 1, 16)),
-        (True, 6, _tcp(1, 1, 24, get)),
-        (False, 6, _tcp(1, 1 + len(get), 24, response)),
-    ]
+    response = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (segments * 1400)
     at, asked = 1 + len(response), 1 + len(get)
+    packets = [(True, 17, heads[0] + name), (False, 17, heads[1] + name)]
+    packets += [(True, 6, _tcp(0, 0, 2)), (False, 6, _tcp(0, 1, 18)), (True, 6, _tcp(1, 1, 16))]
+    packets += [(True, 6, _tcp(1, 1, 24, get)), (False, 6, _tcp(1, asked, 24, response))]
     for number in range(segments):
         packets.append((False, 6, _tcp(at, asked, 16, bytes(1400))))
         at += 1400
         if number % 2:
             packets.append((True, 6, _tcp(asked, at, 16)))
-    packets += [
-        (True, 6, _tcp(asked, at, 17)),
-        (False, 6, _tcp(at, asked + 1, 17)),
-        (True, 6, _tcp(asked + 1, at + 1, 16)),
-    ]
-    return packets
+    packets += [(True, 6, _tcp(asked, at, 17)), (False, 6, _tcp(at, asked + 1, 17))]
+    return [*packets, (True, 6, _tcp(asked + 1, at + 1, 16))]
 
 
 def make(path: Path, wanted: int = PACKETS) -> None:

@@ -113,6 +113,7 @@ class Analyser:
         counts["tcp_connections"] = sum(self._handshakes.get(s, 0) for s in _OPENED)
         counts["conversations"] = self._table.opened
         counts["dns_unjudged"] = self._dns.unjudged
+        counts["http_unjudged"] = self._http.unjudged
         return counts
 
     def _batch(self, buffer: bytes, records: list[Record]) -> None:
@@ -231,7 +232,7 @@ class Analyser:
             self._applications.close(half, self._packet)
         self._packet.mask = before
         for half in halves:
-            self._applications.closed(half)
+            self._applications.closed(half, self._last)
         self._tls.end(flow.id)
 
     def _tally(self, state: TcpState) -> None:

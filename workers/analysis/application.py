@@ -42,12 +42,12 @@ class Applications:
         if half.stream is not None:
             half.stream.flush(packet)
 
-    def closed(self, half: Half) -> None:
+    def closed(self, half: Half, now: int) -> None:
         """Both directions were handed on: what was never answered stays so."""
         parser = getattr(half.stream, "parser", None)
         inner = getattr(parser, "inner", None)
         if isinstance(inner, HttpParser):
-            inner.close()
+            inner.close(now)
 
 
 class Recogniser:

@@ -1,6 +1,5 @@
 """Validity and names of a server's certificate. `cryptography` is loaded when the first one was seen, not before."""
 
-import hashlib
 import warnings
 from dataclasses import dataclass
 
@@ -30,7 +29,9 @@ class Certificates:
 
     def read(self, der: bytes) -> Certificate | None:
         """The certificate's facts."""
-        digest = hashlib.sha256(der).digest()
+        from hashlib import sha256  # late, as most captures show no certificate
+
+        digest = sha256(der).digest()
         if digest in self._known:
             return self._known[digest]
         if not der or len(der) > MAX_SIZE or len(self._known) >= MAX_DIFFERENT:

@@ -23,6 +23,8 @@ TOLD_GROUPS = 500
 MAX_HEAD = 64 * 1024
 MAX_WAITING = 128
 """Pipelined requests remembered a conversation."""
+JUDGED_AFTER = 1_000_000_000
+"""A request in the capture's last second is not called unanswered while its connection is open."""
 _NO_END = 1 << 62
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST = range(7)
@@ -67,6 +69,7 @@ class HttpStage:
         self._latency = Durations(1024)
         self.beyond = 0
         """Requests of groups that were not kept."""
+        self.unjudged = 0
         self.not_captured = 0
         """Requests whose response fell into a gap of the capture."""
 
@@ -204,13 +207,17 @@ class HttpParser:
         if self._state != _TO_CLOSE:
             self._lose()
 
-    def close(self) -> None:
-        """The conversation is over: what still waits was never answered."""
+    def close(self, now: int) -> None:
+        """The conversation is over at `now`: what still waits was not answered, unless it is too young to be judged."""
         if self.ended:
             return
         self.ended = True
+        state = self._half.flow.state
+        over = state is not None and bool(state.fins or state.resets)
         for request in self.waiting:
-            if request.group is not None:
+            if not over and now - request.end < JUDGED_AFTER:
+                self._stage.unjudged += 1
+            elif request.group is not None:
                 request.group.unanswered.add(request.frame)
         self.waiting.clear()
 

@@ -58,6 +58,8 @@ def update(packet: Packet, half: Half) -> int:
     assert state is not None
     flags, length, sequence, found = packet.flags, packet.payload_length, packet.sequence, 0
     end = (sequence + length) & _MASK
+    if length:
+        mine.data_segments += 1
     if sequence != mine.next or flags & _CONTROL or length == 1 or (length and (theirs.last_ack - end) & _MASK < _HALF):
         found = _sequence(packet, mine, theirs, half)
     elif length:  # the common case: in order, not seen before
@@ -298,6 +300,8 @@ def finish(flow: Flow, capture_end: int) -> TcpFacts:
         handshake_rtt=None if state.handshake_rtt == UNSET else state.handshake_rtt * NANO,
         server_rtt=None if state.server_rtt == UNSET else state.server_rtt * NANO,
         refused_by=state.refused_by,
+        data_segments_client=client.data_segments,
+        data_segments_server=server.data_segments,
         retransmissions_client=tally(client.retransmissions),
         retransmissions_server=tally(server.retransmissions),
         out_of_order=tally(state.out_of_order),

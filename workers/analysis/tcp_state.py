@@ -12,6 +12,7 @@ class TcpHalf:
     """Sequence state of one sender. Sequence numbers are 32 bit, UNSET before the first packet; times nanoseconds."""
 
     __slots__ = (
+        "data_segments",
         "duplicates",
         "finished",
         "initial",
@@ -42,6 +43,7 @@ class TcpHalf:
         """`next` without what followed a hole: an acknowledgment beyond it is of data that was never seen."""
         self.window = UNSET
         self.duplicates = 0
+        self.data_segments = 0
         self.kept_alive = False
         """The latest packet of this sender was a keep-alive."""
         self.finished = False

@@ -128,9 +128,13 @@ def test_http_pipelined_head_chunked_continue_and_no_content() -> None:
     assert sum(group.unanswered.count for group in facts.groups) == 0
 
 
-def test_http_request_without_response() -> None:
-    facts = http((0.1, "c", b"GET /slow HTTP/1.1\r\nHost: shop\r\n\r\n"))
-    assert facts.groups[0].unanswered.frames == (4,)
+def test_http_request_without_response_is_judged_when_it_had_time() -> None:
+    request = (0.1, "c", b"GET /slow HTTP/1.1\r\nHost: shop\r\n\r\n")
+    assert http(request).groups[0].unanswered.count == 0
+    young = say(request).facts()
+    assert young.counts["http_unjudged"] == 1
+    late = say(request).add(2.0, bytes(60)).facts()
+    assert late.http.groups[0].unanswered.frames == (4,)
 
 
 def test_http_body_goes_on_behind_a_gap() -> None:

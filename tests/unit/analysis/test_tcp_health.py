@@ -37,6 +37,7 @@ def test_healthy_conversation() -> None:
     tcp = conversation.tcp
     assert tcp is not None
     assert (tcp.handshake, tcp.fins) == ("complete", 2)
+    assert (tcp.data_segments_client, tcp.data_segments_server) == (1, 0)
     assert tcp.server_rtt == pytest.approx(0.01)
     assert tcp.handshake_rtt == pytest.approx(0.0101)
     assert tcp.rtt.count == 1
