@@ -6,10 +6,11 @@ what is left undone stays dirty in the store for the next bot.
 
 import asyncio
 import contextlib
+import itertools
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -48,6 +49,7 @@ class Bot:
         self._artifacts = artifacts
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
+        self._connected: Callable[[], Awaitable[bool]] = _always
         self.port = 0
         """The port listened on in mode http."""
 
@@ -97,6 +99,8 @@ class Bot:
         if self._settings.ready_file:
             with contextlib.suppress(StoreUnavailable, OSError):
                 await aside(self._store.ping)
+                if not await self._connected():
+                    return
                 await aside(Path(self._settings.ready_file).touch)
 
     @contextlib.asynccontextmanager
@@ -107,6 +111,7 @@ class Bot:
         handler = AsyncSocketModeHandler(app, token, web_client=client)
         try:
             await self._connect(handler)
+            self._connected = handler.client.is_connected
             yield
         finally:
             await handler.close_async()  # type: ignore[no-untyped-call]
@@ -114,7 +119,7 @@ class Bot:
 
     async def _connect(self, handler: AsyncSocketModeHandler) -> None:
         """Open the socket; while Slack is away, try again."""
-        for attempt in range(1_000_000):
+        for attempt in itertools.count():
             try:
                 await handler.client.connect_to_new_endpoint(force=True)
                 return
@@ -131,7 +136,7 @@ class Bot:
         server.web_app.router.add_get("/healthz", self._health)
         runner = web.AppRunner(server.web_app, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
-        site = web.TCPSite(runner, self._settings.host, self._settings.port)
+        site = web.TCPSite(runner, self._settings.host or None, self._settings.port)
         try:
             await site.start()
             self.port = runner.addresses[0][1]
@@ -146,6 +151,10 @@ class Bot:
         except StoreUnavailable:
             return web.Response(status=503, text="the job store does not answer\n")
         return web.Response(text="ok\n")
+
+
+async def _always() -> bool:
+    return True
 
 
 async def serve(settings: Settings) -> None:

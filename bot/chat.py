@@ -147,6 +147,8 @@ class SlackChat:
             info = (await self._call("conversations.info", {"channel": channel}, 1.0))["channel"]
         except ChatRefused:
             return False
+        except ChatUnavailable:  # nobody can tell now: the card will
+            return True
         member = bool(info.get("is_member") or info.get("is_im")) and not info.get("is_archived")
         if member:
             self._member_until[channel] = time.monotonic() + MEMBER_FOR
@@ -194,12 +196,14 @@ class SlackChat:
     async def _send_bytes(self, url: str, upload: Upload) -> None:
         headers = {"Content-Length": str(upload.size), "Content-Type": "application/octet-stream"}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=120)
-        body = _exactly(upload.size, upload.chunks())
+        body = _Body(upload)
         try:
-            async with self._session.post(url, data=body, headers=headers, timeout=timeout) as answer:
+            async with self._session.post(url, data=body.chunks(), headers=headers, timeout=timeout) as answer:
                 if answer.status != 200:
                     raise _unavailable("upload", f"HTTP {answer.status}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if body.error is not None:  # aiohttp speaks of a lost connection when it was the reading that failed
+                raise body.error from error
             raise _unavailable("upload", type(error).__name__) from error
 
 
@@ -243,13 +247,24 @@ def _key_of(message: Mapping[str, Any]) -> Key | None:
     return Key(str(payload.get("job")), str(payload.get("part")))
 
 
-async def _exactly(size: int, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield the chunks. Raises OSError unless they are `size` bytes: a shorter body would hang the server."""
-    sent = 0
-    async for chunk in chunks:
-        sent += len(chunk)
-        if sent > size:
-            break
-        yield chunk
-    if sent != size:
-        raise OSError(f"the stored file is not {size} bytes")
+class _Body:
+    """An upload's bytes on their way; `error` is what the reading of them failed with."""
+
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+        self.error: Exception | None = None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the bytes. Fails unless they are as many as announced: a shorter body would hang the server."""
+        sent = 0
+        try:
+            async for chunk in self._upload.chunks():
+                sent += len(chunk)
+                if sent > self._upload.size:
+                    break
+                yield chunk
+            if sent != self._upload.size:
+                raise ChatRefused("nothing: the stored file has another size than recorded")
+        except (KeyError, ThreadcapError) as error:
+            self.error = error
+            raise

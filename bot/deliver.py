@@ -8,6 +8,7 @@ seconds (NotYet raised, or a float for what may be skipped), or refused for good
 import contextlib
 import hashlib
 import json
+import time
 from dataclasses import dataclass, field
 
 import structlog
@@ -163,6 +164,7 @@ class Deliverer:
 
     async def _post_once(self, job: Job, part: str, shapes: list[tuple[str, Message]]) -> bool:
         """Post the first of `shapes` that Slack takes, unless the thread has the part already; say if it did."""
+        began = time.monotonic()
         posted = await self.ledger.posted(job)
         if settled(posted, part):
             return False
@@ -179,6 +181,7 @@ class Deliverer:
                 continue
             await self._token(f"post:{channel}")
             await self.ledger.record(job, **{f"{part}.try": str(self.ledger.now()), f"{part}.shape": shape})
+            self.ledger.still(began)
             try:
                 ts = await self.ledger.call(self.chat.post(channel, thread, message, key=key))
             except ChatLimited:

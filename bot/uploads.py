@@ -8,6 +8,8 @@ the file is looked up by that id. Outcomes: done, NotYet, or "<part>.failed" wit
 import asyncio
 import contextlib
 import functools
+import secrets
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import structlog
@@ -66,16 +68,23 @@ class Uploads:
         return False
 
     async def _upload(self, job: Job, part: str, artifact: Artifact, channel: str, thread: str) -> None:
+        attempt = secrets.token_hex(8)
+
         async def remember(file_id: str) -> None:
+            """Just before it becomes visible: is this attempt still the one? It may have been paused for long."""
+            began = time.monotonic()
+            posted = await self._ledger.posted(job)
+            if settled(posted, part) or posted.get(f"{part}.by") != attempt:
+                raise NotYet(START_GAP)
             await self._ledger.record(job, **{f"{part}.file": file_id})
+            self._ledger.still(began)
 
         upload = Upload(
             artifact.name, artifact.title or artifact.name, artifact.size,
             functools.partial(read_chunks, self._artifacts, artifact.key), artifact.title,
         )  # fmt: skip
-        await self._ledger.record(
-            job, **{f"{part}.try": self._ledger.until(self._ledger.patience.upload_intent), f"{part}.file": ""}
-        )
+        until = self._ledger.until(self._ledger.patience.upload_intent)
+        await self._ledger.record(job, **{f"{part}.try": until, f"{part}.by": attempt, f"{part}.file": ""})
         beat = asyncio.create_task(self._keep_intent(job, part))
         try:
             file_id = await self._chat.upload(channel, thread, upload, remember)

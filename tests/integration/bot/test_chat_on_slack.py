@@ -10,6 +10,7 @@ import pytest
 from bot.chat import SlackChat, web_client
 from bot.messages import Message
 from bot.ports import ChatLimited, ChatRefused, FileState, Key, Upload
+from bot.uploads import read_chunks
 from tests.integration.bot.conftest import CHANNEL, Scene, until
 from workers.contract.errors import ChatUnavailable
 
@@ -51,9 +52,15 @@ async def test_big_upload_in_constant_memory(scene: Scene, chat: SlackChat) -> N
 @pytest.mark.parametrize("claimed", [10, 3 * MEGABYTE])
 async def test_file_of_another_size_is_not_shared(scene: Scene, chat: SlackChat, claimed: int) -> None:
     root = await chat.post(CHANNEL, "", HELLO)
-    with pytest.raises(ChatUnavailable):
+    with pytest.raises(ChatRefused, match="another size"):
         await chat.upload(CHANNEL, root, Upload("x.pcap", "x", claimed, lambda: zeros(2 * MEGABYTE)), ignore)
     assert scene.files() == []
+
+
+async def test_file_that_is_gone_is_told_from_a_lost_connection(scene: Scene, chat: SlackChat) -> None:
+    upload = Upload("x.pcap", "x", 10, lambda: read_chunks(scene.artifacts, "jobs/none"))
+    with pytest.raises(KeyError):
+        await chat.upload(CHANNEL, "", upload, ignore)
 
 
 async def test_rate_limit_is_waited_out_or_told(scene: Scene, chat: SlackChat) -> None:
