@@ -17,10 +17,9 @@ MAX_FRAMES = 6
 
 def terminal(report: Report, width: int = 100, *, colour: bool = False) -> str:
     """The whole report as plain text of at most `width` columns (tables may be wider)."""
-    lines = [
-        _paint(report.verdict, report.severity, colour),
-        f"Capture {safe(report.job_id)}: {safe(str(report.spec), 200)}",
-    ]
+    lines = [_paint(report.verdict, report.severity, colour)]
+    if report.spec.namespace:  # a file from disk was asked for by nobody
+        lines.append(f"Capture {safe(report.job_id)}: {safe(str(report.spec), 200)}")
     for finding in report.findings:
         lines += ["", *_finding(report, finding, width, colour)]
     lines += ["", *(_proof(target) for target in report.targets)]
@@ -68,11 +67,14 @@ def _pod(report: Report, target: int) -> str:
 def _proof(target: TargetResult) -> str:
     outcome = target.outcome
     where = safe(f"{target.namespace}/{target.pod}/{target.container}".strip("/"), 120)
+    amount = f"{plural(outcome.packets, 'packet')}, {size(outcome.bytes)}"
+    if target.method == "file":
+        return f"{where}: {amount}"
     drops = (
         "drops unknown" if outcome.kernel_dropped is None else f"{number(outcome.kernel_dropped)} dropped by the kernel"
     )
     proof = "byte-equal to what tcpdump wrote" if outcome.proved else "not proved equal"
-    return f"{where}: {plural(outcome.packets, 'packet')}, {size(outcome.bytes)}, {drops}, {proof}"
+    return f"{where}: {amount}, {drops}, {proof}"
 
 
 def _plain(table: Table) -> Iterator[str]:
