@@ -45,10 +45,24 @@ function withFiles(block: Json): Json {
   return block;
 }
 
-// The renderer takes the middle of 14:03:07 for an emoji named 03.
+/**
+ * Text objects as the renderer reads them best. It shows `verbatim` text as source, where Slack only leaves out
+ * automatic links; it turns &gt; into "> " and leaves &amp; in code as it is.
+ */
+function readable(node: Json): Json {
+  if (Array.isArray(node)) return node.map(readable);
+  if (node === null || typeof node !== "object") return node;
+  if (node.type === "mrkdwn" && typeof node.text === "string")
+    return { type: "mrkdwn", text: node.text.replaceAll("&gt;", ">").replaceAll("&amp;", "&") };
+  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, readable(value)]));
+}
+
+// The renderer takes the middle of 14:03:07 and of (198.18.0.7:8080): for an emoji, the latter with its colons.
 const hooks = {
-  emoji: (data: { name: string }, parse: (data: { name: string }) => string) =>
-    /^\d+$/.test(data.name) ? `:${data.name}:` : parse(data),
+  emoji: (data: { name: string }, parse: (data: { name: string }) => string) => {
+    const name = data.name.replace(/^:|:$/g, "");
+    return /^(?=.*[a-z+])[a-z0-9_+'-]+$/.test(name) ? parse({ name }) : `:${name}:`;
+  },
 };
 
 export function rendered(block: Json, state: State): ReactNode {
@@ -65,7 +79,7 @@ export function rendered(block: Json, state: State): ReactNode {
     );
   return (
     <Guard fallback={fallback}>
-      <SlackBlocks theme="light" withoutWrapper blocks={[withFiles(block) as Block]} logo="" name="" data={data} hooks={hooks} />
+      <SlackBlocks theme="light" withoutWrapper blocks={[readable(withFiles(block)) as Block]} logo="" name="" data={data} hooks={hooks} />
     </Guard>
   );
 }
