@@ -37,6 +37,8 @@ STORE_THREADS = 48
 """Store calls and file reads at the same time; each blocks a thread."""
 EVENTS_PATH = "/slack/events"
 SIGN_OF_LIFE = 5.0
+PING = 2.0
+"""Seconds between looks at the socket; a lost one is opened again within two of them."""
 
 
 class Bot:
@@ -108,7 +110,7 @@ class Bot:
         # a client of its own: the app-level token, and the base URL that the default one would not know
         token = self._settings.slack_app_token.get_secret_value()
         client = web_client(token, self._settings.slack_base_url)
-        handler = AsyncSocketModeHandler(app, token, web_client=client)
+        handler = AsyncSocketModeHandler(app, token, web_client=client, ping_interval=PING)
         try:
             await self._connect(handler)
             self._connected = handler.client.is_connected
