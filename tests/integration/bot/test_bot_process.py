@@ -18,8 +18,9 @@ async def test_dropped_and_refreshed_sockets_come_back(scene: Scene) -> None:
         await scene.slack.sockets.refresh("refresh_requested")
         await scene.slack.people.command("alice", "incidents", "/capture deploy/checkout -n shop")
         await scene.job(1)
+        old = set(scene.slack.sockets._sockets)
         await scene.slack.sockets.drop()
-        await until(lambda: scene.slack.sockets.connected == 1)
+        await until(lambda: scene.slack.sockets.connected and not old & set(scene.slack.sockets._sockets))
         await scene.slack.people.command("alice", "incidents", "/capture deploy/checkout -n shop")
         await scene.job(2)
 
