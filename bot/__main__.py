@@ -22,12 +22,12 @@ from bot.chat import CALL_TIMEOUT, SlackChat, web_client
 from bot.commands import Commands
 from bot.ledger import aside
 from bot.listeners import AsyncApp, AsyncSlackAppServer, AsyncSocketModeHandler, Listeners, Tasks, bolt_app
-from bot.log import set_up
 from bot.settings import BadSettings, Mode, Settings, load
 from bot.thread import Tempo, ThreadKeeper
 from workers.artifacts import open_artifacts
 from workers.contract.errors import StoreUnavailable, ThreadcapError
 from workers.contract.ports import ArtifactStore, JobQueue, JobStore
+from workers.log import set_up
 from workers.queue import CeleryQueue
 from workers.state import RedisJobStore
 

@@ -38,6 +38,10 @@ PASSING = frozenset({
 """Errors that go away by waiting, or by an operator's hand, with the same call."""
 
 
+WebClient = AsyncWebClient
+"""The library's client, for who hands one on."""
+
+
 def web_client(token: str, base_url: str, session: aiohttp.ClientSession | None = None) -> AsyncWebClient:
     """Return a Web API client; with `session` its connections are kept and shared."""
     return AsyncWebClient(token=token, base_url=base_url, timeout=CALL_TIMEOUT, session=session)

@@ -19,9 +19,9 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.app.async_server import AsyncSlackAppServer
 from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import messages
+from bot.chat import WebClient
 from bot.commands import Accepted, Commands, Refusal
 from bot.grammar import Capture, Command, Help, ListJobs, Mistake, Status, Stop, parse
 from bot.ledger import aside
@@ -262,6 +262,6 @@ async def _on_link(ack: AsyncAck) -> None:
     await ack()
 
 
-def bolt_app(client: AsyncWebClient, signing_secret: str) -> AsyncApp:
+def bolt_app(client: WebClient, signing_secret: str) -> AsyncApp:
     """Return the Bolt app on an existing client; its own logs go where the process's do."""
     return AsyncApp(client=client, signing_secret=signing_secret)

@@ -38,6 +38,7 @@ def set_up(level: str = "INFO", *, name: str) -> None:
         ],
     )
     handler.setFormatter(formatter)
+    logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

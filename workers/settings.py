@@ -51,7 +51,7 @@ class Common(BaseSettings):
         env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False)
     artifacts_url: str = "file:///var/lib/threadcap/artifacts"
     limits: Limits = Limits()
     namespaces: Words = ("*",)

@@ -29,7 +29,7 @@ async def test_mention_in_a_thread(stack: Stack, incident: Incident, playground:
     (target,) = report.targets
     assert target.outcome.proved
     assert hashlib.sha256(file.path.read_bytes()).hexdigest() == target.outcome.pod_sha256
-    assert target.outcome.packets == target.outcome.captured > 0
+    assert target.outcome.captured == target.outcome.packets > 0
     texts = [message.text for message in incident.said()]
     assert any(report.verdict[:60] in text for text in texts)
     assert {message.thread_ts for message in incident.said()} == {incident.thread_ts}
