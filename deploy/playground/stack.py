@@ -20,13 +20,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+import yaml
+
 from deploy.playground.redis_server import MARKER, RedisServer
-from deploy.playground.slack import SlackEmulator
+from deploy.playground.slack import AppConfig, SlackEmulator
 from deploy.playground.up import ROOT, Playground, PlaygroundError, PlaygroundSettings, Progress
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 15.0
 POLL_SECONDS = 0.05
+MANIFEST = ROOT / "deploy" / "slack" / "manifest.yaml"
+"""The Slack app as customers install it: its scopes, events and command are all that the playground grants too."""
 
 
 @dataclass
@@ -85,7 +89,7 @@ class Stack:
             self._exits.push(redis.__exit__)
             self.redis_url = (await asyncio.to_thread(redis.__enter__)).url
             self.progress("Redis ready")
-            self.slack = SlackEmulator(port=self.slack_port, rundir=self.rundir / "slack")
+            self.slack = SlackEmulator(port=self.slack_port, rundir=self.rundir / "slack", config=app_config())
             await self._exits.enter_async_context(self.slack)
             self.progress(f"Slack ready on {self.slack.base_url}")
         except BaseException:
@@ -168,3 +172,8 @@ class Stack:
             if part.process.returncode is not None or time.monotonic() > deadline:
                 raise PlaygroundError(f"{part.name} did not become ready.\n{part.log_tail()}")
             await asyncio.sleep(POLL_SECONDS)
+
+
+def app_config() -> AppConfig:
+    """The app's manifest as the emulator takes it."""
+    return AppConfig.from_manifest(yaml.safe_load(MANIFEST.read_text()))

@@ -47,13 +47,16 @@ function withFiles(block: Json): Json {
 
 /**
  * Text objects as the renderer reads them best. It shows `verbatim` text as source, where Slack only leaves out
- * automatic links; it turns &gt; into "> " and leaves &amp; in code as it is.
+ * automatic links; it turns &gt; into "> ", leaves &amp; in code as it is, and puts
+ * lines around fences of its own.
  */
 function readable(node: Json): Json {
   if (Array.isArray(node)) return node.map(readable);
   if (node === null || typeof node !== "object") return node;
-  if (node.type === "mrkdwn" && typeof node.text === "string")
-    return { type: "mrkdwn", text: node.text.replaceAll("&gt;", ">").replaceAll("&amp;", "&") };
+  if (node.type === "mrkdwn" && typeof node.text === "string") {
+    const text = node.text.replaceAll("&gt;", ">").replaceAll("&amp;", "&").replace(/\n?```\n?/g, "```");
+    return { type: "mrkdwn", text };
+  }
   return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, readable(value)]));
 }
 

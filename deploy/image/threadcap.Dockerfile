@@ -1,0 +1,32 @@
+# Threadcap's own two sides, from the repository's root:
+#   docker build -f deploy/image/threadcap.Dockerfile --target bot    -t YOUR-REGISTRY/threadcap-bot .
+#   docker build -f deploy/image/threadcap.Dockerfile --target worker -t YOUR-REGISTRY/threadcap-worker .
+# Both run as an ordinary user with a read-only root; they write to /tmp and, with a local artifact store, to
+# /var/lib/threadcap. Everything else they are told by THREADCAP_… variables (README.md).
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /source
+COPY deploy/requirements/run.txt deploy/requirements/run.txt
+RUN python -m venv /opt/threadcap \
+    && /opt/threadcap/bin/pip install --no-cache-dir --require-hashes --no-deps -r deploy/requirements/run.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY bot bot
+COPY workers workers
+COPY deploy deploy
+RUN /opt/threadcap/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+
+FROM python:3.11-slim-bookworm AS side
+RUN useradd --uid 65532 --create-home threadcap && install -d -o threadcap -m 0700 /var/lib/threadcap
+COPY --from=build /opt/threadcap /opt/threadcap
+ENV PATH=/opt/threadcap/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER 65532:65532
+
+# The people side: holds the Slack token, never touches the cluster.
+FROM side AS bot
+CMD ["threadcap", "bot"]
+
+# The cluster side: may exec in pods, holds no Slack token. Its own tcpdump only compiles filters (tcpdump -d).
+FROM side AS worker
+USER root
+RUN apt-get update && apt-get install --no-install-recommends --yes tcpdump && rm -rf /var/lib/apt/lists/*
+USER 65532:65532
+CMD ["threadcap", "worker"]
