@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.unit.analysis.captures import ACK, FIN, PCAPS, PSH, Pcap, Tcp, analyse, dns, needs_pcaps, shared, udp
 from workers.analysis import Analyser
 
 SMALL = [name for name in shared("*/*.pcap", "*/*.pcapng", "*/*.gz") if (PCAPS / name).stat().st_size < 5_000]
 VARIED = SMALL[::8]
 HOSTILE = shared("hostile/*")
-_PROPERTY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+_PROPERTY = settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 
 
 @cache
@@ -68,7 +69,7 @@ def test_random_files_never_raise(start: bytes, data: bytes) -> None:
     analyse(start + data)
 
 
-@settings(_PROPERTY, max_examples=150)
+@settings(_PROPERTY, max_examples=examples(150))
 @given(data=st.data())
 def test_mutated_captures_never_raise(data: st.DataObject) -> None:
     names = [name for name in SMALL if "hostile" not in name]

@@ -11,6 +11,7 @@ from bot import messages
 from bot.plan import CARD, COMPLETE, VERDICT
 from bot.thread import Tempo, ThreadKeeper
 from tests.support import jobs
+from tests.support.examples import examples
 from tests.support.twins import FakeChat, Killed
 from workers.contract.job import JobState
 from workers.memory import InMemoryJobStore, MemoryArtifacts
@@ -99,7 +100,7 @@ def check(world: World, thread: str, pods: int) -> None:
     assert len([part for part in parts if part.startswith("notice")]) == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     faults=st.lists(st.sampled_from(FAULTS), max_size=40),
     turns=st.lists(st.integers(0, 6), max_size=25),

@@ -5,6 +5,7 @@ import json
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from workers.contract.codec import decode, encode
 from workers.contract.facts import (
     Conversation,
@@ -160,7 +161,9 @@ specs = st.builds(CaptureSpec, st.builds(TargetRef, st.sampled_from(TargetKind),
 named = st.dictionaries(ips, st.builds(Named, words, words, words), max_size=4)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(specs, st.lists(targets, max_size=3), named)
 def test_any_facts_give_a_report_that_can_be_shown(
     spec: CaptureSpec, found: list[TargetResult], who: dict[str, Named]

@@ -12,6 +12,7 @@ from bot.grammar.vocabulary import TOPICS
 from bot.messages.limits import _texts
 from bot.messages.lint import lint
 from deploy.playground.slack.blocks import UPDATE_TEXT, check_message
+from tests.support.examples import examples
 from tests.unit.bot.messages.samples import ABSURD, JOBS, REPORTS
 from workers.contract.errors import StoreUnavailable
 from workers.contract.job import Job
@@ -19,7 +20,7 @@ from workers.contract.report import Report
 from workers.contract.spec import Limits
 
 _SETTINGS = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 _REFERENCE = re.compile(r"<(?!@[UW][A-Z0-9]+>)")
 
