@@ -17,6 +17,7 @@ seconds, sizes bytes. Numbers that JSON can't hold (NaN, infinity) are null.
   `clock_offset`), `facts` (the shape of workers/contract/facts.py; null when analysis failed), `analysis_error`,
   `pcap` (the stored file: `name`, `size`, `sha256`, …), `other_ports`
 - `names`: address -> {`kind`: pod | service | node | dns | local, `name`, `namespace`}
+- `tables`: figures as text for people, conversations first: `title`, `columns`, `rows`, `more`, `numeric`
 - `notes`: sentences on what the reader must know beside the findings
 
 Strings are as they were on the wire or in the cluster, escaped by JSON only (ASCII): who shows them makes them safe.
