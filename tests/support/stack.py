@@ -122,8 +122,8 @@ def remote_processes(kubeconfig: Path, job: Job) -> list[str]:
     """What still carries the job's mark in its pods; [] when nothing does or the pod is gone."""
     cluster = Cluster(str(kubeconfig))
     script = (
-        'for d in /proc/[0-9]*; do grep -qF -- "$1=$2" $d/cmdline $d/environ 2>/dev/null && '
-        "tr '\\0' ' ' < $d/cmdline; done; echo"
+        "for d in /proc/[0-9]*; do { tr '\\0' ' ' < $d/cmdline; tr '\\0' ' ' < $d/environ; } 2>/dev/null | "
+        'grep -F -- "$1=$2"; done; echo'
     )
     found: list[str] = []
     try:

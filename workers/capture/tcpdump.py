@@ -59,11 +59,15 @@ export "$mark"
 { {
     timeout -s TERM "$secs" "$@" 3>&- 4<&- 5>&- &
     pid=$!
-    { while read -r word <&4; do [ "$word" = stop ] && break; done; kill -TERM "$pid"; } >/dev/null 2>&1 3>&- 5>&- &
+    {
+      while read -r word <&4; do [ "$word" = stop ] && break; done
+      kill -TERM "-$pid" || { kill -TERM "$pid"; kill -TERM "-$pid"; }
+    } >/dev/null 2>&1 3>&- 5>&- &
     watch=$!
     wait "$pid"
     echo "##rc $?" >&2
     kill "$watch" 2>/dev/null
+    wait "$watch" 2>/dev/null
   } | head -c "$cap" | tee /dev/fd/3 | { sha256sum 3>&-; } | { read -r sum rest; echo "##sha256 $sum" >&2; }
 } 3>&1
 echo "##done" >&2
@@ -75,7 +79,9 @@ exit 0
 
 The pcap leaves on stdout through tee, whose copy is hashed here, in the pod. The stdin watcher ends tcpdump when
 the client says stop or goes away. The wrapper stays until the client has acknowledged, so that the last bytes
-can't be lost with the stream. TERM, not INT: sh ignores INT in background jobs.
+can't be lost with the stream. TERM, not INT: sh ignores INT in background jobs. To the whole group: GNU timeout that
+is told between its fork and the next line ends without its child. The watcher is waited for: one that has been
+killed but did not run yet still takes the acknowledgement out of the pipe.
 """
 
 _PROBE = r"""
@@ -94,7 +100,7 @@ left() {
   for dir in /proc/[0-9]*; do
     pid=${dir#/proc/}
     [ "$pid" = "$$" ] && continue
-    if grep -qF -- "$1=$2" "$dir/cmdline" 2>/dev/null || grep -qF -- "$1=$2" "$dir/environ" 2>/dev/null; then
+    if { tr '\0' '\n' < "$dir/cmdline"; tr '\0' '\n' < "$dir/environ"; } 2>/dev/null | grep -qF -- "$1=$2"; then
       case $(cat "$dir/stat" 2>/dev/null) in *") Z "*) ;; *) echo "$pid" ;; esac
     fi
   done
@@ -107,7 +113,7 @@ for signal in TERM TERM KILL KILL; do
 done
 echo "left $(left "$1" "$2" | wc -l)"
 """
-"""$1=$2 is the marker; apart, so that the sweeper never finds itself."""
+"""$1=$2 is the marker; apart, so that the sweeper never finds itself. tr, as busybox's grep ends a line at a NUL."""
 
 
 def wrapper_argv(spec: CaptureSpec, job_id: str, *, as_root: bool = True) -> list[str]:

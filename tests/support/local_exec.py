@@ -1,0 +1,188 @@
+"""A pod of one container without a cluster: a network namespace of its own, real tcpdump, real shells.
+
+    with LocalPod(tmp_path, "busybox") as pod:
+        pod.traffic(size=200, rate=200)
+        outcome = ExecCapture(pod, pod.plan, spec, job_id, spool).run()
+
+Stands in for Cluster where ExecCapture and sweep need one; its exec streams are pipes.
+"""
+
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+from workers.capture.cluster import Cluster
+from workers.capture.exec_stream import STDERR, STDOUT, TICK, ExecResult, ExecStatus, ExecStream
+from workers.capture.planner import Plan
+from workers.capture.targets import ContainerInfo, PodInfo
+
+PORT = 9001
+SHELLS = ("dash", "busybox")
+TOOLS = "timeout head tee sha256sum grep cat wc sleep id date tr kill".split()
+POD = PodInfo("test", "pod-0", uid="u0", node="n1", phase="Running", containers=(ContainerInfo("app", running=True),))
+_SEND = """
+import socket, sys, time
+size, gap = int(sys.argv[1]), 1 / float(sys.argv[2])
+there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+there.bind(("127.0.0.1", int(sys.argv[3])))
+here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+due = time.monotonic()
+while True:
+    here.sendto(bytes(size), there.getsockname())
+    due = max(due + gap, time.monotonic() - 0.2)
+    time.sleep(max(0.0, due - time.monotonic()))
+"""
+
+
+class PipeExec:
+    """An exec stream over the pipes of a local process; `deaf` swallows what the client says but its goodbye."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", *, deaf: bool = False) -> None:
+        self.process = process
+        self.status: ExecStatus | None = None
+        self._deaf = deaf
+
+    def send(self, data: bytes) -> None:
+        assert self.process.stdin is not None
+        if not self._deaf or data == b"ack\n":
+            with suppress(OSError, ValueError):
+                self.process.stdin.write(data)
+                self.process.stdin.flush()
+
+    def frames(self, tick: float = 5.0) -> Iterator[tuple[int, bytes]]:
+        with selectors.DefaultSelector() as selector:
+            for channel, pipe in ((STDOUT, self.process.stdout), (STDERR, self.process.stderr)):
+                assert pipe is not None
+                selector.register(pipe, selectors.EVENT_READ, channel)
+            while selector.get_map():
+                ready = selector.select(tick)
+                if not ready:
+                    yield TICK, b""
+                for key, _ in ready:
+                    data = os.read(key.fd, 32768)
+                    if data:
+                        yield key.data, data
+                    else:
+                        selector.unregister(key.fileobj)
+        code = self.process.wait()
+        self.status = ExecStatus(code == 0, code)
+
+    def collect(self, *, timeout: float, limit: int) -> ExecResult:
+        return ExecStream.collect(cast(ExecStream, self), timeout=timeout, limit=limit)
+
+    def close(self) -> None:
+        """The client goes away: stdin ends, nobody reads any more; the process lives on."""
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            with suppress(OSError):
+                pipe.close()
+
+
+class LocalPod:
+    """Context manager; nothing it started is left when it is over."""
+
+    def __init__(self, folder: Path, shell: str = "dash") -> None:
+        self.plan = Plan(POD, "app")
+        self.deaf = False
+        self.gone = False
+        self.streams: list[PipeExec] = []
+        self._bin = folder / f"bin-{shell}"
+        self._bin.mkdir()
+        self._exits = ExitStack()
+        program = shutil.which(shell)
+        assert program is not None
+        for tool in TOOLS:
+            found = program if shell == "busybox" else shutil.which(tool)
+            assert found is not None
+            (self._bin / tool).symlink_to(found)
+        (self._bin / "sh").symlink_to(program)
+        tcpdump = shutil.which("tcpdump")
+        assert tcpdump is not None
+        (self._bin / "tcpdump").symlink_to(tcpdump)
+
+    def __enter__(self) -> Self:
+        script = "ip link set lo up && echo up && exec sleep infinity"
+        self._holder = self._start("unshare", "-n", "sh", "-c", script, stdout=subprocess.PIPE)
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == b"up\n"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exits.close()
+
+    @property
+    def cluster(self) -> Cluster:
+        """Itself, for those who ask for a Cluster."""
+        return cast(Cluster, self)
+
+    def traffic(self, *, size: int = 200, rate: float = 200.0, port: int = PORT) -> None:
+        """Send datagrams of `size` bytes on the pod's loopback until the end."""
+        self._start(*self._inside, sys.executable, "-c", _SEND, str(size), str(rate), str(port))
+
+    def open_exec(self, pod: PodInfo, container: str, argv: Sequence[str]) -> PipeExec:
+        """See Cluster.open_exec."""
+        pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        process = subprocess.Popen([*self._inside, "env", "-i", f"PATH={self._bin}", *argv], **pipes)
+        self._exits.callback(_end, process)
+        self.streams.append(PipeExec(process, deaf=self.deaf))
+        return self.streams[-1]
+
+    def run(
+        self, pod: PodInfo, container: str, argv: Sequence[str], *, timeout: float = 15, limit: int = 65536
+    ) -> ExecResult:
+        """See Cluster.run."""
+        running = self.open_exec(pod, container, argv)
+        try:
+            return running.collect(timeout=timeout, limit=limit)
+        finally:
+            running.close()
+
+    def pod(self, namespace: str, name: str) -> PodInfo | None:
+        """See Cluster.pod."""
+        return None if self.gone else POD
+
+    @property
+    def _inside(self) -> tuple[str, ...]:
+        return ("nsenter", f"--net=/proc/{self._holder.pid}/ns/net", "--")
+
+    def _start(self, *argv: str, **options: Any) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(argv, **options)
+        self._exits.callback(_end, process)
+        return process
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+
+
+def marked(word: str) -> list[int]:
+    """Process ids of this machine that carry `word` in their arguments or environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if word.encode() in (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def until_none(word: str, seconds: float = 20.0) -> None:
+    """Wait until nothing carries `word` any more."""
+    deadline = time.monotonic() + seconds
+    while left := marked(word):
+        assert time.monotonic() < deadline, f"still running with {word}: {left}"
+        time.sleep(0.05)
