@@ -123,10 +123,10 @@ def parse_status(data: bytes) -> ExecStatus:
     try:
         status = json.loads(data)
         causes = (status.get("details") or {}).get("causes") or []
+        codes = [str(cause.get("message", "")) for cause in causes if cause.get("reason") == "ExitCode"]
     except (ValueError, AttributeError):
         return ExecStatus(success=False, message="unreadable status")
     if status.get("status") == "Success":
         return ExecStatus(success=True, exit_code=0)
-    codes = [cause.get("message", "") for cause in causes if cause.get("reason") == "ExitCode"]
     code = int(codes[0]) if codes and codes[0].isdigit() else None
     return ExecStatus(success=False, exit_code=code, message=str(status.get("message", ""))[:400])

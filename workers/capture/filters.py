@@ -13,6 +13,7 @@ import sys
 
 from workers.contract.errors import BadFilter, ThreadcapError
 
+PROGRAM = "tcpdump"
 COMPILE_SECONDS = 5
 COMPILE_MEMORY = 512 << 20
 MAX_LENGTH = 2_000
@@ -98,7 +99,7 @@ def _looked_up(word: str, before: str) -> bool:
 
 def _compile(expression: str, interface: str) -> None:
     link = "LINUX_SLL2" if interface == "any" else "EN10MB"
-    argv = ["tcpdump", "-d", "-y", link, "--", expression]
+    argv = [PROGRAM, "-d", "-y", link, "--", expression]
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     try:
         compiler = subprocess.Popen(
@@ -122,7 +123,7 @@ def _compile(expression: str, interface: str) -> None:
 def _limit(pid: int) -> None:
     """Set from outside: code run between fork and exec is not safe in a process with threads."""
     if sys.platform == "linux":
-        with contextlib.suppress(ProcessLookupError):  # it was quick
+        with contextlib.suppress(OSError):  # it was quick
             resource.prlimit(pid, resource.RLIMIT_AS, (COMPILE_MEMORY, COMPILE_MEMORY))
             resource.prlimit(pid, resource.RLIMIT_CPU, (COMPILE_SECONDS, COMPILE_SECONDS))
 
