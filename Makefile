@@ -1,7 +1,8 @@
 # `make demo` and `make test` do everything, installs included. See README.md.
 PY := .venv/bin/python
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
-WORKERS ?= 2
+# Most tests wait for captures and clocks, not for a core.
+WORKERS ?= 4
 OUT ?= demo-out
 
 .PHONY: demo test test-long console bench check clean setup setup-test lock wheel
@@ -13,7 +14,7 @@ console: setup
 	$(ROOT) $(PY) -m deploy.playground.console
 
 test: setup-test check
-	$(ROOT) $(PY) -m pytest -n $(WORKERS) -m "not long"
+	$(ROOT) $(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not long"
 
 test-long: setup-test
 	$(ROOT) $(PY) -m tests.long

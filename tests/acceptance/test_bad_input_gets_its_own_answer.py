@@ -65,7 +65,7 @@ async def test_failure_is_told_in_the_thread(
     assert reason in job.message
     shown = await until(lambda: [m for m in incident.said() if reason in str(m.blocks)], 20, "the reason in the thread")
     assert not any(trace in str(shown) for trace in STACK_TRACE)
-    assert remote_processes(playground.admin_kubeconfig, job) == []
+    await until(lambda: remote_processes(playground.admin_kubeconfig, job) == [], 5, "an empty pod")
     assert not list((stack.rundir / "artifacts").glob(f"jobs/{job.id}/**/*.pcap"))
 
 

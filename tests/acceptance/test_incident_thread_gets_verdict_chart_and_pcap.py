@@ -35,7 +35,7 @@ async def test_mention_in_a_thread(stack: Stack, incident: Incident, playground:
     assert {message.thread_ts for message in incident.said()} == {incident.thread_ts}
     charts = [file for file in stack.slack.workspace.files.values() if file.name.endswith(".png")]
     assert len(charts) == 2
-    assert remote_processes(playground.admin_kubeconfig, job) == []
+    await until(lambda: remote_processes(playground.admin_kubeconfig, job) == [], 5, "an empty pod")
 
 
 async def test_slash_command_opens_its_own_thread(stack: Stack, incident: Incident) -> None:
@@ -78,4 +78,4 @@ async def test_several_pods_one_verdict(stack: Stack, incident: Incident, playgr
     # web's image has no tcpdump: a clear refusal, nothing left behind
     assert job.state is JobState.FAILED
     assert "tcpdump" in job.message
-    assert remote_processes(playground.admin_kubeconfig, job) == []
+    await until(lambda: remote_processes(playground.admin_kubeconfig, job) == [], 5, "an empty pod")
