@@ -62,7 +62,8 @@ class LeaseKeeper:
         """Stop the threads; leases still held lapse unless dropped."""
         self._closing.set()
         for thread in self._threads:
-            thread.join(5)
+            if thread.is_alive():
+                thread.join(5)
 
     def hold(self, job_id: str) -> Held | None:
         """Acquire a job's lease; None while somebody else works on it. Raises JobNotFound, StoreUnavailable."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.playground.stack import Part, Stack
-from tests.support.captures import Desk, children, rss
+from tests.support.captures import Desk, children, memory
 from workers.contract.job import Job
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
@@ -35,15 +35,15 @@ async def test_all_end_and_all_are_proved(bare_stack: Stack, desk: Desk, record_
 
 
 async def _peak(desk: Desk, worker: Part, ids: list[str]) -> dict[str, float]:
-    """Wait for every end; returns the largest memory seen meanwhile, in MB."""
-    own = below = 0
+    """Wait for every end; returns the largest memory seen meanwhile, in MB (children share pages: Pss)."""
+    own = below = 0.0
     deadline = time.monotonic() + 300
     while not all(desk.job(one).final for one in ids):
         assert time.monotonic() < deadline, [str(desk.job(one).state) for one in ids]
-        own = max(own, rss(worker.process.pid))
-        below = max(below, sum(map(rss, children(worker.process.pid))))
+        own = max(own, memory(worker.process.pid, "Rss"))
+        below = max(below, sum(memory(child, "Pss") for child in children(worker.process.pid)))
         await asyncio.sleep(0.5)
-    return {"worker_rss_mb": own / 1024, "children_rss_mb": below / 1024}
+    return {"worker_rss_mb": own, "children_pss_mb": below}
 
 
 def _latency(jobs: list[Job]) -> dict[str, float]:

@@ -10,6 +10,7 @@ import json
 import struct
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,15 +120,13 @@ def valid_records(data: bytes) -> int:
     return walk.records
 
 
-def rss(pid: int) -> int:
-    """Resident memory of a process in kB; 0 when it is gone."""
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
+def memory(pid: int, kind: str) -> float:
+    """Memory of a process in MB, `kind` Rss or Pss (shared pages divided among those who share); 0 when it is gone."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith(f"{kind}:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
 
 
 def children(pid: int) -> list[int]:
