@@ -24,7 +24,7 @@ async def test_partial_with_what_was_captured(
     job = await desk.capturing(job.id, packets=20)
     await _segments(desk, job.id)
     doomed = await desk.holder(job.id)
-    assert await asyncio.to_thread(remote_processes, playground.admin_kubeconfig, job) != []
+    assert await asyncio.to_thread(remote_processes, playground.admin_kubeconfig, job, 0.0) != []
     killed = time.monotonic()
     await bare_stack.stop(doomed, signal.SIGKILL)
     gone = await _nothing_left(playground, desk, job.id, killed)
@@ -49,7 +49,7 @@ async def _segments(desk: Desk, job_id: str) -> None:
 
 async def _nothing_left(playground: SharedPlayground, desk: Desk, job_id: str, since: float) -> float:
     """Seconds until nothing carries the job's mark in its pod; 15 at most."""
-    while await asyncio.to_thread(remote_processes, playground.admin_kubeconfig, desk.job(job_id)):
+    while await asyncio.to_thread(remote_processes, playground.admin_kubeconfig, desk.job(job_id), 0.0):
         assert time.monotonic() < since + 15, "still running in the pod"
         await asyncio.sleep(0.2)
     return time.monotonic() - since

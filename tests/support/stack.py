@@ -11,6 +11,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -118,24 +119,33 @@ async def incident(bare_stack: Stack) -> AsyncIterator[Incident]:
     store.close()
 
 
-def remote_processes(kubeconfig: Path, job: Job) -> list[str]:
-    """What still carries the job's mark in its pods; [] when nothing does or the pod is gone."""
+def remote_processes(kubeconfig: Path, job: Job, patience: float = 5.0) -> list[str]:
+    """What still carries the job's mark in its pods after `patience` seconds; [] when nothing does or the pod is gone.
+
+    Patience, as the timer of busybox's timeout looks once a second whether the process it bounds is still there.
+    """
     cluster = Cluster(str(kubeconfig))
+    deadline = time.monotonic() + patience
+    try:
+        while (found := _marked(cluster, job)) and time.monotonic() < deadline:
+            time.sleep(POLL)
+        return found
+    finally:
+        cluster.close()
+
+
+def _marked(cluster: Cluster, job: Job) -> list[str]:
     script = (
         "for d in /proc/[0-9]*; do { tr '\\0' ' ' < $d/cmdline; tr '\\0' ' ' < $d/environ; } 2>/dev/null | "
         'grep -F -- "$1=$2"; done; echo'
     )
     found: list[str] = []
-    try:
-        for target in job.targets:
+    for target in job.targets:
+        with suppress(TargetNotFound):
             pod = cluster.pod(target.namespace, target.pod)
             if pod is None or not target.container:
                 continue
             argv = ["sh", "-c", script, "look", *marker(job.id).split("=", 1)]
             said = cluster.run(pod, target.container, argv).stdout.decode()
             found += [line for line in said.splitlines() if line.strip()]
-    except TargetNotFound:
-        pass
-    finally:
-        cluster.close()
     return found
