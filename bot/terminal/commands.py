@@ -11,6 +11,7 @@ from typing import Any
 from bot.commands import Accepted, Commands, Refusal
 from bot.grammar import Capture, Command, Help, ListJobs, Mistake, Status, Stop, parse_words
 from bot.messages import help_page, listing, status
+from bot.messages.as_text import as_text
 from bot.terminal.local import capture_here
 from workers.contract import codec
 from workers.contract.errors import ThreadcapError
@@ -31,7 +32,7 @@ def run(words: list[str]) -> int:
         case Mistake():
             return _mistaken(command, options.json)
         case Help(topic):
-            print(help_page(topic, settings.limits, prefix="threadcap ").text)
+            print(as_text(help_page(topic, settings.limits, prefix="threadcap ").blocks))
             return 0
         case Capture(spec) if options.local:
             return capture_here(spec, settings, options)
@@ -114,7 +115,7 @@ def _show(commands: Commands, job_id: str | None, as_json: bool) -> int:
         if as_json:
             _print_json([codec.encode(job) for job in jobs])
         else:
-            print(listing(jobs, time.time()).text)
+            print(as_text(listing(jobs, time.time()).blocks))
         return 0
     job = commands.status(job_id)
     if isinstance(job, Refusal):
@@ -122,7 +123,7 @@ def _show(commands: Commands, job_id: str | None, as_json: bool) -> int:
     if as_json:
         _print_json(codec.encode(job))
     else:
-        print(status(job, time.time()).text)
+        print(as_text(status(job, time.time()).blocks))
     return 0
 
 

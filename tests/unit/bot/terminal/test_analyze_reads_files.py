@@ -84,3 +84,10 @@ def test_usage_mistakes_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["captrue", "deploy/x"]) == 2
     assert main(["capture", "deploy/x", "--for", "10h"]) == 2
     assert "10h" in capsys.readouterr().err
+
+
+def test_help_is_said_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "capture"]) == 0
+    said = capsys.readouterr().out
+    assert "threadcap capture" in said
+    assert "--snaplen N" in said
