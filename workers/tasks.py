@@ -25,7 +25,7 @@ from workers.delivery import Tools
 from workers.leases import Held, LeaseKeeper
 from workers.pipeline import OUR_FAULT, back_to_queue, run
 from workers.queue import QUEUE, RUN, CeleryQueue, make_app
-from workers.report.renderer import Renderer
+from workers.report.renderer import Renderers
 from workers.salvage import salvage
 from workers.settings import WorkerSettings, read
 from workers.state import RedisJobStore
@@ -193,7 +193,7 @@ def build(settings: WorkerSettings) -> Worker:
         cluster=Cluster(settings.kubeconfig, settings.kube_context),
         artifacts=open_artifacts(settings.artifacts_url),
         rules=settings.rules,
-        charts=Renderer(),
+        charts=Renderers(),
         spool_dir=own_folder(Path(settings.spool_dir)),
     )
     return Worker(RedisJobStore(settings.redis_url), CeleryQueue(settings.redis_url), tools)

@@ -91,7 +91,6 @@ def _usable(timeline: Timeline) -> bool:
 
 def _figure() -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.grid(axis="y", color="#e3e5e8", linewidth=1.2)
     return figure, axes
@@ -99,7 +98,8 @@ def _figure() -> tuple[Figure, Axes]:
 
 def _png(figure: Figure) -> bytes:
     out = io.BytesIO()
-    figure.savefig(out, format="png", metadata={"Software": "threadcap"})
+    # not savefig, which draws everything once more beforehand
+    FigureCanvasAgg(figure).print_png(out, metadata={"Software": "threadcap"})  # type: ignore[no-untyped-call]
     return out.getvalue()
 
 

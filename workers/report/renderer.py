@@ -135,6 +135,31 @@ class Renderer:
         process.wait()
 
 
+class Renderers:
+    """Renderers side by side, one a processor up to `most`; a second one starts only while the first is busy."""
+
+    def __init__(self, most: int = 2) -> None:
+        self._all = tuple(Renderer() for _ in range(max(1, min(most, os.cpu_count() or 1))))
+        self._busy = [0] * len(self._all)
+        self._choosing = threading.Lock()
+
+    def render(self, report: Report, timeout: float = 30.0) -> list[tuple[str, str, bytes]]:
+        """Return what Renderer.render does."""
+        with self._choosing:
+            chosen = self._busy.index(min(self._busy))
+            self._busy[chosen] += 1
+        try:
+            return self._all[chosen].render(report, timeout)
+        finally:
+            with self._choosing:
+                self._busy[chosen] -= 1
+
+    def close(self) -> None:
+        """End the processes and remove their folders."""
+        for one in self._all:
+            one.close()
+
+
 def _frame(source: BinaryIO) -> bytes:
     payload = read_frame(source)
     if payload is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.report.test_charts import report, timeline
-from workers.report.renderer import Renderer
+from workers.report.renderer import Renderer, Renderers
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +84,22 @@ def test_closing_leaves_no_process_and_no_folder() -> None:
     assert not home.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_second_process_draws_only_while_the_first_is_busy() -> None:
+    several = Renderers(most=2)
+    try:
+        assert several.render(report(timeline()))
+        assert several.render(report(timeline()))
+        assert [one._process is not None for one in several._all][1:] in ([], [False])
+        drawn: list[object] = []
+        threads = [threading.Thread(target=lambda: drawn.append(several.render(report(timeline())))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert all(drawn)
+        assert len(drawn) == 4
+        assert all(one._process is not None for one in several._all)
+    finally:
+        several.close()
