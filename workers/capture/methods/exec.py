@@ -22,10 +22,15 @@ from workers.contract.spec import CaptureSpec
 
 log = structlog.get_logger(__name__)
 
+PROBE_SECONDS = 30
+"""Seconds a container may take to say what it has: a node where a hundred captures start at once is slow."""
+
 
 def probe(cluster: Cluster, pod: PodInfo, container: str) -> Probe | str:
     """Ask a container what it has; words instead when it can't even run sh. Raises ClusterForbidden, …"""
-    result = cluster.run(pod, container, probe_argv())
+    result = cluster.run(pod, container, probe_argv(), timeout=PROBE_SECONDS)
+    if result.status is None:  # lost or slow; asking again changes nothing in the pod
+        result = cluster.run(pod, container, probe_argv(), timeout=PROBE_SECONDS)
     if result.status is None:
         raise CaptureInterrupted(f"The connection to pod {pod.name} was lost before the capture began. Try again.")
     if result.status.exit_code is None and not result.stdout:
