@@ -7,7 +7,7 @@ app surfaces" in its docs); phones and macOS set smart quotes, dashes for `--`, 
 import re
 
 _MENTION = re.compile(r"\s*<@[A-Z0-9]+(?:\|[^<>]*)?>[\s:,]*")
-_REFERENCE = re.compile(r"<([^<>|]++)(?:\|([^<>]*+))?>")
+_REFERENCE = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
 _DASHES = re.compile(r"(?<!\S)[–—‒―]+(?=([A-Za-z]?)([A-Za-z-]?))|[–—‒―]")
 _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.grammar.wrong import Wrong
 
-_WORD = re.compile(r"""(?:[^\s"']++|"[^"]*+"|'[^']*+')++|["']""")
+_WORD = re.compile(r"""(?:[^\s"']+|"[^"]*"|'[^']*')+|["']""")
 _QUOTED = re.compile(r"""\"([^"]*)\"|'([^']*)'""")
 _FOREIGN = re.compile(r"[^\x20-\x7e\t\r\n]")
 _BARE = re.compile(r"""[^\s"']+""")

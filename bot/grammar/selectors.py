@@ -12,15 +12,29 @@ _EXISTS = re.compile(rf"(!?)\s*({_KEY})")
 _EQUALS = re.compile(rf"({_KEY})\s*(==|=|!=)\s*({_VALUE})")
 _SET = re.compile(rf"({_KEY})\s+(in|notin)\s*\(\s*([^()]*)\)")
 _VALUE_ONLY = re.compile(_VALUE)
-_PARTS = re.compile(r"(?:[^,()]++|\([^()]*+\))++")
 
 
 def selector(text: str) -> str:
     """Return the selector in one canonical spelling. Raises Unfit naming the requirement that is wrong."""
-    parts = _PARTS.findall(text)
-    if not text.strip() or ",".join(parts) != text:
+    parts = _parts(text)
+    if not parts:
         raise Unfit(f"{shown(text)} is not a label selector. Write it as app=web or 'app in (web,api)'.")
     return ",".join(_requirement(part.strip()) for part in parts)
+
+
+def _parts(text: str) -> list[str]:
+    """Split at commas outside parentheses; [] when a part is empty or the parentheses don't match."""
+    parts, start, inside = [], 0, False
+    for index, char in enumerate(text):
+        if char in "()" and inside == (char == "("):
+            return []
+        if char in "()":
+            inside = not inside
+        elif char == "," and not inside:
+            parts.append(text[start:index])
+            start = index + 1
+    parts.append(text[start:])
+    return [] if inside or not all(part.strip() for part in parts) else parts
 
 
 def _requirement(text: str) -> str:

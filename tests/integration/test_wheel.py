@@ -75,7 +75,7 @@ def test_console_script_is_declared(installed: Path) -> None:
 def test_program_runs_from_it(installed: Path) -> None:
     assert _said(installed, "--version") == version("threadcap")
     assert "capture TARGET" in _said(installed, "--help")
-    assert "Help on capture" in _said(installed, "help", "capture")
+    assert "--snaplen N" in _said(installed, "help", "capture")
     code = "import bot.cli, workers.state, deploy.playground.stack as s; print(bot.__file__, s.app_config().commands)"
     where = _run("-c", code, folder=installed)
     assert where.startswith(str(installed))
