@@ -8,18 +8,18 @@ Tunnels (`tunnels`) are walked to the inner packet, at most MAX_DEPTH layers.
 
 from struct import Struct
 
-from workers.packets import icmp, link, marks, tunnels
+from workers.packets import icmp, link, link_types, marks, tunnels
 from workers.packets.fragments import Fragments
 from workers.packets.packet import NOTHING, Packet
 
-MAX_DEPTH = 12
+MAX_DEPTH = 64
 MAX_EXTENSIONS = 12
 ICMP, IPIP, TCP, UDP, IP6, ROUTING, FRAGMENT, GRE, ESP, AH, ICMP6, NO_NEXT, DEST, SCTP, MOBILITY, UDPLITE = (
     1, 4, 6, 17, 41, 43, 44, 47, 50, 51, 58, 59, 60, 132, 135, 136,
 )  # fmt: skip
 HOP_BY_HOP = 0
 _EXTENSIONS = frozenset({HOP_BY_HOP, ROUTING, DEST, AH, MOBILITY, 139, 140})
-PIM = 103
+ETHER_IP, PIM, MPLS_IN_IP, ETHERNET_IN_IP = 97, 103, 137, 143
 
 _PLAIN_IP4 = b"\x08\x00\x45"
 _PLAIN = Struct("!H2xHxB2x12sIIHH")
@@ -67,7 +67,7 @@ class Decoder:
                 return
         packet.mask = packet.ip_length = packet.payload_length = 0
         packet.kind = packet.quoted_kind = NOTHING
-        ethertype, at = link.network(link_type, buffer, start, end)
+        ethertype, at = link_types.network(link_type, buffer, start, end)
         self._network(packet, ethertype, at)
 
     def _network(self, packet: Packet, ethertype: int, at: int) -> None:
@@ -84,13 +84,12 @@ class Decoder:
             elif ethertype in (link.MPLS, link.MPLS_MULTICAST):
                 ethertype, at = self._labels(buffer, at, end)
             elif ethertype == link.PPPOE:
-                ethertype, at = link.pppoe(buffer, at, end)
-            elif ethertype == link.BRIDGED:
-                ethertype, at = link.ethernet(buffer, at, end)
-            elif ethertype == link.BACKBONE:
-                ethertype, at = link.ethernet(buffer, at + 4, end)
-            elif ethertype == link.FABRIC_PATH:
-                ethertype, at = link.ethernet(buffer, at + 2, end)
+                ethertype, at = self._session(packet, at)
+                end = packet.end
+            elif ethertype in _TAGS:
+                ethertype, at = tunnels.tagged(ethertype, buffer, at, end)
+            elif ethertype in _FRAMES:
+                ethertype, at = link.ethernet(buffer, at + _FRAMES[ethertype], end)
             else:
                 break
         if ethertype == link.ARP:
@@ -106,6 +105,17 @@ class Decoder:
             return link.UNKNOWN, at
         kind = buffer[at + 2] << 8 | buffer[at + 3]
         return (kind, at + 4) if kind > 1535 else link.llc(buffer, at + 4, end)
+
+    @staticmethod
+    def _session(packet: Packet, at: int) -> link.Start:
+        """PPPoE, whose length field bounds what follows."""
+        buffer, end = packet.buffer, packet.end
+        if end - at >= 8:
+            length = buffer[at + 4] << 8 | buffer[at + 5]
+            limit = at + 6 + length if length else packet.wire_end
+            packet.wire_end = min(packet.wire_end, limit)
+            packet.end = end = min(end, limit)
+        return link.pppoe(buffer, at, end)
 
     @staticmethod
     def _labels(buffer: bytes, at: int, end: int) -> link.Start:
@@ -302,4 +312,15 @@ class Decoder:
 
 
 _TUNNELS = tunnels.UDP
-_INNER = {IPIP: link.ip4_only, IP6: link.ip6_only, GRE: tunnels.gre, PIM: tunnels.pim}
+_FRAMES = {link.BRIDGED: 0, link.BACKBONE: 4, link.FABRIC_PATH: 2}
+"""Bytes before the Ethernet frame inside."""
+_TAGS = frozenset({link.VN_TAG, link.MACSEC, link.NSH, link.ARISTA})
+_INNER = {
+    IPIP: link.ip4_only,
+    IP6: link.ip6_only,
+    GRE: tunnels.gre,
+    ETHER_IP: tunnels.ether_ip,
+    PIM: tunnels.pim,
+    MPLS_IN_IP: tunnels.mpls,
+    ETHERNET_IN_IP: tunnels.ethernet_in_ip,
+}

@@ -9,6 +9,8 @@ from workers.packets.packet import Packet
 _ERRORS4 = frozenset({3, 4, 5, 11, 12})
 _ERRORS6 = frozenset({1, 2, 3, 4})
 _QUOTED_MARKS = {6: marks.TCP, 17: marks.UDP, 1: marks.ICMP, 58: marks.ICMP, 132: marks.SCTP}
+_REDIRECT6, _REDIRECTED, _MAX_OPTIONS = 137, 4, 16
+_DNS_PORT = b"\0\x35"
 _WITH_PORTS = frozenset({6, 17, 132})
 _IP6_EXTENSIONS = frozenset({0, 43, 60})
 
@@ -19,6 +21,9 @@ def read(packet: Packet, at: int, version6: bool) -> None:
     if end - at < 8:
         return
     kind = buffer[at]
+    if version6 and kind == _REDIRECT6:
+        _redirected6(packet, at + 40)
+        return
     if kind not in (_ERRORS6 if version6 else _ERRORS4):
         return
     packet.error_type, packet.error_code = kind, buffer[at + 1]
@@ -27,6 +32,18 @@ def read(packet: Packet, at: int, version6: bool) -> None:
         _quoted6(packet, at + 8)
     else:
         _quoted4(packet, at + 8)
+
+
+def _redirected6(packet: Packet, at: int) -> None:
+    """A redirect may quote the packet in an option (RFC 4861 section 4.6.3). It tells of no failure."""
+    buffer, end = packet.buffer, packet.end
+    for _ in range(_MAX_OPTIONS):
+        if end - at < 8 or not buffer[at + 1]:
+            return
+        if buffer[at] == _REDIRECTED:
+            _quoted6(packet, at + 8)
+            return
+        at += buffer[at + 1] * 8
 
 
 def _quoted4(packet: Packet, at: int) -> None:
@@ -60,6 +77,8 @@ def _quote(packet: Packet, addresses: bytes, protocol: int, at: int) -> None:
     packet.mask |= _QUOTED_MARKS.get(protocol, 0)
     if protocol in _WITH_PORTS:
         packet.quoted_key = addresses + packet.buffer[at : at + 4]
+    if protocol == 17 and left >= 20 and _DNS_PORT in (packet.quoted_key[-4:-2], packet.quoted_key[-2:]):
+        packet.mask |= marks.DNS_RESP if packet.buffer[at + 10] & 0x80 else marks.DNS_QUERY
     if protocol == 6 and left >= 14:
         packet.mask |= _flag_marks(packet.buffer[at + 13])
 

@@ -1,4 +1,4 @@
-"""Link layers: where the network layer begins, and which it is.
+"""Link layers: where the network layer begins, and which it is (`link_types` has the rarer ones).
 
 Ethernet (IEEE 802.3, LLC/SNAP), Linux cooked v1 and v2, null and loopback, PPP; link types as in the tcpdump.org list.
 """
@@ -10,6 +10,9 @@ VLAN, QINQ, OLD_QINQ = 0x8100, 0x88A8, 0x9100
 MPLS, MPLS_MULTICAST, PPPOE, BRIDGED = 0x8847, 0x8848, 0x8864, 0x6558
 BACKBONE, FABRIC_PATH = 0x88E7, 0x8903
 """802.1ah provider backbone and Cisco FabricPath: an Ethernet frame follows."""
+VN_TAG, MACSEC, NSH, ARISTA, GROUP_TAG, REDIRECT = 0x8926, 0x88E5, 0x894F, 0xD28B, 0x8909, 0x883E
+"""Tags before another packet: Cisco VN-Tag, MACsec, network service header, Arista timestamps, and in GRE Cisco's group
+tag and WCCP."""
 ETHERNET = 1
 UNKNOWN = -1
 
@@ -19,12 +22,6 @@ _PPP = {0x0021: IPV4, 0x0057: IPV6, 0x0281: MPLS}
 
 Start = tuple[int, int]
 """(ethertype, offset of that layer); UNKNOWN when it can't be told."""
-
-
-def network(link_type: int, buffer: bytes, at: int, end: int) -> Start:
-    """Ethertype and offset of the network layer of a frame of any link type we know."""
-    reader = _READERS.get(link_type)
-    return reader(buffer, at, end) if reader else (UNKNOWN, at)
 
 
 def ethernet(buffer: bytes, at: int, end: int) -> Start:
@@ -89,7 +86,7 @@ def _null(buffer: bytes, at: int, end: int) -> Start:
     (family,) = struct.unpack_from("<I", buffer, at)
     if family > 0xFFFF:
         (family,) = struct.unpack_from(">I", buffer, at)
-    if family == 2:
+    if family in (2, IPV4):  # some writers put an ethertype there
         return IPV4, at + 4
     return (IPV6 if family in _IPV6_FAMILIES else UNKNOWN), at + 4
 
@@ -109,7 +106,7 @@ def _hdlc(buffer: bytes, at: int, end: int) -> Start:
     return (buffer[at + 2] << 8 | buffer[at + 3], at + 4) if end - at >= 4 else (UNKNOWN, at)
 
 
-_READERS = {
+READERS = {
     0: _null,
     1: ethernet,
     9: ppp,
@@ -125,4 +122,4 @@ _READERS = {
     229: ip6_only,
     276: _cooked2,
 }
-KNOWN = frozenset(_READERS)
+"""By link type."""

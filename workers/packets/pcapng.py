@@ -113,7 +113,8 @@ class PcapngWalker:
             return self._enhanced(buffer, at, length, records)
         if kind == _SECTION:
             self._interfaces = []
-            return length >= 28
+            # Blocks of another major version can't be read (section 4.1).
+            return length >= 28 and struct.unpack_from(self._order + "H", buffer, at + 12)[0] == 1
         if kind == _INTERFACE:
             return self._interface(buffer, at, length)
         if kind == _SIMPLE:

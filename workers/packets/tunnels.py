@@ -10,6 +10,7 @@ from workers.packets import link
 from workers.packets.link import Start
 
 _ERSPAN2, _ERSPAN3, _MPLS = 0x88BE, 0x22EB, 0x8847
+_NEXT = {1: link.IPV4, 2: link.IPV6, 3: link.BRIDGED, 4: link.NSH, 5: _MPLS}
 
 
 def vxlan(buffer: bytes, at: int, end: int) -> Start:
@@ -61,11 +62,25 @@ def mpls(_buffer: bytes, at: int, _end: int) -> Start:
     return _MPLS, at
 
 
+def lisp(buffer: bytes, at: int, end: int) -> Start:
+    """A LISP data packet (RFC 9300): 8 bytes, then IP."""
+    return link.raw(buffer, at + 8, end)
+
+
+def vxlan_gpe(buffer: bytes, at: int, end: int) -> Start:
+    """VXLAN that names what follows (draft-ietf-nvo3-vxlan-gpe)."""
+    if end - at < 8 or not buffer[at] & 4:
+        return vxlan(buffer, at, end)
+    return _NEXT.get(buffer[at + 3], link.UNKNOWN), at + 8
+
+
 UDP: dict[int, Callable[[bytes, int, int], Start]] = {
     1701: l2tp,
     2152: gtp,
     3544: teredo,
+    4341: lisp,
     4789: vxlan,
+    4790: vxlan_gpe,
     6081: geneve,
     6635: mpls,
 }
@@ -84,6 +99,10 @@ def gre(buffer: bytes, at: int, end: int) -> Start:
         return link.BRIDGED, body + (8 if flags & 0x10 else 0)
     if kind == _ERSPAN3:
         return _erspan3(buffer, body, end)
+    if kind == link.GROUP_TAG and end - body >= 8:
+        return buffer[body] << 8 | buffer[body + 1], body + 8
+    if kind == link.REDIRECT and end - body >= 5:  # WCCP version 2 puts 4 bytes before the packet
+        return link.IPV4, body if buffer[body] >> 4 == 4 else body + 4
     return kind, body
 
 
@@ -94,6 +113,34 @@ def _erspan3(buffer: bytes, at: int, end: int) -> Start:
     body = at + (20 if buffer[at + 11] & 1 else 12)
     frame_type = buffer[at + 10] >> 2 & 31
     return (link.BRIDGED, body) if frame_type == 0 else link.raw(buffer, body, end)
+
+
+def tagged(ethertype: int, buffer: bytes, at: int, end: int) -> Start:
+    """What follows a tag that is no tunnel of its own; UNKNOWN when encrypted, cut or of another kind."""
+    if end - at < 10:
+        return link.UNKNOWN, at
+    if ethertype == link.VN_TAG:
+        return buffer[at + 4] << 8 | buffer[at + 5], at + 6
+    if ethertype == link.NSH:
+        kind = {**_NEXT, 4: link.UNKNOWN}.get(buffer[at + 3], link.UNKNOWN)
+        return kind, at + (buffer[at + 1] & 63) * 4
+    if ethertype == link.ARISTA:  # TAI or UTC of 64 bits, or of 48
+        at += 12 if buffer[at + 2 : at + 4] in (b"\0\x10", b"\1\x10") else 10
+    elif buffer[at] & 0x0C:  # MACsec with encryption
+        return link.UNKNOWN, at
+    else:
+        at += 14 if buffer[at] & 0x20 else 6
+    return (buffer[at] << 8 | buffer[at + 1], at + 2) if at + 2 <= end else (link.UNKNOWN, at)
+
+
+def ethernet_in_ip(_buffer: bytes, at: int, _end: int) -> Start:
+    """Ethernet right behind the IP header (RFC 8986)."""
+    return link.BRIDGED, at
+
+
+def ether_ip(_buffer: bytes, at: int, _end: int) -> Start:
+    """EtherIP (RFC 3378): 2 bytes, then Ethernet."""
+    return link.BRIDGED, at + 2
 
 
 def pim(buffer: bytes, at: int, end: int) -> Start:
