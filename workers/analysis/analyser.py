@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from workers.analysis import icmp, tcp
-from workers.analysis.application import Applications
+from workers.analysis.application import SSDP, Applications, ssdp
 from workers.analysis.dns import PORTS as DNS_PORTS
 from workers.analysis.dns import DnsStage
 from workers.analysis.flows import Flow, FlowTable, Half, Keeper, conversation
@@ -18,7 +18,7 @@ from workers.contract.facts import Facts
 from workers.packets import marks
 from workers.packets.capture import CaptureReader
 from workers.packets.decode import Decoder
-from workers.packets.packet import NOTHING, RST, SYN, Packet
+from workers.packets.packet import FIN, NOTHING, RST, SYN, Packet
 from workers.packets.pcap import Record
 
 _PROBLEMS = marks.RETRANSMISSION | marks.RST
@@ -45,7 +45,7 @@ class Analyser:
         self._http = HttpStage(self._timeline)
         self._tls = TlsStage()
         self._icmp = IcmpStage()
-        self._applications = Applications(self._http, self._tls, self._dns)
+        self._applications = Applications(self._http, self._tls, self._dns, self._masks)
         self._tcp_live = self._table.table(6)
         self._udp_live = self._table.table(17)
         self._handshakes: dict[str, int] = {}
@@ -169,11 +169,15 @@ class Analyser:
         half.payload += packet.payload_length
         found = tcp.update(packet, half)
         packet.mask |= found
-        if packet.payload_length and not packet.flags & (SYN | RST) and not found & marks.KEEP_ALIVE:
+        if packet.payload_length and not packet.flags & RST and not found & marks.KEEP_ALIVE:
             stream = half.stream
+            if packet.flags & SYN:  # data behind the SYN's own number (TCP Fast Open, RFC 7413)
+                packet.sequence = (packet.sequence + 1) & 0xFFFFFFFF
             if stream is None:
                 stream = half.stream = self._applications.open(half)
             stream.segment(packet, half.peer.tcp.last_ack)
+        if packet.flags & FIN and half.stream is not None:
+            self._applications.fin(half, packet)
         if packet.mask & _PROBLEMS:
             self._timeline.problem(packet.time)
 
@@ -191,6 +195,8 @@ class Analyser:
         source, destination = key[-4] << 8 | key[-3], key[-2] << 8 | key[-1]
         if source in DNS_PORTS or destination in DNS_PORTS:
             half.flow.application = self._dns.datagram(packet, source, destination)
+        elif SSDP in (source, destination):
+            packet.mask |= ssdp(packet)
 
     def _other(self, packet: Packet, kind: int) -> None:
         half = self._table.table(kind).get(packet.key)

@@ -10,23 +10,33 @@ from workers.analysis.http import HttpParser, HttpStage, expected
 from workers.analysis.http_message import looks_like_start
 from workers.analysis.stream import Parser, Stream
 from workers.analysis.tls import TlsStage, looks_like_record
+from workers.packets import marks
 from workers.packets.packet import Packet
 
 _DNS_PORT = b"\x00\x35"
 _HELLO = 22
+SSDP = 1900
 _SHORT = 8
 """A first segment shorter than this waits for the next bytes before it is judged."""
+
+
+def ssdp(packet: Packet) -> int:
+    """The mark of an SSDP datagram: HTTP's message format over UDP, where nobody has to answer."""
+    if packet.buffer.startswith((b"M-SEARCH * HTTP/1.", b"NOTIFY * HTTP/1."), packet.payload, packet.end):
+        return marks.HTTP_REQ
+    return marks.HTTP_RESP if packet.buffer.startswith(b"HTTP/1.", packet.payload, packet.end) else 0
 
 
 class Applications:
     """The protocol stages, and how a conversation gets to them."""
 
-    def __init__(self, http: HttpStage, tls: TlsStage, dns: DnsStage) -> None:
+    def __init__(self, http: HttpStage, tls: TlsStage, dns: DnsStage, late: dict[int, int]) -> None:
         self.http, self.tls, self.dns = http, tls, dns
+        self._late = late
 
     def open(self, half: Half) -> Stream:
         """The stream of a direction that sends its first payload."""
-        stream = Stream(self._parser(half))
+        stream = Stream(self._parser(half), self._late)
         if half.tcp.initial >= 0:
             stream.next = (half.tcp.initial + 1) & 0xFFFFFFFF
         return stream
@@ -41,6 +51,12 @@ class Applications:
         """The conversation is over: hand on what waits."""
         if half.stream is not None:
             half.stream.flush(packet)
+
+    def fin(self, half: Half, packet: Packet) -> None:
+        """A direction ended in order: so do bodies that go on to the end."""
+        inner = getattr(getattr(half.stream, "parser", None), "inner", None)
+        if isinstance(inner, HttpParser):
+            inner.fin(packet)
 
     def closed(self, half: Half, now: int) -> None:
         """Both directions were handed on: what was never answered stays so."""
@@ -93,6 +109,11 @@ class Recogniser:
 
     def _http(self, buffer: bytes, at: int, end: int) -> bool:
         return looks_like_start(buffer, at, end, loose=expected(self._half))
+
+    def skipped(self, packet: Packet, *, whole: bool) -> None:
+        """The bytes that were not needed are over."""
+        if self.inner is not None:
+            self.inner.skipped(packet, whole=whole)
 
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture."""

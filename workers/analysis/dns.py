@@ -211,6 +211,9 @@ class DnsTcpParser:
             del held[: 2 + size]
         return 0
 
+    def skipped(self, packet: Packet, *, whole: bool) -> None:
+        """Nothing is ever skipped."""
+
     def gap(self, _size: int, _packet: Packet) -> None:
         """Framing is lost for good behind a gap."""
         self._lost = True

@@ -3,6 +3,9 @@
 Bodies are skipped by length, chunk or end of connection and never kept. Told are method, path without query, Host,
 status and latency (end of the request to the first byte of its final response). Responses answer requests in order;
 after a gap in the responses older requests count as "response not captured", not as unanswered.
+
+The counts `http_req` and `http_resp` are of frames that complete a message with its body, as Wireshark's filters show
+them (a frame cut by the snaplen shows its message at once); `HttpFacts` counts heads, whether their bodies came or not.
 """
 
 import re
@@ -80,7 +83,6 @@ class HttpStage:
 
     def request(self, head: Head, half: Half, packet: Packet) -> _Request:
         """A request's head is complete."""
-        packet.mask |= marks.HTTP_REQ
         self._requests += 1
         _, _, server, port = endpoints(half.key)
         key = (server, port, head.host, head.method, head.path)
@@ -95,7 +97,6 @@ class HttpStage:
 
     def response(self, status: int, request: _Request | None, first_byte: int, packet: Packet) -> None:
         """A response's head is complete; its first byte came at `first_byte`."""
-        packet.mask |= marks.HTTP_RESP
         self._responses += 1
         count(self._statuses, str(status), 64)
         if request is None or (status < 200 and status != 101):
@@ -157,7 +158,7 @@ class HttpParser:
 
     __slots__ = (
         "_first_byte", "_half", "_held", "_left",
-        "_loose", "_stage", "_state", "_uploading", "ended", "lost", "waiting",
+        "_loose", "_owed", "_stage", "_state", "_uploading", "ended", "lost", "waiting",
     )  # fmt: skip
 
     def __init__(self, stage: HttpStage, half: Half) -> None:
@@ -167,6 +168,8 @@ class HttpParser:
         self._state = _HEAD
         self._held = bytearray()
         self._left = 0
+        self._owed = 0
+        """The mark of the message under way, due to the frame that completes it."""
         self._first_byte = -1
         self._uploading: _Request | None = None
         self.waiting: deque[_Request] = deque(maxlen=MAX_WAITING)
@@ -195,15 +198,33 @@ class HttpParser:
             return rest
         return _NO_END if self._state == _TO_CLOSE else 0
 
+    def _pay(self, packet: Packet) -> None:
+        """A message is complete with this packet."""
+        packet.mask |= self._owed
+        self._owed = 0
+
+    def skipped(self, packet: Packet, *, whole: bool) -> None:
+        """The rest of a body, or of a chunk, is over."""
+        if not whole:
+            self._owed = 0
+        elif self._state == _HEAD:
+            self._pay(packet)
+
+    def fin(self, packet: Packet) -> None:
+        """The sender has no more to say."""
+        if self._state == _TO_CLOSE:
+            self._pay(packet)
+
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture: bodies go on behind them, heads do not."""
+        self._owed = 0
         if self._state in (_BODY, _CHUNK) and size <= self._left:
             self._left -= size
             if self._left == 0:
                 self._state = _HEAD if self._state == _BODY else _CHUNK_SIZE
             return
         if self._state == _HEAD and self._held:
-            self._head(bytes(self._held), packet)
+            self._head(bytes(self._held), packet, cut=True)
         if self._state != _TO_CLOSE:
             self._lose()
 
@@ -234,11 +255,13 @@ class HttpParser:
             self._left -= taken
             if self._left == 0:
                 self._state = _HEAD if state == _BODY else _CHUNK_SIZE
+                if state == _BODY:
+                    self._pay(packet)
             return at + taken
         if state == _HEAD:
             return self._collect_head(buffer, at, end, packet)
         if state in (_CHUNK_SIZE, _TRAILER):
-            return self._collect_line(buffer, at, end)
+            return self._collect_line(buffer, at, end, packet)
         return end
 
     def _collect_head(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
@@ -265,15 +288,20 @@ class HttpParser:
         self._head(head, packet)
         return at + match.end() - before
 
-    def _head(self, raw: bytes, packet: Packet) -> None:
+    def _head(self, raw: bytes, packet: Packet, *, cut: bool = False) -> None:
         """Act on one message head, and know what follows it."""
-        head = read_head(raw, loose=self._loose)
+        head = read_head(raw, loose=self._loose, cut=cut)
         if head is None:
             self._lose()
-        elif head.status:
+            return
+        if head.status:
+            self._owed = marks.HTTP_RESP
             self._response(head, packet)
         else:
+            self._owed = marks.HTTP_REQ
             self._request(head, packet)
+        if self._state in (_HEAD, _LOST) or packet.end - packet.payload < packet.payload_length:
+            self._pay(packet)
 
     def _request(self, head: Head, packet: Packet) -> None:
         request = self._stage.request(head, self._half, packet)
@@ -318,7 +346,7 @@ class HttpParser:
         if self._state == _HEAD:
             self._uploading = None
 
-    def _collect_line(self, buffer: bytes, at: int, end: int) -> int:
+    def _collect_line(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """A chunk's size line, the empty line behind its data, or a trailer line."""
         newline = buffer.find(b"\n", at, min(end, at + 4096))
         self._held += buffer[at : newline + 1 if newline >= 0 else min(end, at + 4096)]
@@ -330,6 +358,8 @@ class HttpParser:
         self._held.clear()
         if self._state == _TRAILER:
             self._state = _TRAILER if line else _HEAD
+            if not line:
+                self._pay(packet)
         elif line:
             self._chunk_size(line)
         return newline + 1

@@ -13,6 +13,7 @@ _LOOSE_LINE = re.compile(rb"(" + rb"|".join(_METHODS) + rb")(?= |\r?\n)([^\r\n]{
 """A broken request line: a known method, whatever follows. Only where HTTP is expected by port."""
 _STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] +([1-9][0-9]{2})(?:[ \r\n]|$)")
 _KNOWN_START = re.compile(rb"(?:" + rb"|".join(_METHODS) + rb") [/*hH\w]")
+_CUT_LINE = re.compile(rb"(" + rb"|".join(_METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
 _FIELD = re.compile(
     rb"^(host|content-length|transfer-encoding)[ \t]*:[ \t]*([^\r\n]{0,512})", re.IGNORECASE | re.MULTILINE
 )
@@ -54,13 +55,15 @@ def _short_start(head: bytes) -> bool:
     return any(known.startswith(head[: len(known)]) for known in (b"HTTP/1.", *(m + b" " for m in _METHODS)))
 
 
-def read_head(raw: bytes, *, loose: bool = False) -> Head | None:
-    """The fields of a head that may be cut short at its end; None when it is not HTTP/1."""
+def read_head(raw: bytes, *, loose: bool = False, cut: bool = False) -> Head | None:
+    """The fields of a head; None when it is not HTTP/1. One that was `cut` may end inside its request line."""
     status = _STATUS_LINE.match(raw)
     if status is not None:
         length, chunked, _ = _fields(raw)
         return Head(status=int(status[1]), length=length, chunked=chunked)
     request = _REQUEST_LINE.match(raw) or (_LOOSE_LINE.match(raw) if loose else None)
+    if request is None and cut:
+        request = _CUT_LINE.fullmatch(raw)
     if request is None:
         return None
     length, chunked, host = _fields(raw)

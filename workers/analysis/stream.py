@@ -1,8 +1,10 @@
 """Puts the bytes of one TCP direction in order for a parser, bounded and aware of gaps.
 
-In: segments as captured. Out: `data` and `gap` calls on the parser, in sequence order, each byte once. A hole is waited
-for while at most MAX_PENDING bytes lie behind it, and given up when the receiver acknowledged past it (it was received
-but not captured). Bytes cut off by the snaplen are gaps too. Payload is copied only when it waits behind a hole.
+In: segments as captured. Out: `data`, `skipped` and `gap` calls on the parser, in sequence order, each byte once. A
+hole is waited for while at most MAX_PENDING bytes lie behind it, and given up when the receiver acknowledged past it
+(it was received but not captured). What waited is handed on under its own frame number, with its own time if the hole
+never filled; marks it earns go to `late`, since its frame was counted before. Bytes cut off by the snaplen are gaps
+too. Payload is copied only when it waits behind a hole.
 """
 
 from typing import Protocol
@@ -12,6 +14,8 @@ from workers.packets.packet import Packet
 MAX_PENDING = 128 * 1024
 MAX_PIECES = 64
 _MASK, _HALF = 0xFFFFFFFF, 0x80000000
+_Piece = tuple[bytes, int, int, int]
+"""Captured bytes, length on the wire, frame number, time."""
 
 
 class Parser(Protocol):
@@ -20,6 +24,9 @@ class Parser(Protocol):
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes, which became complete with this packet; how many after them it does not need to see."""
 
+    def skipped(self, packet: Packet, *, whole: bool) -> None:
+        """The bytes it did not need to see ended with this packet; `whole` when all of them were captured."""
+
     def gap(self, size: int, packet: Packet) -> None:
         """So many bytes are not in the capture."""
 
@@ -27,25 +34,30 @@ class Parser(Protocol):
 class Stream:
     """One direction. `next` is the sequence number waited for, -1 before the first payload."""
 
-    __slots__ = ("_skip", "next", "parser", "pending", "pending_bytes")
+    __slots__ = ("_late", "_skip", "_whole", "next", "parser", "pending", "pending_bytes")
 
-    def __init__(self, parser: Parser) -> None:
+    def __init__(self, parser: Parser, late: dict[int, int]) -> None:
         self.parser = parser
+        self._late = late
+        """Frames by marks that were found after the frame was counted."""
         self.next = -1
-        self.pending: dict[int, tuple[bytes, int]] = {}
+        self.pending: dict[int, _Piece] = {}
         self.pending_bytes = 0
         self._skip = 0
         """Bytes to come that the parser does not need, be they captured or not."""
+        self._whole = True
 
     def segment(self, packet: Packet, acked: int) -> None:
         """One segment with payload; `acked` is what the receiver has acknowledged so far, -1 unknown."""
         start, length, end = packet.payload, packet.payload_length, packet.end
         if packet.sequence == self.next and not self.pending and end - start == length:
             self.next = (self.next + length) & _MASK
-            if length <= self._skip:
+            if not self._skip:
+                self._skip = self.parser.data(packet.buffer, start, end, packet)
+            elif length < self._skip:
                 self._skip -= length
             else:
-                self._skip = self.parser.data(packet.buffer, start + self._skip, end, packet)
+                self._deliver_rest(packet.buffer, start, end, packet)
             return
         if self.next < 0:
             self.next = packet.sequence
@@ -62,19 +74,35 @@ class Stream:
         if self.pending:
             self._drain(packet, acked)
 
+    def _deliver_rest(self, buffer: bytes, start: int, end: int, packet: Packet) -> None:
+        """The bytes nobody needs end here; what follows is for the parser."""
+        start += self._skip
+        self._skip = 0
+        whole, self._whole = self._whole, True
+        self.parser.skipped(packet, whole=whole)
+        if start < end:
+            self._skip = self.parser.data(buffer, start, end, packet)
+
     def _deliver(self, buffer: bytes, start: int, end: int, length: int, packet: Packet) -> None:
         self.next = (self.next + length) & _MASK
-        skipped = min(self._skip, length)
-        self._skip -= skipped
-        start, length = start + skipped, length - skipped
-        if end > start:
+        captured = max(0, end - start)
+        if captured and self._skip > captured:
+            self._skip -= captured
+        elif captured and self._skip:
+            self._deliver_rest(buffer, start, end, packet)
+        elif captured:
             self._skip = self.parser.data(buffer, start, end, packet)
-        self._miss(length - max(0, end - start), packet)
+        if captured < length:
+            self._miss(length - captured, packet)
 
     def _miss(self, size: int, packet: Packet) -> None:
         """Bytes that are not there: the parser hears of those it would have wanted."""
         skipped = min(self._skip, size)
         self._skip -= skipped
+        if skipped:
+            self._whole = self._skip == 0
+            if self._whole:
+                self.parser.skipped(packet, whole=False)
         if size > skipped:
             self.parser.gap(size - skipped, packet)
 
@@ -83,11 +111,12 @@ class Stream:
         if known is not None and known[1] >= length:
             return
         data = packet.buffer[packet.payload : packet.end]
-        self.pending[packet.sequence] = (data, length)
+        self.pending[packet.sequence] = (data, length, packet.number, packet.time)
         self.pending_bytes += len(data) - (len(known[0]) if known else 0)
 
     def _drain(self, packet: Packet, acked: int) -> None:
         """Hand on what is in order now, and skip holes that will not fill."""
+        filled = True
         while self.pending:
             sequence = min(self.pending, key=lambda number: (number - self.next) & _MASK ^ _HALF)
             hole = (sequence - self.next) & _MASK
@@ -97,14 +126,24 @@ class Stream:
                     return
                 self.next = sequence
                 self._miss(hole, packet)
-            self._take(sequence, packet)
+                filled = False
+            self._take(sequence, packet, filled=filled)
 
-    def _take(self, sequence: int, packet: Packet) -> None:
-        data, length = self.pending.pop(sequence)
+    def _take(self, sequence: int, packet: Packet, *, filled: bool) -> None:
+        """Hand on one piece as the packet it came in."""
+        data, length, number, time = self.pending.pop(sequence)
         self.pending_bytes -= len(data)
         old = (self.next - sequence) & _MASK
-        if old < length:
-            self._deliver(data, min(old, len(data)), len(data), length - old, packet)
+        if old >= length:
+            return
+        before = packet.number, packet.time, packet.mask
+        packet.number, packet.mask = number, 0
+        if not filled:
+            packet.time = time
+        self._deliver(data, min(old, len(data)), len(data), length - old, packet)
+        if packet.mask:
+            self._late[packet.mask] = self._late.get(packet.mask, 0) + 1
+        packet.number, packet.time, packet.mask = before
 
     def flush(self, packet: Packet) -> None:
         """The conversation is over: hand on what waits, holes as gaps."""
@@ -114,4 +153,4 @@ class Stream:
             if 0 < hole < _HALF:
                 self.next = sequence
                 self._miss(hole, packet)
-            self._take(sequence, packet)
+            self._take(sequence, packet, filled=False)

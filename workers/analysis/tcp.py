@@ -3,12 +3,16 @@
 Definitions are those of the Wireshark User's Guide, section "TCP Analysis". "Expected" is the sequence number after the
 highest this side sent. Differences and choices:
 - `retransmission` counts fast and spurious ones too, as tshark's tcp.analysis.retransmission does.
-- out of order: below expected, not fast, not spurious, within the initial RTT (3 ms when no handshake was seen) of the
-  segment that moved expected last, and not ending exactly at expected.
+- out of order: below expected, not fast, not spurious, within the initial RTT (last SYN to ACK; 3 ms when not seen) of
+  the segment that moved expected last, and not ending exactly at expected.
 - fast: at least two duplicate ACKs for exactly this sequence number, the latest less than 20 ms ago.
 - spurious: all of its data was already acknowledged, wherever it starts. keep-alive: 0 or 1 byte just below expected.
 - zero window excludes SYN, FIN and RST. A lost segment is one that this capture does not show.
-- a SYN with another initial sequence number than the conversation's begins a new conversation (port reuse).
+- a SYN with another initial sequence number than the conversation's begins a new conversation (port reuse); a SYN-ACK
+  with another one than before is marked as reuse too, and belongs to the conversation of the SYN it answers.
+- a sender's first segment in the capture that was acknowledged before is spurious (the packets' order is not sure).
+- ACKs of data that the capture lacks: each one beyond what was seen counts; tshark's tcp.analysis.ack_lost_segment
+  leaves out some that follow each other, by the sequence number's size.
 - RTT samples: one outstanding segment at a time, none from retransmitted data (Karn). The side whose fastest sample is
   slower is told: the other side's answers come from the host that captured.
 - TCP checksums are never looked at (offload makes them wrong in healthy captures).
@@ -48,6 +52,8 @@ def reuses_ports(packet: Packet, half: Half) -> bool:
     mine, sequence = half.tcp, packet.sequence
     if mine.initial != UNSET:
         return mine.initial != sequence
+    if mine.next == UNSET:  # both sides open at once
+        return False
     after = (sequence + 1) & _MASK
     return after not in (half.peer.tcp.last_ack, mine.next)
 
@@ -92,7 +98,7 @@ def _sequence(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> int
     if expected == UNSET:
         mine.next = mine.to_be_acked = (sequence + span) & _MASK
         mine.next_time = packet.time
-        return 0
+        return _SPURIOUS if _acknowledged(packet, theirs, mine.next) else 0
     ahead = (sequence - expected) & _MASK
     if ahead > _HALF:
         return _below(packet, mine, theirs, half, span, ahead)
@@ -148,7 +154,7 @@ def _resent(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half, end: int
     ):
         return marks.RETRANSMISSION | marks.FAST_RETRANSMISSION
     state = half.flow.state
-    threshold = state.handshake_rtt if state and state.handshake_rtt > 0 else _DEFAULT_RTT
+    threshold = state.initial_rtt if state and state.initial_rtt > 0 else _DEFAULT_RTT
     if packet.time - mine.next_time < threshold and end != mine.next:
         return marks.OUT_OF_ORDER
     return marks.RETRANSMISSION
@@ -210,12 +216,15 @@ def _control(packet: Packet, half: Half) -> None:
         state.stage = COMPLETE
         if state.syns:
             state.handshake_rtt = max(0, packet.time - state.first_syn_time)
+            state.initial_rtt = packet.time - state.last_syn_time
     if flags & FIN:
         state.fins += 1
         half.tcp.finished = True
 
 
 def _synchronize(packet: Packet, half: Half, state: TcpState) -> None:
+    if half.tcp.initial not in (UNSET, packet.sequence):
+        packet.mask |= marks.REUSED_PORTS
     half.tcp.initial = packet.sequence
     half.tcp.window = packet.window
     if packet.flags & ACK:

@@ -64,6 +64,7 @@ class TcpState:
         "fins",
         "first_syn_time",
         "handshake_rtt",
+        "initial_rtt",
         "keep_alives",
         "last_syn_time",
         "lost_segments",
@@ -82,7 +83,8 @@ class TcpState:
         self.first_syn_time = 0
         self.last_syn_time = 0
         self.handshake_rtt = UNSET
-        """Nanoseconds."""
+        """Nanoseconds, as `initial_rtt`, which counts from the last SYN."""
+        self.initial_rtt = UNSET
         self.server_rtt = UNSET
         self.refused_by = ""
         self.out_of_order: Frames | None = None

@@ -38,12 +38,12 @@ def looks_like_record(buffer: bytes, at: int, end: int) -> bool:
 class _Handshake:
     """One handshake under way."""
 
-    __slots__ = ("answered", "facts", "hello_time", "number")
+    __slots__ = ("answered", "facts", "hello_time", "number", "retried")
 
     def __init__(self, conversation: int, number: int) -> None:
         self.facts = TlsHandshake(conversation)
         self.hello_time = -1
-        self.answered = False
+        self.answered = self.retried = False
         self.number = number
 
 
@@ -99,6 +99,7 @@ class TlsStage:
         self._server_hellos += 1
         handshake, hello = self._current(half), tls_messages.server_hello(body)
         handshake.answered = not hello.retry
+        handshake.retried = handshake.retried or hello.retry
         version = tls_names.version(hello.version)
         latency = None if handshake.hello_time < 0 else max(0, packet.time - handshake.hello_time) * NANO
         handshake.facts = replace(
@@ -110,6 +111,13 @@ class TlsStage:
         )
         if not hello.retry:
             count(self._versions, version, 16)
+
+    def retrying(self, half: Half) -> bool:
+        """Whether a HelloRetryRequest was sent and this side's hello that follows it was not yet."""
+        handshake = self._live.get(half.flow.id)
+        if handshake is None or not handshake.retried or handshake.answered:
+            return False
+        return half is not half.flow.client or handshake.facts.client_hello_frame < handshake.facts.server_hello_frame
 
     def _certificate(self, body: bytes, half: Half, packet: Packet) -> None:
         handshake = self._current(half)
@@ -209,6 +217,9 @@ class TlsParser:
             return rest
         return 0
 
+    def skipped(self, packet: Packet, *, whole: bool) -> None:
+        """An encrypted record is over."""
+
     def gap(self, _size: int, _packet: Packet) -> None:
         """Bytes that are not in the capture: go on at the next segment that begins with a record."""
         self._message.clear()
@@ -265,5 +276,6 @@ class TlsParser:
                 self._stage.alert(held[0], held[1], self._half, packet)
             self._message.clear()
         elif self._kind == _CCS:
-            self._encrypted = True
+            # Around a HelloRetryRequest it means nothing (RFC 8446, appendix D.4): a hello in the clear follows.
+            self._encrypted = not self._stage.retrying(self._half)
             self._message.clear()

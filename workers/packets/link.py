@@ -86,8 +86,10 @@ def _null(buffer: bytes, at: int, end: int) -> Start:
     (family,) = struct.unpack_from("<I", buffer, at)
     if family > 0xFFFF:
         (family,) = struct.unpack_from(">I", buffer, at)
-    if family in (2, IPV4):  # some writers put an ethertype there
+    if family == 2:
         return IPV4, at + 4
+    if family > 0xFFFF:  # some writers put an ethertype there
+        return family & 0xFFFF, at + 4
     return (IPV6 if family in _IPV6_FAMILIES else UNKNOWN), at + 4
 
 

@@ -44,8 +44,11 @@ def wifi(buffer: bytes, at: int, end: int) -> Start:
     if end - at < 24 or buffer[at] & 0x0C != 8 or buffer[at] & 0x40 or buffer[at + 1] & 0x40:
         return UNKNOWN, at
     flags, quality = buffer[at + 1], bool(buffer[at] & 0x80)
-    size = 24 + (6 if flags & 3 == 3 else 0) + (2 if quality else 0) + (4 if quality and flags & 0x80 else 0)
-    return link.llc(buffer, at + size, end)
+    control = at + 24 + (6 if flags & 3 == 3 else 0)
+    if not quality:
+        return link.llc(buffer, control, end)
+    several = control < end and buffer[control] & 0x80  # an A-MSDU: the first subframe's header comes before its LLC
+    return link.llc(buffer, control + 2 + (4 if flags & 0x80 else 0) + (14 if several else 0), end)
 
 
 def radiotap(buffer: bytes, at: int, end: int) -> Start:

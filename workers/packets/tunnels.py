@@ -6,10 +6,12 @@ VXLAN (RFC 7348), Geneve (RFC 8926), GTP-U (3GPP TS 29.281), Teredo (RFC 4380), 
 
 from collections.abc import Callable
 
-from workers.packets import link
+from workers.packets import link, link_types
 from workers.packets.link import Start
 
 _ERSPAN2, _ERSPAN3, _MPLS = 0x88BE, 0x22EB, 0x8847
+_WIRELESS = range(0x8200, 0x8400)
+"""Aruba's GRE protocols: an 802.11 frame follows."""
 _NEXT = {1: link.IPV4, 2: link.IPV6, 3: link.BRIDGED, 4: link.NSH, 5: _MPLS}
 
 
@@ -74,17 +76,19 @@ def vxlan_gpe(buffer: bytes, at: int, end: int) -> Start:
     return _NEXT.get(buffer[at + 3], link.UNKNOWN), at + 8
 
 
-UDP: dict[int, Callable[[bytes, int, int], Start]] = {
-    1701: l2tp,
-    2152: gtp,
-    3544: teredo,
-    4341: lisp,
-    4789: vxlan,
-    4790: vxlan_gpe,
-    6081: geneve,
-    6635: mpls,
-}
-"""By UDP port."""
+def gtp0(buffer: bytes, at: int, end: int) -> Start:
+    """A T-PDU of GTP version 0 (3GPP TS 09.60), behind 20 bytes."""
+    if end - at < 20 or buffer[at] >> 5 or buffer[at + 1] != 255:
+        return link.UNKNOWN, at
+    return link.raw(buffer, at + 20, end)
+
+
+def ayiya(buffer: bytes, at: int, end: int) -> Start:
+    """AYIYA (draft-massar-v6ops-ayiya): 8 bytes, identity and signature of told sizes, then the packet."""
+    if end - at < 8:
+        return link.UNKNOWN, at
+    kind = {4: link.IPV4, 41: link.IPV6}.get(buffer[at + 3], link.UNKNOWN)
+    return kind, at + 8 + (1 << (buffer[at] >> 4)) + (buffer[at + 1] >> 4) * 4
 
 
 def gre(buffer: bytes, at: int, end: int) -> Start:
@@ -99,6 +103,8 @@ def gre(buffer: bytes, at: int, end: int) -> Start:
         return link.BRIDGED, body + (8 if flags & 0x10 else 0)
     if kind == _ERSPAN3:
         return _erspan3(buffer, body, end)
+    if kind in _WIRELESS:
+        return link_types.wifi(buffer, body, end)
     if kind == link.GROUP_TAG and end - body >= 8:
         return buffer[body] << 8 | buffer[body + 1], body + 8
     if kind == link.REDIRECT and end - body >= 5:  # WCCP version 2 puts 4 bytes before the packet
@@ -146,3 +152,19 @@ def ether_ip(_buffer: bytes, at: int, _end: int) -> Start:
 def pim(buffer: bytes, at: int, end: int) -> Start:
     """The packet a PIM register message carries."""
     return link.raw(buffer, at + 8, end) if end - at >= 8 and buffer[at] == 0x21 else (link.UNKNOWN, at)
+
+
+UDP: dict[int, Callable[[bytes, int, int], Start]] = {
+    1701: l2tp,
+    2152: gtp,
+    3386: gtp0,
+    3544: teredo,
+    4341: lisp,
+    4754: gre,
+    4789: vxlan,
+    4790: vxlan_gpe,
+    5072: ayiya,
+    6081: geneve,
+    6635: mpls,
+}
+"""By UDP port."""

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.analysis.captures import (
     ACK,
     CLIENT,
+    FIN,
     PSH,
     SYN,
     Pcap,
@@ -159,6 +160,104 @@ def test_http_out_of_order_segments() -> None:
     tcp.send(0.12, "c", ACK, 1, 1, request)
     (group,) = pcap.facts().http.groups
     assert (group.path, group.requests.count) == ("/path", 1)
+
+
+def counts(pcap: Pcap) -> tuple[int, int]:
+    """Frames that complete requests and responses, the same for any chunking."""
+    facts = pcap.facts()
+    assert analyse(pcap.bytes(), *range(0, len(pcap.bytes()), 7)) == facts
+    return facts.counts["http_req"], facts.counts["http_resp"]
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"
+
+
+def test_http_messages_count_in_the_frame_that_completes_them() -> None:
+    post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"
+    assert counts(say((0.1, "c", post), (0.2, "c", b"abc"), (0.3, "s", OK + b"abc"), (0.4, "s", b"def"))) == (1, 1)
+    half = say((0.1, "c", post), (0.3, "s", OK + b"abc"))
+    assert counts(half) == (0, 0)
+    assert (half.facts().http.requests, half.facts().http.responses) == (1, 1)
+
+
+def test_http_chunked_body_counts_when_its_trailer_is_there() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    get = (0.1, "c", b"GET / HTTP/1.1\r\n\r\n")
+    assert counts(say(get, (0.2, "s", head + b"5\r\nhe"), (0.3, "s", b"llo\r\n"))) == (1, 0)
+    assert counts(say(get, (0.2, "s", head + b"5\r\nhe"), (0.3, "s", b"llo\r\n"), (0.4, "s", b"0\r\n\r\n"))) == (1, 1)
+
+
+def test_http_body_to_the_end_counts_with_the_fin() -> None:
+    pcap = Pcap()
+    tcp = Tcp(pcap).handshake().send(0.1, "c", PSH | ACK, 1, 1, b"GET / HTTP/1.0\r\n\r\n")
+    tcp.send(0.2, "s", PSH | ACK, 1, 19, b"HTTP/1.0 200 OK\r\n\r\nabc")
+    assert counts(pcap) == (1, 0)
+    tcp.send(0.3, "s", FIN | ACK, 23, 19)
+    assert counts(pcap) == (1, 1)
+
+
+def test_http_body_with_a_hole_does_not_count() -> None:
+    pcap = Pcap()
+    tcp = Tcp(pcap).handshake().send(0.1, "c", PSH | ACK, 1, 1, b"GET / HTTP/1.1\r\n\r\n")
+    tcp.send(0.2, "s", PSH | ACK, 1, 19, OK + b"a").send(0.3, "s", PSH | ACK, 44, 19, b"def")
+    assert counts(pcap) == (1, 0)
+    assert pcap.facts().http.responses == 1
+
+
+def test_http_requests_behind_a_hole_keep_their_frames_and_times() -> None:
+    pcap = Pcap()
+    tcp, get = Tcp(pcap).handshake(), b"GET /b HTTP/1.1\r\n\r\n"
+    tcp.send(0.1, "c", PSH | ACK, 101, 1, get).send(0.2, "c", PSH | ACK, 121, 1, get)
+    tcp.send(9, "s", ACK, 1, 1)
+    assert counts(pcap) == (2, 0)
+    (group,) = pcap.facts().http.groups
+    assert group.requests.frames == (4, 5)
+    assert group.unanswered.count == 2
+
+
+def test_http_request_line_cut_by_the_snaplen_is_a_request() -> None:
+    pcap = Pcap(snaplen=80)
+    Tcp(pcap).handshake().send(0.1, "c", PSH | ACK, 1, 1, b"GET /images/a-long-name.gif HTTP/1.1\r\n\r\n")
+    assert counts(pcap) == (1, 0)
+    (group,) = pcap.facts().http.groups
+    assert (group.method, group.path) == ("GET", "/images/a-long-name.gi")
+
+
+def test_data_in_a_syn_is_read() -> None:
+    pcap = Pcap()
+    Tcp(pcap).send(0, "c", SYN, 0, 0, b"GET / HTTP/1.1\r\n\r\n").send(0.1, "s", SYN | ACK, 0, 19)
+    assert counts(pcap) == (1, 0)
+    assert pcap.facts().http.requests == 1
+
+
+def test_ssdp_counts_as_frames_but_not_as_a_transaction() -> None:
+    pcap = Pcap().add(0, udp(CLIENT, 1900, "239.255.255.250", 1900, b"NOTIFY * HTTP/1.1\r\n\r\n"))
+    pcap.add(0.1, udp("198.18.0.9", 1900, CLIENT, 1901, b"HTTP/1.1 200 OK\r\n\r\n"))
+    assert counts(pcap) == (1, 1)
+    assert pcap.facts().http.requests == 0
+
+
+def test_hellos_around_a_retry_request_are_all_read() -> None:
+    retry = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+    chosen = b"\x00\x13\x01\x00\x00\x06\x00\x2b\x00\x02\x03\x04"
+
+    def server(random: bytes) -> bytes:
+        body = b"\x03\x03" + random + chosen
+        hello = b"\x02" + len(body).to_bytes(3, "big") + body
+        return b"\x16\x03\x03" + len(hello).to_bytes(2, "big") + hello
+
+    change = b"\x14\x03\x03\x00\x01\x01"
+    hello = client_hello(b"a.shop")
+    facts = say(
+        (0.1, "c", hello),
+        (0.2, "s", server(retry) + change),
+        (0.3, "c", change + hello),
+        (0.4, "s", server(bytes(32))),
+        (0.5, "c", b"\x17\x03\x03\x00\x01x"),
+    ).facts()
+    assert (facts.tls.client_hellos, facts.tls.server_hellos) == (2, 2)
+    (handshake,) = facts.tls.handshakes
+    assert (handshake.version, handshake.sni) == ("TLS 1.3", "a.shop")
 
 
 def test_cut_packets_are_told_as_not_visible() -> None:

@@ -171,6 +171,36 @@ def test_port_reuse_begins_a_new_conversation() -> None:
     assert trouble(facts) == {"reused_ports": 1}
 
 
+def test_syn_ack_with_another_number_is_marked_as_reuse() -> None:
+    pcap = Pcap()
+    Tcp(pcap).handshake().send(1, "c", SYN, 0).send(1.1, "s", SYN | ACK, 700, 1)
+    assert pcap.facts().counts["reused_ports"] == 1
+
+
+def test_both_sides_may_open_at_once() -> None:
+    pcap = Pcap()
+    Tcp(pcap).send(0, "c", SYN, 0).send(0.01, "s", SYN, 0)
+    facts = pcap.facts()
+    assert (facts.counts["reused_ports"], len(facts.conversations)) == (0, 1)
+
+
+def test_first_segment_that_was_acknowledged_before_is_spurious() -> None:
+    pcap = Pcap()
+    Tcp(pcap).send(0, "s", ACK, 1, 6, b"hello").send(0.01, "c", ACK, 1, 1, b"12345")
+    assert pcap.facts().counts["spurious_retransmission"] == 1
+
+
+def test_initial_rtt_counts_from_the_last_syn() -> None:
+    pcap = Pcap()
+    tcp = Tcp(pcap).send(0, "c", SYN, 0).send(1, "c", SYN, 0).send(1.01, "s", SYN | ACK, 0, 1)
+    tcp.send(1.02, "c", ACK, 1, 1).send(1.1, "c", PSH | ACK, 1, 1, b"a" * 10).send(
+        1.2, "c", PSH | ACK, 11, 1, b"b" * 10
+    )
+    tcp.send(1.25, "c", PSH | ACK, 1, 1, b"a" * 10)
+    counts = pcap.facts().counts
+    assert (counts["retransmission"], counts["out_of_order"]) == (2, 0)
+
+
 def test_sequence_numbers_wrap() -> None:
     pcap = Pcap()
     tcp = Tcp(pcap, bases=(0xFFFFFFF0, 0xFFFFFFFF)).handshake()

@@ -71,6 +71,39 @@ WAYS = {
     "teredo": (101, udp(3544, INNER6)),
     "extensions": (101, ip6(0, b"\x2b\0" + bytes(6) + b"\x3c\0" + bytes(6) + b"\6\0" + bytes(6) + TCP)),
     "authenticated": (101, ip4(51, b"\6\4" + bytes(22) + TCP)),
+    "fddi": (10, b"\x50" + bytes(12) + b"\xaa\xaa\x03\0\0\0\x08\0" + INNER4),
+    "wifi": (105, b"\x08\x01" + bytes(22) + b"\xaa\xaa\x03\0\0\0\x08\0" + INNER4),
+    "wifi-quality": (127, b"\0\0\x08\0" + bytes(4) + b"\x88\x01" + bytes(24) + b"\xaa\xaa\x03\0\0\0\x86\xdd" + INNER6),
+    "wifi-several": (
+        105,
+        b"\x88\x01" + bytes(22) + b"\x80\0" + bytes(14) + b"\xaa\xaa\x03\0\0\0\x08\0" + INNER4,
+    ),
+    "nflog": (239, b"\2\0\0\0\5\0\x0a\0\0\0\0\0" + struct.pack("<HH", 4 + len(INNER4), 9) + INNER4),
+    "pktap": (258, struct.pack("<III", 16, 1, 1) + bytes(4) + ethernet(0x0800, INNER4)),
+    "ipnet": (226, b"\1\x1a" + bytes(22) + INNER6),
+    "ipoib": (242, bytes(40) + b"\x08\0\0\0" + INNER4),
+    "arcnet": (129, bytes(4) + b"\xd4\0\0\1" + INNER4),
+    "arcnet-short": (129, bytes(4) + b"\xf0" + INNER4),
+    "frame-relay": (107, b"\x48\xe1\x86\xdd" + INNER6),
+    "frame-relay-nlpid": (107, b"\x48\xe1\x03\xcc" + INNER4 + bytes(4)),
+    "switch-tag": (284, bytes(16) + b"\x08\0" + INNER4),
+    "juniper": (178, b"MGC\x80\0\2xx" + ethernet(0x0800, INNER4)),
+    "null-with-ethertype": (0, b"\x0f\0\x08\0" + INNER4),
+    "vn-tag": (1, ethernet(0x8926, bytes(4) + b"\x08\0" + INNER4)),
+    "macsec-in-the-clear": (1, ethernet(0x88E5, b"\x20" + bytes(13) + b"\x08\0" + INNER4)),
+    "nsh": (1, ethernet(0x894F, b"\0\6\1\1" + bytes(20) + INNER4)),
+    "arista": (1, ethernet(0xD28B, b"\0\1\0\x10" + bytes(8) + b"\x08\0" + INNER4)),
+    "gre-wccp": (101, ip4(47, b"\0\0\x88\x3e" + bytes(4) + INNER4)),
+    "gre-group-tag": (101, ip4(47, b"\0\0\x89\x09\x08\0\1\1\0\1\0\0" + INNER4)),
+    "gre-wireless": (101, ip4(47, b"\0\0\x82\0\x08\1" + bytes(22) + b"\xaa\xaa\3\0\0\0\x08\0" + INNER4)),
+    "gre-in-udp": (101, udp(4754, b"\0\0\x08\0" + INNER4)),
+    "lisp": (101, udp(4341, bytes(8) + INNER4)),
+    "vxlan-gpe": (101, udp(4790, b"\x0c\0\0\2" + bytes(4) + INNER6)),
+    "gtp0": (101, udp(3386, b"\x1e\xff" + bytes(18) + INNER4)),
+    "ayiya": (101, udp(5072, b"\x41\x52\x11\x29" + bytes(4 + 16 + 20) + INNER6)),
+    "ethernet-in-ip": (101, ip6(143, ethernet(0x86DD, INNER6))),
+    "ether-ip": (101, ip4(97, b"\x30\0" + ethernet(0x0800, INNER4))),
+    "many-backbones": (1, b"".join(bytes(12) + b"\x88\xe7" + bytes(4) for _ in range(40)) + ethernet(0x0800, INNER4)),
     "atomic-fragment": (101, ip6(44, b"\6\0\0\0" + bytes(4) + TCP)),
 }
 
@@ -98,6 +131,33 @@ def test_every_cut_is_harmless(way: str) -> None:
 def test_lengths_come_from_the_ip_header_when_the_packet_is_cut() -> None:
     packet = decode(ethernet(0x0800, ip4(6, TCP + bytes(1000)))[:54], wire=1059)
     assert (packet.kind, packet.payload_length, packet.ip_length) == (6, 1005, 1045)
+
+
+def test_pppoe_bounds_the_packet_inside() -> None:
+    inner = ip4(6, TCP + b"padding")
+    session = b"\x11\0\0\1" + struct.pack("!H", 2 + 45) + b"\0\x21"
+    packet = decode(ethernet(0x8864, session + inner))
+    assert (packet.payload_length, packet.ip_length) == (5, 45)
+
+
+def test_encrypted_layers_are_not_guessed_at() -> None:
+    assert decode(ethernet(0x88E5, b"\x2c" + bytes(13) + b"\x08\0" + INNER4)).kind == NOTHING
+    assert decode(b"\x08\x41" + bytes(22) + b"\xaa\xaa\3\0\0\0\x08\0" + INNER4, link_type=105).kind == NOTHING
+
+
+def test_dns_quoted_in_an_icmp_error_is_marked() -> None:
+    quoted = ip4(17, struct.pack("!HHHH", 4000, 53, 40, 0) + b"\0\1\1\0" + bytes(8))
+    packet = decode(ethernet(0x0800, ip4(1, b"\3\3" + bytes(6) + quoted)))
+    assert packet.mask & marks.DNS_QUERY
+    assert packet.error_type == 3
+
+
+def test_redirect_quotes_a_packet_and_is_no_error() -> None:
+    redirect = b"\x89\0" + bytes(38) + b"\4\x09" + bytes(6) + INNER6
+    packet = decode(ethernet(0x86DD, ip6(58, redirect)))
+    assert packet.mask & marks.QUOTED
+    assert packet.mask & marks.TCP
+    assert packet.error_type == NOTHING
 
 
 def test_fragments_count_where_the_datagram_is_whole() -> None:
