@@ -153,6 +153,18 @@ def expected(half: Half) -> bool:
     return key[-4] << 8 | key[-3] in PORTS or key[-2] << 8 | key[-1] in PORTS
 
 
+def _answer_not_captured(asker: Half) -> bool:
+    """Whether the asker acknowledged more of the other side's data than the capture shows (FIN takes one number)."""
+    acked, other = asker.tcp.last_ack, asker.peer
+    if acked < 0:
+        return False
+    if other.packets == 0:
+        return True
+    begin = other.stream.next if other.stream is not None else (other.tcp.initial + 1) & 0xFFFFFFFF
+    known = begin >= 0 and (other.stream is not None or other.tcp.initial >= 0)
+    return known and 1 < (acked - begin) & 0xFFFFFFFF < 0x80000000
+
+
 class HttpParser:
     """Reads the messages of one direction; requests wait here for the other direction's responses."""
 
@@ -235,6 +247,9 @@ class HttpParser:
         self.ended = True
         state = self._half.flow.state
         over = state is not None and bool(state.fins or state.resets)
+        if self.waiting and _answer_not_captured(self._half):
+            self._stage.not_captured += len(self.waiting)
+            self.waiting.clear()
         for request in self.waiting:
             if not over and now - request.end < JUDGED_AFTER:
                 self._stage.unjudged += 1

@@ -215,6 +215,22 @@ def test_http_requests_behind_a_hole_keep_their_frames_and_times() -> None:
     assert group.unanswered.count == 2
 
 
+def test_http_response_that_was_received_but_not_captured_is_not_missing() -> None:
+    get, pcap = b"GET / HTTP/1.1\r\n\r\n", Pcap()
+    tcp = Tcp(pcap).handshake().send(0.1, "c", PSH | ACK, 1, 1, get).send(0.2, "s", FIN | ACK, 2001, 19)
+    tcp.send(5, "c", FIN | ACK, 19, 2002)
+    facts = pcap.facts()
+    assert facts.http.groups[0].unanswered.count == 0
+    assert any("not visible" in sentence and "HTTP responses" in sentence for sentence in facts.approximations)
+
+
+def test_http_silence_that_ends_with_a_fin_is_missing() -> None:
+    get, pcap = b"GET / HTTP/1.1\r\n\r\n", Pcap()
+    tcp = Tcp(pcap).handshake().send(0.1, "c", PSH | ACK, 1, 1, get).send(0.2, "s", FIN | ACK, 1, 19)
+    tcp.send(5, "c", FIN | ACK, 19, 2)
+    assert pcap.facts().http.groups[0].unanswered.count == 1
+
+
 def test_http_request_line_cut_by_the_snaplen_is_a_request() -> None:
     pcap = Pcap(snaplen=80)
     Tcp(pcap).handshake().send(0.1, "c", PSH | ACK, 1, 1, b"GET /images/a-long-name.gif HTTP/1.1\r\n\r\n")

@@ -1,6 +1,7 @@
 """Connection attempts: silence, refusal, SYNs sent again, handshakes left half open."""
 
 import dataclasses
+from dataclasses import replace
 
 from tests.unit.findings.cases import (
     CHECKOUT_B,
@@ -119,6 +120,15 @@ def test_doubled_capture_does_not_look_like_lost_syns() -> None:
 def test_handshakes_left_half_open() -> None:
     finding = only(judge(facts([talk(handshake="half-open") for _ in range(6)])), "half-open")
     assert finding.severity is Severity.WARNING
+
+
+def test_handshakes_in_a_capture_of_nothing_but_syns_are_not_called_half_open() -> None:
+    flows = [talk(handshake="half-open") for _ in range(6)]
+    filtered = [replace(flow, server_packets=1) for flow in flows]
+    counts = {"tcp": 12, "syn": 6, "synack": 6}
+    assert "half-open" not in rules(judge(replace(facts(filtered), counts=counts)))
+    again = [replace(flow, server_packets=2) for flow in flows]
+    assert "half-open" in rules(judge(replace(facts(again), counts=counts | {"tcp": 18, "synack": 12})))
 
 
 def test_port_checks_that_reset_the_handshake_are_quiet() -> None:

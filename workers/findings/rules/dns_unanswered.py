@@ -33,7 +33,7 @@ def _severity(lost: int, queries: int) -> Severity:
 def _finding(resolver: Resolver) -> Finding:
     lost = tally(q.name.unanswered for q in resolver.bad)
     queries = max(resolver.queries, lost)
-    names = listing(safe(q.name.name, 60) for q in resolver.bad)
+    names = listing(safe(q.name.name or ".", 60) for q in resolver.bad)
     return Finding(
         RULE,
         _severity(lost, queries),

@@ -21,7 +21,17 @@ def check(case: Case) -> list[Finding]:
 
 def _half_open(case: Case, talk: Talk) -> bool:
     closed = any(reset.stage == "handshake" for reset in talk.tcp.resets)  # a port check: SYN, SYN-ACK, RST
-    return talk.tcp.handshake == "half-open" and not closed and case.waited(talk.target, talk.flow.first_at)
+    if closed or _only_syns(case, talk):
+        return False
+    return talk.tcp.handshake == "half-open" and case.waited(talk.target, talk.flow.first_at)
+
+
+def _only_syns(case: Case, talk: Talk) -> bool:
+    """A capture of nothing but SYNs and SYN-ACKs was filtered; a SYN-ACK that is not sent again was acknowledged."""
+    facts = case.targets[talk.target].facts
+    counts = facts.counts if facts else {}
+    opening = counts.get("syn", 0) + counts.get("synack", 0)
+    return 0 < counts.get("tcp", 0) <= opening and talk.flow.server_packets <= 1
 
 
 def _finding(trouble: Trouble) -> Finding:
