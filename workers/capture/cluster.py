@@ -16,6 +16,7 @@ import urllib3
 from kubernetes import client, config
 from kubernetes.stream import stream
 
+from workers.capture.directory import Shared, addressed_pods, services
 from workers.capture.exec_stream import ExecRefused, ExecResult, ExecStream, bound_handshakes
 from workers.capture.targets import ContainerInfo, PodInfo, ServiceInfo, not_found
 from workers.contract.errors import ClusterForbidden, ClusterUnavailable, TargetNotFound, ThreadcapError
@@ -27,6 +28,8 @@ TIMEOUT = (5, 20)
 PAGE = 500
 SUBPROTOCOL = "v4.channel.k8s.io"
 """Not v5: a slow v5 reader loses bytes and is still told Success (kubernetes #124571)."""
+INVENTORY_SECONDS = 5.0
+"""How old the names of addresses may be."""
 SERVICE_NAME = "kubernetes.io/service-name"
 
 bound_handshakes(sum(TIMEOUT))
@@ -41,6 +44,7 @@ class Cluster:
         self._core = client.CoreV1Api(self._api)
         self._apps = client.AppsV1Api(self._api)
         self._discovery = client.DiscoveryV1Api(self._api)
+        self._inventory: Shared[tuple[list[PodInfo], list[ServiceInfo]]] = Shared(INVENTORY_SECONDS)
 
     def close(self) -> None:
         """Close the connections of the shared client."""
@@ -64,16 +68,17 @@ class Cluster:
             return None if answer is None else _pod(answer)
 
     def inventory(self, namespace: str) -> tuple[list[PodInfo], list[ServiceInfo]]:
-        """Return pods and services for naming addresses: of all namespaces if we may, else of this one."""
+        """Return pods and services for naming addresses: of all namespaces if we may, else of this one.
+
+        Pods have no containers and labels here, and ended pods are left out. Seconds old at most.
+        """
         with translated("list pods and services"):
             try:
-                pods, services = self._everything()
+                return self._inventory.get("", self._everything)
             except client.ApiException as error:
                 if error.status != 403:
                     raise
-                pods = self._core.list_namespaced_pod(namespace, _request_timeout=TIMEOUT).items
-                services = self._core.list_namespaced_service(namespace, _request_timeout=TIMEOUT).items
-        return [_pod(pod) for pod in pods], [_service(service) for service in services]
+                return self._inventory.get(namespace, lambda: self._everything_in(namespace))
 
     def open_exec(self, pod: PodInfo, container: str, argv: Sequence[str]) -> ExecStream:
         """Start `argv` in a container and return its streams. Raises ExecRefused, ClusterForbidden, …"""
@@ -158,9 +163,13 @@ class Cluster:
         found = (self._one_pod(namespace, pod) or [] for pod in sorted(names))
         return [pod for pods in found for pod in pods]
 
-    def _everything(self) -> tuple[list[Any], list[Any]]:
-        pods = list(_pages(self._core.list_pod_for_all_namespaces))
-        return pods, list(_pages(self._core.list_service_for_all_namespaces))
+    def _everything(self) -> tuple[list[PodInfo], list[ServiceInfo]]:
+        pods = addressed_pods(_raw_items(self._core.list_pod_for_all_namespaces))
+        return pods, services(_raw_items(self._core.list_service_for_all_namespaces))
+
+    def _everything_in(self, namespace: str) -> tuple[list[PodInfo], list[ServiceInfo]]:
+        pods = addressed_pods(_raw_items(self._core.list_namespaced_pod, namespace))
+        return pods, services(_raw_items(self._core.list_namespaced_service, namespace))
 
     def _check_namespace(self, namespace: str) -> None:
         """Listing a namespace that does not exist is an empty list, so ask for itself."""
@@ -192,6 +201,18 @@ def translated(doing: str) -> Iterator[None]:
         raise _translate(error, doing) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise _unreachable(f"{doing}: {type(error).__name__}: {str(error)[:200]}") from error
+    except ValueError as error:  # the client's models check what they read; the values stay out of the log
+        raise ClusterUnavailable(
+            "The cluster's API answered something this version of Threadcap can't read. Tell the platform team.",
+            detail=f"{doing}: {type(error).__name__} at {_fields(error)}",
+        ) from error
+
+
+def _fields(error: ValueError) -> str:
+    """Name the model and fields that did not fit (pydantic's ValidationError), never their values."""
+    errors = getattr(error, "errors", None)
+    places = [".".join(map(str, one["loc"])) for one in errors(include_input=False)] if callable(errors) else []
+    return " ".join([str(getattr(error, "title", "the answer")), *places])[:200]
 
 
 def _translate(error: Any, doing: str) -> ThreadcapError:
@@ -264,6 +285,18 @@ def _pages(listing: Callable[..., Any], *args: Any, **options: Any) -> Iterator[
             return
 
 
+def _raw_items(listing: Callable[..., Any], *args: Any) -> Iterator[Mapping[str, Any]]:
+    """As _pages, but plain JSON: see workers.capture.directory."""
+    token = None
+    while True:
+        answer = listing(*args, limit=PAGE, _continue=token, _request_timeout=TIMEOUT, _preload_content=False)
+        page = json.loads(answer.data)
+        yield from page.get("items") or ()
+        token = (page.get("metadata") or {}).get("continue")
+        if not token:
+            return
+
+
 def _load(kubeconfig: str | None, context: str | None) -> Any:
     """A configuration from a file, from inside a pod, or from the usual places, in this order."""
     settings = client.Configuration()
@@ -321,11 +354,3 @@ def _container(container: Any, status: Any) -> ContainerInfo:
         waiting = state.terminated.reason or "terminated"
     running = state is not None and state.running is not None
     return ContainerInfo(container.name, container.image or "", running, waiting or "")
-
-
-def _service(service: Any) -> ServiceInfo:
-    spec = service.spec
-    every = spec.cluster_ips or [spec.cluster_ip]
-    external = spec.external_ips or []
-    ips = [ip for ip in [*every, *external] if ip and ip != "None"]
-    return ServiceInfo(service.metadata.namespace, service.metadata.name, tuple(ips))

@@ -90,3 +90,12 @@ def test_no_cluster_at_all_is_said_in_words(tmp_path_factory: pytest.TempPathFac
     with pytest.raises(ClusterUnavailable) as caught:
         Cluster(str(tmp_path_factory.mktemp("none") / "kubeconfig"))
     assert "give a kubeconfig" in caught.value.user_message
+
+
+def test_an_answer_the_models_refuse_is_said_in_words_without_its_values() -> None:
+    with pytest.raises(ValueError, match="V1Container") as refused:
+        client.V1PodSpec.from_dict({"containers": ["hunter2"]})
+    ours = _ours(refused.value)
+    assert "can't read" in ours.user_message
+    assert "V1Container" in str(ours)
+    assert "hunter2" not in str(ours)
