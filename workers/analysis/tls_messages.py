@@ -11,6 +11,7 @@ from workers.analysis.tls_names import VERSIONS
 
 MAX_NAME, MAX_ALPN, MAX_EXTENSIONS = 255, 8, 64
 _SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS = 0, 16, 43
+_DRAFT = 0x7F
 _RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """SHA-256 of "HelloRetryRequest" (RFC 8446 section 4.1.3)."""
 
@@ -70,9 +71,11 @@ def server_hello(body: bytes) -> Hello:
     reader = _Bytes(body)
     version = reader.number(2)
     retry = reader.take(32) == _RETRY_RANDOM
-    reader.vector(1)
+    draft = version >> 8 == _DRAFT  # up to draft 21 there was no session id and no compression
+    if not draft:
+        reader.vector(1)
     cipher = reader.number(2)
-    reader.take(1)
+    reader.take(0 if draft else 1)
     extensions = _extensions(reader)
     chosen = extensions.get(_SUPPORTED_VERSIONS, b"")
     if len(chosen) == 2:

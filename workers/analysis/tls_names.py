@@ -37,6 +37,8 @@ _SUITES = {
 
 def version(code: int) -> str:
     """Such as "TLS 1.3"; an unknown one in hex."""
+    if code >> 8 == 0x7F:
+        return f"TLS 1.3 draft {code & 255}"
     return VERSIONS.get(code, f"0x{code:04x}")
 
 

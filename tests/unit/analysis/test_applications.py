@@ -276,6 +276,14 @@ def test_hellos_around_a_retry_request_are_all_read() -> None:
     assert (handshake.version, handshake.sni) == ("TLS 1.3", "a.shop")
 
 
+def test_server_hello_of_a_tls_1_3_draft() -> None:
+    body = b"\x7f\x12" + bytes(32) + b"\x13\x01\x00\x00"
+    hello = b"\x02" + len(body).to_bytes(3, "big") + body
+    record = b"\x16\x03\x01" + len(hello).to_bytes(2, "big") + hello
+    (handshake,) = say((0.1, "c", client_hello(b"a.shop")), (0.2, "s", record)).facts().tls.handshakes
+    assert (handshake.version, handshake.cipher) == ("TLS 1.3 draft 18", "TLS_AES_128_GCM_SHA256")
+
+
 def test_cut_packets_are_told_as_not_visible() -> None:
     pcap = Pcap(snaplen=60)
     tcp = Tcp(pcap).handshake()
