@@ -141,11 +141,13 @@ class SlackChat:
             raise
         shares = file.get("shares") or {}
         places = {place for kind in shares.values() for place in kind}
+        # `shares` may lag behind these, and a direct message may be in `ims` alone
+        places.update(place for kind in ("channels", "groups", "ims") for place in file.get(kind) or ())
         return FileState(exists=True, ready=bool(file.get("mimetype")), shared=channel in places)
 
     async def is_member(self, channel: str) -> bool:
-        """See Chat.is_member."""
-        if channel.startswith("D") or self._member_until.get(channel, 0.0) > time.monotonic():
+        """See Chat.is_member. Somebody else's direct message is channel_not_found, as a private channel is."""
+        if self._member_until.get(channel, 0.0) > time.monotonic():
             return True
         try:
             info = (await self._call("conversations.info", {"channel": channel}, 1.0))["channel"]

@@ -80,7 +80,7 @@ class Deliverer:
 
     async def _post_card(self, job: Job) -> None:
         message = messages.card(job, self.ledger.now())
-        if await self._post_once(job, CARD, [("full", message)]):
+        if await self._post_once(job, CARD, [("full", message), ("text", Message(message.text, []))]):
             await self.ledger.record(job, **{"card.digest": digest_of(message), "card.at": str(self.ledger.now())})
 
     async def _update_card(self, job: Job) -> float | None:

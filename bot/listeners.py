@@ -232,8 +232,7 @@ class Listeners:
     async def _started(self, asker: Asker, start: Callable[[], Accepted | Refusal]) -> None:
         """Start a capture; its card is the answer. A slash command's author gets the echo as well."""
         if not await self._chat.is_member(asker.origin.channel):
-            text = "I can't post in this channel. Invite me with `/invite @threadcap` and ask again."
-            await asker.alone(messages.refusal(text))
+            await asker.alone(messages.refusal(_not_here(asker.origin.channel)))
             return
         outcome = await aside(start)
         if isinstance(outcome, Refusal):
@@ -255,6 +254,13 @@ class Listeners:
             await self._started(asker, again)
         else:
             await self._stop(asker, job_id, discard=action == DISCARD)
+
+
+def _not_here(channel: str) -> str:
+    """Nobody can be invited to a direct message between two people."""
+    if channel.startswith("D"):
+        return "I can't post in this conversation. Ask in a channel I am in, or in a direct message to me."
+    return "I can't post in this channel. Invite me with `/invite @threadcap` and ask again."
 
 
 async def _on_link(ack: AsyncAck) -> None:

@@ -110,6 +110,7 @@ async def test_a_part_is_found_again_in_thread_and_channel(scene: Scene, chat: S
 async def test_who_and_where(scene: Scene, chat: SlackChat) -> None:
     assert await chat.is_member(CHANNEL)
     assert not await chat.is_member("C0PRIVATERM")
+    assert not await chat.is_member("D0BETWEENTWO")
     assert await chat.name_of("U000000BOB") == "bob"
     assert await chat.name_of("U0NOBODY") == ""
     ts = await chat.post(CHANNEL, "", HELLO)

@@ -60,9 +60,9 @@ class Desk:
     async def ack(self) -> None:
         self.acks += 1
 
-    async def command(self, text: str, trigger: str = "t1") -> None:
+    async def command(self, text: str, trigger: str = "t1", channel_id: str = "C1") -> None:
         body = {
-            "channel_id": "C1", "user_id": "U1", "user_name": "alice", "text": text, "trigger_id": trigger,
+            "channel_id": channel_id, "user_id": "U1", "user_name": "alice", "text": text, "trigger_id": trigger,
             "response_url": "https://hooks.example/1",
         }  # fmt: skip
         await self.app.by_name["/capture"](ack=self.ack, body=body)
@@ -110,6 +110,17 @@ async def test_the_word_capture_may_be_said_or_left_out(desk: Desk) -> None:
     await desk.tasks.drain(5)
     first, second = desk.store.recent()
     assert first.spec == second.spec
+
+
+async def test_a_direct_message_between_two_people_starts_nothing_and_says_where_to_ask(desk: Desk) -> None:
+    desk.chat.members = False
+    await desk.command("deploy/checkout -n shop", channel_id="D9")
+    await desk.command("deploy/checkout -n shop", "t2")
+    await desk.tasks.drain(5)
+    assert desk.queue.jobs == []
+    between_two, private = desk.told()
+    assert "direct message to me" in between_two
+    assert "/invite" in private
 
 
 async def test_a_retried_event_starts_one_capture(desk: Desk) -> None:

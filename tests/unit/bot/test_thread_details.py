@@ -65,12 +65,15 @@ class Refusing(FakeChat):
     """Refuses posts and uploads as told."""
 
     refuse_blocks = False
+    refuse_every_block = False
     refuse_uploads = ""
     refuse_update = ""
 
     async def post(self, channel: str, thread_ts: str, message: Message, *, key: Key | None = None) -> str:
         if self.refuse_blocks and any(block["type"] == "image" for block in message.blocks):
             raise ChatRefused("invalid_blocks")
+        if self.refuse_every_block and message.blocks:
+            raise ChatRefused("msg_blocks_too_long")
         return await super().post(channel, thread_ts, message, key=key)
 
     async def update(self, channel: str, ts: str, message: Message) -> None:
@@ -100,6 +103,16 @@ async def test_refused_file_is_said_and_the_rest_delivered(bench: Bench) -> None
     assert notice is not None
     assert "file_upload_size_restricted" in notice.text
     assert bench.chat.parts()[-1].startswith("notice:")
+
+
+async def test_results_come_though_slack_refuses_the_blocks_of_card_and_verdict(bench: Bench) -> None:
+    bench.chat.refuse_every_block = True  # type: ignore[attr-defined]
+    bench.new()
+    bench.finish(pods=1)
+    await bench.clean()
+    assert bench.chat.parts()[:2] == ["card", "verdict"]
+    assert bench.chat.shared()[-1] == f"shop_checkout-0_{JOB}.pcap"
+    assert bench.posted()[COMPLETE] == "1"
 
 
 async def test_verdict_without_its_chart_when_slack_refuses_the_picture(bench: Bench) -> None:
