@@ -140,6 +140,13 @@ class Session:
         except ThreadcapError as error:
             log.warning("target failed", job=self._job.id, pod=one.plan.pod.name, error=str(error))
             one.error = error
+        except OSError as error:  # of the spool; the other targets go on
+            log.exception("spool not written", job=self._job.id, pod=one.plan.pod.name)
+            one.error = ThreadcapError(
+                f"The worker could not write the capture to its own disk ({error.strerror}). Try again with a smaller "
+                "`--max-bytes`, or tell the platform team.",
+                detail=f"spool: {error}",
+            )
 
     def _watch(self, running: Sequence["Future[None]"], observer: Observer) -> None:
         told, stopping = monotonic(), False

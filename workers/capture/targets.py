@@ -10,6 +10,9 @@ from workers.contract.spec import CaptureSpec, Limits, TargetKind
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 """The annotation kubectl reads too: which container people mean when they name none."""
 
+NAMED = 5
+"""Pods named in a sentence at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class ContainerInfo:
@@ -67,13 +70,20 @@ def choose(spec: CaptureSpec, pods: Sequence[PodInfo], limits: Limits) -> tuple[
     Raises TargetNotFound when none of them can be captured: none running, or no such container.
     """
     running = [pod for pod in sorted(pods, key=lambda pod: pod.name) if pod.running]
-    notes = [f"{pod.name} is {_why_not(pod)} and was left out." for pod in pods if not pod.running]
+    notes = _left_out([pod for pod in pods if not pod.running])
     if not running:
         raise TargetNotFound(_none_running(spec, pods))
     if len(running) > limits.max_pods:
         notes.append(f"{len(running)} pods match; the first {limits.max_pods} by name are captured.")
         running = running[: limits.max_pods]
     return [Target(pod, _containers(spec, pod)) for pod in running], notes
+
+
+def _left_out(pods: Sequence[PodInfo]) -> list[str]:
+    """A selector may match hundreds of pods of finished jobs: name a few."""
+    notes = [f"{pod.name} is {_why_not(pod)} and was left out." for pod in pods[:NAMED]]
+    more = len(pods) - NAMED
+    return [*notes, f"{more} more pods are not running either."] if more > 0 else notes
 
 
 def _containers(spec: CaptureSpec, pod: PodInfo) -> tuple[str, ...]:
@@ -112,7 +122,7 @@ def _why_not(pod: PodInfo) -> str:
 def _none_running(spec: CaptureSpec, pods: Sequence[PodInfo]) -> str:
     if not pods:
         return f"{spec.target} in namespace {spec.namespace} has no pods right now."
-    states = ", ".join(f"{pod.name} is {_why_not(pod)}" for pod in pods[:5])
+    states = ", ".join(f"{pod.name} is {_why_not(pod)}" for pod in pods[:NAMED])
     return f"No pod of {spec.target} in namespace {spec.namespace} is running: {states}. Try again when one runs."
 
 

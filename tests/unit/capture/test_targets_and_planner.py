@@ -26,6 +26,14 @@ def test_every_running_pod_by_name_and_its_containers_in_order() -> None:
     assert notes == []
 
 
+def test_of_many_ended_pods_a_few_are_named() -> None:
+    ended = ContainerInfo("app", waiting_reason="Completed")
+    _, notes = choose(SPEC, [pod("web"), *(pod(f"job-{n}", ended, phase="Succeeded") for n in range(300))], Limits())
+    assert notes[0] == "job-0 is Completed and was left out."
+    assert notes[-1] == "295 more pods are not running either."
+    assert len(notes) == 6
+
+
 def test_the_default_container_is_tried_first() -> None:
     (target,), _ = choose(SPEC, [pod(annotations={DEFAULT_CONTAINER: "tcpdump"})], Limits())
     assert target.containers == ("tcpdump", "app")

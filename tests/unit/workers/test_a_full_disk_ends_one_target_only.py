@@ -1,0 +1,74 @@
+"""A spool that can't be written: its target fails with words, the others go on."""
+
+import errno
+import os
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.support import jobs
+from workers.capture.planner import Plan
+from workers.capture.spool import Spool
+from workers.capture.targets import PodInfo
+from workers.contract.job import Job
+from workers.contract.report import CaptureOutcome
+from workers.memory import MemoryArtifacts
+from workers.session import Session
+
+
+class Target:
+    """A capture that ends at once, or finds the disk full."""
+
+    def __init__(self, spool: Spool, full: bool) -> None:
+        self.spool = spool
+        self._full = full
+
+    def run(self) -> CaptureOutcome:
+        """See Capture.run."""
+        if self._full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return CaptureOutcome(complete=True)
+
+    def stop(self, why: str = "stop") -> None:
+        """See Capture.stop."""
+
+
+class Nobody:
+    """An observer without news."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def update(self, change: Callable[[Job], Job], *, patient: bool = True) -> Job:
+        """See Observer.update."""
+        self.job = change(self.job)
+        return self.job
+
+    def stop_requested(self) -> bool:
+        """See Observer.stop_requested."""
+        return False
+
+    def interrupted(self) -> str:
+        """See Observer.interrupted."""
+        return ""
+
+    def audit(self, action: str, fields: Mapping[str, Any]) -> None:
+        """See Observer.audit."""
+
+
+def test_the_other_targets_go_on(tmp_path: Path) -> None:
+    job = jobs.job()
+    plans = [Plan(PodInfo("shop", name), "app") for name in ("web-1", "web-2")]
+
+    def opened(plan: Plan, index: int) -> Target:
+        return Target(Spool(tmp_path / f"{index}.pcap"), full=index == 0)
+
+    with closing(Session(job, plans, opened, MemoryArtifacts())) as session:
+        session.run(Nobody(job))
+        first, second = session.taken
+    assert first.error is not None
+    assert "No space left on device" in first.error.user_message
+    assert second.error is None
+    assert second.outcome is not None
+    assert second.outcome.complete
