@@ -37,6 +37,12 @@ MAX_ATTEMPTS = 3
 PATIENCE = 60.0
 """Seconds a job rides over an absence of the store: while nobody can reach it, nobody adopts the job either."""
 RETRY_SECONDS = 0.5
+GIVE_UP_AFTER, GIVE_UP_LEASES = 900.0, 5
+"""A capture that could not be finished so many seconds after its end, in so many hands, is given up."""
+STORE_AWAY = (
+    "What was captured could not be stored: the file store has not answered for a quarter of an hour. Tell the "
+    "platform team to look at Threadcap's artifact store, then capture again."
+)
 SHUT_DOWN = "the worker was shut down, so the capture ended early"
 
 
@@ -155,9 +161,19 @@ class Worker:
         elif job.state in WAITING:
             job = run(job, self._tools, observer)
         else:
-            job = salvage(job, self._tools, observer)
+            job = self._salvaged(job, observer)
         log.info("job left", **job.log_context())
         return job.state is JobState.QUEUED
+
+    def _salvaged(self, job: Job, observer: JobObserver) -> Job:
+        """Finish what a lost worker began. When nobody can, as with a bucket that refuses us, say so in the end."""
+        late = self._tools.clock() - (job.deadline or job.created)
+        if late > GIVE_UP_AFTER and job.epoch > GIVE_UP_LEASES:
+            log.error("job given up", **job.log_context())
+            return observer.update(
+                lambda old: old.to(JobState.FAILED, message=STORE_AWAY, error_code="store_unavailable")
+            )
+        return salvage(job, self._tools, observer)
 
     def _try_again(self, job: Job, observer: JobObserver) -> Job:
         """The worker that resolved was lost before it touched a pod."""
