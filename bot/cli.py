@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 other, 2 usage, 3 denied, 4 target not found, 5 partial.
 """
 
 import argparse
+import difflib
 import importlib
 import sys
 from collections.abc import Callable, Sequence
@@ -62,6 +63,12 @@ def _dispatch(words: list[str]) -> int:
 
         print(version("threadcap"))
         return 0
+    if first and not first.startswith("-"):
+        close = difflib.get_close_matches(first, (*WORDS, *commands), 1)
+        print(
+            f"threadcap: There is no command {first}." + (f" Did you mean {close[0]}?" if close else ""),
+            file=sys.stderr,
+        )
     print(USAGE, file=sys.stdout if first in ("", "-h", "--help") else sys.stderr, end="")
     return 0 if first in ("-h", "--help") else 2
 

@@ -14,7 +14,7 @@ from bot.messages import help_page, listing, status
 from bot.messages.as_text import as_text
 from bot.terminal.local import capture_here
 from workers.contract import codec
-from workers.contract.errors import ThreadcapError
+from workers.contract.errors import StoreUnavailable, ThreadcapError
 from workers.contract.job import Job, JobState, Origin, Person
 from workers.settings import Common, read
 
@@ -90,6 +90,10 @@ def _remote(command: Command, settings: Common, options: argparse.Namespace) -> 
             case _:
                 raise ThreadcapError("That command is not for a terminal.")
         return answer(job, options.json, stopped=isinstance(command, Stop))
+    except StoreUnavailable as error:
+        aside = " With `--local` a capture needs no store." if isinstance(command, Capture) else ""
+        said = "The job store (THREADCAP_REDIS_URL) does not answer. Start it, or name the right one."
+        raise StoreUnavailable(said + aside, detail=str(error)) from error
     finally:
         store.close()
 
