@@ -25,11 +25,17 @@ DEFAULT_EVENTS = ("app_mention", "message.channels", "message.im", "app_home_ope
 
 @dataclass(frozen=True)
 class AppConfig:
-    """The installed app as its manifest says. `commands` maps a slash command to its usage hint."""
+    """The installed app as its manifest says.
+
+    `commands` maps a slash command to its usage hint; a shortcut is {name, type, callback_id, description},
+    its type `global` or `message`; `home` says whether there is a Home tab.
+    """
 
     scopes: tuple[str, ...] = DEFAULT_SCOPES
     events: tuple[str, ...] = DEFAULT_EVENTS
     commands: dict[str, str] = field(default_factory=lambda: {"/capture": "TARGET [-n NAMESPACE] [--for 30s]"})
+    shortcuts: tuple[Json, ...] = ()
+    home: bool = True
 
     @classmethod
     def from_manifest(cls, manifest: Json) -> AppConfig:
@@ -39,7 +45,9 @@ class AppConfig:
         events = settings.get("event_subscriptions", {}).get("bot_events", ())
         commands = manifest.get("features", {}).get("slash_commands", ())
         hints = {one["command"]: one.get("usage_hint", "") for one in commands}
-        return cls(tuple(scopes), tuple(events), hints)
+        shortcuts = manifest.get("features", {}).get("shortcuts", ())
+        home = manifest.get("features", {}).get("app_home", {}).get("home_tab_enabled", False)
+        return cls(tuple(scopes), tuple(events), hints, tuple(shortcuts), bool(home))
 
 
 @dataclass

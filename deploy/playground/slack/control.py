@@ -11,13 +11,15 @@ from aiohttp import web
 from .context import Context
 from .socket_mode import SocketMode
 from .state import Json
+from .views import Views
 
 
 class Control:
     """Routes under /_control."""
 
-    def __init__(self, context: Context, sockets: SocketMode | None) -> None:
+    def __init__(self, context: Context, sockets: SocketMode | None, views: Views) -> None:
         self._context = context
+        self._views = views
         self._sockets = sockets
 
     def routes(self) -> list[web.RouteDef]:
@@ -55,6 +57,7 @@ class Control:
         """Back to the seed; tokens and sockets stay."""
         context = self._context
         context.workspace.reset()
+        self._views.reset()
         context.limits.reset()
         context.journal.entries.clear()
         context.faults.__init__()  # type: ignore[misc]  # all switches back to their defaults, in place

@@ -53,7 +53,10 @@ export interface State {
   channels: Channel[];
   messages: Message[];
   commands: Record<string, string>;
+  shortcuts: { name: string; type: string; callback_id: string; description?: string }[];
   views: Json[];
+  home: Json | null;
+  home_enabled: boolean;
   errors?: Record<string, string>;
 }
 
