@@ -141,6 +141,7 @@ export function Combobox({ block, element, held, attributes, onChange }: Control
         {...rest}
         required={required && taken.length === 0}
         role="combobox"
+        className={taken.length > 0 ? "chosen" : undefined}
         autoComplete="off"
         aria-expanded={offer !== null}
         aria-controls={offer === null ? undefined : id}
