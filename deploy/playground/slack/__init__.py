@@ -26,7 +26,9 @@ Page API (JSON; a refusal is HTTP 400 with Slack's error object; users and chann
 
 Control (/_control): GET state, GET journal?kind=&name=, POST reset, POST clock {advance},
 POST sockets {do: drop|refresh|warning}, POST faults {ratelimit: {method: times}, retry_after,
-duplicate_events, ack_delay, lose_answers: {method: times}, fail_calls: {method: [times, error]}, limits: bool}.
+duplicate_events, reorder_events,
+strict_history, ack_delay, lose_answers: {method: times},
+fail_calls: {method: [times, error]}, limits: bool}, POST archive {channel, archived}.
 
 The page's stable data-testids: composer, send, message-<ts>, thread-open-<ts>, thread-pane, thread-composer,
 thread-send, thread-close, button-<action_id>, file-<id>, ephemeral, channel-<name>, me, modal, modal-submit,

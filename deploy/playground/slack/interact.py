@@ -54,6 +54,8 @@ class People:
         user = self.person(who)
         channel = self.place(user, where)
         typed = _typed(text, smart)
+        if channel.is_archived:
+            raise SlackError("is_archived")
         if thread_ts is not None and self._workspace.find(channel.id, thread_ts) is None:
             raise SlackError("thread_not_found")
         encoded = as_sent(typed, self._workspace)
@@ -71,6 +73,8 @@ class People:
         command, _, text = line.strip().partition(" ")
         if command not in self._context.config.commands:
             raise SlackError("unknown_command")
+        if channel.is_archived:
+            raise SlackError("is_archived")
         if thread_ts is not None:
             raise SlackError("command_not_allowed_in_thread")
         text = as_sent(_typed(text.strip(), smart), self._workspace, named=True)

@@ -59,6 +59,7 @@ export function Composer({ state, channel, thread, label }: Props) {
       complete(suggestions[0]);
     }
   };
+  if (channel.is_archived) return <p className="composer note">This channel is archived: it can be read, not written to.</p>;
   return (
     <form
       className="composer"

@@ -14,6 +14,7 @@ export interface Channel {
   name?: string;
   is_im: boolean;
   is_private: boolean;
+  is_archived: boolean;
   has_bot: boolean;
   user?: string;
   topic?: { value: string };
