@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -44,11 +44,12 @@ Control = Callable[[web.Request], Awaitable[Object]]
 
 @dataclass(frozen=True)
 class Call:
-    """One authorized request."""
+    """One authorized request; `told` collects warnings for the client."""
 
     request: web.Request
     user: User
     asked: Attributes
+    told: list[str] = field(default_factory=list)
 
     @property
     def dry_run(self) -> bool:
@@ -186,7 +187,7 @@ class Api:
             raise errors.method_not_allowed(resource, "create")
         body = await read_body(call.request)
         namespace = self._namespace(call, resource)
-        created = self._registry.create(resource, namespace, body, dry_run=call.dry_run)
+        created = self._registry.create(resource, namespace, body, dry_run=call.dry_run, told=call.told)
         return self._show(call, resource, created, 201)
 
     async def _update(self, call: Call, resource: Resource) -> web.StreamResponse:
@@ -199,13 +200,15 @@ class Api:
         missing = self._registry.store.get(resource, namespace, call.asked.name) is None
         if kind == "application/apply-patch+yaml" and missing and not call.asked.subresource:
             body = change({"metadata": {"name": call.asked.name}})
-            created = self._registry.create(resource, namespace, body, dry_run=call.dry_run)
+            created = self._registry.create(resource, namespace, body, dry_run=call.dry_run, told=call.told)
             return self._show(call, resource, created, 201)
         return self._change(call, resource, change)
 
     def _change(self, call: Call, resource: Resource, change: Callable[[Object], Object]) -> web.StreamResponse:
         namespace, name, sub = self._namespace(call, resource), call.asked.name, call.asked.subresource
-        done = self._registry.update(resource, namespace, name, change, subresource=sub, dry_run=call.dry_run)
+        done = self._registry.update(
+            resource, namespace, name, change, subresource=sub, dry_run=call.dry_run, told=call.told
+        )
         return self._show(call, resource, done)
 
     async def _delete(self, call: Call, resource: Resource) -> web.StreamResponse:
@@ -293,7 +296,12 @@ class Api:
 
     def _show(self, call: Call, resource: Resource, obj: Object, code: int = 200) -> web.Response:
         view = requests.view(call.request.headers.get("Accept", ""), call.request.query)
-        return answer(view.one(resource.kind, obj), code)
+        response = answer(view.one(resource.kind, obj), code)
+        for text in call.told:
+            # RFC 7234 section 5.5, with the code and agent that Kubernetes uses.
+            quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+            response.headers.add("Warning", f'299 - "{quoted}"')
+        return response
 
 
 def answer(body: Object, code: int = 200) -> web.Response:
