@@ -66,6 +66,8 @@ class Api:
         self._audit, self._streams = audit, streams
         self._reviews = Reviews(authorizer, tokens)
         self.controls: dict[str, Control] = {}
+        # What a fault set for the server does to a request (see faults.py).
+        self.suffer: Callable[[Attributes], Awaitable[None]] | None = None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         asked = requests.parse(request.method, request.path, request.query)
@@ -77,11 +79,15 @@ class Api:
             user = self._impersonated(request, holder)
             real = holder.name if user is not holder else ""
             self._authorize(user, asked.attributes)
+            if self.suffer is not None:
+                await self.suffer(asked.attributes)
             response = await self._answer(Call(request, user, asked.attributes), asked)
             code = response.status
         except Refusal as refusal:
             code = refusal.code
             response = answer(refusal.status(), refusal.code)
+            if pause := (refusal.details or {}).get("retryAfterSeconds"):
+                response.headers["Retry-After"] = str(pause)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:

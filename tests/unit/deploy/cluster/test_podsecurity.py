@@ -98,8 +98,8 @@ def test_baseline(subject: Json, wanted: str) -> None:
         (
             pod({**GOOD, "capabilities": {"add": ["NET_RAW"]}}),
             (
-                'unrestricted capabilities (container "a" must set securityContext.capabilities.drop=["ALL"]; container '
-                '"a" must not include "NET_RAW" in securityContext.capabilities.add)'
+                'unrestricted capabilities (container "a" must set securityContext.capabilities.drop=["ALL"]; '
+                'container "a" must not include "NET_RAW" in securityContext.capabilities.add)'
             ),
         ),
         (
