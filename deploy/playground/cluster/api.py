@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -44,11 +44,12 @@ Control = Callable[[web.Request], Awaitable[Object]]
 
 @dataclass(frozen=True)
 class Call:
-    """One authorized request."""
+    """One authorized request; `told` collects warnings for the client."""
 
     request: web.Request
     user: User
     asked: Attributes
+    told: list[str] = field(default_factory=list)
 
     @property
     def dry_run(self) -> bool:
@@ -65,6 +66,8 @@ class Api:
         self._audit, self._streams = audit, streams
         self._reviews = Reviews(authorizer, tokens)
         self.controls: dict[str, Control] = {}
+        # What a fault set for the server does to a request (see faults.py).
+        self.suffer: Callable[[Attributes], Awaitable[None]] | None = None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         asked = requests.parse(request.method, request.path, request.query)
@@ -76,11 +79,15 @@ class Api:
             user = self._impersonated(request, holder)
             real = holder.name if user is not holder else ""
             self._authorize(user, asked.attributes)
+            if self.suffer is not None:
+                await self.suffer(asked.attributes)
             response = await self._answer(Call(request, user, asked.attributes), asked)
             code = response.status
         except Refusal as refusal:
             code = refusal.code
             response = answer(refusal.status(), refusal.code)
+            if pause := (refusal.details or {}).get("retryAfterSeconds"):
+                response.headers["Retry-After"] = str(pause)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -186,7 +193,7 @@ class Api:
             raise errors.method_not_allowed(resource, "create")
         body = await read_body(call.request)
         namespace = self._namespace(call, resource)
-        created = self._registry.create(resource, namespace, body, dry_run=call.dry_run)
+        created = self._registry.create(resource, namespace, body, dry_run=call.dry_run, told=call.told)
         return self._show(call, resource, created, 201)
 
     async def _update(self, call: Call, resource: Resource) -> web.StreamResponse:
@@ -199,13 +206,15 @@ class Api:
         missing = self._registry.store.get(resource, namespace, call.asked.name) is None
         if kind == "application/apply-patch+yaml" and missing and not call.asked.subresource:
             body = change({"metadata": {"name": call.asked.name}})
-            created = self._registry.create(resource, namespace, body, dry_run=call.dry_run)
+            created = self._registry.create(resource, namespace, body, dry_run=call.dry_run, told=call.told)
             return self._show(call, resource, created, 201)
         return self._change(call, resource, change)
 
     def _change(self, call: Call, resource: Resource, change: Callable[[Object], Object]) -> web.StreamResponse:
         namespace, name, sub = self._namespace(call, resource), call.asked.name, call.asked.subresource
-        done = self._registry.update(resource, namespace, name, change, subresource=sub, dry_run=call.dry_run)
+        done = self._registry.update(
+            resource, namespace, name, change, subresource=sub, dry_run=call.dry_run, told=call.told
+        )
         return self._show(call, resource, done)
 
     async def _delete(self, call: Call, resource: Resource) -> web.StreamResponse:
@@ -293,7 +302,12 @@ class Api:
 
     def _show(self, call: Call, resource: Resource, obj: Object, code: int = 200) -> web.Response:
         view = requests.view(call.request.headers.get("Accept", ""), call.request.query)
-        return answer(view.one(resource.kind, obj), code)
+        response = answer(view.one(resource.kind, obj), code)
+        for text in call.told:
+            # RFC 7234 section 5.5, with the code and agent that Kubernetes uses.
+            quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+            response.headers.add("Warning", f'299 - "{quoted}"')
+        return response
 
 
 def answer(body: Object, code: int = 200) -> web.Response:

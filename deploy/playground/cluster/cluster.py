@@ -22,6 +22,8 @@ from .audit import AuditLog
 from .certificates import make_authority
 from .controllers import Controllers
 from .credentials import Kubeconfig, Tokens
+from .faults import KINDS, ServerFaults
+from .listener import Listener
 from .listing import Listing
 from .node.launch import NodeProcess
 from .node.settings import NodeSettings
@@ -38,6 +40,8 @@ _LOG = logging.getLogger(__name__)
 _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _LOOPBACK = "127.0.0.1"
 FAULTS = "/_playground/faults"
+# A hard outage begins after the answer to whoever asked for it is out.
+_FUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,10 @@ class Cluster:
         self.tokens = Tokens(self.store)
         self.port = settings.port
         self.agents: dict[str, NodeAgent] = {}
+        self.faults = ServerFaults(self._go_dark)
         self._stack = AsyncExitStack()
+        self._listener: Listener | None = None
+        self._outage: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -132,6 +139,7 @@ class Cluster:
         )
         api = Api(self.registry, Authorizer(self.store), self.tokens, audit, streams)
         api.controls[FAULTS] = self._inject
+        api.suffer, streams.maybe_fault = self.faults.meet, self.faults.take_stream
         app = web.Application(client_max_size=LARGEST_BODY)
         app.router.add_route("*", "/{path:.*}", api.handle)
         # A client that goes away ends its watch, log and exec at once.
@@ -141,9 +149,22 @@ class Cluster:
         self._stack.callback(streams.close)
         self._stack.callback(self.store.close)
         context = self.authority.server_context(self.settings.run_dir / "pki")
-        site = web.TCPSite(runner, _LOOPBACK, self.port, ssl_context=context)
-        await site.start()
-        self.port = runner.addresses[0][1]
+        self._listener = Listener(runner, streams, context)
+        self.port = await self._listener.start(self.port)
+        self._stack.push_async_callback(self._end_outage)
+
+    def _go_dark(self, seconds: float) -> None:
+        """Drop and refuse every connection for a while; a running outage is replaced."""
+        assert self._listener is not None
+        if self._outage is not None:
+            self._outage.cancel()
+        self._outage = asyncio.create_task(self._listener.dark(_FUSE_SECONDS, seconds))
+        self._outage.add_done_callback(_tell_failure)
+
+    async def _end_outage(self) -> None:
+        if self._outage is not None:
+            self._outage.cancel()
+            await asyncio.wait({self._outage})
 
     async def _join_node(self) -> None:
         socket = self.settings.agent_socket
@@ -178,15 +199,23 @@ class Cluster:
         self._stack.push_async_callback(end)
 
     async def _inject(self, request: web.Request) -> Object:
-        """POST {namespace, pod, kind, port, delayMs}: pass a fault on to the pod's node (administrators only)."""
+        """POST {namespace, pod, kind, port, delayMs}: a fault of the pod's network, passed on to its node; other
+        kinds are the server's own (faults.py). Administrators only."""
         body = await read_body(request)
+        if body.get("kind") in KINDS:
+            self.faults.inject(body)
+            return _success()
         pod = self.registry.get(PODS, str(body.get("namespace", "")), str(body.get("pod", "")))
         agent = self.agents.get(pod["spec"].get("nodeName", ""))
         if agent is None:
             raise errors.bad_request(f"pod {body.get('pod')} does not have a host assigned")
         fault: Object = {key: body[key] for key in ("kind", "port", "delayMs") if key in body}
         await agent.put_fault(uid_of(pod), fault)
-        return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+        return _success()
+
+
+def _success() -> Object:
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
 
 
 def _tell_failure(task: asyncio.Task[None]) -> None:

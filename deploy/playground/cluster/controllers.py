@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from .endpoints import sync_service
 from .errors import Refusal
 from .events import record
 from .garbage import collect, sync_namespace
-from .objects import Object, condition, is_deleting, name_of, namespace_of, timestamp
+from .objects import Object, condition, is_deleting, name_of, namespace_of, timestamp, uid_of
 from .registry import Registry
 from .resources import (
     DAEMONSETS,
@@ -38,6 +40,9 @@ _LOG = logging.getLogger(__name__)
 # A pass waits this long for more changes of the same burst.
 _GATHER_SECONDS = 0.005
 _SILENT = (EVENTS, LEASES)
+# What was refused is tried again after this long, then twice as long, and so on (client-go's rate limiter).
+_FIRST_RETRY_SECONDS = 0.1
+_LAST_RETRY_SECONDS = 30.0
 
 Sync = Callable[[Registry, Object], None]
 _SYNCS: tuple[tuple[Resource, Sync], ...] = (
@@ -49,12 +54,22 @@ _SYNCS: tuple[tuple[Resource, Sync], ...] = (
 )
 
 
+@dataclass(frozen=True)
+class _Wait:
+    """An object whose last step was refused; a changed one need not wait."""
+
+    obj: Object
+    until: float
+    delay: float
+
+
 class Controllers:
     """Run `run()` as a task; it ends when cancelled."""
 
     def __init__(self, registry: Registry, ca: str) -> None:
         self._registry, self._ca = registry, ca
         self._dirty = asyncio.Event()
+        self._refused: dict[str, _Wait] = {}
         registry.store.listen(self._noted)
 
     def _noted(self, change: Change) -> None:
@@ -86,15 +101,26 @@ class Controllers:
             _LOG.warning("garbage collection: %s", refusal.message)
 
     def _guarded(self, step: Callable[[], None], obj: Object) -> None:
-        """A refusal concerns one object only: note it there and go on with the others."""
+        """A refusal concerns one object only: note it there, wait with it and go on with the others."""
+        held = self._refused.get(uid_of(obj))
+        if held and held.obj is obj and time.monotonic() < held.until:
+            return
         try:
             step()
+            self._refused.pop(uid_of(obj), None)
         except Refusal as refusal:
             _LOG.warning("%s %s/%s: %s", obj["kind"], namespace_of(obj), name_of(obj), refusal.message)
-            record(self._registry, obj, "FailedCreate", f"Error: {refusal.message}", warning=True)
+            record(self._registry, obj, "FailedCreate", f"Error creating: {refusal.message}", warning=True)
+            self._wait_with(obj)
         except Exception:
             # The boundary: validation is partial, and one object of an odd shape must not stop all the others.
             _LOG.exception("%s %s/%s can't be reconciled", obj["kind"], namespace_of(obj), name_of(obj))
+
+    def _wait_with(self, obj: Object) -> None:
+        held = self._refused.get(uid_of(obj))
+        delay = min(2 * held.delay, _LAST_RETRY_SECONDS) if held else _FIRST_RETRY_SECONDS
+        self._refused[uid_of(obj)] = _Wait(obj, time.monotonic() + delay, delay)
+        asyncio.get_running_loop().call_later(delay, self._dirty.set)
 
 
 def schedule(registry: Registry, pod: Object) -> None:

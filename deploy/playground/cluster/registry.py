@@ -13,10 +13,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 
-from . import defaults, errors, validation
+from . import defaults, errors, podsecurity, validation
 from .addresses import assign_cluster_ip
 from .errors import Refusal
-from .objects import Object, is_deleting, meta, name_of, now, random_suffix, timestamp, uid_of
+from .objects import Object, is_deleting, meta, name_of, namespace_of, now, random_suffix, timestamp, uid_of
 from .resources import BUILT_IN, NAMESPACES, PODS, SERVICE_ACCOUNTS, SERVICES, Catalogue, Resource
 from .shapes import cleaned
 from .store import Store
@@ -50,11 +50,21 @@ class Registry:
             raise errors.not_found(resource, name)
         return obj
 
-    def create(self, resource: Resource, namespace: str, body: Object, *, dry_run: bool = False) -> Object:
+    def create(
+        self,
+        resource: Resource,
+        namespace: str,
+        body: Object,
+        *,
+        dry_run: bool = False,
+        told: list[str] | None = None,
+    ) -> Object:
+        """Store a new object; warnings for whoever asked are added to `told`."""
         obj = self._admitted(resource, namespace, cleaned(resource.kind, resource.version, body))
         defaults.complete(obj)
         if causes := validation.on_create(obj):
             raise errors.invalid(resource, name_of(obj), causes)
+        self._secure(resource, None, obj, [] if told is None else told)
         if self.store.get(resource, namespace, name_of(obj)):
             raise errors.already_exists(resource, name_of(obj))
         self._check_service_account(resource, namespace, obj)
@@ -78,6 +88,7 @@ class Registry:
         *,
         subresource: str = "",
         dry_run: bool = False,
+        told: list[str] | None = None,
     ) -> Object:
         """Replace an object by `change(copy of it)`; a resourceVersion in the result must be current."""
         before = self.get(resource, namespace, name)
@@ -86,6 +97,8 @@ class Registry:
         after = self._merged(resource, before, wanted, subresource)
         if after == before:
             return before
+        if subresource in ("", "ephemeralcontainers"):
+            self._secure(resource, before, after, [] if told is None else told)
         if before.get("spec") != after.get("spec") and after["kind"] in _WITH_GENERATION:
             after["metadata"]["generation"] = before["metadata"].get("generation", 1) + 1
         if dry_run:
@@ -177,6 +190,22 @@ class Registry:
         if self.store.get(SERVICE_ACCOUNTS, namespace, account) is None:
             why = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
             raise errors.forbidden(resource, name_of(obj), why)
+
+    def _secure(self, resource: Resource, before: Object | None, after: Object, told: list[str]) -> None:
+        """Pod Security admission. Raises Refusal 403, or 422 for a namespace's labels."""
+        if resource is NAMESPACES:
+            causes = podsecurity.label_causes(after)
+            if causes and (before is None or causes != podsecurity.label_causes(before)):
+                raise errors.invalid(resource, name_of(after), causes)
+            if before is not None:
+                told += podsecurity.tightened(before, after, self.store.all(PODS, name_of(after)))
+            return
+        home = self.store.get(NAMESPACES, "", namespace_of(after))
+        if home is None or not podsecurity.has_pods(after):
+            return
+        if resource is PODS:
+            podsecurity.admit(home, after, before)
+        told += podsecurity.warnings(home, after, before)
 
     @staticmethod
     def _check_kind(resource: Resource, obj: Object) -> None:

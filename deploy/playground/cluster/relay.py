@@ -54,10 +54,24 @@ class Side(asyncio.Protocol):
         self._arrived.set()
         if not self.closed.done():
             self.closed.set_result(None)
-        if self._peer and self._peer.transport:
-            self._peer.transport.close()
+        if self._peer:
+            self._peer.finish()
         if self._ended:
             self._ended(exc)
+
+    def finish(self) -> None:
+        """The other end has closed: so does this one, once everything is written."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def leave(self) -> Side | None:
+        """Part from the peer, whose bytes go nowhere from now on; the peer is returned."""
+        peer, self._peer = self._peer, None
+        if peer is not None:
+            peer._peer = Side()
+            if peer.transport is not None:
+                peer.transport.resume_reading()
+        return peer
 
     async def head(self) -> bytes:
         """An HTTP head up to and with its empty line; ConnectionError when the socket closes first."""
@@ -89,5 +103,5 @@ def join(left: Side, right: Side) -> None:
         if side.early:
             peer.write(side.early)
             side.early = bytearray()
-        if side.closed.done() and peer.transport:
-            peer.transport.close()
+        if side.closed.done():
+            peer.finish()

@@ -14,6 +14,7 @@ from aiohttp import ClientError, web
 from . import errors, requests
 from .errors import Refusal
 from .listing import Listing
+from .meddling import MeddledSide, StreamFault
 from .node_agent import NodeAgent
 from .objects import Object, uid_of
 from .registry import Registry
@@ -78,6 +79,7 @@ class Streams:
         self._registry, self.listing, self._agent = registry, listing, agent
         self.exec_needs_create = exec_needs_create
         self._relays: set[Side] = set()
+        self.maybe_fault: Callable[[str, str, str], StreamFault | None] = lambda namespace, pod, container: None
 
     def close(self) -> None:
         """Cut every stream at once, as a killed API server does."""
@@ -144,7 +146,8 @@ class Streams:
         answer = (await node.head()).decode("latin-1")
         if answer.split(" ", 2)[1] != "101":
             return await _refused(node, answer)
-        return await self._relay(request, node, _accept_head(answer, protocol if offered else ""))
+        fault = self.maybe_fault(namespace, name, container)
+        return await self._relay(request, node, _accept_head(answer, protocol if offered else ""), fault)
 
     @staticmethod
     async def _dial(agent: NodeAgent, head: bytes) -> Side:
@@ -156,27 +159,38 @@ class Streams:
         node.write(head)
         return node
 
-    async def _relay(self, request: web.Request, node: Side, head: bytes) -> web.StreamResponse:
+    async def _relay(
+        self, request: web.Request, node: Side, head: bytes, fault: StreamFault | None
+    ) -> web.StreamResponse:
         """Take the client's socket from the HTTP server and join it with the node's until both are closed."""
         transport, server = request.transport, request.protocol
         if transport is None:
             node.abort()
             raise ConnectionResetError
-        client = Side(ended=server.connection_lost)
+        client = MeddledSide(fault, server.connection_lost) if fault else Side(server.connection_lost)
         client.attach(transport)
         transport.set_protocol(client)
         self._relays |= {client, node}
         request[SENT] = 101
         try:
             client.write(head)
+            if isinstance(client, MeddledSide):
+                client.arm()
             join(client, node)
             await client.closed
         finally:
-            self._relays -= {client, node}
-            for side in (client, node):
-                if not side.closed.done():
-                    side.abort()
+            self._part(client, node, orphan=bool(fault and fault.orphan))
         return web.Response(status=101)
+
+    def _part(self, client: Side, node: Side, *, orphan: bool) -> None:
+        """A node's side that is left an orphan stays until it ends by itself or the server does."""
+        self._relays.discard(client)
+        client.abort()
+        if orphan and not node.closed.done():
+            node.closed.add_done_callback(lambda _: self._relays.discard(node))
+            return
+        self._relays.discard(node)
+        node.abort()
 
 
 def _offered(request: web.Request) -> list[str]:

@@ -10,22 +10,30 @@ Acting as a person, in process: `slack.people.say(who, where, text, thread_ts)`,
 `await slack.people.command(who, where, "/capture …")`, `await slack.people.click(who, where, ts, action_id)`.
 
 Page API (JSON; a refusal is HTTP 400 with Slack's error object; users and channels by id or name):
-  GET  /_page/state?user=alice    me, users, channels, messages (replies and own ephemerals included), commands
+  GET  /_page/state?user=alice    me, users, channels, messages (replies and own ephemerals included), commands,
+                                  shortcuts, views (open modals), home
   GET  /_page/events?user=alice   server-sent events: {"type": message|changed|removed, channel, message},
-                                  channel, views, view_errors, reset
+                                  channel, views, view_errors, home, reset
   POST /_page/message             {user, channel, text, thread_ts?, smart?} -> {ts}; a leading slash runs a command
   POST /_page/command             {user, channel, text, smart?}; `smart: false` types plain quotes and dashes
-  POST /_page/click               {user, channel, ts, action_id, block_id?, value?}
+  POST /_page/click               {user, channel, ts | view_id, action_id, block_id?, value?, values?}: `value` is
+                                  what was chosen (option value, id, date; a list of them), `values` state.values
+  POST /_page/suggest             {user, channel, ts | view_id, action_id, block_id?, value} -> options, option_groups
+  POST /_page/shortcut            {user, callback_id, channel?, ts?}: global, or on a message
   POST /_page/submit, /close      {user, view_id, values?}: modals
   POST /_page/home, /react        {user}, {user, channel, ts, name}
   POST /_page/upload?user=&channel=&name=[&thread_ts=]   raw bytes
 
 Control (/_control): GET state, GET journal?kind=&name=, POST reset, POST clock {advance},
 POST sockets {do: drop|refresh|warning}, POST faults {ratelimit: {method: times}, retry_after,
-duplicate_events, ack_delay, lose_answers: {method: times}, fail_calls: {method: [times, error]}, limits: bool}.
+duplicate_events, reorder_events,
+strict_history, ack_delay, lose_answers: {method: times},
+fail_calls: {method: [times, error]}, limits: bool}, POST archive {channel, archived}.
 
 The page's stable data-testids: composer, send, message-<ts>, thread-open-<ts>, thread-pane, thread-composer,
-thread-send, thread-close, button-<action_id>, file-<id>, ephemeral, channel-<name>, me.
+thread-send, thread-close, button-<action_id>, file-<id>, ephemeral, channel-<name>, me, modal, modal-submit,
+input-<action_id> (fields, selects, pickers, menus), tab-home, tab-messages, home, shortcuts, more-<ts>,
+preview-<file id>.
 """
 
 from __future__ import annotations

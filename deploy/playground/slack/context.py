@@ -25,11 +25,17 @@ DEFAULT_EVENTS = ("app_mention", "message.channels", "message.im", "app_home_ope
 
 @dataclass(frozen=True)
 class AppConfig:
-    """The installed app as its manifest says. `commands` maps a slash command to its usage hint."""
+    """The installed app as its manifest says.
+
+    `commands` maps a slash command to its usage hint; a shortcut is {name, type, callback_id, description},
+    its type `global` or `message`; `home` says whether there is a Home tab.
+    """
 
     scopes: tuple[str, ...] = DEFAULT_SCOPES
     events: tuple[str, ...] = DEFAULT_EVENTS
     commands: dict[str, str] = field(default_factory=lambda: {"/capture": "TARGET [-n NAMESPACE] [--for 30s]"})
+    shortcuts: tuple[Json, ...] = ()
+    home: bool = True
 
     @classmethod
     def from_manifest(cls, manifest: Json) -> AppConfig:
@@ -39,7 +45,9 @@ class AppConfig:
         events = settings.get("event_subscriptions", {}).get("bot_events", ())
         commands = manifest.get("features", {}).get("slash_commands", ())
         hints = {one["command"]: one.get("usage_hint", "") for one in commands}
-        return cls(tuple(scopes), tuple(events), hints)
+        shortcuts = manifest.get("features", {}).get("shortcuts", ())
+        home = manifest.get("features", {}).get("app_home", {}).get("home_tab_enabled", False)
+        return cls(tuple(scopes), tuple(events), hints, tuple(shortcuts), bool(home))
 
 
 @dataclass
@@ -57,16 +65,26 @@ class Faults:
     """Switches that make Slack misbehave; each counts down as it is used.
 
     duplicate_events: that many events are delivered twice. lose_answers: that many Web API calls of the
-    named method take effect, then answer HTTP 500. ack_delay: seconds that every ack is late by.
+    named method take effect, then answer HTTP 500. reorder_events: that many events wait until the event
+    after them was delivered (or two seconds). strict_history: conversations.replies and .history at one call a
+    minute and 15 messages a page, as for apps outside Slack's
+    Marketplace since 2025 (rate limits page).
+    ack_delay: seconds that every ack is late by.
     """
 
     duplicate_events: int = 0
+    reorder_events: int = 0
+    strict_history: bool = False
     lose_answers: dict[str, int] = field(default_factory=dict)
     fail_calls: dict[str, tuple[int, str]] = field(default_factory=dict)
     ack_delay: float = 0.0
 
     def take_duplicate(self) -> bool:
         self.duplicate_events, hit = max(self.duplicate_events - 1, 0), self.duplicate_events > 0
+        return hit
+
+    def take_reorder(self) -> bool:
+        self.reorder_events, hit = max(self.reorder_events - 1, 0), self.reorder_events > 0
         return hit
 
     def take_lost_answer(self, method: str) -> bool:

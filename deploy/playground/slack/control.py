@@ -11,13 +11,15 @@ from aiohttp import web
 from .context import Context
 from .socket_mode import SocketMode
 from .state import Json
+from .views import Views
 
 
 class Control:
     """Routes under /_control."""
 
-    def __init__(self, context: Context, sockets: SocketMode | None) -> None:
+    def __init__(self, context: Context, sockets: SocketMode | None, views: Views) -> None:
         self._context = context
+        self._views = views
         self._sockets = sockets
 
     def routes(self) -> list[web.RouteDef]:
@@ -28,6 +30,7 @@ class Control:
             web.post("/_control/faults", self.faults),
             web.post("/_control/clock", self.clock),
             web.post("/_control/sockets", self.sockets),
+            web.post("/_control/archive", self.archive),
         ]
 
     def snapshot(self) -> Json:
@@ -55,6 +58,7 @@ class Control:
         """Back to the seed; tokens and sockets stay."""
         context = self._context
         context.workspace.reset()
+        self._views.reset()
         context.limits.reset()
         context.journal.entries.clear()
         context.faults.__init__()  # type: ignore[misc]  # all switches back to their defaults, in place
@@ -69,6 +73,8 @@ class Control:
             limits.force(method, int(times), int(body.get("retry_after", 1)))
         limits.enabled = bool(body.get("limits", limits.enabled))
         faults.duplicate_events = int(body.get("duplicate_events", faults.duplicate_events))
+        faults.reorder_events = int(body.get("reorder_events", faults.reorder_events))
+        faults.strict_history = bool(body.get("strict_history", faults.strict_history))
         faults.ack_delay = float(body.get("ack_delay", faults.ack_delay))
         faults.lose_answers |= {m: int(n) for m, n in body.get("lose_answers", {}).items()}
         faults.fail_calls |= {m: (int(n), str(e)) for m, (n, e) in body.get("fail_calls", {}).items()}
@@ -78,6 +84,16 @@ class Control:
         """`{"advance": seconds}`."""
         self._context.clock.advance(float((await request.json())["advance"]))
         return web.json_response({"ok": True, "now": self._context.clock.now()})
+
+    async def archive(self, request: web.Request) -> web.Response:
+        """`{"channel": id or name, "archived": true}`: nobody can post there any more; it stays readable."""
+        body = await request.json()
+        channel = self._context.workspace.channel_by_name(str(body["channel"]))
+        if channel is None or channel.is_im:
+            raise web.HTTPNotFound(text="no such channel")
+        channel.is_archived = bool(body.get("archived", True))
+        self._context.workspace.publish({"type": "channel", "channel": channel.id})
+        return web.json_response({"ok": True})
 
     async def sockets(self, request: web.Request) -> web.Response:
         """`{"do": "drop" | "refresh" | "warning"}`."""

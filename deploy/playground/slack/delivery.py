@@ -15,6 +15,7 @@ from .context import Context
 from .state import APP_ID, TEAM_ID, Json
 
 ACK_SECONDS = 3.0
+HELD_SECONDS = 2.0
 RETRY_AFTER = (0.0, 60.0, 300.0)
 
 
@@ -48,6 +49,7 @@ class Dispatcher:
     def __init__(self, context: Context, transport: Transport) -> None:
         self._context = context
         self.transport = transport
+        self._held: list[asyncio.Event] = []
 
     async def send(self, envelope: Envelope) -> Json:
         """Deliver once; the ack's payload. Raises NotDelivered."""
@@ -80,12 +82,26 @@ class Dispatcher:
             "authorizations": [{"team_id": TEAM_ID, "user_id": "U0THREADCP", "is_bot": True}],
             "is_ext_shared_channel": False, "event_context": f"4-{event_id}",
         }  # fmt: skip
-        self._context.spawn(self._send_with_retries(payload))
+        if self._context.faults.take_reorder():
+            self._held.append(asyncio.Event())
+            self._context.spawn(self._send_later(payload, self._held[-1]))
+            return event_id
+        overtaken, self._held = self._held, []
+        self._context.spawn(self._send_with_retries(payload, overtaken))
         if self._context.faults.take_duplicate():
             self._context.spawn(self._send_with_retries(payload))
         return event_id
 
-    async def _send_with_retries(self, payload: Json) -> None:
+    async def _send_later(self, payload: Json, overtaken: asyncio.Event) -> None:
+        """Deliver once a later event was, or when none comes."""
+        try:
+            async with asyncio.timeout(HELD_SECONDS):
+                await overtaken.wait()
+        except TimeoutError:
+            pass  # nothing overtook it: late, and in order
+        await self._send_with_retries(payload)
+
+    async def _send_with_retries(self, payload: Json, overtaken: list[asyncio.Event] | None = None) -> None:
         reason = ""
         for attempt in range(1 + len(RETRY_AFTER)):
             if attempt:
@@ -94,5 +110,8 @@ class Dispatcher:
                 await self.send(Envelope("events_api", payload, attempt, reason))
             except NotDelivered as failed:
                 reason = failed.reason
-            else:
-                return
+                continue
+            finally:
+                for held in overtaken or ():
+                    held.set()
+            return

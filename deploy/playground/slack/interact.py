@@ -6,9 +6,9 @@ command inside a thread, and sends events only for conversations that the app is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
+from .actions import acted, find_action, options_in
 from .announce import Announcer
 from .context import Context
 from .delivery import Dispatcher, Envelope, NotDelivered
@@ -16,7 +16,9 @@ from .errors import SlackError
 from .mangle import as_sent, as_typed
 from .responses import Responses, Triggers
 from .state import APP_ID, TEAM_ID, Channel, Json, Message, User
-from .views import Views
+from .views import View, Views
+
+__all__ = ["People", "find_action"]
 
 TYPED_LIMIT = 12_000
 _TEAM = {"id": TEAM_ID, "domain": "playground"}
@@ -33,6 +35,7 @@ class People:
         self.triggers = Triggers(context)
         self.responses = Responses(context)
         self.views = Views(context)
+        self._offered: dict[tuple[str, str], dict[str, Json]] = {}
 
     def person(self, name: str) -> User:
         user = self._workspace.user_by_name(name)
@@ -51,6 +54,8 @@ class People:
         user = self.person(who)
         channel = self.place(user, where)
         typed = _typed(text, smart)
+        if channel.is_archived:
+            raise SlackError("is_archived")
         if thread_ts is not None and self._workspace.find(channel.id, thread_ts) is None:
             raise SlackError("thread_not_found")
         encoded = as_sent(typed, self._workspace)
@@ -68,6 +73,8 @@ class People:
         command, _, text = line.strip().partition(" ")
         if command not in self._context.config.commands:
             raise SlackError("unknown_command")
+        if channel.is_archived:
+            raise SlackError("is_archived")
         if thread_ts is not None:
             raise SlackError("command_not_allowed_in_thread")
         text = as_sent(_typed(text.strip(), smart), self._workspace, named=True)
@@ -88,31 +95,81 @@ class People:
             self.responses.apply(answer, user.id, channel.id)
 
     async def click(
-        self, who: str, where: str, ts: str, action_id: str, *, value: Any = None, block_id: str | None = None
-    ) -> None:
-        """Press the button (or choose `value` in the menu) `action_id` of the message `ts`."""
-        user = self.person(who)
-        channel = self.place(user, where)
-        message = self._workspace.find(channel.id, ts) or self._workspace.find_ephemeral(channel.id, ts)
-        if message is None or message.ephemeral_to not in (None, user.id):
-            raise SlackError("message_not_found")
-        action = find_action(message.blocks, action_id, block_id)
-        if action is None:
-            raise SlackError("action_not_found")
-        container = {
-            "type": "message", "message_ts": ts, "channel_id": channel.id,
-            "is_ephemeral": message.ephemeral_to is not None,
-        }  # fmt: skip
-        if message.thread_ts is not None:
-            container["thread_ts"] = message.thread_ts
-        payload = self._interaction("block_actions", user) | {
-            "container": container, "channel": {"id": channel.id, "name": channel.name or "directmessage"},
-            "actions": [_acted(action, value, self._workspace.new_ts())], "state": {"values": {}},
+        self, who: str, where: str, ts: str, action_id: str, *,
+        value: Any = None, block_id: str | None = None, values: Json | None = None,
+    ) -> None:  # fmt: skip
+        """Press the button (or choose `value` in the menu) `action_id` of the message `ts`.
+
+        `values` is what the message's other inputs hold, by block_id and action_id, as Slack's state.values.
+        """
+        user, channel, message = self._message(who, where, ts)
+        action = self._act(user, message.blocks, action_id, block_id, value)
+        payload = self._interaction("block_actions", user) | self._in_message(message, channel) | {
+            "actions": [action], "state": {"values": values or {}},
             "trigger_id": self.triggers.issue(user.id),
             "response_url": self.responses.issue(user.id, channel.id, message),
         }  # fmt: skip
-        if message.ephemeral_to is None:
-            payload["message"] = message.to_api()
+        await self._interact(payload, user, channel.id)
+
+    async def use(
+        self, who: str, view_id: str, action_id: str, *,
+        value: Any = None, block_id: str | None = None, values: Json | None = None,
+    ) -> None:  # fmt: skip
+        """The same for an element of a modal or of one's Home tab."""
+        user = self.person(who)
+        view = self.views.of_user(view_id, user.id)
+        action = self._act(user, view.shape["blocks"], action_id, block_id, value)
+        payload = self._interaction("block_actions", user) | self._in_view(view, values) | {
+            "actions": [action], "trigger_id": self.triggers.issue(user.id),
+        }  # fmt: skip
+        if await self._interact(payload, user, None) is None:
+            raise SlackError("app_did_not_respond")
+
+    async def suggest(self, who: str, place: Json, action_id: str, query: str, block_id: str | None = None) -> Json:
+        """What an external select offers for `query`: the app's options or option_groups, checked.
+
+        `place` is {"channel", "ts"} or {"view_id"}. Raises SlackError, `options_timeout` after three seconds.
+        """
+        if "view_id" in place:
+            user = self.person(who)
+            view = self.views.of_user(place["view_id"], user.id)
+            blocks, inside = view.shape["blocks"], self._in_view(view, None)
+        else:
+            user, channel, message = self._message(who, place["channel"], place["ts"])
+            blocks, inside = message.blocks, self._in_message(message, channel)
+        element = find_action(blocks, action_id, block_id)
+        if element is None or "external_select" not in element["type"]:
+            raise SlackError("action_not_found")
+        payload = self._interaction("block_suggestion", user) | inside | {
+            "action_id": action_id, "block_id": element["block_id"], "value": query,
+        }  # fmt: skip
+        answer = await self._interact(payload, user, None)
+        if answer is None:
+            raise SlackError("options_timeout")
+        # Chosen is only what was offered; what an earlier query brought up may still be on the screen.
+        self._offered.setdefault((user.id, action_id), {}).update({o["value"]: o for o in options_in(answer)})
+        return {key: answer[key] for key in ("options", "option_groups") if key in answer}
+
+    async def shortcut(self, who: str, callback_id: str, where: str | None = None, ts: str | None = None) -> None:
+        """Run a global shortcut, or a message shortcut on the message `ts` in `where`."""
+        user = self.person(who)
+        kind = "message" if ts else "global"
+        if not any(s["callback_id"] == callback_id and s["type"] == kind for s in self._context.config.shortcuts):
+            raise SlackError("shortcut_not_found")
+        payload = {
+            "callback_id": callback_id, "action_ts": self._workspace.new_ts(),
+            "trigger_id": self.triggers.issue(user.id),
+        }  # fmt: skip
+        if ts is None or where is None:
+            payload = self._interaction("shortcut", user) | payload
+            if await self._interact(payload, user, None) is None:
+                raise SlackError("app_did_not_respond")
+            return
+        user, channel, message = self._message(who, where, ts)
+        payload = self._interaction("message_action", user) | payload | {
+            "message_ts": ts, "channel": _named(channel), "message": message.to_api(),
+            "response_url": self.responses.issue(user.id, channel.id),
+        }  # fmt: skip
         await self._interact(payload, user, channel.id)
 
     async def submit(self, who: str, view_id: str, values: Json) -> Json:
@@ -124,9 +181,10 @@ class People:
             "view": shape, "trigger_id": self.triggers.issue(user.id), "response_urls": [],
         }  # fmt: skip
         answer = await self._interact(payload, user, None)
-        if answer is not None:
-            self.views.answer(view, answer)
-        return answer or {}
+        if answer is None:
+            raise SlackError("app_did_not_respond")
+        self.views.answer(view, answer)
+        return answer
 
     async def close_view(self, who: str, view_id: str) -> None:
         """Dismiss a modal; the app hears of it when the view says notify_on_close."""
@@ -154,6 +212,37 @@ class People:
         ts = self._workspace.new_ts()
         self._workspace.add(Message(channel, ts, "USLACKBOT", text, ephemeral_to=user))
 
+    def _message(self, who: str, where: str, ts: str) -> tuple[User, Channel, Message]:
+        """A message as `who` sees it, an ephemeral one of theirs too."""
+        user = self.person(who)
+        channel = self.place(user, where)
+        message = self._workspace.find(channel.id, ts) or self._workspace.find_ephemeral(channel.id, ts)
+        if message is None or message.ephemeral_to not in (None, user.id):
+            raise SlackError("message_not_found")
+        return user, channel, message
+
+    def _act(self, user: User, blocks: list[Json], action_id: str, block_id: str | None, value: Any) -> Json:
+        element = find_action(blocks, action_id, block_id)
+        if element is None:
+            raise SlackError("action_not_found")
+        offered = list(self._offered.get((user.id, action_id), {}).values())
+        return acted(element, value, self._workspace.new_ts(), offered)
+
+    def _in_message(self, message: Message, channel: Channel) -> Json:
+        """The part of a payload that says which message something happened in."""
+        ephemeral = message.ephemeral_to is not None
+        container = {
+            "type": "message", "message_ts": message.ts, "channel_id": channel.id, "is_ephemeral": ephemeral,
+        }  # fmt: skip
+        if message.thread_ts is not None:
+            container["thread_ts"] = message.thread_ts
+        shape: Json = {"container": container, "channel": _named(channel)}
+        return shape if ephemeral else shape | {"message": message.to_api()}
+
+    def _in_view(self, view: View, values: Json | None) -> Json:
+        shape = view.to_api() | {"state": {"values": values or {}}}
+        return {"container": {"type": "view", "view_id": view.id}, "view": shape}
+
     def _interaction(self, kind: str, user: User) -> Json:
         who = {"id": user.id, "username": user.name, "name": user.name, "team_id": TEAM_ID}
         return {
@@ -171,40 +260,8 @@ class People:
             return None
 
 
-def find_action(blocks: list[Json], action_id: str, block_id: str | None = None) -> Json | None:
-    """The interactive element `action_id` among `blocks` and what they contain, with its block_id."""
-    for block in blocks:
-        if block_id is None or block.get("block_id") == block_id:
-            for element in _parts(block):
-                if element.get("action_id") == action_id:
-                    return element | {"block_id": block.get("block_id")}
-    return None
-
-
-def _parts(block: Json) -> Iterator[Json]:
-    """Every element inside a block, those of contained cards and blocks too."""
-    for name in ("elements", "actions", "child_blocks"):
-        for part in block.get(name) or ():
-            yield part
-            yield from _parts(part)
-    for name in ("accessory", "element"):
-        if isinstance(block.get(name), dict):
-            yield block[name]
-
-
-def _acted(element: Json, value: Any, action_ts: str) -> Json:
-    """The `actions` entry that an element sends when used."""
-    kept = ("type", "action_id", "block_id", "text", "value", "style")
-    action = {key: element[key] for key in kept if element.get(key) is not None} | {"action_ts": action_ts}
-    if element["type"] in ("static_select", "overflow", "radio_buttons", "external_select"):
-        options = element.get("options") or [o for g in element.get("option_groups", ()) for o in g["options"]]
-        chosen = next((o for o in options if o["value"] == value), None)
-        if chosen is None:
-            raise SlackError("option_not_found")
-        action["selected_option"] = chosen
-    elif element["type"].endswith("_select"):
-        action["selected_" + element["type"].removesuffix("_select").removesuffix("s")] = value
-    return action
+def _named(channel: Channel) -> Json:
+    return {"id": channel.id, "name": channel.name or "directmessage"}
 
 
 def _typed(text: str, smart: bool) -> str:

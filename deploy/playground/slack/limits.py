@@ -26,6 +26,7 @@ class Rate:
 TIER_2, TIER_3, TIER_4 = Rate(20), Rate(50), Rate(100)
 CONNECT = Rate(30)  # apps.connections.open is Tier 1 ("1+"); real clients reconnect in bursts and are let in
 SPECIAL = Rate(300)  # auth.test: "hundreds of requests per minute"
+STRICT_HISTORY = Rate(1)  # by a switch: apps outside the Marketplace
 POSTING = Rate(3, 3.0, per_channel=True)
 
 

@@ -47,7 +47,14 @@ def _reference(match: re.Match[str], workspace: Workspace, *, named: bool) -> st
     if sigil == "@":
         user = workspace.user_by_name(name)
         if user is None:
-            return match.group()
+            return _group(name, workspace, named=named) or match.group()
         return f"<@{user.id}|{user.name}>" if named else f"<@{user.id}>"
     channel = workspace.channel_by_name(name)
     return match.group() if channel is None else f"<#{channel.id}|{channel.name}>"
+
+
+def _group(handle: str, workspace: Workspace, *, named: bool) -> str | None:
+    found = next((id_ for id_, group in workspace.usergroups.items() if group["handle"] == handle), None)
+    if found is None:
+        return None
+    return f"<!subteam^{found}|@{handle}>" if named else f"<!subteam^{found}>"

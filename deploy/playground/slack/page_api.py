@@ -34,7 +34,8 @@ class PageApi:
         self._people = people
         self._actions: dict[str, Action] = {
             "command": self._command, "message": self._message, "click": self._click, "submit": self._submit,
-            "close": self._close, "home": self._home, "react": self._react,
+            "close": self._close, "home": self._home, "react": self._react, "suggest": self._suggest,
+            "shortcut": self._shortcut,
         }  # fmt: skip
 
     def routes(self) -> list[web.RouteDef]:
@@ -68,8 +69,10 @@ class PageApi:
                 "channels": [c.to_api() | {"has_bot": BOT_USER in c.members} for c in channels],
                 "messages": [_shape(m) for m in sorted(messages + own, key=lambda m: m.ts)],
                 "commands": self._context.config.commands,
+                "shortcuts": self._context.config.shortcuts,
                 "views": [v.to_api() for v in self._people.views.stacks.get(user.id, ())],
                 "home": home.to_api() if home else None,
+                "home_enabled": self._context.config.home,
             }
         )
         self.sign_in(answer)
@@ -155,10 +158,21 @@ class PageApi:
         return {"ts": message.ts, "channel": message.channel}
 
     async def _click(self, body: Json) -> Json:
-        await self._people.click(
-            body["user"], body["channel"], body["ts"], body["action_id"],
-            value=body.get("value"), block_id=body.get("block_id"),
-        )  # fmt: skip
+        """An element of a message (channel, ts) or of a view (view_id) is used."""
+        how = {name: body.get(name) for name in ("value", "block_id", "values")}
+        if "view_id" in body:
+            await self._people.use(body["user"], body["view_id"], body["action_id"], **how)
+        else:
+            await self._people.click(body["user"], body["channel"], body["ts"], body["action_id"], **how)
+        return {}
+
+    async def _suggest(self, body: Json) -> Json:
+        return await self._people.suggest(
+            body["user"], body, body["action_id"], str(body.get("value") or ""), body.get("block_id")
+        )
+
+    async def _shortcut(self, body: Json) -> Json:
+        await self._people.shortcut(body["user"], body["callback_id"], body.get("channel"), body.get("ts"))
         return {}
 
     async def _submit(self, body: Json) -> Json:

@@ -60,7 +60,7 @@ class SlackEmulator:
         self.sockets = SocketMode(self.context)
         self.http = HttpDelivery(self.context, events_url) if events_url else None
         self.people = People(self.context, Dispatcher(self.context, self.http or self.sockets))
-        self.control = Control(self.context, None if self.http else self.sockets)
+        self.control = Control(self.context, None if self.http else self.sockets, self.people.views)
         self._runner: web.AppRunner | None = None
 
     @property

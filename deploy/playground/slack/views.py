@@ -71,11 +71,16 @@ class Views:
         stack.append(self._make(self._context.workspace.new_id("V"), user, shape, stack[0].id))
         return self._changed(stack[-1])
 
+    def reset(self) -> None:
+        """No modal open, no Home published."""
+        self.stacks.clear()
+        self.homes.clear()
+
     def update(self, args: Json, shape: Json) -> View:
         """views.update by view_id or external_id. Raises not_found or hash_conflict."""
         wanted = (args.get("view_id"), args.get("external_id"))
-        for stack in self.stacks.values():
-            for view in stack:
+        for views in (self.homes.values(), *self.stacks.values()):
+            for view in views:
                 if view.id == wanted[0] or (wanted[1] and view.shape.get("external_id") == wanted[1]):
                     return self._replace(view, shape, args.get("hash"))
         raise SlackError("not_found")
@@ -89,7 +94,10 @@ class Views:
         return self._changed(self.homes[user])
 
     def of_user(self, view_id: str, user: str) -> View:
-        view = next((v for v in self.stacks.get(user, ()) if v.id == view_id), None)
+        """An open modal of `user`, or their Home tab. Raises not_found."""
+        mine: list[View] = [*self.stacks.get(user, ())]
+        mine += [self.homes[user]] if user in self.homes else []
+        view = next((one for one in mine if one.id == view_id), None)
         if view is None:
             raise SlackError("not_found")
         return view
@@ -118,7 +126,7 @@ class Views:
     def _replace(self, view: View, shape: Json, expected: str | None) -> View:
         if expected and expected != view.hash:
             raise SlackError("hash_conflict")
-        fresh = self._make(view.id, view.user, shape, view.root)
+        fresh = self._make(view.id, view.user, shape, view.root, kind=view.shape["type"])
         view.shape, view.hash = fresh.shape, fresh.hash
         return self._changed(view)
 
@@ -129,6 +137,9 @@ class Views:
         return View(view_id, user, shape, root, stamp)
 
     def _changed(self, view: View) -> View:
+        if view.shape["type"] == "home":
+            self._context.workspace.publish({"type": "home", "user": view.user, "home": view.to_api()})
+            return view
         stack = [one.to_api() for one in self.stacks.get(view.user, ())]
         self._context.workspace.publish({"type": "views", "user": view.user, "views": stack})
         return view

@@ -16,6 +16,7 @@ from aiohttp import web
 from .context import Context
 from .errors import SlackError
 from .interact import People
+from .limits import STRICT_HISTORY
 from .methods import TABLE, Call, Method
 from .socket_mode import SocketMode
 from .state import Json
@@ -54,7 +55,8 @@ class WebApi:
         if method is None:
             raise SlackError("unknown_method", req_method=name)
         self._authorize(method, _token(args, request))
-        self._context.limits.take(name, method.rate, str(args.get("channel", "")))
+        strict = self._context.faults.strict_history and name in ("conversations.replies", "conversations.history")
+        self._context.limits.take(name, STRICT_HISTORY if strict else method.rate, str(args.get("channel", "")))
         if error := self._context.faults.take_failure(name):
             raise SlackError(error)
         return await method.handler(Call(args, self._context, self._people, self._sockets))

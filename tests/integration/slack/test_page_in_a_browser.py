@@ -10,26 +10,20 @@ from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 from slack_sdk.web.async_client import AsyncWebClient
 
 from deploy.playground.slack import SlackEmulator
 from deploy.playground.slack.state import ALICE, INCIDENTS
 
 from .bolt import Seen, make_app, socket_app, until
-
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+from .browser import chromium, open_page
 
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
+    async with chromium() as running:
         yield running
-        await running.close()
 
 
 def card(packets: int) -> list[dict[str, Any]]:
@@ -40,14 +34,6 @@ def card(packets: int) -> list[dict[str, Any]]:
         {"type": "table", "rows": cells},
         {"type": "actions", "elements": [button]},
     ]
-
-
-async def open_page(browser: Browser, slack: SlackEmulator, place: str = "", **options: Any) -> Page:
-    page = await browser.new_page(**options)
-    page.set_default_timeout(15_000)
-    await page.goto(f"{slack.base_url}/#{place}")
-    await page.get_by_test_id("composer").wait_for()
-    return page
 
 
 async def test_command_card_stop_and_download(

@@ -102,11 +102,13 @@ class Call:
         return channel
 
 
-def page(items: list[Json], call: Call, default: int = 100, maximum: int = 1000) -> tuple[list[Json], Json]:
+def page(
+    items: list[Json], call: Call, default: int = 100, maximum: int = 1000, cap: int = 1000
+) -> tuple[list[Json], Json]:
     """One page of `items` and its response_metadata; cursors are opaque offsets. Raises invalid_cursor."""
     cursor = call.text("cursor")
     if cursor and not (cursor.startswith("pg") and cursor[2:].isdigit()):
         raise SlackError("invalid_cursor")
-    start, size = int(cursor[2:] or 0) if cursor else 0, call.limit(default, maximum)
+    start, size = int(cursor[2:] or 0) if cursor else 0, min(call.limit(default, maximum), cap)
     following = f"pg{start + size}" if start + size < len(items) else ""
     return items[start : start + size], {"next_cursor": following}

@@ -77,20 +77,24 @@ def _between(items: list[Json], call: Call) -> list[Json]:
     return [item for item in items if inside(item["ts"])]
 
 
+def _page_size(call: Call) -> dict[str, int]:
+    return {"default": 15, "cap": 15} if call.context.faults.strict_history else {}
+
+
 async def replies(call: Call) -> Json:
     channel = _history_channel(call)
     parent = call.workspace.find(channel.id, call.required("ts"))
     if parent is None:
         raise SlackError("thread_not_found")
     thread = [m.to_api() for m in call.workspace.replies(channel.id, parent.thread_ts or parent.ts)]
-    items, metadata = page(_between(thread, call), call)
+    items, metadata = page(_between(thread, call), call, **_page_size(call))
     return {"messages": items, "has_more": bool(metadata["next_cursor"]), "response_metadata": metadata}
 
 
 async def history(call: Call) -> Json:
     channel = _history_channel(call)
     top = [m.to_api() for m in call.workspace.messages[channel.id] if not m.is_reply or m.subtype == "thread_broadcast"]
-    items, metadata = page(_between(top[::-1], call), call)
+    items, metadata = page(_between(top[::-1], call), call, **_page_size(call))
     return {"messages": items, "has_more": bool(metadata["next_cursor"]), "response_metadata": metadata}
 
 
@@ -110,6 +114,16 @@ async def user_conversations(call: Call) -> Json:
     ]
     items, metadata = page(seen, call)
     return {"channels": items, "response_metadata": metadata}
+
+
+async def list_usergroups(call: Call) -> Json:
+    groups = [
+        {"id": id_, "team_id": TEAM_ID, "is_usergroup": True, "name": group["handle"], "handle": group["handle"],
+         "user_count": len(group["users"]), "date_delete": 0}
+        | ({"users": group["users"]} if call.flag("include_users") else {})
+        for id_, group in call.workspace.usergroups.items()
+    ]  # fmt: skip
+    return {"usergroups": groups}
 
 
 async def usergroup_users(call: Call) -> Json:
@@ -138,6 +152,7 @@ METHODS = (
     Method("conversations.history", history, scopes=_HISTORY, rate=TIER_3),
     Method("users.info", user_info, scopes=("users:read",), rate=TIER_4),
     Method("users.conversations", user_conversations, scopes=_READ, rate=TIER_3),
+    Method("usergroups.list", list_usergroups, scopes=("usergroups:read",), rate=TIER_2),
     Method("usergroups.users.list", usergroup_users, scopes=("usergroups:read",), rate=TIER_2),
     Method("bots.info", bot_info, scopes=("users:read",), rate=TIER_3),
 )

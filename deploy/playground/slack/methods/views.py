@@ -26,6 +26,8 @@ async def update_view(call: Call) -> Json:
 
 async def publish_view(call: Call) -> Json:
     user = call.required("user_id")
+    if not call.context.config.home:
+        raise SlackError("not_enabled")
     if user not in call.workspace.users:
         raise SlackError("invalid_arguments")
     view = call.people.views.publish_home(user, call.json("view"), call.text("hash") or None)

@@ -41,14 +41,21 @@ export function App() {
         people={PEOPLE}
         current={channel}
         live={live}
-        onChannel={(name) => go({ channel: name, thread: null })}
+        onChannel={(name) => go({ channel: name, thread: null, tab: null })}
         onPerson={(name) => go({ user: name, thread: null })}
       />
-      <Timeline key={channel.id} state={state} channel={channel} onThread={(ts) => go({ thread: ts })} />
+      <Timeline
+        key={channel.id}
+        state={state}
+        channel={channel}
+        onThread={(ts) => go({ thread: ts })}
+        tab={place.get("tab") === "home" ? "home" : "messages"}
+        onTab={(tab) => go({ tab: tab === "home" ? tab : null, thread: null })}
+      />
       {root && (
         <Thread key={root.ts} state={state} channel={channel} root={root} onClose={() => go({ thread: null })} />
       )}
-      {view && <Modal key={view.id + view.hash} state={state} view={view} />}
+      {view && <Modal key={view.id} state={state} view={view} />}
     </div>
   );
 }

@@ -1,15 +1,11 @@
 import { Component, type ReactNode, useEffect, useRef, useState } from "react";
 import { type Block, Message as SlackBlocks } from "slack-blocks-to-jsx";
-import { act } from "./api";
+import { Confirm, Element as Control } from "./Element";
+import { Field } from "./Field";
 import { here } from "./FileView";
+import { SurfaceProvider, useSurface, useValues } from "./surface";
 import { Table } from "./Table";
 import type { Json, Message, State } from "./types";
-
-interface Props {
-  state: State;
-  message?: Message;
-  blocks: Json[];
-}
 
 /** A plain message's text as a block, so that people's words go through the same renderer. */
 export function textBlocks(text: string): Json[] {
@@ -87,42 +83,36 @@ export function rendered(block: Json, state: State): ReactNode {
   );
 }
 
-/** Every interactive element in a block, those of contained cards and blocks too. */
-function elements(block: Json): Json[] {
+/** Buttons that the renderer draws inside cards and containers. */
+function buttons(block: Json): Json[] {
   const inside: Json[] = [...(block.elements ?? []), ...(block.actions ?? []), ...(block.child_blocks ?? [])];
-  return [...inside, ...inside.flatMap(elements), block.accessory].filter((one) => Boolean(one?.action_id));
+  return [...inside, ...inside.flatMap(buttons)].filter((one) => one?.action_id && one.type === "button");
 }
 
-/** One block; the renderer's buttons carry their action_id as id, and their clicks are taken over here. */
-function OneBlock({ state, message, block }: { state: State; message: Message | undefined; block: Json }) {
+/** A block that holds others; the renderer's buttons carry their action_id as id, and are taken over here. */
+function Container({ block }: { block: Json }) {
+  const { state, use } = useSurface();
   const root = useRef<HTMLDivElement>(null);
   const [asked, setAsked] = useState<Json | null>(null);
   const [error, setError] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
-  const actions = elements(block);
+  const known = buttons(block);
   useEffect(() => {
-    for (const action of actions)
+    for (const one of known)
       root.current
-        ?.querySelectorAll(`button#${CSS.escape(action.action_id)}`)
-        .forEach((button) => button.setAttribute("data-testid", `button-${action.action_id}`));
+        ?.querySelectorAll(`button#${CSS.escape(one.action_id)}`)
+        .forEach((button) => button.setAttribute("data-testid", `button-${one.action_id}`));
   });
-  const press = async (action: Json) => {
-    if (!message || busy) return;
-    setBusy(true);
-    const body = { user: state.me, channel: message.channel, ts: message.ts, block_id: block.block_id };
-    setError(await act("click", { ...body, action_id: action.action_id, value: action.chosen }));
-    setBusy(false);
-  };
+  const press = async (element: Json) => setError(await use(block, element, undefined));
   const take = (event: React.MouseEvent) => {
     const button = (event.target as Element).closest("button[id]");
-    const action = actions.find((one) => one.action_id === button?.id);
-    if (!action || action.type !== "button") return;
+    const element = known.find((one) => one.action_id === button?.id);
+    if (!element) return;
     event.stopPropagation();
-    if (action.confirm) setAsked(action);
-    else void press(action);
+    if (element.confirm) setAsked(element);
+    else void press(element);
   };
   return (
-    <div className={busy ? `block busy` : "block"} ref={root} onClickCapture={take}>
+    <div ref={root} onClickCapture={take}>
       {rendered(block, state)}
       {error && <p role="alert">{error}</p>}
       {asked && (
@@ -138,31 +128,48 @@ function OneBlock({ state, message, block }: { state: State; message: Message | 
   );
 }
 
-function Confirm({ ask, onAnswer }: { ask: Json; onAnswer: (yes: boolean) => void }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+/** One block: inputs and actions by the browser's own controls, everything else by the renderer. */
+function OneBlock({ block }: { block: Json }) {
+  const { state } = useSurface();
+  if (block.type === "input") return <Field block={block} />;
+  if (block.type === "actions")
+    return (
+      <div className="actions">
+        {(block.elements as Json[]).map((element, at) => (
+          <Control key={element.action_id ?? at} block={block} element={element} />
+        ))}
+      </div>
+    );
+  const beside = block.type === "section" && block.accessory && block.accessory.type !== "image" ? block.accessory : null;
+  if (!beside) return block.child_blocks || block.actions ? <Container block={block} /> : rendered(block, state);
+  const { accessory: _, ...alone } = block;
   return (
-    <dialog ref={dialog} className="confirm" onClose={() => onAnswer(false)}>
-      <h3>{ask.title.text}</h3>
-      <p>{ask.text.text}</p>
-      <footer>
-        <button className="quiet" onClick={() => onAnswer(false)}>
-          {ask.deny.text}
-        </button>
-        <button className={ask.style} data-testid="confirm-yes" onClick={() => onAnswer(true)}>
-          {ask.confirm.text}
-        </button>
-      </footer>
-    </dialog>
+    <div className="with-accessory">
+      <div>{rendered(alone, state)}</div>
+      <Control block={block} element={beside} />
+    </div>
   );
 }
 
-export function Blocks({ state, message, blocks }: Props) {
+/** A view's or a message's blocks, inside a surface. */
+export function BlockList({ blocks }: { blocks: Json[] }) {
   return (
     <div className="blocks">
       {blocks.map((block, index) => (
-        <OneBlock key={block.block_id ?? index} state={state} message={message} block={block} />
+        <div className="block" key={block.block_id ?? index}>
+          <OneBlock block={block} />
+        </div>
       ))}
     </div>
+  );
+}
+
+/** The blocks of a message. */
+export function Blocks({ state, message, blocks }: { state: State; message: Message; blocks: Json[] }) {
+  const surface = useValues(state, { channel: message.channel, ts: message.ts }, blocks);
+  return (
+    <SurfaceProvider value={surface}>
+      <BlockList blocks={blocks} />
+    </SurfaceProvider>
   );
 }

@@ -1,5 +1,6 @@
 import { useRef, useState } from "react";
 import { act, upload } from "./api";
+import { Menu } from "./Menu";
 import type { Channel, State } from "./types";
 
 interface Props {
@@ -43,6 +44,8 @@ export function Composer({ state, channel, thread, label }: Props) {
     setError(refused);
     if (refused) setText(said);
   };
+  const shortcuts = state.shortcuts.filter((one) => one.type === "global");
+  const run = async (callback: string) => setError(await act("shortcut", { user: state.me, callback_id: callback }));
   const complete = (suggestion: Suggestion) => {
     setText(suggestion.insert);
     box.current?.focus();
@@ -56,6 +59,7 @@ export function Composer({ state, channel, thread, label }: Props) {
       complete(suggestions[0]);
     }
   };
+  if (channel.is_archived) return <p className="composer note">This channel is archived: it can be read, not written to.</p>;
   return (
     <form
       className="composer"
@@ -87,6 +91,16 @@ export function Composer({ state, channel, thread, label }: Props) {
           onChange={(event) => setText(event.target.value)}
           onKeyDown={key}
         />
+        {shortcuts.length > 0 && (
+          <Menu
+            className="shortcuts"
+            label="Shortcuts"
+            testid={`${prefix}shortcuts`}
+            items={shortcuts.map((one) => ({ key: one.callback_id, label: one.name, hint: one.description, take: () => void run(one.callback_id) }))}
+          >
+            <span aria-hidden="true">⚡</span>
+          </Menu>
+        )}
         <label className="attach" title="Attach a file">
           <span aria-hidden="true">+</span>
           <input

@@ -1,3 +1,4 @@
+import { Preview, previewKind } from "./Preview";
 import type { SlackFile } from "./types";
 
 function size(bytes = 0): string {
@@ -15,9 +16,10 @@ export function here(url: string | undefined): string | undefined {
 export function FileView({ file }: { file: SlackFile }) {
   if (file.mode === "tombstone") return <p className="file gone">This file was deleted.</p>;
   const picture = file.mimetype?.startsWith("image/") && !file.mimetype.includes("svg");
+  const [url, kind] = [here(file.url_private), previewKind(file)];
   return (
-    <figure className="file">
-      {picture && <img src={here(file.url_private)} alt={file.alt_txt || file.title || file.name} />}
+    <figure className="file" aria-label={file.title || file.name}>
+      {picture && <img src={url} alt={file.alt_txt || file.title || file.name} />}
       <figcaption>
         <span className="icon" aria-hidden="true">
           {file.name?.split(".").at(-1)?.slice(0, 4)}
@@ -30,9 +32,10 @@ export function FileView({ file }: { file: SlackFile }) {
           </small>
         </span>
         <a data-testid={`file-${file.id}`} href={here(file.url_private_download)} download={file.name}>
-          Download
+          Download<span className="unseen"> {file.name}</span>
         </a>
       </figcaption>
+      {url && kind && <Preview file={file} url={url} kind={kind} />}
     </figure>
   );
 }

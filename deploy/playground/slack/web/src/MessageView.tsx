@@ -1,5 +1,8 @@
+import { useState } from "react";
+import { act } from "./api";
 import { Blocks, textBlocks } from "./Blocks";
 import { FileView } from "./FileView";
+import { Menu } from "./Menu";
 import type { Message, State, User } from "./types";
 
 interface Props {
@@ -65,6 +68,7 @@ export function MessageView({ state, message, joined, inThread, replies = [], on
             {replies.length} {replies.length === 1 ? "reply" : "replies"} <span>last at {time(last.ts)}</span>
           </button>
         )}
+        {!ephemeral && <Shortcuts state={state} message={message} />}
         {onThread && !last && !ephemeral && (
           <button className="reply quiet" data-testid={`thread-open-${message.ts}`} onClick={onThread}>
             Reply in thread
@@ -72,5 +76,27 @@ export function MessageView({ state, message, joined, inThread, replies = [], on
         )}
       </div>
     </article>
+  );
+}
+
+/** The app's message shortcuts, under the message's ⋯ as in Slack. */
+function Shortcuts({ state, message }: { state: State; message: Message }) {
+  const [error, setError] = useState<string | null>(null);
+  const known = state.shortcuts.filter((one) => one.type === "message");
+  if (known.length === 0) return null;
+  const run = async (callback: string) =>
+    setError(await act("shortcut", { user: state.me, callback_id: callback, channel: message.channel, ts: message.ts }));
+  return (
+    <>
+      <Menu
+        className="more"
+        label="More actions"
+        testid={`more-${message.ts}`}
+        items={known.map((one) => ({ key: one.callback_id, label: one.name, hint: one.description, take: () => void run(one.callback_id) }))}
+      >
+        <span aria-hidden="true">⋯</span>
+      </Menu>
+      {error && <p role="alert">{error}</p>}
+    </>
   );
 }

@@ -1,73 +1,65 @@
 import { useEffect, useRef, useState } from "react";
 import { act } from "./api";
-import { Blocks } from "./Blocks";
+import { BlockList } from "./Blocks";
+import { SurfaceProvider, useValues } from "./surface";
 import type { Json, State } from "./types";
 
-/** The modal on top of one's stack: text inputs and static selects are native, the rest is rendered. */
+/** The modal on top of one's stack. An update keeps what was typed where block_id and action_id stay the same. */
 export function Modal({ state, view }: { state: State; view: Json }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const [values, setValues] = useState<Json>({});
+  const surface = useValues(state, { view_id: view.id }, view.blocks, state.errors);
   const [error, setError] = useState<string | null>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  const [busy, setBusy] = useState(false);
   const body = { user: state.me, view_id: view.id };
-  const put = (block: Json, value: Json) =>
-    setValues({ ...values, [block.block_id]: { [block.element.action_id]: { type: block.element.type, ...value } } });
+  useEffect(() => {
+    dialog.current?.showModal();
+    // The first field, not the close button: where Slack puts the cursor.
+    dialog.current?.querySelector<HTMLElement>(".blocks :is(input, select, textarea)")?.focus();
+  }, []);
+  useEffect(() => dialog.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus(), [state.errors]);
+  const close = () => void act("close", body);
+  const deeper = state.views.length > 1;
   return (
-    <dialog ref={dialog} className="modal" data-testid="modal" onCancel={() => void act("close", body)}>
+    <dialog
+      ref={dialog}
+      className="modal"
+      data-testid="modal"
+      aria-labelledby="modal-title"
+      onCancel={(event) => {
+        // Closing is the workspace's to do: the app may want to hear of it.
+        event.preventDefault();
+        if (event.target === dialog.current) close();
+      }}
+    >
       <form
         onSubmit={async (event) => {
           event.preventDefault();
-          setError(await act("submit", { ...body, values }));
+          setBusy(true);
+          setError(await act("submit", { ...body, values: surface.values }));
+          setBusy(false);
         }}
       >
-        <h3>{view.title?.text}</h3>
-        {(view.blocks as Json[]).map((block) =>
-          block.type === "input" ? (
-            <Input key={block.block_id} block={block} error={state.errors?.[block.block_id]} put={(value) => put(block, value)} />
-          ) : (
-            <Blocks key={block.block_id} state={state} blocks={[block]} />
-          ),
-        )}
+        <header>
+          <h2 id="modal-title">{view.title?.text}</h2>
+          <button type="button" className="quiet" aria-label={deeper ? "Back" : "Close"} onClick={close}>
+            {deeper ? "←" : "✕"}
+          </button>
+        </header>
+        <SurfaceProvider value={surface}>
+          <BlockList blocks={view.blocks} />
+        </SurfaceProvider>
         {error && <p role="alert">{error}</p>}
         <footer>
-          <button type="button" className="quiet" onClick={() => void act("close", body)}>
-            {view.close?.text ?? "Cancel"}
+          <button type="button" className="quiet" onClick={close}>
+            {view.close?.text ?? (deeper ? "Back" : "Cancel")}
           </button>
-          {view.submit && <button data-testid="modal-submit">{view.submit.text}</button>}
+          {view.submit && (
+            <button className="primary" data-testid="modal-submit" disabled={busy}>
+              {view.submit.text}
+            </button>
+          )}
         </footer>
       </form>
     </dialog>
-  );
-}
-
-function Input({ block, error, put }: { block: Json; error: string | undefined; put: (value: Json) => void }) {
-  const element = block.element as Json;
-  const options: Json[] = element.options ?? [];
-  return (
-    <label className="input">
-      {block.label.text}
-      {element.type === "static_select" ? (
-        <select
-          data-testid={`input-${element.action_id}`}
-          onChange={(event) => put({ selected_option: options.find((o) => o.value === event.target.value) ?? null })}
-        >
-          <option value="">{element.placeholder?.text ?? "Choose"}</option>
-          {options.map((option) => (
-            <option key={option.value} value={option.value}>
-              {option.text.text}
-            </option>
-          ))}
-        </select>
-      ) : (
-        <input
-          data-testid={`input-${element.action_id}`}
-          defaultValue={element.initial_value}
-          required={!block.optional}
-          onChange={(event) => put({ value: event.target.value })}
-        />
-      )}
-      {error && <small role="alert">{error}</small>}
-      {block.hint && <small>{block.hint.text}</small>}
-    </label>
   );
 }

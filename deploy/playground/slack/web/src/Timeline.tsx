@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "react";
 import { Composer } from "./Composer";
+import { Home, Tabs } from "./Home";
 import { MessageView } from "./MessageView";
 import { channelName } from "./Sidebar";
 import { type Channel, type Message, type State, isReply } from "./types";
@@ -31,17 +32,14 @@ interface Props {
   state: State;
   channel: Channel;
   onThread: (ts: string) => void;
+  tab: "home" | "messages";
+  onTab: (tab: "home" | "messages") => void;
 }
 
-export function Timeline({ state, channel, onThread }: Props) {
-  const all = state.messages.filter((m) => m.channel === channel.id);
-  const top = all.filter((m) => !isReply(m) || m.subtype === "thread_broadcast");
-  const replies = Map.groupBy(
-    all.filter((m) => isReply(m) && m.ephemeral_to === null),
-    (m) => m.thread_ts!,
-  );
-  const list = useStickyEnd(top.length);
+/** A channel; the app's conversation has a Home tab beside its messages, when the app has one. */
+export function Timeline({ state, channel, onThread, tab, onTab }: Props) {
   const name = channelName(channel, state);
+  const tabbed = channel.is_im && state.home_enabled;
   return (
     <main className="timeline">
       <header>
@@ -49,9 +47,29 @@ export function Timeline({ state, channel, onThread }: Props) {
           {channel.is_im ? "" : "#"}
           {name}
         </h1>
+        {tabbed && <Tabs current={tab} onTab={onTab} />}
         <p>{channel.topic?.value}</p>
         {!channel.has_bot && <p className="note">@threadcap is not in this channel: it hears nothing here.</p>}
       </header>
+      {tabbed && tab === "home" ? (
+        <Home state={state} />
+      ) : (
+        <Messages state={state} channel={channel} name={name} onThread={onThread} />
+      )}
+    </main>
+  );
+}
+
+function Messages({ state, channel, name, onThread }: Omit<Props, "tab" | "onTab"> & { name: string }) {
+  const all = state.messages.filter((m) => m.channel === channel.id);
+  const top = all.filter((m) => !isReply(m) || m.subtype === "thread_broadcast");
+  const replies = Map.groupBy(
+    all.filter((m) => isReply(m) && m.ephemeral_to === null),
+    (m) => m.thread_ts!,
+  );
+  const list = useStickyEnd(top.length);
+  return (
+    <>
       <div className="messages" ref={list} tabIndex={0} role="log" aria-label={`Messages in ${name}`}>
         <div>
           {top.length === 0 && <Empty command={Object.keys(state.commands)[0]} />}
@@ -68,7 +86,7 @@ export function Timeline({ state, channel, onThread }: Props) {
         </div>
       </div>
       <Composer state={state} channel={channel} label={`Message ${channel.is_im ? "" : "#"}${name}`} />
-    </main>
+    </>
   );
 }
 

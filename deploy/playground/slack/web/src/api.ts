@@ -5,22 +5,29 @@ import type { Json, Message, State } from "./types";
 const SENTENCES: Record<string, string> = {
   command_not_allowed_in_thread: "Slash commands are not supported in threads. Mention @threadcap here instead.",
   unknown_command: "That is not a valid command.",
+  app_did_not_respond: "The app did not respond. Try again, or ask its developers.",
+  is_archived: "This channel is archived.",
   msg_too_long: "Your message is too long to send.",
 };
 
-/** POST one action of the page API; the refusal as a sentence, or null when it went through. */
-export async function act(action: string, body: Json): Promise<string | null> {
+/** POST one action of the page API; its answer. */
+export async function ask(action: string, body: Json): Promise<Json> {
   try {
     const answer = await fetch(`/_page/${action}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
     });
-    const result: Json = await answer.json();
-    return result.ok ? null : (SENTENCES[result.error] ?? String(result.error));
+    return await answer.json();
   } catch {
-    return "The workspace did not answer. Is the playground still running?";
+    return { ok: false, error: "The workspace did not answer. Is the playground still running?" };
   }
+}
+
+/** The same; the refusal as a sentence, or null when it went through. */
+export async function act(action: string, body: Json): Promise<string | null> {
+  const result = await ask(action, body);
+  return result.ok ? null : (SENTENCES[result.error] ?? String(result.error));
 }
 
 /** Send one file's bytes as a message of `user`. */
@@ -42,6 +49,7 @@ function changed(state: State, change: Json): State {
     return { ...state, messages: state.messages.filter((m) => m.ts !== message.ts) };
   if (message) return { ...state, messages: upsert(state.messages, message) };
   if (change.type === "views") return { ...state, views: change.views, errors: {} };
+  if (change.type === "home") return { ...state, home: change.home };
   if (change.type === "view_errors") return { ...state, errors: change.errors };
   return state;
 }

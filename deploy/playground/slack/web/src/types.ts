@@ -14,6 +14,7 @@ export interface Channel {
   name?: string;
   is_im: boolean;
   is_private: boolean;
+  is_archived: boolean;
   has_bot: boolean;
   user?: string;
   topic?: { value: string };
@@ -53,7 +54,10 @@ export interface State {
   channels: Channel[];
   messages: Message[];
   commands: Record<string, string>;
+  shortcuts: { name: string; type: string; callback_id: string; description?: string }[];
   views: Json[];
+  home: Json | null;
+  home_enabled: boolean;
   errors?: Record<string, string>;
 }
 
