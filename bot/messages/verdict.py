@@ -73,7 +73,7 @@ def _findings(report: Report) -> list[Block]:
     blocks = [section(_finding(finding, report)) for finding in report.findings[:MAX_FINDINGS]]
     more = len(report.findings) - MAX_FINDINGS
     if more > 0:
-        blocks.append(context(f"and {more} more findings, in the report file"))
+        blocks.append(context(f"and {more} more findings; `threadcap analyze FILE` on a pcap tells them"))
     return blocks
 
 
@@ -124,7 +124,7 @@ def _conversations(report: Report) -> list[Block]:
     first = report.tables[0]
     blocks = [table([first.columns, *first.rows[:MAX_ROWS]], right=first.numeric)]
     if more := first.more + len(first.rows[MAX_ROWS:]):
-        blocks.append(context(f"and {more:,} more, in the report file"))
+        blocks.append(context(f"and {more:,} more; `threadcap analyze FILE` on a pcap lists them"))
     return blocks
 
 
@@ -132,7 +132,7 @@ def _notes(report: Report) -> list[Block]:
     notes = [*_unsaid_failures(report)[:3], *report.notes]
     lines = [plain(note, 300) for note in notes[:MAX_NOTES]]
     if len(notes) > MAX_NOTES:
-        lines.append(f"and {len(notes) - MAX_NOTES} more notes, in the report file")
+        lines.append(f"and {len(notes) - MAX_NOTES} more notes; `threadcap analyze FILE` on a pcap tells them")
     return [context("\n".join(lines))] if lines else []
 
 

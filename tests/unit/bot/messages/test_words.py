@@ -152,7 +152,7 @@ def test_the_table_is_the_reports_first() -> None:
     rows = [[cell["text"] for cell in row] for row in table["rows"]]
     assert rows[:2] == [list(columns), ["checkout", "payments-0", "1 refused"]]
     assert len(rows) == 16
-    assert "and 12 more, in the report file" in lines(verdict)
+    assert "and 12 more; `threadcap analyze FILE`" in lines(verdict)
 
 
 def test_a_verdict_without_a_report_keeps_the_files() -> None:
