@@ -109,6 +109,7 @@ def _config(port: int, password: str) -> str:
         'save ""',
         "appendonly no",
         "daemonize no",
+        "set-proc-title no",  # a new title overwrites the environment, and with it the marker `clean` looks for
         "loglevel warning",
         "dir /",
     ]
