@@ -56,19 +56,26 @@ exec 4<&0
 mark=$1 secs=$2 cap=$3
 shift 3
 export "$mark"
-{ {
-    timeout -s TERM "$secs" "$@" 3>&- 4<&- 5>&- &
-    pid=$!
-    {
-      while read -r word <&4; do [ "$word" = stop ] && break; done
-      kill -TERM "-$pid" || { kill -TERM "$pid"; kill -TERM "-$pid"; }
-    } >/dev/null 2>&1 3>&- 5>&- &
-    watch=$!
-    wait "$pid"
-    echo "##rc $?" >&2
-    kill "$watch" 2>/dev/null
-    wait "$watch" 2>/dev/null
-  } | head -c "$cap" | tee /dev/fd/3 | { sha256sum 3>&-; } | { read -r sum rest; echo "##sha256 $sum" >&2; }
+{ { {
+      timeout -s TERM "$secs" sh -c 'echo "pid $$" >&6; exec "$@" 6>&-' threadcap "$@" 6>&1 >&5 3>&- 4<&- 5>&-
+      echo "rc $?"
+    } | {
+      while read -r key value; do
+        case $key in
+        pid)
+          {
+            while read -r word <&4; do [ "$word" = stop ] && break; done
+            kill -TERM "$value"
+          } >/dev/null 2>&1 3>&- 5>&- &
+          watch=$!
+          ;;
+        rc) echo "##rc $value" >&2 ;;
+        esac
+      done
+      kill "$watch" 2>/dev/null
+      wait "$watch" 2>/dev/null
+    } 5>&-
+  } 5>&1 | head -c "$cap" | tee /dev/fd/3 | { sha256sum 3>&-; } | { read -r sum rest; echo "##sha256 $sum" >&2; }
 } 3>&1
 echo "##done" >&2
 exec 1>&-
@@ -79,9 +86,11 @@ exit 0
 
 The pcap leaves on stdout through tee, whose copy is hashed here, in the pod. The stdin watcher ends tcpdump when
 the client says stop or goes away. The wrapper stays until the client has acknowledged, so that the last bytes
-can't be lost with the stream. TERM, not INT: sh ignores INT in background jobs. To the whole group: GNU timeout that
-is told between its fork and the next line ends without its child. The watcher is waited for: one that has been
-killed but did not run yet still takes the acknowledgement out of the pipe.
+can't be lost with the stream. TERM, not INT: sh ignores INT in background jobs. Only ever to tcpdump itself, whose
+pid comes by a pipe once `timeout` has done its forking: a busybox timeout that ends while it starts leaves a timer
+that takes the container's first process for its own and would end that (12 of 3,000 tries); a GNU one its child.
+The watcher is waited for: one that has been killed but did not run yet still takes the acknowledgement out of the
+pipe.
 """
 
 _PROBE = r"""

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import random
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,7 @@ from workers.capture.methods.exec import ExecCapture, probe, sweep
 from workers.capture.planner import plan
 from workers.capture.spool import Spool
 from workers.capture.targets import Target
-from workers.capture.tcpdump import SLACK, Probe, marker
+from workers.capture.tcpdump import SLACK, Probe, marker, wrapper_argv
 from workers.contract.errors import NotCapturable
 from workers.contract.job import new_job_id
 from workers.contract.report import CaptureOutcome
@@ -141,6 +143,20 @@ def test_stop_before_the_stream_is_open(pod: LocalPod, tmp_path: Path) -> None:
     outcome = trial.run()
     assert outcome.ended_by == "stop"
     assert outcome.complete
+
+
+def test_clients_that_leave_at_once_leave_nothing(pod: LocalPod) -> None:
+    jobs = [new_job_id() for _ in range(150)]
+
+    def come_and_go(job_id: str) -> None:
+        process = pod.open_exec(pod.plan.pod, "app", wrapper_argv(SPEC, job_id)).process
+        time.sleep(random.random() * 0.03)  # anywhere in the start of timeout and tcpdump
+        process.communicate(timeout=20)  # ends stdin
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(come_and_go, jobs))
+    for job_id in jobs:
+        until_none(marker(job_id))
 
 
 def test_lost_connection_leaves_nothing_and_keeps_whole_records(pod: LocalPod, tmp_path: Path) -> None:
