@@ -146,14 +146,14 @@ def test_stop_before_the_stream_is_open(pod: LocalPod, tmp_path: Path) -> None:
 
 
 def test_clients_that_leave_at_once_leave_nothing(pod: LocalPod) -> None:
-    jobs = [new_job_id() for _ in range(150)]
+    jobs = [new_job_id() for _ in range(120)]
 
     def come_and_go(job_id: str) -> None:
         process = pod.open_exec(pod.plan.pod, "app", wrapper_argv(SPEC, job_id)).process
         time.sleep(random.random() * 0.03)  # anywhere in the start of timeout and tcpdump
         process.communicate(timeout=20)  # ends stdin
 
-    with ThreadPoolExecutor(6) as threads:
+    with ThreadPoolExecutor(20) as threads:
         list(threads.map(come_and_go, jobs))
     for job_id in jobs:
         until_none(marker(job_id))
