@@ -39,6 +39,8 @@ class Tools:
     rules: Rules
     charts: Charts
     spool_dir: Path
+    capture_image: str = ""
+    """What an ephemeral container is made of; "" adds none."""
     clock: Callable[[], float] = time.time
 
 
@@ -123,6 +125,7 @@ def _account(job: Job, results: Sequence[TargetResult], end: JobState) -> dict[s
         "end": str(end),
         "stopped_by": job.stop_by.id if job.stop_by else "",
         "targets": [f"{r.namespace}/{r.pod}/{r.container}" for r in results],
+        "methods": [r.method for r in results],
         "bytes": [r.outcome.bytes for r in results],
         "sha256": [r.outcome.sha256 for r in results],
     }

@@ -12,12 +12,13 @@ from dataclasses import replace
 import structlog
 
 from workers.capture import filters
-from workers.capture.cluster import Cluster
+from workers.capture.methods import Capture, ephemeral
 from workers.capture.methods import exec as exec_method
-from workers.capture.planner import Plan, plan
+from workers.capture.planner import EPHEMERAL, Plan, announcement, through_ephemeral, through_exec
 from workers.capture.spool import Spool
 from workers.capture.targets import Target, choose
-from workers.contract.errors import Denied, NotCapturable, StaleEpoch, StoreUnavailable, ThreadcapError
+from workers.capture.tcpdump import Probe
+from workers.contract.errors import Denied, StaleEpoch, StoreUnavailable, ThreadcapError
 from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Observer
 from workers.contract.report import CaptureOutcome, TargetResult
@@ -42,12 +43,12 @@ def _run(job: Job, tools: Tools, observer: Observer) -> Job:
     filters.check(job.spec.filter, job.spec.interface)
     targets, notes = choose(job.spec, tools.cluster.pods(job.spec), tools.rules.limits)
     job = _decided(job, targets, tools.rules, observer)
-    plans, failed = _planned(targets, tools.cluster)
+    plans, failed = _planned(job.id, targets, tools)
     if observer.stop_requested():
         return observer.update(lambda old: old.to(JobState.CANCELLED))
     if observer.interrupted():
         return observer.update(back_to_queue)
-    job = _begin(job, plans, failed, notes, tools, observer)
+    job = _begin(job, plans, failed, [*notes, *announcement(plans)], tools, observer)
     with closing(Session(job, plans, lambda made, index: _opener(job, made, index, tools), tools.artifacts)) as session:
         session.run(observer)
         progress = session.progress() + failed
@@ -58,6 +59,7 @@ def _run(job: Job, tools: Tools, observer: Observer) -> Job:
         job = observer.update(lambda old: old.to(JobState.ANALYSING))
         analysed = session.analyse()
         results = _results(job, session, analysed, tools)
+        session.leave()
         job = observer.update(lambda old: old.to(JobState.DELIVERING))
         whole = not failed and all(result.outcome.complete for result in results)
         end = JobState.DONE if whole else JobState.PARTIAL
@@ -104,14 +106,14 @@ def _decided(job: Job, targets: Sequence[Target], rules: Rules, observer: Observ
     return job.evolve(spec=decision.spec)
 
 
-def _planned(targets: Sequence[Target], cluster: Cluster) -> tuple[list[Plan], tuple[TargetProgress, ...]]:
+def _planned(job_id: str, targets: Sequence[Target], tools: Tools) -> tuple[list[Plan], tuple[TargetProgress, ...]]:
     """A plan for each target that can be captured, the others as failed. Raises when none can."""
     plans: list[Plan] = []
     failed: list[TargetProgress] = []
     errors: list[ThreadcapError] = []
     for target in targets:
         try:
-            plans.append(_plan(target, cluster))
+            plans.append(_plan(job_id, target, tools))
         except ThreadcapError as error:
             pod = target.pod
             errors.append(error)
@@ -123,18 +125,15 @@ def _planned(targets: Sequence[Target], cluster: Cluster) -> tuple[list[Plan], t
     return plans, tuple(failed)
 
 
-def _plan(target: Target, cluster: Cluster) -> Plan:
-    """Ask container after container until one will do."""
-    probes = {}
-    for container in target.containers[:-1]:
-        probes[container] = exec_method.probe(cluster, target.pod, container)
-        try:
-            return plan(target, probes)
-        except NotCapturable:
-            continue
-    for container in target.containers[-1:]:
-        probes[container] = exec_method.probe(cluster, target.pod, container)
-    return plan(target, probes)
+def _plan(job_id: str, target: Target, tools: Tools) -> Plan:
+    """Ask container after container until one will do; where none does, add one of ours."""
+    probes: dict[str, Probe | str] = {}
+    for container in target.containers:
+        probes[container] = exec_method.probe(tools.cluster, target.pod, container)
+        if (made := through_exec(target, probes)) is not None:
+            return made
+    offer = ephemeral.offer(tools.cluster, target.pod.namespace, tools.capture_image)
+    return through_ephemeral(target, probes, offer, ephemeral.container_name(job_id))
 
 
 def _begin(
@@ -159,9 +158,10 @@ def _begin(
     )
 
 
-def _opener(job: Job, made: Plan, index: int, tools: Tools) -> exec_method.ExecCapture:
+def _opener(job: Job, made: Plan, index: int, tools: Tools) -> Capture:
     spool = Spool(tools.spool_dir / f"{job.id}-{job.epoch}-{index}.pcap")
-    return exec_method.ExecCapture(tools.cluster, made, job.spec, job.id, spool)
+    method = ephemeral.EphemeralCapture if made.method == EPHEMERAL else exec_method.ExecCapture
+    return method(tools.cluster, made, job.spec, job.id, spool)
 
 
 def _raise_if_none_started(taken: Sequence[Taken]) -> None:

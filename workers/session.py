@@ -102,8 +102,14 @@ class Session:
             one.facts = facts.get(index)
         return not self._sandbox.failed
 
+    def leave(self) -> None:
+        """End what the methods put into the targets, all at once."""
+        with ThreadPoolExecutor(len(self.taken), thread_name_prefix=f"leave-{self._job.id}") as pool:
+            list(pool.map(lambda one: one.capture.close(), self.taken))
+
     def close(self) -> None:
-        """End what still runs here and remove the local files."""
+        """End what still runs here and there, and remove the local files."""
+        self.leave()
         self._abandoned.set()
         self._all_in.set()
         if self._feeder.is_alive():  # a child that is not read any more must not hold it

@@ -93,7 +93,14 @@ class Common(BaseSettings):
         return tuple(chosen)
 
 
-class WorkerSettings(Common):
+class CaptureSettings(Common):
+    """What whoever captures must know, worker or terminal."""
+
+    capture_image: str = ""
+    """The image of ephemeral containers, for pods whose own can't capture; "" adds none."""
+
+
+class WorkerSettings(CaptureSettings):
     """Everything a capture worker is told from outside."""
 
     kubeconfig: str | None = None

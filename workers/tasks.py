@@ -211,6 +211,7 @@ def build(settings: WorkerSettings) -> Worker:
         rules=settings.rules,
         charts=Renderers(),
         spool_dir=own_folder(Path(settings.spool_dir)),
+        capture_image=settings.capture_image,
     )
     return Worker(RedisJobStore(settings.redis_url), CeleryQueue(settings.redis_url), tools)
 

@@ -16,7 +16,7 @@ from bot.terminal.local import capture_here
 from workers.contract import codec
 from workers.contract.errors import StoreUnavailable, ThreadcapError
 from workers.contract.job import Job, JobState, Origin, Person
-from workers.settings import Common, read
+from workers.settings import CaptureSettings, Common, read
 
 EXIT = {JobState.DONE: 0, JobState.PARTIAL: 5}
 REFUSED = {"denied": 3, "needs_approval": 3, "job_not_found": 4}
@@ -26,7 +26,7 @@ POLL = 0.5
 def run(words: list[str]) -> int:
     """Run one command of the grammar; `words` begins with its name."""
     options, rest = _options(words)
-    settings = read(Common)
+    settings = read(CaptureSettings)
     command = parse_words(rest, settings.limits)
     match command:
         case Mistake():
@@ -140,6 +140,8 @@ def answer(job: Job | Refusal, as_json: bool, *, stopped: bool = False) -> int:
         return REFUSED.get(job.code, 1)
     if as_json:
         _print_json(codec.encode(job))
+    elif job.state is JobState.FAILED:
+        print(f"threadcap: {job.message}", file=sys.stderr)
     else:
         print(job.verdict or job.message or f"Capture {job.id} is {job.state}.")
     return 0 if stopped else EXIT.get(job.state, _exit_of(job))

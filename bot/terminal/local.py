@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from bot.messages.text import count
 from workers import log as logs
 from workers.artifacts import open_artifacts
 from workers.capture.cluster import Cluster
@@ -32,7 +33,7 @@ from workers.pipeline import run
 from workers.policy import Allowed, preview
 from workers.report.renderer import Renderer
 from workers.report.text import terminal
-from workers.settings import Common
+from workers.settings import CaptureSettings
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ class TerminalObserver:
         self.stop = threading.Event()
         self._tell = tell
         self._told = ""
+        self._noted = ""
 
     def update(self, change: Callable[[Job], Job], *, patient: bool = True) -> Job:
         """See Observer.update."""
@@ -66,16 +68,19 @@ class TerminalObserver:
         log.info("audit", action=action, **{key: codec.encode(value) for key, value in fields.items()})
 
     def _say(self) -> None:
+        if self.job.message not in ("", self._noted) and not self.job.final:
+            self._noted = self.job.message
+            print(self._noted, file=sys.stderr)
         line = f"{self.job.id}: {self.job.state}"
         if self.job.targets:
             packets, size = sum(t.packets for t in self.job.targets), sum(t.bytes for t in self.job.targets)
-            line += f", {len(self.job.targets)} pods, {packets:,} packets, {size:,} bytes"
+            line += ", ".join(["", count(len(self.job.targets), "pod"), count(packets, "packet"), f"{size:,} bytes"])
         if line != self._told:
             self._told = line
             print(line, file=sys.stderr)
 
 
-def capture_here(spec: CaptureSpec, settings: Common, options: argparse.Namespace) -> int:
+def capture_here(spec: CaptureSpec, settings: CaptureSettings, options: argparse.Namespace) -> int:
     """Capture, print verdict and findings (or the report as JSON), leave the files in `options.out`."""
     logs.set_up("WARNING", name="terminal")
     decision = preview(spec, _person(), settings.rules)
@@ -85,7 +90,7 @@ def capture_here(spec: CaptureSpec, settings: Common, options: argparse.Namespac
     with tempfile.TemporaryDirectory(prefix="threadcap-") as scratch, Renderer() as charts:
         artifacts = open_artifacts(f"file://{scratch}/artifacts")
         cluster = Cluster(options.kubeconfig, options.context)
-        tools = Tools(cluster, artifacts, settings.rules, charts, Path(scratch))
+        tools = Tools(cluster, artifacts, settings.rules, charts, Path(scratch), settings.capture_image)
         now = time.time()
         job = Job(new_job_id(), decision.spec, _person(), created=now, updated=now, epoch=1)
         observer = TerminalObserver(job, tell=not options.json)

@@ -22,6 +22,7 @@ from typing import Protocol, Self
 
 import yaml
 
+from deploy.playground.images import CAPTURE_IMAGE
 from deploy.playground.redis_server import MARKER, RedisServer
 from deploy.playground.slack import AppConfig, SlackEmulator
 from deploy.playground.up import ROOT, Playground, PlaygroundError, PlaygroundSettings, Progress
@@ -113,8 +114,8 @@ class Stack:
     async def start_worker(self, **extra: str) -> Part:
         """Start one more capture worker and wait until it takes jobs."""
         assert self.cluster is not None, "not entered"
-        env = {"THREADCAP_KUBECONFIG": str(self.cluster.capture_kubeconfig), **extra}
-        return await self._start("worker", env)
+        env = {"THREADCAP_KUBECONFIG": str(self.cluster.capture_kubeconfig), "THREADCAP_CAPTURE_IMAGE": CAPTURE_IMAGE}
+        return await self._start("worker", env | extra)
 
     async def start_bot(self, **extra: str) -> Part:
         """Start one more bot and wait until it listens."""

@@ -123,7 +123,7 @@ class Playground:
             await client.until_answering("/readyz", START_SECONDS)
             await self._until(lambda: _node_ready(client), "the node")
             self._say(f"node ready ({time.monotonic() - began:.1f} s)")
-            await client.apply(load_manifests(RBAC))
+            await client.apply([*load_manifests(RBAC), *load_manifests(RBAC / "optional")])
             await self._write_capture_kubeconfig(client)
             if self.settings.scene:
                 await self._set_scene(client)

@@ -46,8 +46,6 @@ FAILURES = {
     "unknown workload, with the nearest": ("capture deploy/chekout -n shop", "target_not_found", "checkout"),
     "wrong namespace": ("capture deploy/checkout -n test-nowhere", "target_not_found", "no namespace test-nowhere"),
     "no such container": ("capture deploy/checkout -n shop -c sidecar", "target_not_found", "no container sidecar"),
-    "no tcpdump": ("capture deploy/web -n shop for 3s", "not_capturable", "no tcpdump"),
-    "no shell": ("capture deploy/vault -n shop for 3s", "not_capturable", "no sh"),
     "bad filter": ("capture deploy/checkout -n shop -- tcp port", "bad_filter", "syntax error"),
     "host name in a filter": ("capture deploy/checkout -n shop -- host example.com", "bad_filter", "host name"),
     "no such interface": ("capture deploy/checkout -n shop -i eth7 for 3s", "not_capturable", "eth7"),
@@ -67,6 +65,19 @@ async def test_failure_is_told_in_the_thread(
     assert not any(trace in str(shown) for trace in STACK_TRACE)
     await until(lambda: remote_processes(playground.admin_kubeconfig, job) == [], 5, "an empty pod")
     assert not list((stack.rundir / "artifacts").glob(f"jobs/{job.id}/**/*.pcap"))
+
+
+async def test_no_tcpdump_and_no_container_may_be_added(
+    stack: Stack, incident: Incident, playground: SharedPlayground, stage: Stage
+) -> None:
+    namespace = await stage("web")
+    level = "pod-security.kubernetes.io/enforce=restricted"
+    assert playground.kubectl("label", "namespace", namespace, level).returncode == 0
+    await incident.mention(f"capture deploy/web -n {namespace} for 3s")
+    job = await incident.finished()
+    assert (job.state, job.error_code) == (JobState.FAILED, "not_capturable")
+    reason = "forbids the one Threadcap would add"
+    await until(lambda: [m for m in incident.said() if reason in str(m.blocks)], 20, "the reason in the thread")
 
 
 async def test_namespace_outside_the_policy_is_refused_to_its_author(stack: Stack, incident: Incident) -> None:

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import urllib3
-from kubernetes import client, config
+from kubernetes import client, config, watch
 from kubernetes.stream import stream
 
 from workers.capture.directory import Shared, addressed_pods, services
 from workers.capture.exec_stream import ExecRefused, ExecResult, ExecStream, bound_handshakes
 from workers.capture.targets import ContainerInfo, PodInfo, ServiceInfo, not_found
-from workers.contract.errors import ClusterForbidden, ClusterUnavailable, TargetNotFound, ThreadcapError
+from workers.contract.errors import ClusterForbidden, ClusterUnavailable, NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.spec import CaptureSpec, TargetKind
 
 T = TypeVar("T")
@@ -28,6 +28,8 @@ TIMEOUT = (5, 20)
 PAGE = 500
 SUBPROTOCOL = "v4.channel.k8s.io"
 """Not v5: a slow v5 reader loses bytes and is still told Success (kubernetes #124571)."""
+MERGE_BY_NAME = "application/strategic-merge-patch+json"
+"""A list of containers is merged by their names; a plain merge patch would replace the list, which is refused."""
 INVENTORY_SECONDS = 5.0
 """How old the names of addresses may be."""
 SERVICE_NAME = "kubernetes.io/service-name"
@@ -44,6 +46,7 @@ class Cluster:
         self._core = client.CoreV1Api(self._api)
         self._apps = client.AppsV1Api(self._api)
         self._discovery = client.DiscoveryV1Api(self._api)
+        self._access = client.AuthorizationV1Api(self._api)
         self._inventory: Shared[tuple[list[PodInfo], list[ServiceInfo]]] = Shared(INVENTORY_SECONDS)
 
     def close(self) -> None:
@@ -79,6 +82,48 @@ class Cluster:
                 if error.status != 403:
                     raise
                 return self._inventory.get(namespace, lambda: self._everything_in(namespace))
+
+    def may(self, verb: str, resource: str, namespace: str, *, subresource: str = "") -> bool:
+        """Ask the cluster whether we may do something in a namespace (SelfSubjectAccessReview)."""
+        asked = {"verb": verb, "resource": resource, "subresource": subresource, "namespace": namespace}
+        review = {"spec": {"resourceAttributes": asked}}
+        with translated(f"ask whether we may {verb} {resource}/{subresource} in {namespace}"):
+            answer = self._access.create_self_subject_access_review(review, _request_timeout=TIMEOUT)
+            return bool(answer.status.allowed)
+
+    def add_container(self, pod: PodInfo, name: str, image: str, argv: Sequence[str]) -> None:
+        """Add an ephemeral container that may capture: root, NET_RAW, no more than tcpdump needs. It can't be removed.
+
+        Saying it again changes nothing. Raises NotCapturable where the namespace's rules forbid such a container.
+        """
+        patch = {"spec": {"ephemeralContainers": [_capture_container(name, image, argv)]}}
+        try:
+            self._core.patch_namespaced_pod_ephemeralcontainers(
+                pod.name, pod.namespace, patch, _content_type=MERGE_BY_NAME, _request_timeout=TIMEOUT
+            )
+        except client.ApiException as error:
+            message = _code_and_message(error)[1]
+            if "PodSecurity" in message or error.status == 422:
+                raise _not_admitted(pod, message) from error
+            with translated(f"add a container to {pod.namespace}/{pod.name}"):
+                raise
+
+    def follow_container(self, pod: PodInfo, name: str, seconds: float) -> Iterator[ContainerInfo]:
+        """Yield a container's state now and at each change of its pod, for `seconds` at most. Ends with the pod."""
+        stream_of_events = watch.Watch()
+        with translated(f"watch {pod.namespace}/{pod.name}"):
+            events = stream_of_events.stream(
+                self._core.list_namespaced_pod,
+                pod.namespace,
+                field_selector=f"metadata.name={pod.name}",
+                timeout_seconds=max(1, round(seconds)),
+                _request_timeout=(TIMEOUT[0], seconds + TIMEOUT[1]),
+            )
+            for event in events:
+                now = _pod(event["object"])
+                if event["type"] == "DELETED" or now.uid != pod.uid:
+                    return
+                yield from (container for container in now.containers if container.name == name)
 
     def open_exec(self, pod: PodInfo, container: str, argv: Sequence[str]) -> ExecStream:
         """Start `argv` in a container and return its streams. Raises ExecRefused, ClusterForbidden, …"""
@@ -311,6 +356,40 @@ def _load(kubeconfig: str | None, context: str | None) -> Any:
             "No cluster to talk to: give a kubeconfig with --kubeconfig or KUBECONFIG.", detail=str(error)[:200]
         ) from error
     return settings
+
+
+def _capture_container(name: str, image: str, argv: Sequence[str]) -> dict[str, Any]:
+    """runAsUser is said, as it would be inherited from the pod; NET_RAW, as CRI-O's default set lacks it. SETGID and
+    SETUID: Debian's tcpdump changes its user even from root to root, and refuses to start without them."""
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(argv),
+        "securityContext": {
+            "runAsUser": 0,
+            "runAsNonRoot": False,
+            "privileged": False,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"], "add": ["NET_RAW", "SETGID", "SETUID"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+
+
+def _not_admitted(pod: PodInfo, message: str) -> NotCapturable:
+    if "PodSecurity" in message:
+        return NotCapturable(
+            f"Pod {pod.name} can't be captured: none of its containers can capture, and the Pod Security level of "
+            f"namespace {pod.namespace} forbids the one Threadcap would add (root, NET_RAW). Add tcpdump to an image "
+            "of the pod, or ask the platform team.",
+            detail=message[:300],
+        )
+    return NotCapturable(
+        f"The cluster did not accept a container for capturing in pod {pod.name}: {' '.join(message.split())[:200]}.",
+        detail=message[:300],
+    )
 
 
 def _selector(selector: Any) -> str:

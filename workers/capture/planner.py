@@ -1,6 +1,6 @@
-"""Which container of a target to capture through, and why. Pure."""
+"""By which method, and through which container, to capture a target, and why. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workers.capture.targets import PodInfo, Target
@@ -9,6 +9,13 @@ from workers.contract.errors import NotCapturable
 
 NET_RAW = 1 << 13
 """CAP_NET_RAW, capabilities(7): opening a packet socket."""
+EXEC, EPHEMERAL = "exec", "ephemeral"
+NOT_ASKED = "it was not asked"
+NAMED = 3
+"""Pods named in an announcement at most."""
+
+Probes = Mapping[str, Probe | str]
+"""Container -> what its probe found, or the words why it had no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,38 +24,74 @@ class Plan:
 
     pod: PodInfo
     container: str
-    method: str = "exec"
+    method: str = EXEC
     reasons: tuple[str, ...] = ()
     may_change_user: bool = True
+    image: str = ""
+    """The image of a container to add; "" when none is added."""
 
 
-def plan(target: Target, probes: Mapping[str, Probe | str]) -> Plan:
-    """Return the plan for a target given what each container's probe found, or the words why it had no answer.
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Whether an ephemeral container may be added to pods of a namespace. `refusal` says why not, as a clause."""
 
-    Raises NotCapturable naming what each container lacks.
-    """
+    image: str = ""
+    refusal: str = ""
+
+
+def through_exec(target: Target, probes: Probes) -> Plan | None:
+    """Return the plan for the first container that will do as it is; None when none of those probed will."""
     passed: list[str] = []
     for container in target.containers:
-        probe = probes.get(container, "it was not asked")
-        lacking = probe if isinstance(probe, str) else _lacking(probe)
-        if not lacking:
+        probe = probes.get(container, NOT_ASKED)
+        if isinstance(probe, Probe) and not lacking(probe):
             through = f"through container {container}, which shares the pod's network"
             reasons = (f"{through}: {'; '.join(passed)}",) if passed else ()
-            may_change_user = isinstance(probe, Probe) and probe.may_change_user
-            return Plan(target.pod, container, reasons=reasons, may_change_user=may_change_user)
-        passed.append(f"container {container}: {lacking}")
-    raise NotCapturable(
-        f"Pod {target.pod.name} can't be captured from inside. {_sentence(passed)} "
-        "Name a container that has tcpdump with `-c NAME`, or add tcpdump to the image."
-    )
+            return Plan(target.pod, container, reasons=reasons, may_change_user=probe.may_change_user)
+        passed.append(_lacks(container, probe))
+    return None
 
 
-def _lacking(probe: Probe) -> str:
+def through_ephemeral(target: Target, probes: Probes, offer: Offer, name: str) -> Plan:
+    """Return the plan that adds the container `name` to a pod whose own containers lack something.
+
+    Raises NotCapturable naming what each container lacks and why none may be added.
+    """
+    if offer.refusal:
+        passed = [_lacks(container, probes.get(container, NOT_ASKED)) for container in target.containers]
+        raise NotCapturable(
+            f"Pod {target.pod.name} can't be captured from inside. {_sentence(passed)} An ephemeral container can't "
+            f"be added: {offer.refusal}. Name a container that has tcpdump with `-c NAME`, or add tcpdump to the image."
+        )
+    reasons = (f"through an ephemeral container, {name}: its entry stays in the pod's spec",)
+    return Plan(target.pod, name, EPHEMERAL, reasons, image=offer.image)
+
+
+def announcement(plans: Sequence[Plan]) -> list[str]:
+    """Say before anything is changed what will be added to which pods, and that it stays; [] for no change."""
+    added = [plan for plan in plans if plan.image]
+    if not added:
+        return []
+    names = ", ".join(plan.pod.name for plan in added[:NAMED])
+    more = f" and {len(added) - NAMED} more" if len(added) > NAMED else ""
+    each = "to each" if len(added) > 1 else "to it"
+    return [
+        f"No container of {names}{more} can capture, so the ephemeral container {added[0].container} is added {each}.",
+        "It ends with the capture; its entry stays in the pod's spec until the pod is replaced.",
+    ]
+
+
+def lacking(probe: Probe) -> str:
+    """What keeps a container from capturing, as a clause; "" when nothing does."""
     if probe.missing:
         return f"it has no {', no '.join(probe.missing)}"
     if probe.capabilities is not None and not probe.capabilities & NET_RAW and probe.uid == 0:
         return "it runs without the capability NET_RAW"
     return ""
+
+
+def _lacks(container: str, probe: Probe | str) -> str:
+    return f"container {container}: {probe if isinstance(probe, str) else lacking(probe)}"
 
 
 def _sentence(passed: list[str]) -> str:

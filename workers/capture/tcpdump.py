@@ -143,6 +143,25 @@ def wrapper_argv(spec: CaptureSpec, job_id: str, *, as_root: bool = True) -> lis
     ]
 
 
+_HOLD = r"""
+export "$1"
+trap 'exit 0' TERM
+left=$(($3 - $(date +%s)))
+[ "$left" -lt "$2" ] || left=$2
+[ "$left" -gt 0 ] || exit 0
+sleep "$left" &
+wait "$!"
+exit 0
+"""
+"""$1 marker, $2 seconds, $3 epoch seconds: whichever comes first. What a container of ours does by itself: wait to
+be used. One whose image arrives too late ends at once. The trap makes TERM work for a first process, too."""
+
+
+def hold_argv(job_id: str, seconds: int, until: int) -> list[str]:
+    """Return the argv of a container of ours: it lives `seconds` at most and not beyond the epoch second `until`."""
+    return ["sh", "-c", _HOLD, "threadcap-hold", marker(job_id), str(seconds), str(until)]
+
+
 def probe_argv() -> list[str]:
     """Return the argv that tells what a container has."""
     return ["sh", "-c", _PROBE, "threadcap-probe"]

@@ -75,8 +75,20 @@ def _notes(targets: Sequence[TargetResult]) -> Iterator[str]:
             yield f"{pod}: {plural(lost, 'packet')} dropped while capturing, {number(outcome.packets)} kept."
         if target.analysis_error:
             yield f"{pod}: not analysed, {safe(target.analysis_error, 160).rstrip('.')}."
+    yield from _entries(targets)
     yield from _limits(targets)
     yield from _clocks(targets)
+
+
+def _entries(targets: Sequence[TargetResult]) -> Iterator[str]:
+    """What a capture by ephemeral container leaves: Kubernetes never takes the entry back."""
+    added = [target for target in targets if target.method == "ephemeral"]
+    if added:
+        pods = listing([safe(target.pod) for target in added])
+        yield (
+            f"The ended ephemeral container {safe(added[0].container)} stays listed in the spec of {pods} until "
+            f"{'they are' if len(added) > 1 else 'the pod is'} replaced."
+        )
 
 
 def _limits(targets: Sequence[TargetResult]) -> Iterator[str]:

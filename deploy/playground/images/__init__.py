@@ -6,6 +6,7 @@ overlayfs takes as a lower one. No registry, no network. A layer is named by the
 from, so building again is quick and never changes a layer in use.
 """
 
+from deploy.playground.images.catalog import CAPTURE_IMAGE
 from deploy.playground.images.store import DEFAULT_STORE, ImageStoreError, build_store
 
-__all__ = ["DEFAULT_STORE", "ImageStoreError", "build_store"]
+__all__ = ["CAPTURE_IMAGE", "DEFAULT_STORE", "ImageStoreError", "build_store"]

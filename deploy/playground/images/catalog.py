@@ -6,6 +6,7 @@ PYTHON = ("/usr/bin/python3.11", "-IBu")  # isolated, writes no bytecode, unbuff
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SLEEP = ("sleep", "infinity")
 NONROOT = "65532"
+CAPTURE_IMAGE = "threadcap.example/capture:1"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,6 @@ IMAGES: dict[str, Image] = {
     ),
     "threadcap.example/scene/tcpdump:1": Image(layers=("base", "busybox", "tcpdump"), cmd=SLEEP),
     "threadcap.example/scene/quiet:1": Image(layers=("base", "busybox", "tcpdump"), cmd=SLEEP),
-    "threadcap.example/capture:1": Image(layers=("base", "busybox", "tcpdump"), cmd=SLEEP),
+    CAPTURE_IMAGE: Image(layers=("base", "busybox", "tcpdump"), cmd=SLEEP),
     "busybox:1": Image(layers=("base", "busybox"), cmd=("sh",)),
 }

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from workers.capture.planner import NET_RAW, plan
+from workers.capture.planner import NET_RAW, Offer, Plan, announcement, through_ephemeral, through_exec
 from workers.capture.targets import DEFAULT_CONTAINER, ContainerInfo, PodInfo, Target, choose, not_found
 from workers.capture.tcpdump import Probe
 from workers.contract.errors import NotCapturable, TargetNotFound
@@ -82,23 +82,50 @@ def test_a_name_that_is_not_there_gets_near_ones() -> None:
 
 
 def test_the_plan_passes_over_what_lacks_tools_and_says_so() -> None:
-    made = plan(Target(pod(), ("app", "tcpdump")), {"app": "it has no sh", "tcpdump": ALL})
-    assert made.container == "tcpdump"
+    made = through_exec(Target(pod(), ("app", "tcpdump")), {"app": "it has no sh", "tcpdump": ALL})
+    assert made is not None
+    assert (made.container, made.method) == ("tcpdump", "exec")
     assert "container app: it has no sh" in made.reasons[0]
 
 
-@pytest.mark.parametrize(
-    ("probe", "words"),
-    [
-        (Probe(ALL.tools - {"tcpdump", "tee"}, 0, NET_RAW), "It has no tcpdump, no tee|it has no tcpdump, no tee"),
-        (replace(ALL, capabilities=0), "NET_RAW"),
-        ("it has no sh", "it has no sh"),
-    ],
-)
-def test_no_container_will_do(probe: Probe | str, words: str) -> None:
-    with pytest.raises(NotCapturable, match=words):
-        plan(Target(pod(), ("app",)), {"app": probe})
+def test_the_first_container_that_will_do_needs_no_words() -> None:
+    made = through_exec(Target(pod(), ("app", "tcpdump")), {"app": ALL})
+    assert made == Plan(pod(), "app", may_change_user=False)
+
+
+LACKING = [
+    (Probe(ALL.tools - {"tcpdump", "tee"}, 0, NET_RAW), "Container app: it has no tcpdump, no tee."),
+    (replace(ALL, capabilities=0), "NET_RAW"),
+    ("it has no sh", "Container app: it has no sh."),
+]
+
+
+@pytest.mark.parametrize(("probe", "words"), LACKING)
+def test_where_no_container_will_do_and_none_may_be_added_both_are_said(probe: Probe | str, words: str) -> None:
+    target = Target(pod(), ("app",))
+    assert through_exec(target, {"app": probe}) is None
+    with pytest.raises(NotCapturable) as refused:
+        through_ephemeral(target, {"app": probe}, Offer(refusal="there is no image"), "threadcap-x")
+    assert words in refused.value.user_message
+    assert "An ephemeral container can't be added: there is no image." in refused.value.user_message
+
+
+def test_an_ephemeral_container_is_added_where_that_is_allowed() -> None:
+    made = through_ephemeral(Target(pod(), ("app",)), {"app": "it has no sh"}, Offer("example/it:1"), "threadcap-x")
+    assert (made.method, made.container, made.image) == ("ephemeral", "threadcap-x", "example/it:1")
+    assert "stays in the pod's spec" in made.reasons[0]
+
+
+def test_what_is_added_is_announced_once_for_all_pods() -> None:
+    added = [through_ephemeral(Target(pod(f"web-{n}"), ()), {}, Offer("example/it:1"), "threadcap-x") for n in range(5)]
+    text = " ".join(announcement([Plan(pod("cart-1"), "app"), *added]))
+    assert "No container of web-0, web-1, web-2 and 2 more can capture" in text
+    assert "threadcap-x" in text
+    assert "its entry stays in the pod's spec" in text
+    assert announcement([Plan(pod("cart-1"), "app")]) == []
 
 
 def test_unreadable_capabilities_are_no_reason_to_refuse() -> None:
-    assert plan(Target(pod(), ("app",)), {"app": replace(ALL, capabilities=None)}).container == "app"
+    made = through_exec(Target(pod(), ("app",)), {"app": replace(ALL, capabilities=None)})
+    assert made is not None
+    assert made.container == "app"

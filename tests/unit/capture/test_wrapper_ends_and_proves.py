@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.local_exec import SHELLS, LocalPod, marked, until_none
 from workers.capture.methods.exec import ExecCapture, probe, sweep
-from workers.capture.planner import plan
+from workers.capture.planner import through_exec
 from workers.capture.spool import Spool
 from workers.capture.targets import Target
 from workers.capture.tcpdump import SLACK, Probe, marker, wrapper_argv
@@ -225,7 +225,9 @@ def test_probe_says_what_there_is(pod: LocalPod) -> None:
     assert found.missing == ()
     assert found.uid == 0
     assert found.time == pytest.approx(time.time(), abs=20)
-    assert plan(Target(pod.plan.pod, ("app",)), {"app": found}).container == "app"
+    made = through_exec(Target(pod.plan.pod, ("app",)), {"app": found})
+    assert made is not None
+    assert made.container == "app"
 
 
 def _kill(pid: int) -> None:

@@ -33,6 +33,9 @@ class Target:
     def stop(self, why: str = "stop") -> None:
         """See Capture.stop."""
 
+    def close(self) -> None:
+        """See Capture.close."""
+
 
 class Nobody:
     """An observer without news."""

@@ -31,7 +31,8 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def _worker(store: InMemoryJobStore, tmp_path: Path, now: float) -> Worker:
     nothing = cast(Any, None)
-    return Worker(store, FakeQueue(), Tools(nothing, MemoryArtifacts(), Rules(), nothing, tmp_path, lambda: now))
+    tools = Tools(nothing, MemoryArtifacts(), Rules(), nothing, tmp_path, clock=lambda: now)
+    return Worker(store, FakeQueue(), tools)
 
 
 def _capturing(store: InMemoryJobStore, leases: int) -> Job:

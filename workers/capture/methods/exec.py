@@ -71,6 +71,9 @@ class ExecCapture:
             if self._stream is not None:
                 self._stream.send(STOP)
 
+    def close(self) -> None:
+        """See Capture.close: the container is the customer's, and `run` has left nothing in it."""
+
     def run(self) -> CaptureOutcome:
         """See Capture.run."""
         started = time.time()
@@ -108,14 +111,14 @@ class ExecCapture:
     def _outcome(self, started: float) -> CaptureOutcome:
         trailer, spool = self._trailer, self.spool
         received, digest = spool.size, spool.sha256()
-        if spool.size < FILE_HEADER and not self._stopped_by:
+        if not self._stopped_by and (spool.size < FILE_HEADER or (self._broke and not spool.records)):
             raise self._failed_to_start()
         cut = spool.trim()
         captured = trailer.counters.get("captured")
         # after the pod's own cut at the byte limit, tcpdump has counted more than left
         counts_agree = captured == spool.records or (cut > 0 and captured is not None and captured >= spool.records)
         return CaptureOutcome(
-            complete=trailer.done,
+            complete=trailer.done and not self._broke,
             proved=trailer.done and trailer.sha256 == digest and counts_agree,
             reason=self._reason(received, cut),
             bytes=spool.size,
@@ -132,9 +135,16 @@ class ExecCapture:
             ended_at=time.time(),
         )
 
+    @property
+    def _broke(self) -> bool:
+        """Whether tcpdump failed: at any other end it tells its counters; told to stop at once it may not have."""
+        return self._trailer.done and not self._trailer.counters and not self._stopped_by
+
     def _ended_by(self) -> str:
         if not self._trailer.done:
             return "interrupted"
+        if self._broke:
+            return "error"
         if self._stopped_by:
             return self._stopped_by
         if self._spec.max_packets and self.spool.records >= self._spec.max_packets:
@@ -142,6 +152,8 @@ class ExecCapture:
         return "time"
 
     def _reason(self, received: int, cut: int) -> str:
+        if self._broke:
+            return f"tcpdump in the pod ended before its time (exit code {self._trailer.rc})"
         if self._trailer.done:
             return f"cut at the size limit: the last packet, {cut} bytes of it, was left out" if cut else ""
         where = f"truncated at byte {received - cut}"
