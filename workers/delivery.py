@@ -82,7 +82,7 @@ def _pcap(job: Job, result: TargetResult, path: Path, artifacts: ArtifactStore) 
     stored = _put(job, "pcap", name, _chunks(path), artifacts, title=title, content_type=PCAP_TYPE)
     if stored.sha256 == result.outcome.sha256:
         return replace(result, pcap=stored)
-    # a record cut off at the end was trimmed, so what is stored is not what the pod hashed
+    # not what we wrote to our own disk
     return replace(result, pcap=stored, outcome=replace(result.outcome, sha256=stored.sha256, proved=False))
 
 

@@ -39,6 +39,14 @@ def proof_lines(report: Report) -> list[str]:
     return ["\n".join(lines[start : start + 5]) for start in range(0, len(lines), 5)]
 
 
+def equal(outcome: CaptureOutcome) -> str:
+    """Say what the bytes of a proved capture are equal to."""
+    unfinished = (outcome.pod_bytes or 0) - outcome.bytes
+    if unfinished <= 0:
+        return "byte-equal to what tcpdump wrote"
+    return f"byte-equal to what tcpdump wrote, without its unfinished last packet ({count(unfinished, 'byte')})"
+
+
 def _proof(target: TargetResult) -> str:
     outcome = target.outcome
     name = target.pcap.name if target.pcap else target.pod
@@ -47,7 +55,7 @@ def _proof(target: TargetResult) -> str:
     digest = code(target.pcap.sha256 or outcome.sha256, 64)
     about = f"{code(name, 110)} ({size(target.pcap.size)}, {count(outcome.packets, 'packet')})"
     if outcome.proved:
-        return f"{about} byte-equal to what tcpdump wrote: sha256 {digest}"
+        return f"{about} {equal(outcome)}: sha256 {digest}"
     reason = plain(outcome.reason, 200) or f"truncated at byte {outcome.bytes:,}"
     if "truncated" not in reason and not outcome.complete:
         reason = f"truncated at byte {outcome.bytes:,}: {reason}"

@@ -126,16 +126,19 @@ class Spool:
         self.grown.set()
 
     def sha256(self) -> str:
-        """Digest of everything received, hex."""
+        """Digest of what the file holds, hex."""
         return self._digest.hexdigest()
 
     def trim(self) -> int:
         """Cut a partial record off the end of the file; returns the bytes cut."""
         cut = self.size - self.whole
-        if cut > 0:
-            self._file.truncate(self.whole)
-            self.size = self.whole
-        return max(0, cut)
+        if cut <= 0:
+            return 0
+        self._file.truncate(self.whole)
+        self.size = self.whole
+        with self.path.open("rb") as file:
+            self._digest = hashlib.file_digest(file, "sha256")
+        return cut
 
     def close(self) -> None:
         """Close the file; it stays on disk."""

@@ -54,8 +54,9 @@ class Finding:
 class CaptureOutcome:
     """How one capture ended, and the proof. bytes are of pcap; counters are tcpdump's own.
 
-    `proved` is true only when size and sha256 taken in the pod, as the bytes left, equal what is stored, and the
-    records stored equal tcpdump's "packets captured".
+    `proved` is true only when size and sha256 taken in the pod, as the bytes left, equal what arrived, and the records
+    stored equal tcpdump's "packets captured". What arrived is what is stored, but for a last packet that tcpdump had
+    not finished when it was stopped: then `bytes` is less than `pod_bytes`, and `sha256` that of the whole packets.
     """
 
     complete: bool = False

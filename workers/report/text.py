@@ -74,6 +74,8 @@ def _proof(target: TargetResult) -> str:
         "drops unknown" if outcome.kernel_dropped is None else f"{number(outcome.kernel_dropped)} dropped by the kernel"
     )
     proof = "byte-equal to what tcpdump wrote" if outcome.proved else "not proved equal"
+    if outcome.proved and (unfinished := (outcome.pod_bytes or 0) - outcome.bytes) > 0:
+        proof += f", without its unfinished last packet ({plural(unfinished, 'byte')})"
     return f"{where}: {amount}, {drops}, {proof}"
 
 

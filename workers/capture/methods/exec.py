@@ -115,14 +115,14 @@ class ExecCapture:
             raise self._failed_to_start()
         cut = spool.trim()
         captured = trailer.counters.get("captured")
-        # after the pod's own cut at the byte limit, tcpdump has counted more than left
+        # a packet that tcpdump had not finished writing when it was stopped or cut off is counted all the same
         counts_agree = captured == spool.records or (cut > 0 and captured is not None and captured >= spool.records)
         return CaptureOutcome(
             complete=trailer.done and not self._broke,
             proved=trailer.done and trailer.sha256 == digest and counts_agree,
             reason=self._reason(received, cut),
             bytes=spool.size,
-            sha256=digest,
+            sha256=spool.sha256(),
             pod_bytes=received if trailer.done and trailer.sha256 == digest else None,
             pod_sha256=trailer.sha256,
             packets=spool.records,
@@ -155,7 +155,7 @@ class ExecCapture:
         if self._broke:
             return f"tcpdump in the pod ended before its time (exit code {self._trailer.rc})"
         if self._trailer.done:
-            return f"cut at the size limit: the last packet, {cut} bytes of it, was left out" if cut else ""
+            return f"the last packet was unfinished when tcpdump stopped: {cut} bytes of it are left out" if cut else ""
         where = f"truncated at byte {received - cut}"
         pod = self._try_pod()
         if pod is None or pod.deleting or pod.uid != self._plan.pod.uid:
