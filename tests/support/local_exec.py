@@ -45,8 +45,9 @@ while True:
 class PipeExec:
     """An exec stream over the pipes of a local process; `deaf` swallows what the client says but its goodbye."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", *, deaf: bool = False) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", *, deaf: bool = False, there: bool = True) -> None:
         self.process = process
+        self._there = there
         self.status: ExecStatus | None = None
         self._deaf = deaf
 
@@ -73,7 +74,8 @@ class PipeExec:
                     else:
                         selector.unregister(key.fileobj)
         code = self.process.wait()
-        self.status = ExecStatus(code == 0, code)
+        # a program that is not there has no exit code, on a cluster
+        self.status = ExecStatus(code == 0, code if self._there else None)
 
     def collect(self, *, timeout: float, limit: int) -> ExecResult:
         return ExecStream.collect(cast(ExecStream, self), timeout=timeout, limit=limit)
@@ -89,24 +91,15 @@ class PipeExec:
 class LocalPod:
     """Context manager; nothing it started is left when it is over."""
 
-    def __init__(self, folder: Path, shell: str = "dash") -> None:
+    def __init__(self, folder: Path, shell: str = "dash", *, lacking: Sequence[str] = ()) -> None:
         self.plan = Plan(POD, "app")
         self.deaf = False
         self.gone = False
         self.streams: list[PipeExec] = []
-        self._bin = folder / f"bin-{shell}"
-        self._bin.mkdir()
         self._exits = ExitStack()
-        program = shutil.which(shell)
-        assert program is not None
-        for tool in TOOLS:
-            found = program if shell == "busybox" else shutil.which(tool)
-            assert found is not None
-            (self._bin / tool).symlink_to(found)
-        (self._bin / "sh").symlink_to(program)
-        tcpdump = shutil.which("tcpdump")
-        assert tcpdump is not None
-        (self._bin / "tcpdump").symlink_to(tcpdump)
+        self._added: dict[str, subprocess.Popen[bytes]] = {}
+        self._whole = _tools(folder / f"bin-{shell}-whole", shell)
+        self._bin = _tools(folder / f"bin-{shell}", shell, lacking) if lacking else self._whole
 
     def __enter__(self) -> Self:
         script = "ip link set lo up && echo up && exec sleep infinity"
@@ -129,13 +122,20 @@ class LocalPod:
         """Send datagrams of `size` bytes on the pod's loopback until the end."""
         self._start(*self._inside, sys.executable, "-c", _SEND, str(size), str(rate), str(port))
 
-    def open_exec(self, pod: PodInfo, container: str, argv: Sequence[str]) -> PipeExec:
-        """See Cluster.open_exec."""
+    def open_exec(self, pod: PodInfo, container: str, argv: Sequence[str], *, whole: bool = False) -> PipeExec:
+        """See Cluster.open_exec. `whole`: in a container that lacks nothing; the first one is what it holds."""
         pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        process = subprocess.Popen([*self._inside, "env", "-i", f"PATH={self._bin}", *argv], **pipes)
+        path = self._whole if whole else self._bin
+        process = subprocess.Popen([*self._inside, "env", "-i", f"PATH={path}", *argv], **pipes)
         self._exits.callback(_end, process)
-        self.streams.append(PipeExec(process, deaf=self.deaf))
+        if whole:
+            self._added.setdefault(container, process)
+        self.streams.append(PipeExec(process, deaf=self.deaf, there=(path / argv[0]).exists()))
         return self.streams[-1]
+
+    def holds(self, container: str) -> bool:
+        """Whether what an added container began with still runs."""
+        return container in self._added and self._added[container].poll() is None
 
     def run(
         self, pod: PodInfo, container: str, argv: Sequence[str], *, timeout: float = 15, limit: int = 65536
@@ -159,6 +159,19 @@ class LocalPod:
         process = subprocess.Popen(argv, **options)
         self._exits.callback(_end, process)
         return process
+
+
+def _tools(folder: Path, shell: str, lacking: Sequence[str] = ()) -> Path:
+    """A folder to be PATH: the tools of a shell's system and tcpdump."""
+    folder.mkdir()
+    program = shutil.which(shell)
+    for tool in (*TOOLS, "sh", "tcpdump"):
+        own = tool == "sh" or (shell == "busybox" and tool != "tcpdump")
+        found = program if own else shutil.which(tool)
+        assert found is not None
+        if tool not in lacking:
+            (folder / tool).symlink_to(found)
+    return folder
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

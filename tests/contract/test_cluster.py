@@ -1,0 +1,163 @@
+"""One suite, two backends: what Cluster does on a cluster, its twin does in memory."""
+
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.playground.images import CAPTURE_IMAGE
+from tests.support.cluster import MemoryCluster
+from tests.support.playground import SharedPlayground
+from workers.capture.cluster import Cluster
+from workers.capture.exec_stream import ExecRefused
+from workers.capture.targets import ContainerInfo, PodInfo
+from workers.capture.tcpdump import hold_argv, sweep_argv
+from workers.contract.errors import TargetNotFound
+from workers.contract.job import new_job_id
+from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
+
+LABELS = {"app": "web"}
+
+
+@dataclass
+class Scene:
+    """A cluster with a deployment and a service `web` of two pods, `web-0` and `web-1`, each of one container."""
+
+    cluster: Cluster
+    namespace: str
+
+    def spec(self, kind: TargetKind, name: str) -> CaptureSpec:
+        return CaptureSpec(TargetRef(kind, name), self.namespace)
+
+    def one(self) -> PodInfo:
+        return self.cluster.pods(self.spec(TargetKind.SERVICE, "web"))[0]
+
+
+@pytest.fixture(params=["twin", "cluster"])
+async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
+    if request.param == "twin":
+        with MemoryCluster(tmp_path) as twin:
+            for name in ("web-0", "web-1"):
+                container = ContainerInfo("app", "some/image:1", running=True)
+                twin.add(PodInfo("here", name, f"uid-{name}", "n1", "Running", ("198.18.0.9",), labels=LABELS,
+                                 containers=(container,)))  # fmt: skip
+            twin.workloads[TargetKind.DEPLOYMENT, "web"] = "app=web"
+            twin.services["web"] = "app=web"
+            yield Scene(twin.real, "here")
+        return
+    playground: SharedPlayground = request.getfixturevalue("playground")
+    namespace = f"test-{secrets.token_hex(4)}"
+    await playground.apply(_manifests(namespace))
+    cluster = Cluster(str(playground.capture_kubeconfig))
+    yield Scene(cluster, namespace)
+    cluster.close()
+    playground.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def _manifests(namespace: str) -> list[dict[str, Any]]:
+    there = {"name": "web", "namespace": namespace}
+    container = {"name": "app", "image": CAPTURE_IMAGE, "command": ["sleep", "infinity"]}
+    pod = {"containers": [container], "terminationGracePeriodSeconds": 0}
+    template = {"metadata": {"labels": LABELS}, "spec": pod}
+    spec = {"replicas": 2, "selector": {"matchLabels": LABELS}, "template": template}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": there, "spec": spec},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": there,
+            "spec": {"selector": LABELS, "ports": [{"port": 80}]},
+        },
+    ]
+
+
+def test_targets_and_what_is_not_there(scene: Scene) -> None:
+    kinds = TargetKind
+    for kind, name in (
+        (kinds.DEPLOYMENT, "web"),
+        (kinds.SERVICE, "web"),
+        (kinds.SELECTOR, "app=web"),
+        (kinds.SELECTOR, "app in (web, other)"),
+        (kinds.ANY, "web"),
+    ):
+        assert len(scene.cluster.pods(scene.spec(kind, name))) == 2, (kind, name)
+    one = scene.one()
+    assert scene.cluster.pods(scene.spec(kinds.POD, one.name)) == scene.cluster.pods(scene.spec(kinds.ANY, one.name))
+    assert scene.cluster.pod(scene.namespace, one.name) == one
+    assert scene.cluster.pod(scene.namespace, "nobody") is None
+    for kind in (kinds.POD, kinds.DEPLOYMENT, kinds.SERVICE, kinds.STATEFULSET, kinds.ANY):
+        with pytest.raises(TargetNotFound, match="weeb"):
+            scene.cluster.pods(scene.spec(kind, "weeb"))
+    with pytest.raises(TargetNotFound, match="has the labels app=nobody"):
+        scene.cluster.pods(scene.spec(kinds.SELECTOR, "app=nobody"))
+    with pytest.raises(TargetNotFound, match="no namespace test-nowhere"):
+        scene.cluster.pods(CaptureSpec(TargetRef(kinds.POD, "web"), "test-nowhere"))
+
+
+def test_a_pod_as_planning_needs_it(scene: Scene) -> None:
+    one = scene.one()
+    assert one.running
+    assert one.uid
+    assert one.node
+    assert one.ips
+    assert one.labels["app"] == "web"
+    assert [(each.name, each.running, each.ephemeral) for each in one.containers] == [("app", True, False)]
+
+
+def test_the_inventory_names_pods_and_services(scene: Scene) -> None:
+    pods, services = scene.cluster.inventory(scene.namespace)
+    assert scene.one().name in {pod.name for pod in pods}
+    assert not any(pod.containers or pod.labels for pod in pods)
+    assert (scene.namespace, "web") in {(each.namespace, each.name) for each in services}
+
+
+def test_commands_have_output_input_and_an_exit_code(scene: Scene) -> None:
+    result = scene.cluster.run(scene.one(), "app", ["sh", "-c", "echo out; echo err >&2; exit 3"])
+    assert (result.stdout, result.stderr) == (b"out\n", b"err\n")
+    assert result.status is not None
+    assert (result.status.success, result.status.exit_code) == (False, 3)
+    absent = scene.cluster.run(scene.one(), "app", ["no-such-program"])
+    assert absent.status is not None
+    assert (absent.status.success, absent.status.exit_code) == (False, None)
+    stream = scene.cluster.open_exec(scene.one(), "app", ["sh", "-c", "read -r word; echo got $word"])
+    stream.send(b"this\n")
+    assert stream.collect(timeout=20, limit=100).stdout == b"got this\n"
+    stream.close()
+
+
+def test_refusals_of_exec(scene: Scene) -> None:
+    with pytest.raises(ExecRefused, match="container nope is not valid for pod"):
+        scene.cluster.run(scene.one(), "nope", ["true"])
+    with pytest.raises(TargetNotFound):
+        scene.cluster.run(PodInfo(scene.namespace, "nobody"), "app", ["true"])
+
+
+def test_a_container_is_added_followed_used_and_ended(scene: Scene) -> None:
+    one, job_id = scene.one(), new_job_id()
+    name = f"threadcap-{job_id}"
+    assert scene.cluster.may("patch", "pods", scene.namespace, subresource="ephemeralcontainers")
+    for _ in range(2):  # said twice, done once
+        scene.cluster.add_container(one, name, CAPTURE_IMAGE, hold_argv(job_id, 120, 1 << 40))
+    assert any(state.running for state in _until(scene, one, name, running=True))
+    result = scene.cluster.run(one, name, ["sh", "-c", "echo here"])
+    assert result.stdout == b"here\n"
+    now = scene.cluster.pod(scene.namespace, one.name)
+    assert now is not None
+    assert [each.name for each in now.containers if each.ephemeral] == [name]
+    scene.cluster.run(one, name, sweep_argv(job_id))
+    assert not _until(scene, one, name, running=False)[-1].running
+    with pytest.raises(ExecRefused):
+        scene.cluster.run(one, name, ["true"])
+
+
+def _until(scene: Scene, pod: PodInfo, name: str, *, running: bool) -> list[ContainerInfo]:
+    seen = []
+    for state in scene.cluster.follow_container(pod, name, 30):
+        seen.append(state)
+        if state.running is running and (running or state.waiting_reason):
+            break
+    return seen

@@ -1,0 +1,182 @@
+"""The cluster's twin: pods are values in memory, their containers real processes in a network namespace each.
+
+    with MemoryCluster(tmp_path) as cluster:
+        cluster.add(PodInfo(...), shell="busybox")
+        cluster.workloads[TargetKind.DEPLOYMENT, "web"] = "app=web"
+
+Held to the real Cluster by tests/contract/test_cluster.py.
+"""
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+from tests.support.local_exec import LocalPod, PipeExec
+from workers.capture.cluster import Cluster
+from workers.capture.exec_stream import ExecRefused, ExecResult
+from workers.capture.targets import ContainerInfo, PodInfo, ServiceInfo, not_found
+from workers.contract.errors import ClusterForbidden, TargetNotFound
+from workers.contract.spec import CaptureSpec, TargetKind
+
+WORKLOADS = (TargetKind.DEPLOYMENT, TargetKind.STATEFULSET, TargetKind.DAEMONSET)
+
+
+class MemoryCluster:
+    """Context manager; what runs in its pods ends with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.workloads: dict[tuple[TargetKind, str], str] = {}
+        """(kind, name) -> label selector of its pods."""
+        self.services: dict[str, str] = {}
+        self.refused: set[str] = set()
+        """"verb resource/subresource" that we may not do."""
+        self.images: dict[str, str] = {}
+        """Image -> why a container of it waits; one that is not here starts at once."""
+        self._folder = folder
+        self._pods: dict[tuple[str, str], PodInfo] = {}
+        self._bodies: dict[str, LocalPod] = {}
+        self._exits = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exits.close()
+
+    @property
+    def real(self) -> Cluster:
+        """Itself, for those who ask for a Cluster."""
+        return cast(Cluster, self)
+
+    def add(self, pod: PodInfo, *, shell: str = "dash", lacking: Sequence[str] = ()) -> LocalPod:
+        """Put a pod on; `lacking` are tools its containers don't have."""
+        folder = self._folder / pod.name
+        folder.mkdir()
+        body = self._exits.enter_context(LocalPod(folder, shell, lacking=lacking))
+        self._pods[pod.namespace, pod.name] = pod
+        self._bodies[pod.name] = body
+        return body
+
+    def remove(self, namespace: str, name: str) -> None:
+        """The pod is deleted; its processes are the caller's to end."""
+        del self._pods[namespace, name]
+
+    def pods(self, spec: CaptureSpec) -> list[PodInfo]:
+        """See Cluster.pods."""
+        found = self._find(spec.target.kind, spec.target.name, spec.namespace)
+        if found:
+            return found
+        if spec.namespace not in {namespace for namespace, _ in self._pods}:
+            raise TargetNotFound(f"There is no namespace {spec.namespace}. Name the right one with `-n NAMESPACE`.")
+        if spec.target.kind in (TargetKind.POD, TargetKind.ANY, TargetKind.SELECTOR) or found is None:
+            known = [name for namespace, name in self._pods if namespace == spec.namespace]
+            raise not_found(spec, [*known, *(name for _, name in self.workloads)])
+        return []
+
+    def pod(self, namespace: str, name: str) -> PodInfo | None:
+        """See Cluster.pod."""
+        return self._pods.get((namespace, name))
+
+    def inventory(self, namespace: str) -> tuple[list[PodInfo], list[ServiceInfo]]:
+        """See Cluster.inventory."""
+        pods = [dataclasses.replace(pod, labels={}, containers=()) for pod in self._pods.values()]
+        return pods, [ServiceInfo(namespace, name) for name in self.services]
+
+    def may(self, verb: str, resource: str, namespace: str, *, subresource: str = "") -> bool:
+        """See Cluster.may."""
+        return f"{verb} {resource}/{subresource}".rstrip("/") not in self.refused
+
+    def add_container(self, pod: PodInfo, name: str, image: str, argv: Sequence[str]) -> None:
+        """See Cluster.add_container."""
+        if not self.may("patch", "pods", pod.namespace, subresource="ephemeralcontainers"):
+            raise ClusterForbidden("The cluster does not let Threadcap do this.")
+        held = self._held(pod)
+        if name in [one.name for one in held.containers]:
+            return
+        waits = self.images.get(image, "")
+        added = ContainerInfo(name, image, running=not waits, waiting_reason=waits, ephemeral=True)
+        self._pods[pod.namespace, pod.name] = dataclasses.replace(held, containers=(*held.containers, added))
+        if not waits:
+            self._bodies[pod.name].open_exec(pod, name, argv, whole=True)
+
+    def follow_container(self, pod: PodInfo, name: str, seconds: float) -> Iterator[ContainerInfo]:
+        """See Cluster.follow_container."""
+        deadline, told = time.monotonic() + seconds, None
+        while time.monotonic() < deadline and (held := self._pods.get((pod.namespace, pod.name))):
+            now = next((one for one in self._alive(held) if one.name == name), None)
+            if now is not None and now != told:
+                told = now
+                yield now
+            time.sleep(0.02)
+
+    def open_exec(self, pod: PodInfo, container: str, argv: Sequence[str]) -> PipeExec:
+        """See Cluster.open_exec."""
+        held = self._held(pod)
+        known = {one.name: one for one in self._alive(held)}
+        if container not in known:
+            raise ExecRefused(f"The cluster refused: container {container} is not valid for pod {pod.name}.")
+        if not known[container].running:
+            raise ExecRefused("That container is not running. Try again when it runs, or name another with `-c NAME`.")
+        return self._bodies[pod.name].open_exec(pod, container, argv, whole=known[container].ephemeral)
+
+    def run(
+        self, pod: PodInfo, container: str, argv: Sequence[str], *, timeout: float = 15, limit: int = 65536
+    ) -> ExecResult:
+        """See Cluster.run."""
+        running = self.open_exec(pod, container, argv)
+        try:
+            return running.collect(timeout=timeout, limit=limit)
+        finally:
+            running.close()
+
+    def _held(self, pod: PodInfo) -> PodInfo:
+        held = self._pods.get((pod.namespace, pod.name))
+        if held is None:
+            raise TargetNotFound("It is gone: the cluster no longer knows it.")
+        return held
+
+    def _alive(self, pod: PodInfo) -> list[ContainerInfo]:
+        """The containers as they are now: one that was added lives as long as what it began with."""
+        return [self._now(pod, one) if one.ephemeral else one for one in pod.containers]
+
+    def _now(self, pod: PodInfo, one: ContainerInfo) -> ContainerInfo:
+        if not one.running or self._bodies[pod.name].holds(one.name):
+            return one
+        return dataclasses.replace(one, running=False, waiting_reason="Completed")
+
+    def _find(self, kind: TargetKind, name: str, namespace: str) -> list[PodInfo] | None:
+        """None when there is no such thing, [] when it has no pods."""
+        one = self._pods.get((namespace, name))
+        match kind:
+            case TargetKind.POD:
+                return [one] if one else None
+            case TargetKind.SELECTOR:
+                return self._selected(name, namespace) or None
+            case TargetKind.SERVICE:
+                return self._selected(self.services[name], namespace) if name in self.services else None
+            case TargetKind.ANY if one:
+                return [one]
+            case TargetKind.ANY:
+                tried = (self._find(workload, name, namespace) for workload in WORKLOADS)
+                return next((found for found in tried if found is not None), None)
+        selector = self.workloads.get((kind, name))
+        return None if selector is None else self._selected(selector, namespace)
+
+    def _selected(self, selector: str, namespace: str) -> list[PodInfo]:
+        here = (pod for (where, _), pod in self._pods.items() if where == namespace)
+        return [pod for pod in here if _matches(selector, pod.labels)]
+
+
+def _matches(selector: str, labels: Mapping[str, str]) -> bool:
+    """`key=value` and `key in (a,b)`, as far as tests write them."""
+    key, found, values = selector.partition(" in ")
+    if found:
+        return labels.get(key.strip()) in [value.strip() for value in values.strip("()").split(",")]
+    key, _, value = selector.partition("=")
+    return labels.get(key) == value
