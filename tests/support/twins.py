@@ -9,6 +9,9 @@ from bot.messages import Message
 from bot.ports import ChatLimited, ChatRefused, FileState, Key, Upload
 from workers.contract.errors import ChatUnavailable, QueueUnavailable
 
+NOWHERE = "C0NOWHERE"
+"""A channel that is not there."""
+
 
 class Killed(BaseException):
     """The process is gone: nothing after this line happened."""
@@ -79,11 +82,19 @@ class FakeChat:
         return posted.ts
 
     async def post(self, channel: str, thread_ts: str, message: Message, *, key: Key | None = None) -> str:
-        return await self._do(lambda: self._add(Posted("", channel, thread_ts, message, key)))
+        def effect() -> str:
+            if channel == NOWHERE:
+                raise ChatRefused("channel_not_found")
+            return self._add(Posted("", channel, thread_ts, message, key))
+
+        return await self._do(effect)
 
     async def update(self, channel: str, ts: str, message: Message) -> None:
         def effect() -> None:
-            next(post for post in self.posts if post.ts == ts).message = message
+            found = next((post for post in self.posts if post.ts == ts), None)
+            if found is None:
+                raise ChatRefused("message_not_found")
+            found.message = message
             self.updates += 1
 
         await self._do(effect)
@@ -105,6 +116,8 @@ class FakeChat:
         file = FakeFile(upload, channel=channel, thread_ts=thread_ts)
         await self._do(lambda: self.files.__setitem__(file_id, file))
         file.data = b"".join([chunk async for chunk in upload.chunks()])
+        if len(file.data) != upload.size:
+            raise ChatRefused("the file has another size than announced")
         await on_id(file_id)
 
         def complete() -> None:
@@ -122,7 +135,7 @@ class FakeChat:
         return FileState(exists=True, ready=seen, shared=seen and bool(channel) and file.channel == channel)
 
     async def is_member(self, channel: str) -> bool:
-        return self.members
+        return self.members and channel != NOWHERE
 
     async def name_of(self, user: str) -> str:
         return "alice"

@@ -1,0 +1,155 @@
+"""A job's whole way on twins: which method is chosen, what is said, how odd ends are told. Real tcpdump, no cluster."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import jobs
+from tests.support.cluster import MemoryCluster
+from tests.support.local_exec import PORT, until_none
+from workers.capture.targets import ContainerInfo, PodInfo
+from workers.capture.tcpdump import marker
+from workers.contract.job import Job, JobState, new_job_id
+from workers.contract.report import Report
+from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
+from workers.delivery import Tools
+from workers.memory import MemoryArtifacts
+from workers.pipeline import run
+from workers.policy import Rules
+
+IMAGE = "example/capture:1"
+SPEC = CaptureSpec(
+    TargetRef(TargetKind.SELECTOR, "app=web"), "shop", filter=f"udp port {PORT}", duration=2, interface="lo"
+)
+
+
+class NoCharts:
+    """Charts of nothing."""
+
+    def render(self, report: Report) -> list[tuple[str, str, bytes]]:
+        """See Charts.render."""
+        return []
+
+
+class Watcher:
+    """An observer that keeps what it is told and asks to stop when the test says so."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.stop = threading.Event()
+        self.said: list[str] = []
+        self.stop_when: Callable[[Job], bool] = lambda job: False
+
+    def update(self, change: Callable[[Job], Job], *, patient: bool = True) -> Job:
+        """See Observer.update."""
+        self.job = change(self.job)
+        self.said.append(self.job.message)
+        if self.stop_when(self.job):
+            self.stop.set()
+        return self.job
+
+    def stop_requested(self) -> bool:
+        """See Observer.stop_requested."""
+        return self.stop.is_set()
+
+    def interrupted(self) -> str:
+        """See Observer.interrupted."""
+        return ""
+
+    def audit(self, action: str, fields: Mapping[str, Any]) -> None:
+        """See Observer.audit."""
+
+
+class Trial:
+    """One cluster and what is captured in it."""
+
+    def __init__(self, cluster: MemoryCluster, folder: Path) -> None:
+        self.cluster = cluster
+        self.image = IMAGE
+        self._folder = folder
+        self.watcher = Watcher(replace(jobs.job(), id=new_job_id(), spec=SPEC))
+
+    def add(self, name: str, *lacking: str) -> None:
+        """A pod with traffic whose one container lacks tools."""
+        container = ContainerInfo("app", running=True)
+        pod = PodInfo("shop", name, f"uid-{name}", "n1", "Running", labels={"app": "web"}, containers=(container,))
+        self.cluster.add(pod, lacking=lacking).traffic()
+
+    def run(self) -> Job:
+        """Take the job to its end; nothing of it may run afterwards."""
+        tools = Tools(self.cluster.real, MemoryArtifacts(), Rules(), NoCharts(), self._folder, self.image)
+        job = run(self.watcher.job, tools, self.watcher)
+        until_none(marker(job.id))
+        assert job.final
+        return job
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Iterator[Trial]:
+    with MemoryCluster(tmp_path) as cluster:
+        yield Trial(cluster, tmp_path)
+
+
+def _methods(job: Job) -> dict[str, str]:
+    return {target.pod: target.method for target in job.targets}
+
+
+def test_each_pod_gets_the_method_that_works_there(trial: Trial) -> None:
+    trial.add("web-0")
+    trial.add("web-1", "tcpdump")
+    job = trial.run()
+    assert job.state is JobState.DONE, job.message
+    assert _methods(job) == {"web-0": "exec", "web-1": "ephemeral"}
+    assert all(target.packets > 0 for target in job.targets)
+    announced = next(said for said in trial.watcher.said if "is added" in said)
+    assert "No container of web-1 can capture" in announced
+
+
+def test_one_pod_that_cannot_be_captured_makes_it_partial(trial: Trial) -> None:
+    trial.image = ""
+    trial.add("web-0")
+    trial.add("web-1", "tcpdump", "timeout")
+    job = trial.run()
+    assert job.state is JobState.PARTIAL
+    (failed,) = [target for target in job.targets if target.state == "failed"]
+    assert failed.pod == "web-1"
+    assert "it has no tcpdump, no timeout" in failed.note
+    assert "THREADCAP_CAPTURE_IMAGE" in failed.note
+
+
+def test_a_missing_right_is_named(trial: Trial) -> None:
+    trial.cluster.refused.add("patch pods/ephemeralcontainers")
+    trial.add("web-0", "tcpdump")
+    job = trial.run()
+    assert (job.state, job.error_code) == (JobState.FAILED, "not_capturable")
+    assert "it may not patch pods/ephemeralcontainers in shop" in job.message
+
+
+def test_an_image_that_does_not_arrive_is_told(trial: Trial) -> None:
+    trial.cluster.images[IMAGE] = "ImagePullBackOff"
+    trial.add("web-0", "tcpdump")
+    job = trial.run()
+    assert (job.state, job.error_code) == (JobState.FAILED, "not_capturable")
+    assert "did not start (ImagePullBackOff)" in job.message
+    assert "stays in the pod's spec" in job.message
+
+
+def test_stop_is_heard_while_an_image_is_still_on_its_way(trial: Trial) -> None:
+    trial.cluster.images[IMAGE] = "ContainerCreating"
+    trial.add("web-0", "tcpdump")
+    trial.watcher.stop_when = lambda job: job.state is JobState.CAPTURING
+    job = trial.run()
+    assert job.state is JobState.PARTIAL
+    assert "stopped before the added container ran" in job.targets[0].note
+
+
+def test_a_pod_whose_tcpdump_fails_is_told_in_its_words(trial: Trial) -> None:
+    trial.add("web-0")
+    trial.watcher.job = replace(trial.watcher.job, spec=replace(SPEC, interface="nosuch0", filter=""))
+    job = trial.run()
+    assert (job.state, job.error_code) == (JobState.FAILED, "not_capturable")
+    assert "nosuch0" in job.message
