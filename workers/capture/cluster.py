@@ -6,7 +6,6 @@ since the client's `stream()` swaps a method of the ApiClient while it runs.
 
 import ast
 import contextlib
-import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from kubernetes.stream import stream
 
 from workers.capture.directory import Shared, addressed_pods, services
 from workers.capture.exec_stream import ExecRefused, ExecResult, ExecStream, bound_handshakes
+from workers.capture.shapes import capture_container, pod_info, selector_text
 from workers.capture.targets import ContainerInfo, PodInfo, ServiceInfo, not_found
 from workers.contract.errors import ClusterForbidden, ClusterUnavailable, NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.spec import CaptureSpec, TargetKind
@@ -68,7 +68,7 @@ class Cluster:
         """Return a pod, or None when it is gone."""
         with translated(f"read pod {namespace}/{name}"):
             answer = _none_if_absent(lambda: self._core.read_namespaced_pod(name, namespace, _request_timeout=TIMEOUT))
-            return None if answer is None else _pod(answer)
+            return None if answer is None else pod_info(answer)
 
     def inventory(self, namespace: str) -> tuple[list[PodInfo], list[ServiceInfo]]:
         """Return pods and services for naming addresses: of all namespaces if we may, else of this one.
@@ -96,7 +96,7 @@ class Cluster:
 
         Saying it again changes nothing. Raises NotCapturable where the namespace's rules forbid such a container.
         """
-        patch = {"spec": {"ephemeralContainers": [_capture_container(name, image, argv)]}}
+        patch = {"spec": {"ephemeralContainers": [capture_container(name, image, argv)]}}
         try:
             self._core.patch_namespaced_pod_ephemeralcontainers(
                 pod.name, pod.namespace, patch, _content_type=MERGE_BY_NAME, _request_timeout=TIMEOUT
@@ -120,7 +120,7 @@ class Cluster:
                 _request_timeout=(TIMEOUT[0], seconds + TIMEOUT[1]),
             )
             for event in events:
-                now = _pod(event["object"])
+                now = pod_info(event["object"])
                 if event["type"] == "DELETED" or now.uid != pod.uid:
                     return
                 yield from (container for container in now.containers if container.name == name)
@@ -181,11 +181,11 @@ class Cluster:
 
     def _one_pod(self, namespace: str, name: str) -> list[PodInfo] | None:
         answer = _none_if_absent(lambda: self._core.read_namespaced_pod(name, namespace, _request_timeout=TIMEOUT))
-        return None if answer is None else [_pod(answer)]
+        return None if answer is None else [pod_info(answer)]
 
     def _selected(self, namespace: str, selector: str) -> list[PodInfo]:
         pages = _pages(self._core.list_namespaced_pod, namespace, label_selector=selector)
-        return [_pod(pod) for pod in pages]
+        return [pod_info(pod) for pod in pages]
 
     def _of_workload(self, kind: TargetKind, namespace: str, name: str) -> list[PodInfo] | None:
         read = {
@@ -194,7 +194,7 @@ class Cluster:
             TargetKind.DAEMONSET: self._apps.read_namespaced_daemon_set,
         }[kind]
         answer = _none_if_absent(lambda: read(name, namespace, _request_timeout=TIMEOUT))
-        return None if answer is None else self._selected(namespace, _selector(answer.spec.selector))
+        return None if answer is None else self._selected(namespace, selector_text(answer.spec.selector))
 
     def _behind_service(self, namespace: str, name: str) -> list[PodInfo] | None:
         service = _none_if_absent(lambda: self._core.read_namespaced_service(name, namespace, _request_timeout=TIMEOUT))
@@ -358,26 +358,6 @@ def _load(kubeconfig: str | None, context: str | None) -> Any:
     return settings
 
 
-def _capture_container(name: str, image: str, argv: Sequence[str]) -> dict[str, Any]:
-    """runAsUser is said, as it would be inherited from the pod; NET_RAW, as CRI-O's default set lacks it. SETGID and
-    SETUID: Debian's tcpdump changes its user even from root to root, and refuses to start without them."""
-    return {
-        "name": name,
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": list(argv),
-        "securityContext": {
-            "runAsUser": 0,
-            "runAsNonRoot": False,
-            "privileged": False,
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"], "add": ["NET_RAW", "SETGID", "SETUID"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }
-
-
 def _not_admitted(pod: PodInfo, message: str) -> NotCapturable:
     if "PodSecurity" in message:
         return NotCapturable(
@@ -390,46 +370,3 @@ def _not_admitted(pod: PodInfo, message: str) -> NotCapturable:
         f"The cluster did not accept a container for capturing in pod {pod.name}: {' '.join(message.split())[:200]}.",
         detail=message[:300],
     )
-
-
-def _selector(selector: Any) -> str:
-    terms = [f"{key}={value}" for key, value in sorted((selector.match_labels or {}).items())]
-    for term in selector.match_expressions or ():
-        values = f"({','.join(term.values or ())})"
-        forms = {"In": f"{term.key} in {values}", "NotIn": f"{term.key} notin {values}", "Exists": term.key}
-        terms.append(forms.get(term.operator, f"!{term.key}"))
-    return ",".join(terms)
-
-
-def _pod(pod: Any) -> PodInfo:
-    status, spec, meta = pod.status, pod.spec, pod.metadata
-    statuses = {s.name: s for s in [*(status.container_statuses or ()), *(status.ephemeral_container_statuses or ())]}
-    ordinary = [_container(c, statuses.get(c.name)) for c in spec.containers]
-    # native sidecars (KEP-753) are init containers that keep running
-    sidecars = {s.name: s for s in status.init_container_statuses or ()}
-    resident = [c for c in spec.init_containers or () if c.restart_policy == "Always"]
-    ordinary += [_container(c, sidecars.get(c.name)) for c in resident]
-    added = [_container(c, statuses.get(c.name)) for c in spec.ephemeral_containers or ()]
-    ips = [entry.ip for entry in status.pod_ips or () if entry.ip] or ([status.pod_ip] if status.pod_ip else [])
-    return PodInfo(
-        namespace=meta.namespace,
-        name=meta.name,
-        uid=meta.uid or "",
-        node=spec.node_name or "",
-        phase=status.phase or "",
-        ips=tuple(ips),
-        host_network=bool(spec.host_network),
-        deleting=meta.deletion_timestamp is not None,
-        labels=dict(meta.labels or {}),
-        annotations=dict(meta.annotations or {}),
-        containers=(*ordinary, *(dataclasses.replace(c, ephemeral=True) for c in added)),
-    )
-
-
-def _container(container: Any, status: Any) -> ContainerInfo:
-    state = status.state if status is not None else None
-    waiting = state.waiting.reason if state is not None and state.waiting is not None else ""
-    if state is not None and state.terminated is not None:
-        waiting = state.terminated.reason or "terminated"
-    running = state is not None and state.running is not None
-    return ContainerInfo(container.name, container.image or "", running, waiting or "")
