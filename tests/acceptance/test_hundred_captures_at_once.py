@@ -1,4 +1,4 @@
-"""Fifty captures at once on one worker: all end, all are proved; what it costs is printed."""
+"""A hundred captures at once on one worker: all end, all are proved; what it costs is printed."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from workers.contract.job import Job
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 
-COUNT = int(os.environ.get("THREADCAP_TEST_CAPTURES", "50"))
+COUNT = int(os.environ.get("THREADCAP_TEST_CAPTURES", "100"))
 SECONDS = 6
 
 
