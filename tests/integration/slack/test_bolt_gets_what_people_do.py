@@ -182,7 +182,7 @@ async def test_dropped_socket_is_reopened_by_the_client(slack: SlackEmulator) ->
 async def test_manifest_decides_what_is_heard() -> None:
     manifest = {
         "features": {"slash_commands": [{"command": "/pcap", "usage_hint": "TARGET"}]},
-        "oauth_config": {"scopes": {"bot": ["chat:write"]}},
+        "oauth_config": {"scopes": {"bot": ["chat:write", "app_mentions:read"]}},
         "settings": {"event_subscriptions": {"bot_events": ["app_mention"]}},
     }
     seen: Seen = []
