@@ -178,6 +178,11 @@ class Context:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way: a retry to come, a file to attach, a socket to end."""
+        return bool(self._tasks)
+
     async def cancel_tasks(self) -> None:
         tasks = tuple(self._tasks)
         for task in tasks:

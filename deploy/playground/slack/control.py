@@ -43,7 +43,7 @@ class Control:
         return web.json_response(self.snapshot())
 
     async def journal(self, request: web.Request) -> web.Response:
-        """Oldest first; `kind` is call, delivery, upload, download, response_url or socket, `name` a method or event."""
+        """Oldest first; `kind` is call, delivery, upload, download, response_url or socket; `name` a method, event."""
         kind, name = request.query.get("kind"), request.query.get("name")
         entries = [e for e in self._context.journal.entries if kind in (None, e["kind"]) and name in (None, e["name"])]
         return web.json_response({"entries": entries})

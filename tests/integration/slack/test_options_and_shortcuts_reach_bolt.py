@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.errors import SlackApiError
 
-from deploy.playground.slack import AppConfig, SlackEmulator
+from deploy.playground.slack import SlackEmulator
 from deploy.playground.slack.errors import SlackError
 from deploy.playground.slack.state import ALICE, INCIDENTS
 
@@ -66,6 +65,13 @@ async def test_options_that_nobody_answers_are_refused() -> None:
             await slack.people.suggest("alice", {"channel": INCIDENTS, "ts": message.ts}, "side", "web")
 
 
+async def test_more_than_a_hundred_options_are_refused(slack: SlackEmulator, app: AsyncApp) -> None:
+    posted = await app.client.chat_postMessage(channel=INCIDENTS, text="menu", blocks=MENU)
+    with pytest.raises(SlackError, match="invalid_options") as refused:
+        await slack.people.suggest("alice", {"channel": INCIDENTS, "ts": posted["ts"]}, "pod", "many")
+    assert refused.value.extra["errors"] == ["no more than 100 items allowed [json-pointer:/options]"]
+
+
 async def test_menus_and_pickers_send_what_was_chosen(slack: SlackEmulator, app: AsyncApp, seen: Seen) -> None:
     posted = await app.client.chat_postMessage(channel=INCIDENTS, text="menu", blocks=MENU)
     await slack.people.click("bob", INCIDENTS, posted["ts"], "more", value="extend")
@@ -97,12 +103,6 @@ async def test_home_buttons_come_with_their_view(slack: SlackEmulator, app: Asyn
     assert (body["container"]["type"], body["view"]["type"]) == ("view", "home")
     with pytest.raises(SlackError, match="not_found"):
         await slack.people.use("bob", published["view"]["id"], "stop")
-
-
-async def test_home_must_be_enabled() -> None:
-    async with SlackEmulator(config=AppConfig.from_manifest({})) as slack:
-        with pytest.raises(SlackApiError, match="not_enabled"):
-            await make_app(slack, []).client.views_publish(user_id=ALICE, view=HOME)
 
 
 async def test_submission_without_an_answer_leaves_the_modal_open(slack: SlackEmulator, app: AsyncApp) -> None:
