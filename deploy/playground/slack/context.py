@@ -178,10 +178,9 @@ class Context:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    @property
-    def busy(self) -> bool:
-        """Whether anything is under way: a retry to come, a file to attach, a socket to end."""
-        return bool(self._tasks)
+    def under_way(self) -> int:
+        """How much is yet to happen by itself: retries to come, files to attach, sockets to end."""
+        return len(self._tasks)
 
     async def cancel_tasks(self) -> None:
         tasks = tuple(self._tasks)

@@ -21,6 +21,8 @@ from .views import View, Views
 __all__ = ["People", "find_action"]
 
 TYPED_LIMIT = 12_000
+_PLACES = {"im": "directmessage", "group": "privategroup"}
+"""What a slash command calls a conversation whose name it does not tell."""
 
 
 class People:
@@ -77,6 +79,9 @@ class People:
         user, team = self.person(who), self._workspace.team
         channel = self.place(user, where)
         command, _, text = line.strip().partition(" ")
+        if command == "/invite":
+            self._invite(channel, text.strip().removeprefix("@"))
+            return
         if command not in self._context.config.commands:
             raise SlackError("unknown_command")
         if channel.is_archived:
@@ -86,7 +91,7 @@ class People:
         text = as_sent(_typed(text.strip(), smart), self._workspace, named=True)
         payload = {
             "token": "playground", "team_id": team.id, "team_domain": team.domain, "channel_id": channel.id,
-            "channel_name": "directmessage" if channel.is_im else channel.name, "user_id": user.id,
+            "channel_name": _PLACES.get(channel.kind, channel.name), "user_id": user.id,
             "user_name": user.name, "command": command, "text": text, "api_app_id": APP_ID,
             "is_enterprise_install": "false", "response_url": self.responses.issue(user.id, channel.id),
             "trigger_id": self.triggers.issue(user.id),
@@ -99,6 +104,19 @@ class People:
             return
         if answer.get("text") or answer.get("blocks"):
             self.responses.apply(answer, user.id, channel.id)
+
+    def _invite(self, channel: Channel, name: str) -> None:
+        """Slack's own /invite: one more member, the app as well; the app hears of everyone who comes where it is."""
+        guest = self._workspace.user_by_name(name)
+        if guest is None:
+            raise SlackError("user_not_found")
+        if guest.id in channel.members:
+            raise SlackError("already_in_channel")
+        channel.members.add(guest.id)
+        self._workspace.publish({"type": "channel", "channel": channel.id})
+        if self._context.config.hears("member_joined_channel") and self._workspace.bot_user in channel.members:
+            event = {"type": "member_joined_channel", "user": guest.id, "channel": channel.id}
+            self.dispatcher.event(event | {"event_ts": self._workspace.new_ts()})
 
     async def click(
         self, who: str, where: str, ts: str, action_id: str, *,

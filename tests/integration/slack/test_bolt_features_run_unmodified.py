@@ -1,7 +1,7 @@
 """Bolt's documented features, each in Socket Mode and over signed HTTP: the app's code is what the documentation shows.
 
-Options, shortcuts and Home are in test_options_and_shortcuts_reach_bolt; left out, as the emulator lacks what they
-need: assistants, custom workflow steps (`function`), the OAuth installation pages.
+Options, shortcuts and what is pressed in a Home are in test_options_and_shortcuts_reach_bolt; left out, as the emulator
+lacks what they need: assistants, custom workflow steps (`function`), the OAuth installation pages.
 """
 
 from __future__ import annotations
@@ -190,6 +190,17 @@ async def test_modals_are_pushed_updated_and_closed(slack: SlackEmulator, app: A
     assert closed == [("Second", False)], "the updated view did not ask to be told"
     await slack.people.close_view("alice", await opened(slack, app, notify_on_close=True), everything=True)
     assert closed[1:] == [("First", True)]
+
+
+async def test_home_is_published_when_somebody_looks(slack: SlackEmulator, app: AsyncApp) -> None:
+    @app.event("app_home_opened")
+    async def home(event: Json, client: AsyncWebClient) -> None:
+        blocks = [{"type": "header", "text": plain(f"For {event['user']}")}]
+        await client.views_publish(user_id=event["user"], view={"type": "home", "blocks": blocks})
+
+    slack.people.open_home("alice")
+    await until(lambda: ALICE in slack.people.views.homes)
+    assert slack.people.views.homes[ALICE].shape["blocks"][0]["text"]["text"] == f"For {ALICE}"
 
 
 async def test_middleware_matchers_and_context(slack: SlackEmulator, app: AsyncApp) -> None:

@@ -92,7 +92,7 @@ async def test_app_may_refuse_retries() -> None:
     ):
         slack.people.say("alice", "#incidents", "hello")
         await until(lambda: [e.get("reason") for e in slack.context.journal.find("delivery")] == ["http_error"])
-        await until(lambda: not slack.context.busy)
+        await until(lambda: slack.context.under_way() == 0)
     assert got == [{}]
 
 
