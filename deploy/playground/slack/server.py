@@ -64,6 +64,7 @@ class SlackEmulator:
         self.people = self.installed.home.people
         self.control = Control(self.installed, None if self.http else self.sockets)
         self._runner: web.AppRunner | None = None
+        self._site: web.TCPSite | None = None
 
     @property
     def base_url(self) -> str:
@@ -106,14 +107,16 @@ class SlackEmulator:
         self.context.rundir.mkdir(parents=True, exist_ok=True)
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
-        await site.start()
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        await self._site.start()
         self._port = self._runner.addresses[0][1]
         for one in self.installed.all.values():
             one.context.base_url = f"http://127.0.0.1:{self._port}"
 
     async def stop(self) -> None:
         """Close everything; nothing of ours runs or lies about afterwards."""
+        if self._site is not None:  # first of all: whoever connects while we end would be nobody's to close
+            await self._site.stop()
         await self.context.cancel_tasks()
         await self.sockets.close()
         if self.http is not None:
