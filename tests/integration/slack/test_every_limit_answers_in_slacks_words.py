@@ -145,6 +145,12 @@ async def archived(lab: Lab) -> None:
     await lab.post(channel=GENERAL)
 
 
+async def archived_meanwhile(lab: Lab) -> None:
+    posted = await lab.post()
+    lab.slack.workspace.channels[INCIDENTS].is_archived = True
+    await lab.call("chat.update", channel=INCIDENTS, ts=posted["ts"], text="y")
+
+
 async def not_invited(lab: Lab, method: str) -> None:
     lab.slack.workspace.channels[GENERAL].members.discard(BOT_USER)
     await lab.read(method, channel=GENERAL, text="x")
@@ -191,6 +197,7 @@ LIMITS: dict[str, tuple[Callable[[Lab], Awaitable[object]], str]] = {
     "a public channel without the app": (lambda lab: not_invited(lab, "chat.postMessage"), "not_in_channel"),
     "its history": (lambda lab: not_invited(lab, "conversations.history"), "not_in_channel"),
     "an archived channel": (archived, "is_archived"),
+    "a message in one, updated": (archived_meanwhile, "is_inactive"),
     "an ephemeral to who is not there": (outsider, "user_not_in_channel"),
     "an unknown person": (lambda lab: lab.read("users.info", user="U0NOBODY"), "user_not_found"),
     "an unknown user group": (lambda lab: lab.read("usergroups.users.list", usergroup="S0"), "no_such_subteam"),
@@ -220,7 +227,15 @@ LIMITS: dict[str, tuple[Callable[[Lab], Awaitable[object]], str]] = {
     "over 12,000 characters in all blocks": (lambda lab: lab.post(blocks=[SECTION] * 5), "msg_blocks_too_long"),
     "three charts": (lambda lab: lab.post(blocks=[CHART] * 3), "invalid_blocks: no more than 2 data_visualization"),
     "a picture whose file is not ready": (unready_picture, "invalid_blocks: invalid slack file"),
+    "metadata without a payload": (lambda lab: lab.post(metadata={"event_type": "x"}), "invalid_metadata_format"),
     # files
+    "a file of no bytes": (
+        lambda lab: lab.read("files.getUploadURLExternal", filename="a", length=0), "missing_argument",
+    ),
+    "1,001 characters of alt text": (
+        lambda lab: lab.read("files.getUploadURLExternal", filename="a", length=1, alt_txt="x" * 1001),
+        "alt_txt_too_large",
+    ),
     "a file over 1 GB": (
         lambda lab: lab.read("files.getUploadURLExternal", filename="a", length=(1 << 30) + 1),
         "file_upload_size_restricted",

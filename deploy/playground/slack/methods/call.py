@@ -97,8 +97,8 @@ class Call:
             raise SlackError("channel_not_found")
         return channel
 
-    def writable_channel(self) -> Channel:
-        """The `channel` argument, when the app may post there. Raises not_in_channel or is_archived too."""
+    def writable_channel(self, archived: str = "is_archived") -> Channel:
+        """The `channel` argument, when the app may post there. Raises not_in_channel or `archived` too."""
         name = self.required("channel")
         if name in self.workspace.users:
             return self.workspace.direct_message(name)
@@ -109,7 +109,7 @@ class Call:
         if channel is None or (self.me not in channel.members and channel.kind != "channel"):
             raise SlackError("channel_not_found")
         if channel.is_archived:
-            raise SlackError("is_archived")
+            raise SlackError(archived)
         if self.me not in channel.members and "chat:write.public" not in self.context.config.scopes:
             raise SlackError("not_in_channel")
         return channel

@@ -21,8 +21,17 @@ def content(call: Call, text_limit: int | None = None) -> Json:
     )
     return {
         "text": text, "blocks": assign_block_ids(blocks or []), "attachments": attachments or [],
-        "metadata": call.json("metadata"),
+        "metadata": _metadata(call.json("metadata")),
     }  # fmt: skip
+
+
+def _metadata(metadata: Any) -> Json | None:
+    """What an app hangs on a message. Raises invalid_metadata_format."""
+    kinds = {"event_type": str, "event_payload": dict}
+    good = isinstance(metadata, dict) and all(isinstance(metadata.get(name), kind) for name, kind in kinds.items())
+    if metadata is not None and not good:
+        raise SlackError("invalid_metadata_format")
+    return metadata if good else None
 
 
 def file_ready(call: Call, wanted: str) -> bool:
@@ -73,8 +82,8 @@ async def post_ephemeral(call: Call) -> Json:
     return {"message_ts": ts}
 
 
-def _own_message(call: Call, refusal: str) -> Message:
-    channel = call.writable_channel()
+def _own_message(call: Call, refusal: str, archived: str = "is_archived") -> Message:
+    channel = call.writable_channel(archived)
     message = call.workspace.find(channel.id, call.required("ts"))
     if message is None:
         raise SlackError("message_not_found")
@@ -84,7 +93,7 @@ def _own_message(call: Call, refusal: str) -> Message:
 
 
 async def update(call: Call) -> Json:
-    message = _own_message(call, "cant_update_message")
+    message = _own_message(call, "cant_update_message", "is_inactive")
     previous, parts = message.to_api(), content(call, UPDATE_TEXT)
     message.text = parts["text"] or message.text
     # "If you don't include this field, the message's previous blocks will be retained": an empty list drops.

@@ -15,13 +15,19 @@ from ..uploads import MAX_FILE, safe_name
 from .call import Call, Method
 from .chat import thread_parent
 
+ALT_TEXT = 1000
+
 
 async def get_upload_url(call: Call) -> Json:
     name, length = call.required("filename"), call.required("length")
-    if not length.isdigit() or int(length) == 0:
+    if not length.isdigit():
         raise SlackError("invalid_arguments")
+    if int(length) == 0:
+        raise SlackError("missing_argument")
     if int(length) > MAX_FILE:
         raise SlackError("file_upload_size_restricted")
+    if len(call.text("alt_txt")) > ALT_TEXT:
+        raise SlackError("alt_txt_too_large")
     file_id = call.workspace.new_id("F")
     file = File(
         file_id, name, int(length), call.context.rundir / "files" / f"{file_id}-{safe_name(name)}", call.me,
