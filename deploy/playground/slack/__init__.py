@@ -8,6 +8,7 @@ Loopback only; a foreign Host or Origin is refused. Seed: people `alice`, `bob` 
 
 Acting as a person, in process: `slack.people.say(who, where, text, thread_ts)`,
 `await slack.people.command(who, where, "/capture …")`, `await slack.people.click(who, where, ts, action_id)`.
+A second workspace with the same app: `SlackEmulator(others=(PARTNER,))`, then `slack.at(PARTNER).people`.
 
 Page API (JSON; a refusal is HTTP 400 with Slack's error object; users and channels by id or name):
   GET  /_page/state?user=alice    me, users, channels, messages (replies and own ephemerals included), commands,
@@ -20,12 +21,13 @@ Page API (JSON; a refusal is HTTP 400 with Slack's error object; users and chann
                                   what was chosen (option value, id, date; a list of them), `values` state.values
   POST /_page/suggest             {user, channel, ts | view_id, action_id, block_id?, value} -> options, option_groups
   POST /_page/shortcut            {user, callback_id, channel?, ts?}: global, or on a message
-  POST /_page/submit, /close      {user, view_id, values?}: modals
+  POST /_page/submit, /close      {user, view_id, values?}: modals; close with `all` is the X in the corner
   POST /_page/home, /react        {user}, {user, channel, ts, name}
   POST /_page/upload?user=&channel=&name=[&thread_ts=]   raw bytes
 
 Control (/_control): GET state, GET journal?kind=&name=, POST reset, POST clock {advance},
-POST sockets {do: drop|refresh|warning}, POST faults {ratelimit: {method: times}, retry_after,
+POST sockets {do: drop|refresh|warning}, POST withdraw {team?, error?} (the app's token is refused),
+POST faults {ratelimit: {method: times}, retry_after,
 duplicate_events, reorder_events,
 strict_history, ack_delay, lose_answers: {method: times},
 fail_calls: {method: [times, error]}, limits: bool}, POST archive {channel, archived}.
@@ -40,6 +42,7 @@ from __future__ import annotations
 
 from .clock import Clock
 from .context import AppConfig
+from .seed import PARTNER
 from .server import SlackEmulator
 
-__all__ = ["AppConfig", "Clock", "SlackEmulator"]
+__all__ = ["PARTNER", "AppConfig", "Clock", "SlackEmulator"]

@@ -10,8 +10,8 @@ import uuid
 
 from .context import Context
 from .delivery import Dispatcher
-from .mangle import mentions_bot
-from .state import BOT_USER, Channel, Json, Message
+from .mangle import mentions
+from .state import Channel, Json, Message
 
 _SUBSCRIPTION = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
 
@@ -31,8 +31,8 @@ class Announcer:
         event = message.to_api() | {"channel": channel.id, "event_ts": message.ts}
         if not message.bot:
             event["client_msg_id"] = str(uuid.uuid4())
-            mentioned = mentions_bot(message.text) and not channel.is_im
-            if mentioned and "app_mention" in self._context.config.events:
+            mentioned = mentions(message.text, self._context.workspace.bot_user) and not channel.is_im
+            if mentioned and self._context.config.hears("app_mention"):
                 self._dispatcher.event(event | {"type": "app_mention"})
         if message.files:
             event["subtype"] = "file_share"
@@ -53,8 +53,9 @@ class Announcer:
 
     def _heard(self, message: Message) -> Channel | None:
         """The channel, unless the message is ephemeral or the app is not there."""
-        channel = self._context.workspace.channels[message.channel]
-        return None if message.ephemeral_to is not None or BOT_USER not in channel.members else channel
+        workspace = self._context.workspace
+        channel = workspace.channels[message.channel]
+        return None if message.ephemeral_to is not None or workspace.bot_user not in channel.members else channel
 
     def _hidden(self, channel: Channel, what: Json) -> None:
         ts = self._context.workspace.new_ts()
@@ -62,5 +63,5 @@ class Announcer:
         self._message_event(channel, event | what)
 
     def _message_event(self, channel: Channel, event: Json) -> None:
-        if _SUBSCRIPTION[channel.kind] in self._context.config.events:
+        if self._context.config.hears(_SUBSCRIPTION[channel.kind]):
             self._dispatcher.event(event | {"channel_type": channel.kind})

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import secrets
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from .clock import Clock
+from .errors import SlackError
 from .limits import RateLimits
-from .state import Json, Workspace
+from .seed import PLAYGROUND
+from .state import Json, Seed, Workspace
 from .uploads import Uploads
 
 DEFAULT_SCOPES = (
@@ -21,6 +24,10 @@ DEFAULT_SCOPES = (
     "usergroups:read", "users:read",
 )  # fmt: skip
 DEFAULT_EVENTS = ("app_mention", "message.channels", "message.im", "app_home_opened")
+EVENT_SCOPES = {
+    "app_mention": "app_mentions:read", "message.channels": "channels:history", "message.groups": "groups:history",
+    "message.im": "im:history",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,15 @@ class AppConfig:
     shortcuts: tuple[Json, ...] = ()
     home: bool = True
 
+    def need(self, scopes: tuple[str, ...]) -> None:
+        """Raises SlackError `missing_scope` unless one of `scopes` was granted."""
+        if scopes and not set(scopes) & set(self.scopes):
+            raise SlackError("missing_scope", needed=scopes[0], provided=",".join(self.scopes))
+
+    def hears(self, event: str) -> bool:
+        """Whether the app subscribed to `event` and was granted the scope that it takes."""
+        return event in self.events and EVENT_SCOPES.get(event) in (None, *self.scopes)
+
     @classmethod
     def from_manifest(cls, manifest: Json) -> AppConfig:
         """Read Slack's manifest (features.slash_commands, oauth_config, settings.event_subscriptions)."""
@@ -52,12 +68,16 @@ class AppConfig:
 
 @dataclass
 class Tokens:
-    """Credentials made at start; they open nothing but this emulator and can't be mistaken for real ones."""
+    """Credentials made at start; they open nothing but this emulator and can't be mistaken for real ones.
+
+    `refused` is the error that the bot token meets: token_revoked, account_inactive; "" while it is good.
+    """
 
     bot: str = field(default_factory=lambda: f"xoxb-playground-{secrets.token_hex(8)}")
     app: str = field(default_factory=lambda: f"xapp-playground-{secrets.token_hex(8)}")
     signing_secret: str = field(default_factory=lambda: f"playground{secrets.token_hex(11)}")
     page: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    refused: str = ""
 
 
 @dataclass
@@ -78,6 +98,10 @@ class Faults:
     lose_answers: dict[str, int] = field(default_factory=dict)
     fail_calls: dict[str, tuple[int, str]] = field(default_factory=dict)
     ack_delay: float = 0.0
+
+    def reset(self) -> None:
+        """All switches back, in place: everybody holds this object."""
+        vars(self).update(vars(Faults()))
 
     def take_duplicate(self) -> bool:
         self.duplicate_events, hit = max(self.duplicate_events - 1, 0), self.duplicate_events > 0
@@ -115,21 +139,32 @@ class Journal:
 
 
 class Context:
-    """One emulator's shared parts. `base_url` is set once the port is known."""
+    """What the parts that serve one workspace share. `base_url` is set once the port is known."""
 
-    def __init__(self, rundir: Path, config: AppConfig, clock: Clock, attach_delay: float) -> None:
+    def __init__(
+        self, rundir: Path, config: AppConfig, clock: Clock, attach_delay: float, seed: Seed = PLAYGROUND
+    ) -> None:
         self.rundir = rundir
         self.config = config
         self.clock = clock
         self.attach_delay = attach_delay
         self.base_url = ""
         self.tokens = Tokens()
-        self.workspace = Workspace(clock)
+        self.workspace = Workspace(clock, seed)
         self.limits = RateLimits(clock)
         self.faults = Faults()
         self.journal = Journal(clock)
         self.uploads = Uploads(self)
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    def sibling(self, seed: Seed) -> Self:
+        """Another workspace with the same app: people, bot token and limits of its own, the rest is shared."""
+        other = copy.copy(self)
+        other.workspace = Workspace(self.clock, seed)
+        other.tokens = Tokens(app=self.tokens.app, signing_secret=self.tokens.signing_secret)
+        other.limits = RateLimits(self.clock)
+        other.uploads = Uploads(other)
+        return other
 
     @property
     def cookie(self) -> str:
@@ -142,6 +177,10 @@ class Context:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def under_way(self) -> int:
+        """How much is yet to happen by itself: retries to come, files to attach, sockets to end."""
+        return len(self._tasks)
 
     async def cancel_tasks(self) -> None:
         tasks = tuple(self._tasks)

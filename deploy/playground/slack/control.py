@@ -1,25 +1,24 @@
 """/_control: the emulator's own switches, for tests and demos. No part of Slack.
 
 `GET state`, `GET journal?kind=&name=`, `POST reset`, `POST faults`, `POST clock`,
-`POST sockets`. The package docstring has the fields.
+`POST sockets`, `POST archive`, `POST withdraw`. The package docstring has the fields.
 """
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from .context import Context
+from .installed import Installed
 from .socket_mode import SocketMode
 from .state import Json
-from .views import Views
 
 
 class Control:
     """Routes under /_control."""
 
-    def __init__(self, context: Context, sockets: SocketMode | None, views: Views) -> None:
-        self._context = context
-        self._views = views
+    def __init__(self, installed: Installed, sockets: SocketMode | None) -> None:
+        self._installed = installed
+        self._context = installed.home.context
         self._sockets = sockets
 
     def routes(self) -> list[web.RouteDef]:
@@ -31,47 +30,41 @@ class Control:
             web.post("/_control/clock", self.clock),
             web.post("/_control/sockets", self.sockets),
             web.post("/_control/archive", self.archive),
+            web.post("/_control/withdraw", self.withdraw),
         ]
 
     def snapshot(self) -> Json:
-        """The whole workspace as plain values."""
-        workspace = self._context.workspace
-        return {
-            "sockets": self._sockets.connected if self._sockets else 0,
-            "channels": [c.to_api() for c in workspace.channels.values()],
-            "messages": {c: [m.to_api() for m in kept] for c, kept in workspace.messages.items()},
-            "ephemerals": [m.to_api() | {"ephemeral_to": m.ephemeral_to, "channel": m.channel}
-                           for m in workspace.ephemerals],
-            "files": [f.to_api(self._context.base_url) | {"state": f.state} for f in workspace.files.values()],
-        }  # fmt: skip
+        """The first workspace as plain values, all of them under `teams`."""
+        sockets = self._sockets.connected if self._sockets else 0
+        teams = {team: one.snapshot() for team, one in self._installed.all.items()}
+        return {"sockets": sockets, **teams[self._context.workspace.team.id], "teams": teams}
 
     async def state(self, request: web.Request) -> web.Response:
         return web.json_response(self.snapshot())
 
     async def journal(self, request: web.Request) -> web.Response:
-        """Entries, oldest first; `kind` is call, delivery, upload or response_url, `name` a method or event."""
+        """Oldest first; `kind` is call, delivery, upload, download, response_url or socket; `name` a method, event."""
         kind, name = request.query.get("kind"), request.query.get("name")
         entries = [e for e in self._context.journal.entries if kind in (None, e["kind"]) and name in (None, e["name"])]
         return web.json_response({"entries": entries})
 
     async def reset(self, request: web.Request) -> web.Response:
-        """Back to the seed; tokens and sockets stay."""
-        context = self._context
-        context.workspace.reset()
-        self._views.reset()
-        context.limits.reset()
-        context.journal.entries.clear()
-        context.faults.__init__()  # type: ignore[misc]  # all switches back to their defaults, in place
-        context.workspace.publish({"type": "reset"})
+        """All workspaces back to their seeds, nothing under way; tokens and sockets stay."""
+        await self._context.cancel_tasks()  # retries, uploads on their way
+        self._context.faults.reset()
+        for one in self._installed.all.values():
+            await one.reset()
+        self._context.journal.entries.clear()
         return web.json_response({"ok": True})
 
     async def faults(self, request: web.Request) -> web.Response:
         """Set the switches named in the body; others stay."""
         body = await request.json()
-        faults, limits = self._context.faults, self._context.limits
-        for method, times in body.get("ratelimit", {}).items():
-            limits.force(method, int(times), int(body.get("retry_after", 1)))
-        limits.enabled = bool(body.get("limits", limits.enabled))
+        faults = self._context.faults
+        for limits in (one.context.limits for one in self._installed.all.values()):
+            for method, times in body.get("ratelimit", {}).items():
+                limits.force(method, int(times), int(body.get("retry_after", 1)))
+            limits.enabled = bool(body.get("limits", limits.enabled))
         faults.duplicate_events = int(body.get("duplicate_events", faults.duplicate_events))
         faults.reorder_events = int(body.get("reorder_events", faults.reorder_events))
         faults.strict_history = bool(body.get("strict_history", faults.strict_history))
@@ -93,6 +86,15 @@ class Control:
             raise web.HTTPNotFound(text="no such channel")
         channel.is_archived = bool(body.get("archived", True))
         self._context.workspace.publish({"type": "channel", "channel": channel.id})
+        return web.json_response({"ok": True})
+
+    async def withdraw(self, request: web.Request) -> web.Response:
+        """`{"team": id, "error": token_revoked | account_inactive}`: the app's token there is good no more."""
+        body = await request.json()
+        place = self._installed.all.get(str(body.get("team", self._context.workspace.team.id)))
+        if place is None:
+            raise web.HTTPNotFound(text="no such workspace")
+        place.withdraw(str(body.get("error", "account_inactive")))
         return web.json_response({"ok": True})
 
     async def sockets(self, request: web.Request) -> web.Response:

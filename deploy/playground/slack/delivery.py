@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .context import Context
-from .state import APP_ID, TEAM_ID, Json
+from .state import APP_ID, Json
 
 ACK_SECONDS = 3.0
 HELD_SECONDS = 2.0
@@ -30,11 +30,12 @@ class Envelope:
 
 
 class NotDelivered(Exception):
-    """`reason` in Slack's words: timeout, connection_failed, http_error."""
+    """`reason` in Slack's words: timeout, connection_failed, http_error; `final` when the app wants no retry."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, final: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.final = final
 
 
 class Transport(Protocol):
@@ -56,8 +57,8 @@ class Dispatcher:
         name = str(envelope.payload.get("command") or envelope.payload.get("type"))
         event = envelope.payload.get("event", {}).get("type")
         entry = self._context.journal.add(
-            "delivery", event or name, envelope=envelope.kind, retry_num=envelope.retry_num, acked=False,
-            payload=envelope.payload,
+            "delivery", event or name, team=self._context.workspace.team.id, envelope=envelope.kind,
+            retry_num=envelope.retry_num, acked=False, payload=envelope.payload,
         )  # fmt: skip
         started = self._context.clock.now()
         try:
@@ -75,11 +76,11 @@ class Dispatcher:
 
     def event(self, event: Json) -> str:
         """Send an Events API callback in the background, with retries; its event_id."""
-        event_id = f"Ev{uuid.uuid4().hex[:10].upper()}"
+        event_id, team = f"Ev{uuid.uuid4().hex[:10].upper()}", self._context.workspace.team
         payload = {
-            "type": "event_callback", "token": "playground", "team_id": TEAM_ID, "api_app_id": APP_ID,
+            "type": "event_callback", "token": "playground", "team_id": team.id, "api_app_id": APP_ID,
             "event": event, "event_id": event_id, "event_time": int(self._context.clock.now()),
-            "authorizations": [{"team_id": TEAM_ID, "user_id": "U0THREADCP", "is_bot": True}],
+            "authorizations": [{"enterprise_id": None, "team_id": team.id, "user_id": team.bot_user, "is_bot": True}],
             "is_ext_shared_channel": False, "event_context": f"4-{event_id}",
         }  # fmt: skip
         if self._context.faults.take_reorder():
@@ -110,7 +111,8 @@ class Dispatcher:
                 await self.send(Envelope("events_api", payload, attempt, reason))
             except NotDelivered as failed:
                 reason = failed.reason
-                continue
+                if not failed.final:
+                    continue
             finally:
                 for held in overtaken or ():
                     held.set()

@@ -66,7 +66,7 @@ class HttpDelivery:
             async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
                 text = await answer.text()
                 if answer.status != 200:
-                    raise NotDelivered("http_error")
+                    raise NotDelivered("http_error", final=answer.headers.get("X-Slack-No-Retry") == "1")
         except aiohttp.ClientError as failed:
             raise NotDelivered("connection_failed") from failed
         return _decode(text)

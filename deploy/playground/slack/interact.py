@@ -15,13 +15,14 @@ from .delivery import Dispatcher, Envelope, NotDelivered
 from .errors import SlackError
 from .mangle import as_sent, as_typed
 from .responses import Responses, Triggers
-from .state import APP_ID, TEAM_ID, Channel, Json, Message, User
+from .state import APP_ID, Channel, Json, Message, User
 from .views import View, Views
 
 __all__ = ["People", "find_action"]
 
 TYPED_LIMIT = 12_000
-_TEAM = {"id": TEAM_ID, "domain": "playground"}
+_PLACES = {"im": "directmessage", "group": "privategroup"}
+"""What a slash command calls a conversation whose name it does not tell."""
 
 
 class People:
@@ -30,12 +31,19 @@ class People:
     def __init__(self, context: Context, dispatcher: Dispatcher) -> None:
         self._context = context
         self._workspace = context.workspace
-        self._dispatcher = dispatcher
+        self.dispatcher = dispatcher
         self.announcer = Announcer(context, dispatcher)
         self.triggers = Triggers(context)
         self.responses = Responses(context)
         self.views = Views(context)
         self._offered: dict[tuple[str, str], dict[str, Json]] = {}
+
+    def reset(self) -> None:
+        """Nobody has anything open, and no trigger or response_url is good any more."""
+        self.triggers.reset()
+        self.responses.reset()
+        self.views.reset()
+        self._offered.clear()
 
     def person(self, name: str) -> User:
         user = self._workspace.user_by_name(name)
@@ -68,9 +76,12 @@ class People:
         self, who: str, where: str, line: str, thread_ts: str | None = None, *, smart: bool = True
     ) -> None:
         """Run a slash command; a missing ack is told to the user alone, as Slack does."""
-        user = self.person(who)
+        user, team = self.person(who), self._workspace.team
         channel = self.place(user, where)
         command, _, text = line.strip().partition(" ")
+        if command == "/invite":
+            self._invite(channel, text.strip().removeprefix("@"))
+            return
         if command not in self._context.config.commands:
             raise SlackError("unknown_command")
         if channel.is_archived:
@@ -79,20 +90,33 @@ class People:
             raise SlackError("command_not_allowed_in_thread")
         text = as_sent(_typed(text.strip(), smart), self._workspace, named=True)
         payload = {
-            "token": "playground", "team_id": TEAM_ID, "team_domain": "playground", "channel_id": channel.id,
-            "channel_name": "directmessage" if channel.is_im else channel.name, "user_id": user.id,
+            "token": "playground", "team_id": team.id, "team_domain": team.domain, "channel_id": channel.id,
+            "channel_name": _PLACES.get(channel.kind, channel.name), "user_id": user.id,
             "user_name": user.name, "command": command, "text": text, "api_app_id": APP_ID,
             "is_enterprise_install": "false", "response_url": self.responses.issue(user.id, channel.id),
             "trigger_id": self.triggers.issue(user.id),
         }  # fmt: skip
         try:
-            answer = await self._dispatcher.send(Envelope("slash_commands", payload))
+            answer = await self.dispatcher.send(Envelope("slash_commands", payload))
         except NotDelivered as failed:
             error = "operation_timeout" if failed.reason == "timeout" else "dispatch_failed"
             self.notice(user.id, channel.id, f'{command} failed with the error "{error}"')
             return
         if answer.get("text") or answer.get("blocks"):
             self.responses.apply(answer, user.id, channel.id)
+
+    def _invite(self, channel: Channel, name: str) -> None:
+        """Slack's own /invite: one more member, the app as well; the app hears of everyone who comes where it is."""
+        guest = self._workspace.user_by_name(name)
+        if guest is None:
+            raise SlackError("user_not_found")
+        if guest.id in channel.members:
+            raise SlackError("already_in_channel")
+        channel.members.add(guest.id)
+        self._workspace.publish({"type": "channel", "channel": channel.id})
+        if self._context.config.hears("member_joined_channel") and self._workspace.bot_user in channel.members:
+            event = {"type": "member_joined_channel", "user": guest.id, "channel": channel.id}
+            self.dispatcher.event(event | {"event_ts": self._workspace.new_ts()})
 
     async def click(
         self, who: str, where: str, ts: str, action_id: str, *,
@@ -186,21 +210,25 @@ class People:
         self.views.answer(view, answer)
         return answer
 
-    async def close_view(self, who: str, view_id: str) -> None:
-        """Dismiss a modal; the app hears of it when the view says notify_on_close."""
+    async def close_view(self, who: str, view_id: str, *, everything: bool = False) -> None:
+        """Dismiss a modal, or with `everything` (the X in its corner) all of its stack.
+
+        The app hears of it when the view, or the stack's first, says notify_on_close.
+        """
         user = self.person(who)
         view = self.views.of_user(view_id, user.id)
-        self.views.remove(view)
+        everything = everything or bool(view.shape.get("clear_on_close"))
+        view = self.views.close(view, everything=everything)
         if view.shape.get("notify_on_close"):
-            payload = self._interaction("view_closed", user) | {"view": view.to_api(), "is_cleared": False}
+            payload = self._interaction("view_closed", user) | {"view": view.to_api(), "is_cleared": everything}
             await self._interact(payload, user, None)
 
     def open_home(self, who: str) -> None:
         """Look at the app's Home tab."""
         user = self.person(who)
-        if "app_home_opened" in self._context.config.events:
+        if self._context.config.hears("app_home_opened"):
             channel = self._workspace.direct_message(user.id)
-            self._dispatcher.event(
+            self.dispatcher.event(
                 {
                     "type": "app_home_opened", "user": user.id, "channel": channel.id, "tab": "home",
                     "event_ts": self._workspace.new_ts(),
@@ -244,15 +272,16 @@ class People:
         return {"container": {"type": "view", "view_id": view.id}, "view": shape}
 
     def _interaction(self, kind: str, user: User) -> Json:
-        who = {"id": user.id, "username": user.name, "name": user.name, "team_id": TEAM_ID}
+        team = self._workspace.team
+        who = {"id": user.id, "username": user.name, "name": user.name, "team_id": team.id}
         return {
-            "type": kind, "user": who, "api_app_id": APP_ID, "token": "playground", "team": _TEAM,
-            "enterprise": None, "is_enterprise_install": False,
+            "type": kind, "user": who, "api_app_id": APP_ID, "token": "playground",
+            "team": {"id": team.id, "domain": team.domain}, "enterprise": None, "is_enterprise_install": False,
         }  # fmt: skip
 
     async def _interact(self, payload: Json, user: User, channel: str | None) -> Json | None:
         try:
-            return await self._dispatcher.send(Envelope("interactive", payload))
+            return await self.dispatcher.send(Envelope("interactive", payload))
         except NotDelivered as failed:
             text = "This app responded too slowly." if failed.reason == "timeout" else "This app did not respond."
             if channel is not None:

@@ -42,6 +42,7 @@ class RateLimits:
     def reset(self) -> None:
         self._calls.clear()
         self._forced.clear()
+        self.enabled = True
 
     def force(self, method: str, times: int, retry_after: int = 1) -> None:
         """Refuse the next `times` calls of `method`, whatever its rate."""

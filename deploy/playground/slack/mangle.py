@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 
-from .state import BOT_USER, Workspace
+from .state import Workspace
 
 _DOMAIN = r"(?:[a-z0-9-]+\.)+(?:com|net|org|io|dev)\b"
 _LINK = re.compile(rf"https?://[^\s<>|]+|[\w.+-]+@{_DOMAIN}|\b{_DOMAIN}", re.IGNORECASE)
@@ -31,9 +31,9 @@ def as_sent(text: str, workspace: Workspace, *, named: bool = False) -> str:
     return _REFERENCE.sub(lambda m: _reference(m, workspace, named=named), text)
 
 
-def mentions_bot(text: str) -> bool:
-    """Whether encoded `text` mentions the app's bot user."""
-    return f"<@{BOT_USER}>" in text or f"<@{BOT_USER}|" in text
+def mentions(text: str, user: str) -> bool:
+    """Whether encoded `text` mentions `user`, an id."""
+    return f"<@{user}>" in text or f"<@{user}|" in text
 
 
 def _link(found: str) -> str:

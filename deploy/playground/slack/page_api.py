@@ -179,7 +179,7 @@ class PageApi:
         return {"answer": await self._people.submit(body["user"], body["view_id"], body.get("values", {}))}
 
     async def _close(self, body: Json) -> Json:
-        await self._people.close_view(body["user"], body["view_id"])
+        await self._people.close_view(body["user"], body["view_id"], everything=bool(body.get("all")))
         return {}
 
     async def _home(self, body: Json) -> Json:

@@ -14,7 +14,7 @@ from aiohttp import web
 from .blocks import assign_block_ids, check_message
 from .context import Context
 from .errors import SlackError
-from .state import BOT_USER, Json, Message
+from .state import Json, Message
 
 TRIGGER_SECONDS = 3.0
 RESPONSE_SECONDS = 30 * 60.0
@@ -28,6 +28,10 @@ class Triggers:
         self._context = context
         self._live: dict[str, tuple[float, str]] = {}
         self._used: set[str] = set()
+
+    def reset(self) -> None:
+        self._live.clear()
+        self._used.clear()
 
     def issue(self, user: str) -> str:
         trigger = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
@@ -57,25 +61,30 @@ class _Budget:
 
 
 class Responses:
-    """Issues response_urls and serves POST /response/<token>."""
+    """Issues response_urls and serves POST /response/<team>/<token>."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._budgets: dict[str, _Budget] = {}
 
+    def reset(self) -> None:
+        self._budgets.clear()
+
     def issue(self, user: str, channel: str, message: Message | None = None) -> str:
         token = secrets.token_urlsafe(18)
         deadline = self._context.clock.now() + RESPONSE_SECONDS
         self._budgets[token] = _Budget(user, channel, message, deadline)
-        return f"{self._context.base_url}/response/{token}"
+        return f"{self._context.base_url}/response/{self._context.workspace.team.id}/{token}"
 
     async def handle(self, request: web.Request) -> web.Response:
         budget = self._budgets.get(request.match_info["token"])
         body = await request.json()
         entry = self._context.journal.add("response_url", "response_url", args=body)
         try:
-            if budget is None or self._context.clock.now() > budget.deadline or budget.uses <= 0:
+            if budget is None or self._context.clock.now() > budget.deadline:
                 raise SlackError("expired_url" if budget else "invalid_url", status=404)
+            if budget.uses <= 0:
+                raise SlackError("used_url", status=404)
             budget.uses -= 1
             self.apply(body, budget.user, budget.channel, budget.message)
         except SlackError as refused:
@@ -95,12 +104,21 @@ class Responses:
         if body.get("replace_original") and source is not None:
             source.text, source.blocks = text, blocks
             if source.ephemeral_to is None:
-                source.edited = {"user": BOT_USER, "ts": self._context.workspace.new_ts()}
+                source.edited = {"user": self._context.workspace.bot_user, "ts": self._context.workspace.new_ts()}
             self._context.workspace.publish_message("changed", source)
             return
         thread_ts = body.get("thread_ts") or (source.thread_ts if source is not None and source.is_reply else None)
         only_to = None if body.get("response_type") == "in_channel" else user
         workspace = self._context.workspace
         workspace.add(
-            Message(channel, workspace.new_ts(), BOT_USER, text, blocks, thread_ts, bot=True, ephemeral_to=only_to)
+            Message(
+                channel,
+                workspace.new_ts(),
+                self._context.workspace.bot_user,
+                text,
+                blocks,
+                thread_ts,
+                bot=True,
+                ephemeral_to=only_to,
+            )
         )

@@ -15,12 +15,11 @@ from aiohttp import web
 from .clock import Clock
 from .context import AppConfig, Context
 from .control import Control
-from .delivery import Dispatcher
 from .http_delivery import HttpDelivery
-from .interact import People
+from .installed import Installation, Installed
 from .page_api import PageApi
 from .socket_mode import SocketMode
-from .state import Json, Message, Workspace
+from .state import Json, Message, Seed, Workspace
 from .webapi import WebApi
 
 DIST = Path(__file__).parent / "web" / "dist"
@@ -40,7 +39,8 @@ class SlackEmulator:
 
     `port` 0 takes a free one. `rundir` holds uploaded files (a temporary folder by default, removed at the
     end). `events_url` switches from Socket Mode to signed HTTP, delivered there. `attach_delay` is how
-    long an upload takes to show up, in seconds.
+    long an upload takes to show up, in seconds. `others` are more workspaces that the app is installed in
+    (`PARTNER`): `slack.at(PARTNER)` has their people and token; the page and this object's own show the first.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class SlackEmulator:
         clock: Clock | None = None,
         events_url: str | None = None,
         attach_delay: float = 0.3,
+        others: tuple[Seed, ...] = (),
     ) -> None:
         self._port = port
         self._own_rundir = rundir is None
@@ -59,9 +60,11 @@ class SlackEmulator:
         self.context = Context(folder, config or AppConfig(), clock or Clock(), attach_delay)
         self.sockets = SocketMode(self.context)
         self.http = HttpDelivery(self.context, events_url) if events_url else None
-        self.people = People(self.context, Dispatcher(self.context, self.http or self.sockets))
-        self.control = Control(self.context, None if self.http else self.sockets, self.people.views)
+        self.installed = Installed(self.context, others, self.http or self.sockets)
+        self.people = self.installed.home.people
+        self.control = Control(self.installed, None if self.http else self.sockets)
         self._runner: web.AppRunner | None = None
+        self._site: web.TCPSite | None = None
 
     @property
     def base_url(self) -> str:
@@ -88,6 +91,10 @@ class SlackEmulator:
     def workspace(self) -> Workspace:
         return self.context.workspace
 
+    def at(self, seed: Seed) -> Installation:
+        """The app's installation in one of its workspaces."""
+        return self.installed.all[seed.team.id]
+
     def environment(self) -> dict[str, str]:
         """What an app needs to talk to this workspace."""
         return {
@@ -100,13 +107,16 @@ class SlackEmulator:
         self.context.rundir.mkdir(parents=True, exist_ok=True)
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
-        await site.start()
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        await self._site.start()
         self._port = self._runner.addresses[0][1]
-        self.context.base_url = f"http://127.0.0.1:{self._port}"
+        for one in self.installed.all.values():
+            one.context.base_url = f"http://127.0.0.1:{self._port}"
 
     async def stop(self) -> None:
         """Close everything; nothing of ours runs or lies about afterwards."""
+        if self._site is not None:  # first of all: whoever connects while we end would be nobody's to close
+            await self._site.stop()
         await self.context.cancel_tasks()
         await self.sockets.close()
         if self.http is not None:
@@ -139,16 +149,16 @@ class SlackEmulator:
 
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[self._guard], client_max_size=BODY_LIMIT)
-        api = WebApi(self.context, self.people, None if self.http else self.sockets)
+        api = WebApi(self.installed, None if self.http else self.sockets)
         page = PageApi(self.context, self.people)
         app.add_routes(
             [
                 web.route("*", "/api/{method}", api.handle),
-                web.post("/upload/v1/{token}", self.context.uploads.receive),
+                web.post("/upload/v1/{team:[A-Z0-9]+}-{token}", self._upload),
                 web.get("/files-pri/{team:[A-Z0-9]+}-{file:[A-Z0-9]+}/{download:download}/{name}", self._download),
                 web.get("/files-pri/{team:[A-Z0-9]+}-{file:[A-Z0-9]+}/{name}", self._download),
                 web.get("/link/", self.sockets.handle),
-                web.post("/response/{token}", self.people.responses.handle),
+                web.post("/response/{team:[A-Z0-9]+}/{token}", self._response),
                 *page.routes(),
                 *self.control.routes(),
                 web.get("/assets/{name:[A-Za-z0-9._-]+}", _asset),
@@ -167,7 +177,13 @@ class SlackEmulator:
         return app
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
-        return await self.context.uploads.send(request)
+        return await self.installed.addressed(request).context.uploads.send(request)
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        return await self.installed.addressed(request).context.uploads.receive(request)
+
+    async def _response(self, request: web.Request) -> web.Response:
+        return await self.installed.addressed(request).people.responses.handle(request)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:

@@ -7,6 +7,7 @@ commands and interactions, an optional payload.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import secrets
@@ -20,6 +21,8 @@ from .state import APP_ID, Json
 
 MAX_SOCKETS = 10
 TICKET_SECONDS = 30.0
+GRACE_SECONDS = 10.0
+"""From a warning to the refresh, and from the refresh to the end of a socket whose app did not go."""
 _ANSWERABLE = ("slash_commands", "interactive")
 
 
@@ -69,6 +72,7 @@ class SocketMode:
 
     async def _serve(self, socket: web.WebSocketResponse) -> None:
         self._sockets.append(socket)
+        self._context.journal.add("socket", "open", connected=len(self._sockets))
         debug = {"host": "playground", "build_number": 1, "approximate_connection_time": 18060}
         try:
             await socket.send_json(
@@ -86,6 +90,7 @@ class SocketMode:
         finally:
             self._sockets.remove(socket)
             self._retiring.discard(socket)
+            self._context.journal.add("socket", "close", connected=len(self._sockets))
 
     def _acknowledge(self, text: str) -> None:
         try:
@@ -125,11 +130,26 @@ class SocketMode:
         return usable[next(self._turn) % len(usable)]
 
     async def refresh(self, reason: str = "refresh_requested") -> None:
-        """Tell every socket to reconnect; `warning` only announces it (about ten seconds ahead)."""
-        for socket in tuple(self._sockets):
-            if reason != "warning":
-                self._retiring.add(socket)
+        """Tell every socket to reconnect, at once or by `warning` ten seconds ahead; who stays is cut off."""
+        sockets = tuple(self._sockets)
+        for socket in sockets:
+            await self._dismiss(socket, reason)
+        self._context.spawn(self._insist(sockets, reason))
+
+    async def _dismiss(self, socket: web.WebSocketResponse, reason: str) -> None:
+        if reason != "warning":
+            self._retiring.add(socket)
+        with contextlib.suppress(ConnectionError):  # it went by itself
             await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {"host": "playground"}})
+
+    async def _insist(self, sockets: tuple[web.WebSocketResponse, ...], reason: str) -> None:
+        if reason == "warning":
+            await self._context.clock.sleep(GRACE_SECONDS)
+            for socket in set(sockets) & set(self._sockets):
+                await self._dismiss(socket, "refresh_requested")
+        await self._context.clock.sleep(GRACE_SECONDS)
+        for socket in set(sockets) & set(self._sockets):
+            await socket.close()
 
     async def drop(self) -> int:
         """Cut every socket without a word, as a lost network does; how many there were."""

@@ -7,6 +7,7 @@ Nothing here speaks HTTP or delivers anything; whoever changes a message publish
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,12 +19,25 @@ from .clock import Clock
 Json = dict[str, Any]
 Listener = Callable[[Json], None]
 
-TEAM_ID = "T0PLAYGRND"
 APP_ID = "A0THREADCP"
-BOT_ID = "B0THREADCP"
-BOT_USER = "U0THREADCP"
+
+
+@dataclass(frozen=True)
+class Team:
+    """One workspace's name and ids, and who the app is in it: every id but the app's own differs by workspace."""
+
+    id: str
+    name: str
+    domain: str
+    bot_id: str
+    bot_user: str
+    general: str
+
+
+TEAM_ID, BOT_ID, BOT_USER = "T0PLAYGRND", "B0THREADCP", "U0THREADCP"
 ALICE, BOB, CAROL, MALLORY = "U00000ALICE", "U000000BOB", "U00000CAROL", "U0000MALLRY"
 INCIDENTS, GENERAL, PRIVATE_ROOM = "C0INCIDENTS", "C000GENERAL", "C0PRIVATERM"
+HOME_TEAM = Team(TEAM_ID, "Playground", "playground", BOT_ID, BOT_USER, GENERAL)
 
 
 @dataclass
@@ -35,13 +49,14 @@ class User:
     real_name: str
     role: str
     is_bot: bool = False
+    team: Team = HOME_TEAM
 
     def to_api(self) -> Json:
-        profile = {"real_name": self.real_name, "display_name": self.name, "bot_id": BOT_ID}
+        profile = {"real_name": self.real_name, "display_name": self.name, "bot_id": self.team.bot_id}
         if not self.is_bot:
             del profile["bot_id"]
         return {
-            "id": self.id, "team_id": TEAM_ID, "name": self.name, "real_name": self.real_name,
+            "id": self.id, "team_id": self.team.id, "name": self.name, "real_name": self.real_name,
             "deleted": False, "is_bot": self.is_bot, "is_app_user": False, "tz": "Etc/UTC",
             "tz_offset": 0, "profile": profile,
         }  # fmt: skip
@@ -59,6 +74,7 @@ class Channel:
     is_archived: bool = False
     is_im: bool = False
     created: int = 1_700_000_000
+    team: Team = HOME_TEAM
 
     @property
     def kind(self) -> str:
@@ -71,14 +87,14 @@ class Channel:
         shape: Json = {
             "id": self.id, "created": self.created, "is_archived": self.is_archived, "is_im": self.is_im,
             "is_channel": self.kind == "channel", "is_group": self.kind == "group", "is_mpim": False,
-            "is_private": self.is_private or self.is_im, "context_team_id": TEAM_ID,
+            "is_private": self.is_private or self.is_im, "context_team_id": self.team.id,
         }  # fmt: skip
         if self.is_im:
-            return shape | {"user": next(iter(self.members - {BOT_USER}), BOT_USER)}
+            return shape | {"user": next(iter(self.members - {self.team.bot_user}), self.team.bot_user)}
         topic = {"value": self.topic, "creator": "", "last_set": 0}
         return shape | {
-            "name": self.name, "name_normalized": self.name, "is_member": BOT_USER in self.members,
-            "num_members": len(self.members), "topic": topic, "is_general": self.id == GENERAL,
+            "name": self.name, "name_normalized": self.name, "is_member": self.team.bot_user in self.members,
+            "num_members": len(self.members), "topic": topic, "is_general": self.id == self.team.general,
         }  # fmt: skip
 
 
@@ -99,9 +115,10 @@ class File:
     size: int = 0
     ready: bool = False
     shares: list[Json] = field(default_factory=list)
+    team: Team = HOME_TEAM
 
     def to_api(self, base_url: str) -> Json:
-        stem = f"{base_url}/files-pri/{TEAM_ID}-{self.id}"
+        stem = f"{base_url}/files-pri/{self.team.id}-{self.id}"
         shape: Json = {
             "id": self.id, "created": self.created, "timestamp": self.created, "name": self.name,
             "title": self.title or self.name, "mimetype": self.mimetype if self.ready else "",
@@ -137,15 +154,16 @@ class Message:
     reactions: dict[str, list[str]] = field(default_factory=dict)
     metadata: Json | None = None
     attachments: list[Json] = field(default_factory=list)
+    team: Team = HOME_TEAM
 
     @property
     def is_reply(self) -> bool:
         return self.thread_ts is not None and self.thread_ts != self.ts
 
     def to_api(self) -> Json:
-        shape: Json = {"type": "message", "user": self.user, "text": self.text, "ts": self.ts, "team": TEAM_ID}
+        shape: Json = {"type": "message", "user": self.user, "text": self.text, "ts": self.ts, "team": self.team.id}
         if self.bot:
-            shape |= {"bot_id": BOT_ID, "app_id": APP_ID}
+            shape |= {"bot_id": self.team.bot_id, "app_id": APP_ID}
         optional = ("blocks", "thread_ts", "subtype", "files", "edited", "metadata", "attachments")
         shape |= {key: value for key in optional if (value := getattr(self, key))}
         if self.reactions:
@@ -155,33 +173,57 @@ class Message:
         return shape
 
 
+@dataclass(frozen=True)
+class Seed:
+    """What a workspace holds when nothing was said yet; everyone also has a direct message with the app."""
+
+    team: Team
+    users: tuple[User, ...]
+    channels: tuple[Channel, ...]
+    usergroups: dict[str, Json] = field(default_factory=dict)
+
+
 class Workspace:
     """All state of one workspace, in memory, and the stream of its changes."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, seed: Seed) -> None:
         self._clock = clock
+        self._seed = seed
         self._listeners: list[Listener] = []
+        self.team = seed.team
+        self.bot_user = seed.team.bot_user
         self.reset()
 
     def reset(self) -> None:
-        """Back to the seed: four people, three channels, each one's messages with the app, nothing said."""
+        """Back to the seed."""
         self._ids = itertools.count(1)
         self._last_ts = 0
-        self.users = {user.id: user for user in _seed_users()}
-        self.channels = {channel.id: channel for channel in _seed_channels()}
+        people = copy.deepcopy(self._seed.users)
+        self.users = {user.id: user for user in (*people, User(self.bot_user, "threadcap", "Threadcap", "app", True))}
+        self.channels = {channel.id: channel for channel in copy.deepcopy(self._seed.channels)}
+        for user in self.users.values():
+            user.team = self.team
+        for channel in self.channels.values():
+            channel.team = self.team
         self.messages: dict[str, list[Message]] = {channel: [] for channel in self.channels}
         self.ephemerals: list[Message] = []
         self.files: dict[str, File] = {}
-        for user in (ALICE, BOB, CAROL, MALLORY):
-            self.direct_message(user)
-        self.usergroups: dict[str, Json] = {
-            "S0ONCALLENG": {"handle": "oncall", "users": [ALICE, BOB]},
-            "S0APPROVERS": {"handle": "approvers", "users": [CAROL]},
-        }
+        for user in people:
+            self.direct_message(user.id)
+        self.usergroups: dict[str, Json] = copy.deepcopy(self._seed.usergroups)
+
+    def add_person(self, name: str) -> User:
+        """One more engineer, in every public channel."""
+        user = User(self.new_id("U"), name, name.title(), "engineer", team=self.team)
+        self.users[user.id] = user
+        for channel in self.channels.values():
+            if channel.kind == "channel":
+                channel.members.add(user.id)
+        return user
 
     def new_id(self, prefix: str) -> str:
         """An id shaped as Slack's: a letter, then upper-case characters."""
-        return f"{prefix}0PG{next(self._ids):07d}"
+        return f"{prefix}0{self.team.id[2:4]}{next(self._ids):07d}"
 
     def new_ts(self) -> str:
         """A message id: seconds.microseconds, unique and growing."""
@@ -199,7 +241,7 @@ class Workspace:
         """The conversation between `user` and the bot, made when first asked for."""
         channel_id = "D" + user[1:]
         if channel_id not in self.channels:
-            self.channels[channel_id] = Channel(channel_id, "", {user, BOT_USER}, is_im=True)
+            self.channels[channel_id] = Channel(channel_id, "", {user, self.bot_user}, is_im=True, team=self.team)
             self.messages[channel_id] = []
             self.publish({"type": "channel", "channel": channel_id})
         return self.channels[channel_id]
@@ -216,6 +258,7 @@ class Workspace:
 
     def add(self, message: Message) -> Message:
         """Store and publish a message; a reply marks its parent as a thread's root."""
+        message.team = self.team
         if message.ephemeral_to is not None:
             self.ephemerals.append(message)
         else:
@@ -247,22 +290,3 @@ class Workspace:
 
     def visible_channels(self, user: str) -> Iterator[Channel]:
         return (c for c in self.channels.values() if user in c.members)
-
-
-def _seed_users() -> list[User]:
-    return [
-        User(ALICE, "alice", "Alice Okafor", "engineer"),
-        User(BOB, "bob", "Bob Lindqvist", "engineer"),
-        User(CAROL, "carol", "Carol Mendes", "approver"),
-        User(MALLORY, "mallory", "Mallory Stone", "stranger"),
-        User(BOT_USER, "threadcap", "Threadcap", "app", is_bot=True),
-    ]
-
-
-def _seed_channels() -> list[Channel]:
-    people = {ALICE, BOB, CAROL, MALLORY}
-    return [
-        Channel(INCIDENTS, "incidents", people | {BOT_USER}, "Something is on fire, calmly"),
-        Channel(GENERAL, "general", people | {BOT_USER}, "Everything else"),
-        Channel(PRIVATE_ROOM, "private-room", {ALICE, CAROL}, "No bots in here", is_private=True),
-    ]

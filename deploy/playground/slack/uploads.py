@@ -27,7 +27,7 @@ def safe_name(name: str) -> str:
 
 
 class Uploads:
-    """POST /upload/v1/<token> and GET /files-pri/…"""
+    """POST /upload/v1/<team>-<token> and GET /files-pri/…"""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -36,7 +36,7 @@ class Uploads:
     def url_for(self, file: File) -> str:
         token = secrets.token_urlsafe(24)
         self._tokens[token] = file
-        return f"{self._context.base_url}/upload/v1/{token}"
+        return f"{self._context.base_url}/upload/v1/{self._context.workspace.team.id}-{token}"
 
     async def receive(self, request: web.Request) -> web.Response:
         """Take a raw body or the first part of a multipart form; the size must be the one announced."""
@@ -64,6 +64,7 @@ class Uploads:
         file = self._context.workspace.files.get(request.match_info["file"])
         if file is None or file.state != "complete":
             raise web.HTTPNotFound(text="file not found")
+        self._context.journal.add("download", file.name, file=file.id)
         preview = "download" not in request.match_info and file.mimetype in _PREVIEWED
         return web.FileResponse(
             file.path,
@@ -76,9 +77,10 @@ class Uploads:
 
     def _may_read(self, request: web.Request) -> bool:
         tokens = self._context.tokens
+        may = "files:read" in self._context.config.scopes and not tokens.refused
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
         cookie = request.cookies.get(self._context.cookie, "")
-        return secrets.compare_digest(bearer, tokens.bot) or secrets.compare_digest(cookie, tokens.page)
+        return (may and secrets.compare_digest(bearer, tokens.bot)) or secrets.compare_digest(cookie, tokens.page)
 
 
 def _disposition(name: str, *, inline: bool) -> str:

@@ -5,6 +5,7 @@ Views API: docs.slack.dev/surfaces/modals. At most three views in a stack; a has
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,10 @@ from .context import Context
 from .elements import plain
 from .errors import SlackError
 from .schema import Check, anything, array, boolean, problem, record, string
-from .state import APP_ID, BOT_ID, TEAM_ID, Json
+from .state import APP_ID, Json, Team
 
 STACK_LIMIT = 3
+VIEW_BYTES = 250_000
 _SHARED = {
     "type": anything, "blocks": array(anything, 0, VIEW_BLOCKS), "private_metadata": string(3000, 0),
     "callback_id": string(255, 0), "external_id": string(255, 0),
@@ -40,11 +42,13 @@ class View:
     shape: Json
     root: str
     hash: str
+    team: Team
 
     def to_api(self) -> Json:
         empty = {"private_metadata": "", "callback_id": "", "external_id": "", "close": None, "submit": None}
         return empty | self.shape | {
-            "id": self.id, "team_id": TEAM_ID, "root_view_id": self.root, "app_id": APP_ID, "bot_id": BOT_ID,
+            "id": self.id, "team_id": self.team.id, "root_view_id": self.root, "app_id": APP_ID,
+            "bot_id": self.team.bot_id,
             "hash": self.hash, "state": {"values": {}},
         }  # fmt: skip
 
@@ -106,6 +110,16 @@ class Views:
         self.stacks[view.user].remove(view)
         self._changed(view)
 
+    def close(self, view: View, *, everything: bool) -> View:
+        """Dismiss `view`, or with `everything` the whole stack; the view that view_closed tells of."""
+        if not everything:
+            self.remove(view)
+            return view
+        root = self.stacks[view.user][0]
+        self.stacks[view.user] = []
+        self._changed(root)
+        return root
+
     def answer(self, view: View, answer: Json) -> None:
         """Apply the response_action of a submission's ack: errors, update, push, clear; none closes."""
         action = answer.get("response_action")
@@ -118,10 +132,11 @@ class Views:
         elif action == "push":
             self.push(view.user, answer["view"])
         elif action == "clear":
-            self.stacks[view.user] = []
-            self._changed(view)
-        else:
+            self.close(view, everything=True)
+        elif action is None:
             self.remove(view)
+        else:
+            raise SlackError("invalid_response_action")
 
     def _replace(self, view: View, shape: Json, expected: str | None) -> View:
         if expected and expected != view.hash:
@@ -132,9 +147,16 @@ class Views:
 
     def _make(self, view_id: str, user: str, shape: Any, root: str, kind: str = "modal") -> View:
         check_view(shape, kind)
+        self._check_external_id(view_id, shape.get("external_id"))
         shape = shape | {"blocks": assign_block_ids(shape.get("blocks") or [])}
         stamp = f"{int(self._context.clock.now())}.{secrets.token_hex(4)}"
-        return View(view_id, user, shape, root, stamp)
+        return View(view_id, user, shape, root, stamp, self._context.workspace.team)
+
+    def _check_external_id(self, view_id: str, external_id: str | None) -> None:
+        """Raises duplicate_external_id when another view of the workspace has it."""
+        others = (view for stack in (*self.stacks.values(), list(self.homes.values())) for view in stack)
+        if external_id and any(v.shape.get("external_id") == external_id and v.id != view_id for v in others):
+            raise SlackError("duplicate_external_id")
 
     def _changed(self, view: View) -> View:
         if view.shape["type"] == "home":
@@ -146,8 +168,10 @@ class Views:
 
 
 def check_view(shape: Any, kind: str) -> None:
-    """Raise SlackError `invalid_arguments` with Slack's messages unless `shape` is a valid `kind` of view."""
+    """Raise SlackError unless `shape` is a valid `kind` of view: view_too_large, or invalid_arguments with messages."""
     problems: list[str] = []
+    if len(json.dumps(shape)) > VIEW_BYTES:
+        raise SlackError("view_too_large")
     if not isinstance(shape, dict) or shape.get("type") != kind:
         problem(problems, f"must be a view of type {kind}", "/view")
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,8 +19,7 @@ Seen = list[tuple[str, dict[str, Any]]]
 
 def make_app(slack: SlackEmulator, seen: Seen, *, stall: float = 0.0) -> AsyncApp:
     """An app with every kind of listener; `stall` seconds pass before each ack of a command."""
-    client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
-    app = AsyncApp(client=client, signing_secret=slack.signing_secret, process_before_response=True)
+    app = bare_app(slack, process_before_response=True)
 
     @app.command("/capture")
     async def command(ack: Any, body: dict[str, Any]) -> None:
@@ -51,6 +50,32 @@ def make_app(slack: SlackEmulator, seen: Seen, *, stall: float = 0.0) -> AsyncAp
         await ack(response_action="errors", errors={"why": "Say more"})
 
     return app
+
+
+@asynccontextmanager
+async def connected(
+    way: str, make: Callable[[SlackEmulator], AsyncApp] | None = None, **emulator: Any
+) -> AsyncIterator[tuple[SlackEmulator, AsyncApp]]:
+    """A workspace and an app in it, over "socket" or "http"; without `make` an app that has no listeners yet."""
+    make = make or bare_app
+    if way == "socket":
+        async with SlackEmulator(attach_delay=0.05, **emulator) as slack:
+            app = make(slack)
+            async with socket_app(slack, app):
+                yield slack, app
+        return
+    apps: list[AsyncApp] = []
+    async with http_app(apps) as url, SlackEmulator(attach_delay=0.05, events_url=url, **emulator) as slack:
+        apps.append(make(slack))
+        assert slack.http is not None
+        await slack.http.verify()
+        yield slack, apps[0]
+
+
+def bare_app(slack: SlackEmulator, **more: Any) -> AsyncApp:
+    """An app as its documentation makes one, but for the address of Slack."""
+    client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
+    return AsyncApp(client=client, signing_secret=slack.signing_secret, **more)
 
 
 @asynccontextmanager

@@ -17,6 +17,12 @@ async def slack() -> AsyncIterator[SlackEmulator]:
         yield emulator
 
 
+@pytest.fixture(params=["socket", "http"])
+def way(request: pytest.FixtureRequest) -> str:
+    """Both ways in which Slack reaches an app."""
+    return str(request.param)
+
+
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as one:

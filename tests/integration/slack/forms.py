@@ -89,7 +89,7 @@ def answer_forms(app: AsyncApp, seen: Seen) -> None:
     @app.options("target")
     async def pods(ack: Any, body: Json) -> None:
         seen.append(("options", body))
-        names = [f"{body['value']}-{n}" for n in (1, 2)]
+        names = [f"{body['value']}-{n}" for n in range(1, 102 if body["value"] == "many" else 3)]
         await ack(options=[option(name) for name in names])
 
     for action in ("more", "side", "day", "pod"):

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from deploy.playground.slack import SlackEmulator
 from deploy.playground.slack.errors import SlackError
-from deploy.playground.slack.state import ALICE, INCIDENTS
+from deploy.playground.slack.state import ALICE, INCIDENTS, PRIVATE_ROOM
 
 from .bolt import Seen, make_app, socket_app, until
 
@@ -56,6 +56,21 @@ async def test_archived_channel_is_read_only(
     assert INCIDENTS not in [c["id"] for c in (await web.conversations_list(exclude_archived=True))["channels"]]
     await control(slack, session, "archive", {"channel": "incidents", "archived": False})
     assert (await web.chat_postMessage(channel=INCIDENTS, text="x"))["ok"]
+
+
+async def test_private_channel_is_heard_once_the_app_is_invited(
+    slack: SlackEmulator, web: AsyncWebClient, session: aiohttp.ClientSession
+) -> None:
+    seen: Seen = []
+    async with socket_app(slack, make_app(slack, seen)):
+        slack.people.say("alice", "#private-room", "@threadcap before")
+        await slack.people.command("alice", "#private-room", "/invite @threadcap")
+        slack.people.say("alice", "#private-room", "@threadcap after")
+        await until(lambda: seen)
+    assert [body["event"]["text"] for _, body in seen] == ["<@U0THREADCP> after"]
+    assert (await web.chat_postMessage(channel=PRIVATE_ROOM, text="x"))["ok"]
+    with pytest.raises(SlackError, match="already_in_channel"):
+        await slack.people.command("alice", "#private-room", "/invite @threadcap")
 
 
 async def test_user_groups_are_listed_and_mentioned(slack: SlackEmulator, web: AsyncWebClient) -> None:

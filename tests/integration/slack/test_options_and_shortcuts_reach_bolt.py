@@ -6,20 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.errors import SlackApiError
 
-from deploy.playground.slack import AppConfig, SlackEmulator
+from deploy.playground.slack import SlackEmulator
 from deploy.playground.slack.errors import SlackError
 from deploy.playground.slack.state import ALICE, INCIDENTS
 
-from .bolt import Seen, make_app, socket_app
+from .bolt import Seen, connected, make_app
 from .forms import CONFIG, HOME, MENU, answer_forms, option
-
-
-@pytest.fixture
-async def slack() -> AsyncIterator[SlackEmulator]:
-    async with SlackEmulator(config=CONFIG, attach_delay=0.05) as emulator:
-        yield emulator
 
 
 @pytest.fixture
@@ -28,11 +21,24 @@ def seen() -> Seen:
 
 
 @pytest.fixture
-async def app(slack: SlackEmulator, seen: Seen) -> AsyncIterator[AsyncApp]:
-    app = make_app(slack, seen)
-    answer_forms(app, seen)
-    async with socket_app(slack, app):
-        yield app
+async def pair(way: str, seen: Seen) -> AsyncIterator[tuple[SlackEmulator, AsyncApp]]:
+    def make(slack: SlackEmulator) -> AsyncApp:
+        app = make_app(slack, seen)
+        answer_forms(app, seen)
+        return app
+
+    async with connected(way, make, config=CONFIG) as pair:
+        yield pair
+
+
+@pytest.fixture
+def slack(pair: tuple[SlackEmulator, AsyncApp]) -> SlackEmulator:
+    return pair[0]
+
+
+@pytest.fixture
+def app(pair: tuple[SlackEmulator, AsyncApp]) -> AsyncApp:
+    return pair[1]
 
 
 async def test_external_select_takes_only_what_the_app_offered(slack: SlackEmulator, app: AsyncApp, seen: Seen) -> None:
@@ -49,13 +55,21 @@ async def test_external_select_takes_only_what_the_app_offered(slack: SlackEmula
     assert seen[-1][1]["actions"][0]["selected_option"] == option("web-1")
 
 
-async def test_options_that_nobody_answers_are_refused(slack: SlackEmulator) -> None:
-    message = slack.people.say("alice", "#incidents", "menu")
-    message.blocks = MENU
-    with pytest.raises(SlackError, match="options_timeout"):
-        await slack.people.suggest("alice", {"channel": INCIDENTS, "ts": message.ts}, "pod", "web")
-    with pytest.raises(SlackError, match="action_not_found"):
-        await slack.people.suggest("alice", {"channel": INCIDENTS, "ts": message.ts}, "side", "web")
+async def test_options_that_nobody_answers_are_refused() -> None:
+    async with SlackEmulator() as slack:
+        message = slack.people.say("alice", "#incidents", "menu")
+        message.blocks = MENU
+        with pytest.raises(SlackError, match="options_timeout"):
+            await slack.people.suggest("alice", {"channel": INCIDENTS, "ts": message.ts}, "pod", "web")
+        with pytest.raises(SlackError, match="action_not_found"):
+            await slack.people.suggest("alice", {"channel": INCIDENTS, "ts": message.ts}, "side", "web")
+
+
+async def test_more_than_a_hundred_options_are_refused(slack: SlackEmulator, app: AsyncApp) -> None:
+    posted = await app.client.chat_postMessage(channel=INCIDENTS, text="menu", blocks=MENU)
+    with pytest.raises(SlackError, match="invalid_options") as refused:
+        await slack.people.suggest("alice", {"channel": INCIDENTS, "ts": posted["ts"]}, "pod", "many")
+    assert refused.value.extra["errors"] == ["no more than 100 items allowed [json-pointer:/options]"]
 
 
 async def test_menus_and_pickers_send_what_was_chosen(slack: SlackEmulator, app: AsyncApp, seen: Seen) -> None:
@@ -91,16 +105,10 @@ async def test_home_buttons_come_with_their_view(slack: SlackEmulator, app: Asyn
         await slack.people.use("bob", published["view"]["id"], "stop")
 
 
-async def test_home_must_be_enabled() -> None:
-    async with SlackEmulator(config=AppConfig.from_manifest({})) as slack:
-        with pytest.raises(SlackApiError, match="not_enabled"):
-            await make_app(slack, []).client.views_publish(user_id=ALICE, view=HOME)
-
-
 async def test_submission_without_an_answer_leaves_the_modal_open(slack: SlackEmulator, app: AsyncApp) -> None:
     await slack.people.shortcut("alice", "new")
     view = slack.people.views.stacks[ALICE][0]
-    await slack.sockets.close()
+    slack.context.faults.ack_delay = 3.1
     with pytest.raises(SlackError, match="app_did_not_respond"):
-        await slack.people.submit("alice", view.id, {})
+        await slack.people.submit("alice", view.id, {"reason": {"reason": {"value": "why not"}}})
     assert slack.people.views.stacks[ALICE] == [view]

@@ -9,26 +9,8 @@ from deploy.playground.slack import SlackEmulator
 from deploy.playground.slack.clock import Clock
 from deploy.playground.slack.context import AppConfig, Context
 from deploy.playground.slack.http_delivery import HttpDelivery
-from deploy.playground.slack.state import INCIDENTS
 
-from .bolt import Seen, http_app, make_app, until
-from .test_bolt_gets_what_people_do import CARD, names
-
-
-async def test_every_kind_of_delivery_over_http() -> None:
-    seen: Seen = []
-    apps: list[AsyncApp] = []
-    async with http_app(apps) as url, SlackEmulator(events_url=url) as slack:
-        app = make_app(slack, seen)
-        apps.append(app)
-        assert slack.http is not None
-        await slack.http.verify()
-        await slack.people.command("alice", "#incidents", "/capture web")
-        slack.people.say("alice", "#incidents", "@threadcap capture web")
-        posted = await app.client.chat_postMessage(channel=INCIDENTS, text="card", blocks=CARD)
-        await slack.people.click("bob", "#incidents", posted["ts"], "stop")
-        await until(lambda: {"command", "app_mention", "message", "stop"} <= set(names(seen)))
-        assert slack.workspace.ephemerals == []
+from .bolt import Seen, http_app, make_app
 
 
 @pytest.mark.parametrize("fault", ["forged", "stale"])

@@ -15,6 +15,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from deploy.playground.slack import SlackEmulator
 from deploy.playground.slack.state import ALICE, INCIDENTS
 
+from .bolt import until
+
 PCAP = bytes(range(256)) * 8192
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 
@@ -207,3 +209,38 @@ async def test_control_resets_and_journals(
     async with session.get(slack.base_url + "/_control/state") as answer:
         assert (await answer.json())["messages"][INCIDENTS] == []
     assert slack.context.faults.duplicate_events == 0
+
+
+async def test_reset_ends_what_is_under_way(
+    slack: SlackEmulator, web: AsyncWebClient, session: aiohttp.ClientSession
+) -> None:
+    slack.people.say("alice", "#incidents", "nobody listens")
+    trigger = slack.people.triggers.issue(ALICE)
+    url = slack.people.responses.issue(ALICE, INCIDENTS)
+    view = {"type": "modal", "title": {"type": "plain_text", "text": "x"}, "blocks": []}
+    await web.views_open(trigger_id=slack.people.triggers.issue(ALICE), view=view)
+    assert slack.context.under_way() == 1, "a retry is to come"
+    async with session.post(slack.base_url + "/_control/reset", json={}) as answer:
+        assert answer.status == 200
+    assert slack.context.under_way() == 0
+    assert slack.people.views.stacks == {}
+    with pytest.raises(SlackApiError, match="invalid_trigger_id"):
+        await web.views_open(trigger_id=trigger, view=view)
+    async with session.post(url, json={"text": "x"}) as answer:
+        assert (answer.status, (await answer.json())["error"]) == (404, "invalid_url")
+
+
+async def test_journal_has_every_way_in(
+    slack: SlackEmulator, web: AsyncWebClient, session: aiohttp.ClientSession
+) -> None:
+    file_id = await put(slack, web, session, "a.pcap", PCAP)
+    await web.files_completeUploadExternal(files=[{"id": file_id}])
+    url = (await web.files_info(file=file_id))["file"]["url_private"]
+    async with session.get(url, headers={"Authorization": f"Bearer {slack.bot_token}"}):
+        pass
+    async with session.post(slack.people.responses.issue(ALICE, INCIDENTS), json={"text": "x"}):
+        pass
+    slack.people.say("alice", "#incidents", "hello")
+    await until(lambda: slack.context.journal.find("delivery", "message"))
+    kinds = [entry["kind"] for entry in slack.context.journal.entries]
+    assert list(dict.fromkeys(kinds)) == ["call", "upload", "download", "response_url", "delivery"]

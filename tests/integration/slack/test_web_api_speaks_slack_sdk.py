@@ -8,8 +8,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from deploy.playground.slack import AppConfig, SlackEmulator
-from deploy.playground.slack.state import ALICE, BOT_USER, INCIDENTS, MALLORY, PRIVATE_ROOM
+from deploy.playground.slack import SlackEmulator
+from deploy.playground.slack.state import ALICE, BOT_USER, INCIDENTS, MALLORY
 
 
 async def refusal(call: object) -> SlackApiError:
@@ -41,53 +41,6 @@ async def test_update_without_blocks_keeps_them(slack: SlackEmulator, web: Async
     assert "blocks" not in gone["message"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        ({"channel": "C0NOWHERE", "text": "x"}, "channel_not_found"),
-        ({"channel": PRIVATE_ROOM, "text": "x"}, "channel_not_found"),
-        ({"channel": INCIDENTS, "text": ""}, "no_text"),
-        ({"channel": INCIDENTS, "text": "x" * 40_001}, "msg_too_long"),
-        ({"channel": INCIDENTS, "text": "x", "thread_ts": "1.000001"}, "thread_not_found"),
-        ({"channel": INCIDENTS, "text": "x", "blocks": "[{"}, "invalid_blocks_format"),
-    ],
-)
-async def test_post_is_refused_in_slacks_words(web: AsyncWebClient, arguments: dict[str, str], error: str) -> None:
-    refused = await refusal(web.api_call("chat.postMessage", data=arguments))
-    assert refused.response["error"] == error
-
-
-async def test_update_text_is_limited_to_4000(web: AsyncWebClient) -> None:
-    posted = await web.chat_postMessage(channel=INCIDENTS, text="x")
-    refused = await refusal(web.chat_update(channel=INCIDENTS, ts=posted["ts"], text="x" * 4001))
-    assert refused.response["error"] == "msg_too_long"
-
-
-async def test_block_problem_is_explained(web: AsyncWebClient) -> None:
-    blocks = [{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}]
-    refused = await refusal(web.chat_postMessage(channel=INCIDENTS, text="x", blocks=blocks))
-    assert refused.response["error"] == "invalid_blocks"
-    assert refused.response["response_metadata"]["messages"] == [
-        "[ERROR] must be less than 151 characters [json-pointer:/blocks/0/text/text]"
-    ]
-
-
-async def test_blocks_have_a_cumulative_limit(web: AsyncWebClient) -> None:
-    section = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2900}}
-    refused = await refusal(web.chat_postMessage(channel=INCIDENTS, text="x", blocks=[section] * 5))
-    assert refused.response["error"] == "msg_blocks_too_long"
-
-
-async def test_someone_elses_message_cannot_be_updated(slack: SlackEmulator, web: AsyncWebClient) -> None:
-    message = slack.people.say("bob", "#incidents", "mine")
-    assert (await refusal(web.chat_update(channel=INCIDENTS, ts=message.ts, text="x"))).response["error"] == (
-        "cant_update_message"
-    )
-    assert (await refusal(web.chat_delete(channel=INCIDENTS, ts=message.ts))).response["error"] == (
-        "cant_delete_message"
-    )
-
-
 async def test_posting_faster_than_slack_allows_gets_429(slack: SlackEmulator, web: AsyncWebClient) -> None:
     stopped = slack.context.clock.now()
     slack.context.clock.now = lambda: stopped  # type: ignore[method-assign]  # however slow this machine is
@@ -114,25 +67,6 @@ async def test_forced_ratelimit_is_ridden_out_by_the_sdks_retry(slack: SlackEmul
     web.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=1))
     assert (await web.chat_postMessage(channel=INCIDENTS, text="x"))["ok"]
     assert [e["ok"] for e in slack.context.journal.find("call", "chat.postMessage")] == [False, True]
-
-
-async def test_missing_scope_names_what_is_needed(session: aiohttp.ClientSession) -> None:
-    async with SlackEmulator(config=AppConfig(scopes=("commands",))) as slack:
-        web = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, session=session)
-        refused = await refusal(web.chat_postMessage(channel=INCIDENTS, text="x"))
-        assert refused.response["error"] == "missing_scope"
-        assert (refused.response["needed"], refused.response["provided"]) == ("chat:write", "commands")
-
-
-async def test_tokens_are_checked(slack: SlackEmulator, web: AsyncWebClient) -> None:
-    assert (await refusal(web.api_call("no.such"))).response["error"] == "unknown_method"
-    assert (await refusal(web.apps_connections_open(app_token=slack.bot_token))).response["error"] == (
-        "not_allowed_token_type"
-    )
-    web.token = "xoxb-nobody"
-    assert (await refusal(web.users_info(user=ALICE))).response["error"] == "invalid_auth"
-    web.token = None
-    assert (await refusal(web.users_info(user=ALICE))).response["error"] == "not_authed"
 
 
 async def test_ephemeral_is_seen_by_one_person(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..context import Context
 from ..errors import SlackError
 from ..limits import TIER_3, Rate
-from ..state import BOT_USER, Channel, Json, Workspace
+from ..state import Channel, Json, Workspace
 
 if TYPE_CHECKING:
     from ..interact import People
@@ -21,13 +21,17 @@ Handler = Callable[["Call"], Awaitable[Json]]
 
 @dataclass(frozen=True)
 class Method:
-    """One row of the method table. `scopes`: any one of them opens the method; `token`: bot, app or any."""
+    """One row of the method table. `scopes`: any one of them opens the method; `token`: bot, app or any.
+
+    `takes_json`: the methods that only read take forms alone, a JSON body is as good as none.
+    """
 
     name: str
     handler: Handler
     scopes: tuple[str, ...] = ()
     rate: Rate = TIER_3
     token: str = "bot"
+    takes_json: bool = True
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,15 @@ class Call:
     @property
     def workspace(self) -> Workspace:
         return self.context.workspace
+
+    @property
+    def me(self) -> str:
+        """The app's user in this workspace."""
+        return self.workspace.bot_user
+
+    def need(self, scope: str) -> None:
+        """Raises missing_scope unless the token has `scope`."""
+        self.context.config.need((scope,))
 
     def text(self, name: str) -> str:
         value = self.args.get(name)
@@ -80,12 +93,12 @@ class Call:
     def readable_channel(self) -> Channel:
         """The `channel` argument, when the app may see it. Raises channel_not_found."""
         channel = self.workspace.channels.get(self.required("channel"))
-        if channel is None or (BOT_USER not in channel.members and channel.kind != "channel"):
+        if channel is None or (self.me not in channel.members and channel.kind != "channel"):
             raise SlackError("channel_not_found")
         return channel
 
-    def writable_channel(self) -> Channel:
-        """The `channel` argument, when the app may post there. Raises not_in_channel or is_archived too."""
+    def writable_channel(self, archived: str = "is_archived") -> Channel:
+        """The `channel` argument, when the app may post there. Raises not_in_channel or `archived` too."""
         name = self.required("channel")
         if name in self.workspace.users:
             return self.workspace.direct_message(name)
@@ -93,11 +106,11 @@ class Call:
             known = self.workspace.channel_by_name(name)
             name = known.id if known else name
         channel = self.workspace.channels.get(name)
-        if channel is None or (BOT_USER not in channel.members and channel.kind != "channel"):
+        if channel is None or (self.me not in channel.members and channel.kind != "channel"):
             raise SlackError("channel_not_found")
         if channel.is_archived:
-            raise SlackError("is_archived")
-        if BOT_USER not in channel.members and "chat:write.public" not in self.context.config.scopes:
+            raise SlackError(archived)
+        if self.me not in channel.members and "chat:write.public" not in self.context.config.scopes:
             raise SlackError("not_in_channel")
         return channel
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..blocks import UPDATE_TEXT, assign_block_ids, check_message
 from ..errors import SlackError
 from ..limits import POSTING, TIER_2, TIER_3, TIER_4, Rate
-from ..state import BOT_USER, Channel, Json, Message
+from ..state import Channel, Json, Message
 from .call import Call, Method
 
 
@@ -21,8 +21,17 @@ def content(call: Call, text_limit: int | None = None) -> Json:
     )
     return {
         "text": text, "blocks": assign_block_ids(blocks or []), "attachments": attachments or [],
-        "metadata": call.json("metadata"),
+        "metadata": _metadata(call.json("metadata")),
     }  # fmt: skip
+
+
+def _metadata(metadata: Any) -> Json | None:
+    """What an app hangs on a message. Raises invalid_metadata_format."""
+    kinds = {"event_type": str, "event_payload": dict}
+    good = isinstance(metadata, dict) and all(isinstance(metadata.get(name), kind) for name, kind in kinds.items())
+    if metadata is not None and not good:
+        raise SlackError("invalid_metadata_format")
+    return metadata if good else None
 
 
 def file_ready(call: Call, wanted: str) -> bool:
@@ -52,7 +61,7 @@ async def post_message(call: Call) -> Json:
     parts = content(call)
     subtype = "thread_broadcast" if thread_ts and call.flag("reply_broadcast") else None
     message = Message(
-        channel.id, call.workspace.new_ts(), BOT_USER, thread_ts=thread_ts, bot=True, subtype=subtype, **parts
+        channel.id, call.workspace.new_ts(), call.me, thread_ts=thread_ts, bot=True, subtype=subtype, **parts
     )
     call.workspace.add(message)
     call.people.announcer.posted(message)
@@ -68,13 +77,13 @@ async def post_ephemeral(call: Call) -> Json:
         raise SlackError("user_not_in_channel")
     thread_ts = thread_parent(call, channel)
     ts = call.workspace.new_ts()
-    message = Message(channel.id, ts, BOT_USER, thread_ts=thread_ts, bot=True, ephemeral_to=user, **content(call))
+    message = Message(channel.id, ts, call.me, thread_ts=thread_ts, bot=True, ephemeral_to=user, **content(call))
     call.workspace.add(message)
     return {"message_ts": ts}
 
 
-def _own_message(call: Call, refusal: str) -> Message:
-    channel = call.writable_channel()
+def _own_message(call: Call, refusal: str, archived: str = "is_archived") -> Message:
+    channel = call.writable_channel(archived)
     message = call.workspace.find(channel.id, call.required("ts"))
     if message is None:
         raise SlackError("message_not_found")
@@ -84,7 +93,7 @@ def _own_message(call: Call, refusal: str) -> Message:
 
 
 async def update(call: Call) -> Json:
-    message = _own_message(call, "cant_update_message")
+    message = _own_message(call, "cant_update_message", "is_inactive")
     previous, parts = message.to_api(), content(call, UPDATE_TEXT)
     message.text = parts["text"] or message.text
     # "If you don't include this field, the message's previous blocks will be retained": an empty list drops.
@@ -92,7 +101,7 @@ async def update(call: Call) -> Json:
         if call.args.get(name) is not None:
             setattr(message, name, parts[name])
     message.metadata = parts["metadata"] or message.metadata
-    message.edited = {"user": BOT_USER, "ts": call.workspace.new_ts()}
+    message.edited = {"user": call.me, "ts": call.workspace.new_ts()}
     call.workspace.publish_message("changed", message)
     call.people.announcer.changed(message, previous)
     return {"channel": message.channel, "ts": message.ts, "text": message.text, "message": message.to_api()}
@@ -126,9 +135,9 @@ def _found(call: Call, channel: Channel) -> Message:
 async def add_reaction(call: Call) -> Json:
     message = _found(call, call.readable_channel())
     users = message.reactions.setdefault(call.required("name"), [])
-    if BOT_USER in users:
+    if call.me in users:
         raise SlackError("already_reacted")
-    users.append(BOT_USER)
+    users.append(call.me)
     call.workspace.publish_message("changed", message)
     return {}
 
@@ -136,9 +145,9 @@ async def add_reaction(call: Call) -> Json:
 async def remove_reaction(call: Call) -> Json:
     message = _found(call, call.readable_channel())
     name = call.required("name")
-    if BOT_USER not in message.reactions.get(name, ()):
+    if call.me not in message.reactions.get(name, ()):
         raise SlackError("no_reaction")
-    message.reactions[name].remove(BOT_USER)
+    message.reactions[name].remove(call.me)
     if not message.reactions[name]:
         del message.reactions[name]
     call.workspace.publish_message("changed", message)
@@ -151,7 +160,7 @@ METHODS = (
     Method("chat.postEphemeral", post_ephemeral, rate=TIER_4, **_WRITE),
     Method("chat.update", update, rate=TIER_3, **_WRITE),
     Method("chat.delete", delete, rate=TIER_3, **_WRITE),
-    Method("chat.getPermalink", get_permalink, rate=Rate(300)),
+    Method("chat.getPermalink", get_permalink, rate=Rate(300), takes_json=False),
     Method("reactions.add", add_reaction, scopes=("reactions:write",), rate=TIER_3),
     Method("reactions.remove", remove_reaction, scopes=("reactions:write",), rate=TIER_2),
 )

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import SlackError
 from ..limits import CONNECT, SPECIAL, TIER_2, TIER_3, TIER_4
-from ..state import APP_ID, BOT_ID, BOT_USER, TEAM_ID, Channel, Json
+from ..state import APP_ID, Channel, Json
 from .call import Call, Method, page
 
 
 async def auth_test(call: Call) -> Json:
+    team = call.workspace.team
     return {
-        "url": call.context.base_url + "/", "team": "Playground", "user": "threadcap", "team_id": TEAM_ID,
-        "user_id": BOT_USER, "bot_id": BOT_ID, "app_id": APP_ID, "is_enterprise_install": False,
+        "url": call.context.base_url + "/", "team": team.name, "user": "threadcap", "team_id": team.id,
+        "user_id": call.me, "bot_id": team.bot_id, "app_id": APP_ID, "is_enterprise_install": False,
     }  # fmt: skip
+
+
+async def revoke(call: Call) -> Json:
+    """auth.revoke: the token is good for nothing afterwards; `test` only looks."""
+    if not call.flag("test"):
+        call.context.tokens.refused = "token_revoked"
+    return {"revoked": not call.flag("test")}
 
 
 async def connections_open(call: Call) -> Json:
@@ -21,28 +31,40 @@ async def connections_open(call: Call) -> Json:
     return {"url": call.sockets.open_url()}
 
 
+def _seen(call: Call, what: str) -> Channel:
+    """The channel asked about; each kind of conversation has a scope of its own. `what`: read or history."""
+    channel = call.readable_channel()
+    call.need(f"{_FAMILY[channel.kind]}:{what}")
+    return channel
+
+
 async def info(call: Call) -> Json:
-    return {"channel": call.readable_channel().to_api()}
+    return {"channel": _seen(call, "read").to_api()}
 
 
-def _wanted(channel: Channel, types: str) -> bool:
-    names = {"channel": "public_channel", "group": "private_channel", "im": "im"}
-    return names[channel.kind] in (types or "public_channel").split(",")
+def _listed(call: Call, member: str | None = None) -> list[Json]:
+    """The conversations of the wanted `types` that the app may see, `member`'s only when given."""
+    types = (call.text("types") or "public_channel").split(",")
+    for name in types:
+        if name not in _TYPES:
+            raise SlackError("invalid_types")
+        call.need(f"{_FAMILY[_TYPES[name]]}:read")
+    kinds = {_TYPES[name] for name in types}
+    return [
+        c.to_api()
+        for c in call.workspace.channels.values()
+        if c.kind in kinds and (c.kind == "channel" or call.me in c.members)
+        if (member is None or member in c.members) and not (c.is_archived and call.flag("exclude_archived"))
+    ]
 
 
 async def list_channels(call: Call) -> Json:
-    seen = [
-        c.to_api()
-        for c in call.workspace.channels.values()
-        if _wanted(c, call.text("types")) and (c.kind == "channel" or BOT_USER in c.members)
-        if not (c.is_archived and call.flag("exclude_archived"))
-    ]
-    items, metadata = page(seen, call)
+    items, metadata = page(_listed(call), call)
     return {"channels": items, "response_metadata": metadata}
 
 
 async def members(call: Call) -> Json:
-    people = [{"id": user} for user in sorted(call.readable_channel().members)]
+    people = [{"id": user} for user in sorted(_seen(call, "read").members)]
     items, metadata = page(people, call)
     return {"members": [one["id"] for one in items], "response_metadata": metadata}
 
@@ -57,12 +79,9 @@ async def open_conversation(call: Call) -> Json:
 
 
 def _history_channel(call: Call) -> Channel:
-    channel = call.readable_channel()
-    if BOT_USER not in channel.members:
+    channel = _seen(call, "history")
+    if call.me not in channel.members:
         raise SlackError("not_in_channel")
-    needed = {"channel": "channels:history", "group": "groups:history", "im": "im:history"}[channel.kind]
-    if needed not in call.context.config.scopes:
-        raise SlackError("missing_scope", needed=needed, provided=",".join(call.context.config.scopes))
     return channel
 
 
@@ -106,20 +125,14 @@ async def user_info(call: Call) -> Json:
 
 
 async def user_conversations(call: Call) -> Json:
-    member = call.text("user") or BOT_USER
-    seen = [
-        c.to_api()
-        for c in call.workspace.visible_channels(member)
-        if _wanted(c, call.text("types")) and (c.kind == "channel" or BOT_USER in c.members)
-    ]
-    items, metadata = page(seen, call)
+    items, metadata = page(_listed(call, call.text("user") or call.me), call)
     return {"channels": items, "response_metadata": metadata}
 
 
 async def list_usergroups(call: Call) -> Json:
     groups = [
-        {"id": id_, "team_id": TEAM_ID, "is_usergroup": True, "name": group["handle"], "handle": group["handle"],
-         "user_count": len(group["users"]), "date_delete": 0}
+        {"id": id_, "team_id": call.workspace.team.id, "is_usergroup": True, "name": group["handle"],
+         "handle": group["handle"], "user_count": len(group["users"]), "date_delete": 0}
         | ({"users": group["users"]} if call.flag("include_users") else {})
         for id_, group in call.workspace.usergroups.items()
     ]  # fmt: skip
@@ -134,25 +147,30 @@ async def usergroup_users(call: Call) -> Json:
 
 
 async def bot_info(call: Call) -> Json:
-    if call.text("bot") not in ("", BOT_ID):
+    bot_id = call.workspace.team.bot_id
+    if call.text("bot") not in ("", bot_id):
         raise SlackError("bot_not_found")
-    return {"bot": {"id": BOT_ID, "app_id": APP_ID, "user_id": BOT_USER, "name": "threadcap", "deleted": False}}
+    return {"bot": {"id": bot_id, "app_id": APP_ID, "user_id": call.me, "name": "threadcap", "deleted": False}}
 
 
+_FAMILY = {"channel": "channels", "group": "groups", "im": "im", "mpim": "mpim"}
+_TYPES = {"public_channel": "channel", "private_channel": "group", "im": "im", "mpim": "mpim"}
 _READ = ("channels:read", "groups:read", "im:read", "mpim:read")
 _HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
+_FORM: dict[str, Any] = {"takes_json": False}
 METHODS = (
     Method("auth.test", auth_test, rate=SPECIAL, token="any"),
+    Method("auth.revoke", revoke, rate=TIER_3),
     Method("apps.connections.open", connections_open, rate=CONNECT, token="app"),
-    Method("conversations.info", info, scopes=_READ, rate=TIER_3),
-    Method("conversations.list", list_channels, scopes=_READ, rate=TIER_2),
-    Method("conversations.members", members, scopes=_READ, rate=TIER_4),
+    Method("conversations.info", info, scopes=_READ, rate=TIER_3, **_FORM),
+    Method("conversations.list", list_channels, scopes=_READ, rate=TIER_2, **_FORM),
+    Method("conversations.members", members, scopes=_READ, rate=TIER_4, **_FORM),
     Method("conversations.open", open_conversation, scopes=("im:write", "mpim:write"), rate=TIER_3),
-    Method("conversations.replies", replies, scopes=_HISTORY, rate=TIER_3),
-    Method("conversations.history", history, scopes=_HISTORY, rate=TIER_3),
-    Method("users.info", user_info, scopes=("users:read",), rate=TIER_4),
-    Method("users.conversations", user_conversations, scopes=_READ, rate=TIER_3),
-    Method("usergroups.list", list_usergroups, scopes=("usergroups:read",), rate=TIER_2),
-    Method("usergroups.users.list", usergroup_users, scopes=("usergroups:read",), rate=TIER_2),
-    Method("bots.info", bot_info, scopes=("users:read",), rate=TIER_3),
+    Method("conversations.replies", replies, scopes=_HISTORY, rate=TIER_3, **_FORM),
+    Method("conversations.history", history, scopes=_HISTORY, rate=TIER_3, **_FORM),
+    Method("users.info", user_info, scopes=("users:read",), rate=TIER_4, **_FORM),
+    Method("users.conversations", user_conversations, scopes=_READ, rate=TIER_3, **_FORM),
+    Method("usergroups.list", list_usergroups, scopes=("usergroups:read",), rate=TIER_2, **_FORM),
+    Method("usergroups.users.list", usergroup_users, scopes=("usergroups:read",), rate=TIER_2, **_FORM),
+    Method("bots.info", bot_info, scopes=("users:read",), rate=TIER_3, **_FORM),
 )

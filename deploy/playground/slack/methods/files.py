@@ -10,22 +10,28 @@ import mimetypes
 
 from ..errors import SlackError
 from ..limits import TIER_3, TIER_4
-from ..state import BOT_USER, Channel, File, Json, Message
+from ..state import Channel, File, Json, Message
 from ..uploads import MAX_FILE, safe_name
 from .call import Call, Method
 from .chat import thread_parent
 
+ALT_TEXT = 1000
+
 
 async def get_upload_url(call: Call) -> Json:
     name, length = call.required("filename"), call.required("length")
-    if not length.isdigit() or int(length) == 0:
+    if not length.isdigit():
         raise SlackError("invalid_arguments")
+    if int(length) == 0:
+        raise SlackError("missing_argument")
     if int(length) > MAX_FILE:
         raise SlackError("file_upload_size_restricted")
+    if len(call.text("alt_txt")) > ALT_TEXT:
+        raise SlackError("alt_txt_too_large")
     file_id = call.workspace.new_id("F")
     file = File(
-        file_id, name, int(length), call.context.rundir / "files" / f"{file_id}-{safe_name(name)}", BOT_USER,
-        int(call.context.clock.now()), alt_text=call.text("alt_txt"),
+        file_id, name, int(length), call.context.rundir / "files" / f"{file_id}-{safe_name(name)}", call.me,
+        int(call.context.clock.now()), alt_text=call.text("alt_txt"), team=call.workspace.team,
     )  # fmt: skip
     call.workspace.files[file_id] = file
     return {"upload_url": call.context.uploads.url_for(file), "file_id": file_id}
@@ -80,7 +86,7 @@ async def _attach(call: Call, files: list[File], channel: Channel | None, thread
         file.shares.append(share)
     shapes = [file.to_api(call.context.base_url) for file in alive]
     message = Message(
-        channel.id, ts, BOT_USER, call.text("initial_comment"), call.json("blocks") or [], thread_ts,
+        channel.id, ts, call.me, call.text("initial_comment"), call.json("blocks") or [], thread_ts,
         bot=True, files=shapes,
     )  # fmt: skip
     call.workspace.add(message)
@@ -109,8 +115,8 @@ async def delete_file(call: Call) -> Json:
 
 
 METHODS = (
-    Method("files.getUploadURLExternal", get_upload_url, scopes=("files:write",), rate=TIER_4),
+    Method("files.getUploadURLExternal", get_upload_url, scopes=("files:write",), rate=TIER_4, takes_json=False),
     Method("files.completeUploadExternal", complete_upload, scopes=("files:write",), rate=TIER_4),
-    Method("files.info", file_info, scopes=("files:read",), rate=TIER_4),
+    Method("files.info", file_info, scopes=("files:read",), rate=TIER_4, takes_json=False),
     Method("files.delete", delete_file, scopes=("files:write",), rate=TIER_3),
 )

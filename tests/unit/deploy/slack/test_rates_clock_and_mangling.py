@@ -10,6 +10,7 @@ from deploy.playground.slack.clock import Clock
 from deploy.playground.slack.errors import SlackError
 from deploy.playground.slack.limits import POSTING, TIER_3, RateLimits
 from deploy.playground.slack.mangle import as_sent, as_typed
+from deploy.playground.slack.seed import PLAYGROUND
 from deploy.playground.slack.state import Workspace
 from deploy.playground.slack.uploads import safe_name
 
@@ -81,15 +82,15 @@ def test_mac_client_substitutes(typed: str, arrives: str) -> None:
     ],
 )
 def test_slack_encodes(sent: str, arrives: str) -> None:
-    assert as_sent(sent, Workspace(Clock())) == arrives
+    assert as_sent(sent, Workspace(Clock(), PLAYGROUND)) == arrives
 
 
 def test_commands_name_whom_they_mention() -> None:
-    assert as_sent("@bob", Workspace(Clock()), named=True) == "<@U000000BOB|bob>"
+    assert as_sent("@bob", Workspace(Clock(), PLAYGROUND), named=True) == "<@U000000BOB|bob>"
 
 
 def test_message_ids_are_unique_and_grow() -> None:
-    workspace = Workspace(Clock())
+    workspace = Workspace(Clock(), PLAYGROUND)
     ids = [workspace.new_ts() for _ in range(1000)]
     assert ids == sorted(set(ids))
 
