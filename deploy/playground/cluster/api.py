@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from . import discovery, errors, protobuf, requests
+from . import discovery, errors, fields, protobuf, requests
 from .audit import AuditLog
 from .credentials import ANONYMOUS, Tokens, service_account_user
 from .errors import Refusal
@@ -162,6 +162,10 @@ class Api:
         if path.rstrip("/") in _OPEN or path.startswith(tuple(f"{name}/" for name in _OPEN)):
             return web.Response(text="ok")
         catalogue = self._registry.catalogue
+        if discovery.AGGREGATED in call.request.headers.get("Accept", "") and path in ("/api", "/apis"):
+            response = answer(discovery.aggregated(catalogue, core=path == "/api"))
+            response.headers["Content-Type"] = f"application/json;{discovery.AGGREGATED}"
+            return response
         found = discovery.paths(catalogue) if path == "/" else None
         found = found or discovery.answer(catalogue, path, call.request.host)
         if found is None:
@@ -191,7 +195,7 @@ class Api:
     async def _create(self, call: Call, resource: Resource) -> web.StreamResponse:
         if call.asked.name:
             raise errors.method_not_allowed(resource, "create")
-        body = await read_body(call.request)
+        body = fields.check(resource, await read_body(call.request), call.request.query, call.told)
         namespace = self._namespace(call, resource)
         created = self._registry.create(resource, namespace, body, dry_run=call.dry_run, told=call.told)
         return self._show(call, resource, created, 201)
@@ -201,7 +205,7 @@ class Api:
         return self._change(call, resource, lambda _: body)
 
     async def _patch(self, call: Call, resource: Resource) -> web.StreamResponse:
-        kind, change = await _patch_of(call.request)
+        kind, change = await _patch_of(call.request, resource)
         namespace = self._namespace(call, resource)
         missing = self._registry.store.get(resource, namespace, call.asked.name) is None
         if kind == "application/apply-patch+yaml" and missing and not call.asked.subresource:
@@ -212,8 +216,12 @@ class Api:
 
     def _change(self, call: Call, resource: Resource, change: Callable[[Object], Object]) -> web.StreamResponse:
         namespace, name, sub = self._namespace(call, resource), call.asked.name, call.asked.subresource
+
+        def checked(old: Object) -> Object:
+            return fields.check(resource, change(old), call.request.query, call.told)
+
         done = self._registry.update(
-            resource, namespace, name, change, subresource=sub, dry_run=call.dry_run, told=call.told
+            resource, namespace, name, checked, subresource=sub, dry_run=call.dry_run, told=call.told
         )
         return self._show(call, resource, done)
 
@@ -263,7 +271,7 @@ class Api:
     async def _scale(self, call: Call, resource: Resource, obj: Object) -> web.StreamResponse:
         if call.asked.verb != "get":
             if call.asked.verb == "patch":
-                _, change = await _patch_of(call.request)
+                _, change = await _patch_of(call.request, resource)
             else:
                 body = await read_body(call.request)
                 change = lambda _: body  # noqa: E731
@@ -302,7 +310,7 @@ class Api:
 
     def _show(self, call: Call, resource: Resource, obj: Object, code: int = 200) -> web.Response:
         view = requests.view(call.request.headers.get("Accept", ""), call.request.query)
-        response = answer(view.one(resource.kind, obj), code)
+        response = answer(view.one(resource, obj), code)
         for text in call.told:
             # RFC 7234 section 5.5, with the code and agent that Kubernetes uses.
             quoted = text.replace("\\", "\\\\").replace('"', '\\"')
@@ -345,11 +353,12 @@ async def read_body(request: web.Request) -> Object:
     return body
 
 
-async def _patch_of(request: web.Request) -> tuple[str, Callable[[Object], Object]]:
+async def _patch_of(request: web.Request, resource: Resource) -> tuple[str, Callable[[Object], Object]]:
     """(media type, function that applies the patch to an object)."""
     media = request.content_type
-    if media not in _PATCHES:
-        raise errors.unsupported_media(tuple(_PATCHES))
+    known = [name for name in _PATCHES if not (resource.custom and "strategic" in name)]
+    if media not in known:
+        raise errors.unsupported_media(tuple(known))
     apply, patch = _PATCHES[media], _decode(await _raw(request), media)
     if not isinstance(patch, list if apply is json_patch else dict):
         raise errors.bad_request("error decoding patch: it has the wrong shape for its media type")
