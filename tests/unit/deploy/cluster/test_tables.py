@@ -61,4 +61,6 @@ def test_rows_hold_a_cell_for_each_column() -> None:
     assert shown["rows"][0]["cells"][:3] == ["x", "1/2", "CrashLoopBackOff"]
     assert shown["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
     assert "object" not in table(PODS, [pod()], {}, "None")["rows"][0]
-    assert [c["name"] for c in table(Resource("example.com", "v1", "gadgets", "Gadget"), [pod()], {})["columnDefinitions"]] == ["Name", "Age"]
+    assert [
+        c["name"] for c in table(Resource("example.com", "v1", "gadgets", "Gadget"), [pod()], {})["columnDefinitions"]
+    ] == ["Name", "Age"]
