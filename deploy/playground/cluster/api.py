@@ -247,7 +247,7 @@ class Api:
         if verb not in known.verbs:
             raise errors.method_not_allowed(resource, verb)
         namespace = self._namespace(call, resource)
-        if resource is PODS and name in ("exec", "log"):
+        if resource is PODS and name in ("attach", "exec", "log"):
             return await self._stream(call)
         obj = self._registry.get(resource, namespace, call.asked.name)
         if name == "scale":
@@ -265,7 +265,10 @@ class Api:
         if asked.subresource == "log":
             return await self._streams.log(call.request, asked.namespace, asked.name)
         if self._streams.exec_needs_create and asked.verb == "get":
-            self._authorize(call.user, Attributes("create", "", "pods", "exec", asked.namespace, asked.name))
+            needed = Attributes("create", "", "pods", asked.subresource, asked.namespace, asked.name)
+            self._authorize(call.user, needed)
+        if asked.subresource == "attach":
+            return await self._streams.attach(call.request, asked.namespace, asked.name)
         return await self._streams.exec(call.request, asked.namespace, asked.name)
 
     async def _scale(self, call: Call, resource: Resource, obj: Object) -> web.StreamResponse:

@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import ClientError
 
 from .endpoints import node_services
+from .kubelet_events import tell
 from .node_agent import NodeAgent
 from .objects import Object, condition, is_deleting, micro_timestamp, name_of, namespace_of, timestamp, uid_of
 from .registry import Registry
@@ -135,6 +136,7 @@ class NodeLink:
             self._dirty.set()
             return
         status = event.get("status") or {}
+        tell(self._registry, pod, status)
         self._registry.set_status(PODS, pod, _merged(pod.get("status", {}), status))
 
     async def _renew(self) -> None:

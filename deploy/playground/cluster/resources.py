@@ -93,6 +93,7 @@ def _status(kind: str) -> Subresource:
 
 _SCALE = Subresource("scale", "Scale", ("get", "patch", "update"), ("autoscaling", "v1"))
 _POD_SUBRESOURCES = (
+    Subresource("attach", "PodAttachOptions", ("create", "get")),
     Subresource("ephemeralcontainers", "Pod", ("get", "patch", "update")),
     Subresource("eviction", "Eviction", ("create",), ("policy", "v1")),
     Subresource("exec", "PodExecOptions", ("create", "get")),
