@@ -29,10 +29,10 @@ from .selectors import selector
 from .streaming import SENT, Streams
 
 _LOG = logging.getLogger(__name__)
+# Without apply-patch: fields have no owners here, and kubectl says that server-side apply is not available.
 _PATCHES: dict[str, Callable[[Object, Any], Object]] = {
     "application/json-patch+json": json_patch,
     "application/merge-patch+json": merge,
-    "application/apply-patch+yaml": strategic,
     "application/strategic-merge-patch+json": strategic,
 }
 _BODIES = ("application/json", "application/yaml", protobuf.MEDIA_TYPE)
@@ -205,14 +205,7 @@ class Api:
         return self._change(call, resource, lambda _: body)
 
     async def _patch(self, call: Call, resource: Resource) -> web.StreamResponse:
-        kind, change = await _patch_of(call.request, resource)
-        namespace = self._namespace(call, resource)
-        missing = self._registry.store.get(resource, namespace, call.asked.name) is None
-        if kind == "application/apply-patch+yaml" and missing and not call.asked.subresource:
-            body = change({"metadata": {"name": call.asked.name}})
-            created = self._registry.create(resource, namespace, body, dry_run=call.dry_run, told=call.told)
-            return self._show(call, resource, created, 201)
-        return self._change(call, resource, change)
+        return self._change(call, resource, await _patch_of(call.request, resource))
 
     def _change(self, call: Call, resource: Resource, change: Callable[[Object], Object]) -> web.StreamResponse:
         namespace, name, sub = self._namespace(call, resource), call.asked.name, call.asked.subresource
@@ -274,7 +267,7 @@ class Api:
     async def _scale(self, call: Call, resource: Resource, obj: Object) -> web.StreamResponse:
         if call.asked.verb != "get":
             if call.asked.verb == "patch":
-                _, change = await _patch_of(call.request, resource)
+                change = await _patch_of(call.request, resource)
             else:
                 body = await read_body(call.request)
                 change = lambda _: body  # noqa: E731
@@ -356,8 +349,8 @@ async def read_body(request: web.Request) -> Object:
     return body
 
 
-async def _patch_of(request: web.Request, resource: Resource) -> tuple[str, Callable[[Object], Object]]:
-    """(media type, function that applies the patch to an object)."""
+async def _patch_of(request: web.Request, resource: Resource) -> Callable[[Object], Object]:
+    """A function that applies the patch to an object."""
     media = request.content_type
     known = [name for name in _PATCHES if not (resource.custom and "strategic" in name)]
     if media not in known:
@@ -365,7 +358,7 @@ async def _patch_of(request: web.Request, resource: Resource) -> tuple[str, Call
     apply, patch = _PATCHES[media], _decode(await _raw(request), media)
     if not isinstance(patch, list if apply is json_patch else dict):
         raise errors.bad_request("error decoding patch: it has the wrong shape for its media type")
-    return media, lambda obj: apply(obj, patch)
+    return lambda obj: apply(obj, patch)
 
 
 async def _delete_options(request: web.Request) -> DeleteOptions:

@@ -1,11 +1,11 @@
 """What clients ask before anything else: versions, groups, resources, and just enough OpenAPI.
 
-kubectl looks into OpenAPI v3 only to learn that `fieldValidation` is understood; schemas are left out, so
-`kubectl explain` has nothing to tell.
+kubectl looks into OpenAPI v3 to learn that `fieldValidation` is understood, and to explain; v2 stays empty.
 """
 
 from __future__ import annotations
 
+from . import openapi
 from .objects import Object
 from .resources import Catalogue, Resource
 
@@ -157,4 +157,24 @@ def _openapi(catalogue: Catalogue, group: str, version: str) -> Object:
             "x-kubernetes-group-version-kind": kind,
         }
         found[f"{root}/{scope}{resource.plural}/{{name}}"] = {"patch": operation}
-    return {"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.34.9"}, "paths": found}
+    info = {"title": "Kubernetes", "version": "v1.34.9"}
+    return {
+        "openapi": "3.0.0",
+        "info": info,
+        "paths": found,
+        "components": {"schemas": _schemas(catalogue, group, version)},
+    }
+
+
+def _schemas(catalogue: Catalogue, group: str, version: str) -> Object:
+    found: Object = {}
+    for resource in catalogue.in_group(group, version):
+        if resource.custom:
+            kind = {"group": group, "version": version, "kind": resource.kind}
+            name = ".".join([*reversed(group.split(".")), version, resource.kind])
+            found[name] = {**resource.custom.schema, "x-kubernetes-group-version-kind": [kind]}
+        elif resource.stored:
+            # One kind's part may be another's whole: the whole one says which kind it is.
+            for name, schema in openapi.components(resource).items():
+                found[name] = schema if "x-kubernetes-group-version-kind" in schema else found.get(name, schema)
+    return found

@@ -132,6 +132,12 @@ def expired(message: str) -> Refusal:
     return Refusal(410, message)
 
 
+def rejected(why: str) -> Refusal:
+    """422 for a patch that makes sense but does not apply (endpoints/handlers/patch.go)."""
+    text = "the server rejected our request due to an error in our request"
+    return Refusal(422, text, details={"causes": [{"reason": "UnexpectedServerResponse", "message": why}]})
+
+
 def unsupported_media(accepted: tuple[str, ...]) -> Refusal:
     text = "the body of the request was in an unknown format - accepted media types include: "
     return Refusal(415, text + ", ".join(accepted))

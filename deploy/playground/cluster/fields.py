@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import schemas
+from . import openapi, schemas
 from .errors import bad_request
 from .objects import Object
 from .resources import Resource
@@ -25,4 +25,4 @@ def check(resource: Resource, obj: Object, query: Mapping[str, str], told: list[
 
 def unknown_fields(resource: Resource, obj: Object) -> list[str]:
     """Paths that the kind doesn't have."""
-    return schemas.prune(resource.custom.schema, obj)[1] if resource.custom else []
+    return schemas.prune(resource.custom.schema, obj)[1] if resource.custom else openapi.unknown_fields(resource, obj)

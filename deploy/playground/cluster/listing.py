@@ -24,6 +24,7 @@ from .versions import shown
 
 _SNAPSHOTS = 64
 _BOOKMARK_SECONDS = 30.0
+_LAST_BOOKMARK_SECONDS = 2.0
 _INITIAL_END = "k8s.io/initial-events-end"
 
 
@@ -143,7 +144,11 @@ class Listing:
             left = end - time.monotonic()
             if left <= 0:
                 break
-            if not await self._news(position, min(left, _BOOKMARK_SECONDS)) and options.bookmarks:
+            # The last one comes before the time is up, so that a client knows from where to go on.
+            pause = min(
+                left, _BOOKMARK_SECONDS, left - _LAST_BOOKMARK_SECONDS if left > _LAST_BOOKMARK_SECONDS else left
+            )
+            if not await self._news(position, pause) and options.bookmarks:
                 yield _bookmark(query, position)
 
     async def _news(self, position: int, seconds: float) -> bool:

@@ -143,9 +143,9 @@ class Streams:
     async def attach(self, request: web.Request, namespace: str, name: str) -> web.StreamResponse:
         """A running container's output from now on."""
         pod, container, agent = self._place(namespace, name, request.query.get("container", ""))
-        _check_upgrade(request)
         if requests.is_true(request.query.get("stdin")):
             raise errors.bad_request(attach.NO_STDIN)
+        _check_upgrade(request)
         if "running" not in (container_state(pod, container).get("state") or {}):
             raise Refusal(500, f'container not found ("{container}")')
         protocol = choose_protocol(_offered(request))
