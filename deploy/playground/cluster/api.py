@@ -167,7 +167,7 @@ class Api:
             response.headers["Content-Type"] = f"application/json;{discovery.AGGREGATED}"
             return response
         found = discovery.paths(catalogue) if path == "/" else None
-        found = found or discovery.answer(catalogue, path, call.request.host)
+        found = found or await asyncio.to_thread(discovery.answer, catalogue, path, call.request.host)
         if found is None:
             raise errors.unknown_path()
         return answer(found)
@@ -195,23 +195,29 @@ class Api:
     async def _create(self, call: Call, resource: Resource) -> web.StreamResponse:
         if call.asked.name:
             raise errors.method_not_allowed(resource, "create")
+        await fields.learn(resource)
         body = fields.check(resource, await read_body(call.request), call.request.query, call.told)
         namespace = self._namespace(call, resource)
         created = self._registry.create(resource, namespace, body, dry_run=call.dry_run, told=call.told)
         return self._show(call, resource, created, 201)
 
     async def _update(self, call: Call, resource: Resource) -> web.StreamResponse:
+        await fields.learn(resource)
         body = await read_body(call.request)
         return self._change(call, resource, lambda _: body)
 
     async def _patch(self, call: Call, resource: Resource) -> web.StreamResponse:
-        return self._change(call, resource, await _patch_of(call.request, resource))
+        await fields.learn(resource)
+        apply, patch = await _patch_of(call.request, resource)
+        return self._change(call, resource, lambda old: apply(old, patch), patch)
 
-    def _change(self, call: Call, resource: Resource, change: Callable[[Object], Object]) -> web.StreamResponse:
+    def _change(
+        self, call: Call, resource: Resource, change: Callable[[Object], Object], patch: Any = None
+    ) -> web.StreamResponse:
         namespace, name, sub = self._namespace(call, resource), call.asked.name, call.asked.subresource
 
         def checked(old: Object) -> Object:
-            return fields.check(resource, change(old), call.request.query, call.told)
+            return fields.check(resource, change(old), call.request.query, call.told, patch)
 
         done = self._registry.update(
             resource, namespace, name, checked, subresource=sub, dry_run=call.dry_run, told=call.told
@@ -266,14 +272,15 @@ class Api:
 
     async def _scale(self, call: Call, resource: Resource, obj: Object) -> web.StreamResponse:
         if call.asked.verb != "get":
-            if call.asked.verb == "patch":
-                change = await _patch_of(call.request, resource)
-            else:
-                body = await read_body(call.request)
-                change = lambda _: body  # noqa: E731
-            namespace = self._namespace(call, resource)
+            patched = call.asked.verb == "patch"
+            apply, body = (
+                await _patch_of(call.request, resource) if patched else (_replace, await read_body(call.request))
+            )
             obj = self._registry.update(
-                resource, namespace, call.asked.name, lambda old: write_scale(old, change(read_scale(old)))
+                resource,
+                self._namespace(call, resource),
+                call.asked.name,
+                lambda old: write_scale(old, apply(read_scale(old), body)),
             )
         return answer(read_scale(obj))
 
@@ -349,8 +356,8 @@ async def read_body(request: web.Request) -> Object:
     return body
 
 
-async def _patch_of(request: web.Request, resource: Resource) -> Callable[[Object], Object]:
-    """A function that applies the patch to an object."""
+async def _patch_of(request: web.Request, resource: Resource) -> tuple[Callable[[Object, Any], Object], Any]:
+    """(how such a patch is applied to an object, the patch)."""
     media = request.content_type
     known = [name for name in _PATCHES if not (resource.custom and "strategic" in name)]
     if media not in known:
@@ -358,7 +365,12 @@ async def _patch_of(request: web.Request, resource: Resource) -> Callable[[Objec
     apply, patch = _PATCHES[media], _decode(await _raw(request), media)
     if not isinstance(patch, list if apply is json_patch else dict):
         raise errors.bad_request("error decoding patch: it has the wrong shape for its media type")
-    return lambda obj: apply(obj, patch)
+    return apply, patch
+
+
+def _replace(_: Object, body: Any) -> Object:
+    found: Object = body
+    return found
 
 
 async def _delete_options(request: web.Request) -> DeleteOptions:

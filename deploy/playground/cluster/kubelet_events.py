@@ -21,7 +21,14 @@ def tell(registry: Registry, pod: Object, status: Object) -> None:
         for entry in status.get(statuses) or ():
             name = entry["name"]
             for warning, reason, message in _news(pod, held.get(name, {}), entry, images.get(name, "")):
-                record(registry, pod, reason, message, warning=warning, by="kubelet")
+                record(
+                    registry,
+                    pod | {"fieldPath": f"spec.{field}{{{name}}}"},
+                    reason,
+                    message,
+                    warning=warning,
+                    by="kubelet",
+                )
 
 
 def _news(pod: Object, before: Object, entry: Object, image: str) -> list[tuple[bool, str, str]]:

@@ -59,25 +59,26 @@ def _plain(schema: Any) -> Any:
     return plain
 
 
-def unknown_fields(resource: Resource, obj: Object) -> list[str]:
-    """Paths in an object that its built-in kind doesn't have."""
+def prune(resource: Resource, obj: Object) -> list[str]:
+    """Take out, in place, what a built-in kind doesn't have; returns the paths."""
     parts = components(resource)
-    return list(_unknown(next(iter(parts.values())), parts, obj, ""))
+    return list(_pruned(next(iter(parts.values())), parts, obj, ""))
 
 
-def _unknown(schema: Object, parts: dict[str, Object], value: Any, path: str) -> Iterator[str]:
+def _pruned(schema: Object, parts: dict[str, Object], value: Any, path: str) -> Iterator[str]:
     for reference in schema.get("allOf") or ():
         schema = parts[reference["$ref"].removeprefix(_COMPONENTS)]
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _unknown(schema.get("items") or {}, parts, item, f"{path}[{index}]")
+            yield from _pruned(schema.get("items") or {}, parts, item, f"{path}[{index}]")
     elif isinstance(value, dict):
         known, more = schema.get("properties"), schema.get("additionalProperties")
-        for key, held in value.items():
+        for key, held in list(value.items()):
             where = f"{path}.{key}" if path else key
             if known is not None and key in known:
-                yield from _unknown(known[key], parts, held, where)
+                yield from _pruned(known[key], parts, held, where)
             elif known is not None:
+                del value[key]
                 yield where
             elif isinstance(more, dict):
-                yield from _unknown(more, parts, held, where)
+                yield from _pruned(more, parts, held, where)

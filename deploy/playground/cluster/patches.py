@@ -132,9 +132,7 @@ def json_patch(target: Object, operations: list[Object]) -> Object:
         try:
             result = _apply(result, operation)
         except (KeyError, IndexError, ValueError, TypeError) as error:
-            name, path = operation.get("op", ""), operation.get("path", "")
-            text = f'{name} operation does not apply: doc is missing path: "{path}": missing value'
-            raise rejected(text) from error
+            raise rejected() from error
     if not isinstance(result, dict):
         raise bad_request("the patched document is not an object")
     return result
@@ -144,7 +142,7 @@ def _apply(document: Any, operation: Object) -> Any:
     kind, path = operation["op"], _pointer(operation["path"])
     if kind == "test":
         if _resolve(document, path) != operation.get("value"):
-            raise rejected(f"testing value {operation['path']} failed: test failed")
+            raise rejected()
         return document
     if kind in ("move", "copy"):
         value = deepcopy(_resolve(document, _pointer(operation["from"])))
@@ -160,7 +158,7 @@ def _apply(document: Any, operation: Object) -> Any:
         return document
     if kind in ("add", "replace"):
         return _add(document, path, deepcopy(operation["value"]))
-    raise rejected(f"Unexpected kind: {kind}")
+    raise rejected()
 
 
 def _pointer(text: str) -> list[str]:
