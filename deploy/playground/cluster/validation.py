@@ -59,6 +59,8 @@ def on_create(obj: Object) -> list[Cause]:
 def on_update(before: Object, after: Object) -> list[Cause]:
     """Faults of a change through the main endpoint."""
     kind = after.get("kind")
+    if kind in ("ConfigMap", "Secret") and before.get("immutable"):
+        return _immutable(before, after)
     if kind == "CustomResourceDefinition":
         return definitions.causes(after)
     if kind == "Pod":
@@ -74,6 +76,12 @@ def on_update(before: Object, after: Object) -> list[Cause]:
     if kind in ("RoleBinding", "ClusterRoleBinding") and before.get("roleRef") != after.get("roleRef"):
         return [errors.invalid_value("roleRef", str(after.get("roleRef")), "cannot change roleRef")]
     return []
+
+
+def _immutable(before: Object, after: Object) -> list[Cause]:
+    text = "field is immutable when `immutable` is set"
+    fields = ("immutable", "data", "binaryData")
+    return [errors.forbidden_field(field, text) for field in fields if before.get(field) != after.get(field)]
 
 
 def on_ephemeral(before: Object, after: Object) -> list[Cause]:

@@ -7,31 +7,7 @@ import pytest
 
 from tests.support.playground import KUBECTL, SharedPlayground
 
-MANIFEST = """
-apiVersion: v1
-kind: Pod
-metadata: {name: one, labels: {app: one, tier: front}}
-spec:
-  terminationGracePeriodSeconds: 1
-  containers: [{name: app, image: "busybox:1", command: [sh, -c, "echo hello; sleep 3600"]}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: many}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: many}}
-  template:
-    metadata: {labels: {app: many, tier: back}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers: [{name: app, image: "busybox:1", command: [sleep, "3600"]}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: many}
-spec: {selector: {app: many}, ports: [{port: 80, targetPort: 8080}]}
-"""
+MANIFEST = Path(__file__).with_name("kubectl_thirty_commands.yaml")
 
 
 class Kubectl:
@@ -50,12 +26,10 @@ class Kubectl:
 
 
 @pytest.fixture
-def kubectl(playground: SharedPlayground, fresh_namespace: str, tmp_path: Path) -> Kubectl:
+def kubectl(playground: SharedPlayground, fresh_namespace: str) -> Kubectl:
     """A namespace with MANIFEST in it, all ready."""
     tool = Kubectl(playground, fresh_namespace)
-    (tmp_path / "m.yaml").write_text(MANIFEST)
-    assert "deployment.apps/many created" in tool.out("apply", "-f", str(tmp_path / "m.yaml"))
-    assert "deployment.apps/many unchanged" in tool.out("apply", "-f", str(tmp_path / "m.yaml"))
+    tool.out("apply", "-f", str(MANIFEST))
     tool.out("wait", "--for=condition=Ready", "pod/one", "--timeout=30s")
     tool.out("rollout", "status", "deploy/many", "--timeout=30s")
     return tool
