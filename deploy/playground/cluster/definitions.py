@@ -6,6 +6,8 @@ subresource, CEL rules, selectable fields, and names that two definitions claim.
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import errors, shapes
 from .errors import Cause
 from .objects import Object, is_deleting, name_of
@@ -20,12 +22,36 @@ def cleaned(crd: Object) -> Object:
     spec = crd.get("spec") or {}
     outline = {key: value for key, value in crd.items() if key != "spec"}
     found = shapes.cleaned(CRDS.kind, CRDS.version, outline)
-    spec = spec if isinstance(spec, dict) else {"names": None}
-    names, versions = spec.get("names", {}), spec.get("versions", [])
-    named = isinstance(versions, list) and all(isinstance(v, dict) and isinstance(v.get("name"), str) for v in versions)
-    if not (isinstance(names, dict) and named):
+    if not _in_shape(spec):
         raise errors.bad_request(f'{CRDS.kind} in version "v1" cannot be handled as a {CRDS.kind}: odd spec')
-    return {**found, "spec": {**spec, "names": dict(names), "versions": versions}}
+    names, versions = dict(spec.get("names", {})), spec.get("versions", [])
+    return {**found, "spec": {**spec, "names": names, "versions": versions}}
+
+
+def _in_shape(spec: Any) -> bool:
+    if not isinstance(spec, dict) or not isinstance(spec.get("names", {}), dict):
+        return False
+    versions, words = spec.get("versions", []), [spec.get("names", {}).get(key) for key in ("shortNames", "categories")]
+    return (
+        isinstance(versions, list)
+        and all(word is None or _all_are(str, word) for word in words)
+        and all(isinstance(version, dict) and _version_in_shape(version) for version in versions)
+    )
+
+
+def _version_in_shape(version: Object) -> bool:
+    columns, schema = version.get("additionalPrinterColumns") or [], version.get("schema") or {}
+    return (
+        isinstance(version.get("name"), str)
+        and isinstance(schema, dict)
+        and isinstance(schema.get("openAPIV3Schema", {}), dict)
+        and isinstance(version.get("subresources") or {}, dict)
+        and _all_are(dict, columns)
+    )
+
+
+def _all_are(kind: type, items: Any) -> bool:
+    return isinstance(items, list) and all(isinstance(item, kind) for item in items)
 
 
 def complete(crd: Object) -> None:
@@ -57,6 +83,9 @@ def causes(crd: Object) -> list[Cause]:
         if not (version.get("schema") or {}).get("openAPIV3Schema"):
             where = f"spec.versions[{index}].schema.openAPIV3Schema"
             found.append(errors.required(where, "schemas are required"))
+        for place, column in enumerate(version.get("additionalPrinterColumns") or ()):
+            where = f"spec.versions[{index}].additionalPrinterColumns[{place}]"
+            found += [errors.required(f"{where}.{key}") for key in ("name", "type", "jsonPath") if not column.get(key)]
     return found
 
 

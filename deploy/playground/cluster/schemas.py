@@ -22,6 +22,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "integer": (int,),
     "number": (int, float),
+    "integer,string": (int, str),
 }
 
 
@@ -85,7 +86,7 @@ def _judge(schema: Object, value: Any, path: str) -> Iterator[Cause]:
     if value is None and schema.get("nullable"):
         return
     if schema.get("x-kubernetes-int-or-string"):
-        kind = None if isinstance(value, int | str) else "integer,string"
+        kind = "integer,string"
     if kind and not _is(value, str(kind)):
         found = _type_name(value)
         yield Cause(path, f'Invalid value: "{found}": {path} in body must be of type {kind}: "{found}"')
@@ -114,23 +115,24 @@ def _limits(schema: Object, value: Any, path: str) -> Iterator[Cause]:
         yield errors.unsupported(path, str(value), tuple(map(str, schema["enum"])))
     if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
         yield errors.invalid_value(path, value, f"{path} in body should match '{schema['pattern']}'")
-    size = len(value) if isinstance(value, str | list | dict) else value
-    for word, text in _bounds(value).items():
+    if isinstance(value, list) and len(value) > schema.get("maxItems", len(value)):
+        yield Cause(path, f"Too many: {len(value)}: must have at most {schema['maxItems']} items", "FieldValueTooMany")
+    if isinstance(value, str) and len(value) > schema.get("maxLength", len(value)):
+        yield Cause(path, f"Too long: may not be more than {schema['maxLength']} bytes", "FieldValueTooLong")
+    for word, (size, text) in _least_and_most(value).items():
         limit = schema.get(word)
-        if limit is not None and (size < limit if word.startswith("min") else size > limit):
+        if limit is not None and (size > limit if word == "maximum" else size < limit):
             yield errors.invalid_value(path, value, f"{path} in body {text.format(limit)}")
 
 
-def _bounds(value: Any) -> dict[str, str]:
+def _least_and_most(value: Any) -> dict[str, tuple[float, str]]:
     if isinstance(value, str):
-        return {"minLength": "should be at least {} chars long", "maxLength": "should be at most {} chars long"}
+        return {"minLength": (len(value), "should be at least {} chars long")}
     if isinstance(value, list):
-        return {"minItems": "should have at least {} items", "maxItems": "should have at most {} items"}
+        return {"minItems": (len(value), "should have at least {} items")}
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return {
-            "minimum": "should be greater than or equal to {}",
-            "maximum": "should be less than or equal to {}",
-        }
+        least, most = "should be greater than or equal to {}", "should be less than or equal to {}"
+        return {"minimum": (value, least), "maximum": (value, most)}
     return {}
 
 

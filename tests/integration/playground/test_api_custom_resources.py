@@ -159,3 +159,35 @@ async def test_a_definition_is_judged_too(api: Api, change: Json, message: str) 
     code, status = await api.post(CRDS, definition(**change))
     assert code == 422
     assert message in status["message"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"names": []},
+        {"names": {"plural": "probes", "kind": "Probe", "shortNames": "pb"}},
+        {"versions": {}},
+        {"versions": [{"served": True}]},
+        {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": []}}]},
+        {"versions": [{"name": "v1", "additionalPrinterColumns": ["x"]}]},
+    ],
+)
+async def test_a_definition_of_an_odd_shape_is_400(api: Api, change: Json) -> None:
+    assert (await api.post(CRDS, definition(**change)))[0] == 400
+
+
+async def test_a_column_without_a_path_is_422(api: Api) -> None:
+    body = definition()
+    body["spec"]["versions"][1]["additionalPrinterColumns"] = [{"name": "Target", "type": "string"}]
+    code, status = await api.post(CRDS, body)
+    assert code == 422
+    assert status["details"]["causes"][0]["field"] == "spec.versions[1].additionalPrinterColumns[0].jsonPath"
+
+
+async def test_what_a_custom_object_owns_goes_with_it(served: Api) -> None:
+    _, owner = await served.post(HOME, probe(target="shop"))
+    reference = {"apiVersion": "example.com/v1", "kind": "Probe", "name": "a", "uid": owner["metadata"]["uid"]}
+    maps = "/api/v1/namespaces/default/configmaps"
+    await served.post(maps, {"metadata": {"name": "owned", "ownerReferences": [reference]}})
+    await served.delete(f"{HOME}/a")
+    await served.until(f"{maps}/owned", lambda code, _: code == 404)

@@ -73,13 +73,14 @@ async def test_discovery_is_open_to_every_account(api: Api) -> None:
         assert (await worker.get(path))[0] == 200
 
 
+@pytest.mark.parametrize("stream", ["exec", "attach"])
 @pytest.mark.parametrize(("needs_create", "code"), [(False, 400), (True, 403)])
-async def test_exec_needs_get_and_by_the_switch_create(needs_create: bool, code: int) -> None:
+async def test_streams_need_get_and_by_the_switch_create(needs_create: bool, code: int, stream: str) -> None:
     with TemporaryDirectory(prefix="threadcap-") as directory:
         async with fake_cluster(Path(directory), exec_needs_create=needs_create) as (api, _):
-            worker = await account(api, rule("get", "pods/exec"))
+            worker = await account(api, rule("get", f"pods/{stream}"))
             await api.running_pod(f"{CORE}/namespaces/shop", "x")
-            found = await worker.get(f"{CORE}/namespaces/shop/pods/x/exec?command=ls&stdout=true")
+            found = await worker.get(f"{CORE}/namespaces/shop/pods/x/{stream}?command=ls&stdout=true")
     assert found[0] == code  # 400: allowed, but no upgrade was asked for
 
 
