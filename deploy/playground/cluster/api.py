@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from . import discovery, errors, protobuf, requests
+from . import discovery, errors, fields, protobuf, requests
 from .audit import AuditLog
 from .credentials import ANONYMOUS, Tokens, service_account_user
 from .errors import Refusal
@@ -29,10 +29,10 @@ from .selectors import selector
 from .streaming import SENT, Streams
 
 _LOG = logging.getLogger(__name__)
+# Without apply-patch: fields have no owners here, and kubectl says that server-side apply is not available.
 _PATCHES: dict[str, Callable[[Object, Any], Object]] = {
     "application/json-patch+json": json_patch,
     "application/merge-patch+json": merge,
-    "application/apply-patch+yaml": strategic,
     "application/strategic-merge-patch+json": strategic,
 }
 _BODIES = ("application/json", "application/yaml", protobuf.MEDIA_TYPE)
@@ -162,8 +162,12 @@ class Api:
         if path.rstrip("/") in _OPEN or path.startswith(tuple(f"{name}/" for name in _OPEN)):
             return web.Response(text="ok")
         catalogue = self._registry.catalogue
+        if discovery.AGGREGATED in call.request.headers.get("Accept", "") and path in ("/api", "/apis"):
+            response = answer(discovery.aggregated(catalogue, core=path == "/api"))
+            response.headers["Content-Type"] = f"application/json;{discovery.AGGREGATED}"
+            return response
         found = discovery.paths(catalogue) if path == "/" else None
-        found = found or discovery.answer(catalogue, path, call.request.host)
+        found = found or await asyncio.to_thread(discovery.answer, catalogue, path, call.request.host)
         if found is None:
             raise errors.unknown_path()
         return answer(found)
@@ -191,29 +195,32 @@ class Api:
     async def _create(self, call: Call, resource: Resource) -> web.StreamResponse:
         if call.asked.name:
             raise errors.method_not_allowed(resource, "create")
-        body = await read_body(call.request)
+        await fields.learn(resource)
+        body = fields.check(resource, await read_body(call.request), call.request.query, call.told)
         namespace = self._namespace(call, resource)
         created = self._registry.create(resource, namespace, body, dry_run=call.dry_run, told=call.told)
         return self._show(call, resource, created, 201)
 
     async def _update(self, call: Call, resource: Resource) -> web.StreamResponse:
+        await fields.learn(resource)
         body = await read_body(call.request)
         return self._change(call, resource, lambda _: body)
 
     async def _patch(self, call: Call, resource: Resource) -> web.StreamResponse:
-        kind, change = await _patch_of(call.request)
-        namespace = self._namespace(call, resource)
-        missing = self._registry.store.get(resource, namespace, call.asked.name) is None
-        if kind == "application/apply-patch+yaml" and missing and not call.asked.subresource:
-            body = change({"metadata": {"name": call.asked.name}})
-            created = self._registry.create(resource, namespace, body, dry_run=call.dry_run, told=call.told)
-            return self._show(call, resource, created, 201)
-        return self._change(call, resource, change)
+        await fields.learn(resource)
+        apply, patch = await _patch_of(call.request, resource)
+        return self._change(call, resource, lambda old: apply(old, patch), patch)
 
-    def _change(self, call: Call, resource: Resource, change: Callable[[Object], Object]) -> web.StreamResponse:
+    def _change(
+        self, call: Call, resource: Resource, change: Callable[[Object], Object], patch: Any = None
+    ) -> web.StreamResponse:
         namespace, name, sub = self._namespace(call, resource), call.asked.name, call.asked.subresource
+
+        def checked(old: Object) -> Object:
+            return fields.check(resource, change(old), call.request.query, call.told, patch)
+
         done = self._registry.update(
-            resource, namespace, name, change, subresource=sub, dry_run=call.dry_run, told=call.told
+            resource, namespace, name, checked, subresource=sub, dry_run=call.dry_run, told=call.told
         )
         return self._show(call, resource, done)
 
@@ -239,7 +246,7 @@ class Api:
         if verb not in known.verbs:
             raise errors.method_not_allowed(resource, verb)
         namespace = self._namespace(call, resource)
-        if resource is PODS and name in ("exec", "log"):
+        if resource is PODS and name in ("attach", "exec", "log"):
             return await self._stream(call)
         obj = self._registry.get(resource, namespace, call.asked.name)
         if name == "scale":
@@ -257,19 +264,23 @@ class Api:
         if asked.subresource == "log":
             return await self._streams.log(call.request, asked.namespace, asked.name)
         if self._streams.exec_needs_create and asked.verb == "get":
-            self._authorize(call.user, Attributes("create", "", "pods", "exec", asked.namespace, asked.name))
+            needed = Attributes("create", "", "pods", asked.subresource, asked.namespace, asked.name)
+            self._authorize(call.user, needed)
+        if asked.subresource == "attach":
+            return await self._streams.attach(call.request, asked.namespace, asked.name)
         return await self._streams.exec(call.request, asked.namespace, asked.name)
 
     async def _scale(self, call: Call, resource: Resource, obj: Object) -> web.StreamResponse:
         if call.asked.verb != "get":
-            if call.asked.verb == "patch":
-                _, change = await _patch_of(call.request)
-            else:
-                body = await read_body(call.request)
-                change = lambda _: body  # noqa: E731
-            namespace = self._namespace(call, resource)
+            patched = call.asked.verb == "patch"
+            apply, body = (
+                await _patch_of(call.request, resource) if patched else (_replace, await read_body(call.request))
+            )
             obj = self._registry.update(
-                resource, namespace, call.asked.name, lambda old: write_scale(old, change(read_scale(old)))
+                resource,
+                self._namespace(call, resource),
+                call.asked.name,
+                lambda old: write_scale(old, apply(read_scale(old), body)),
             )
         return answer(read_scale(obj))
 
@@ -302,7 +313,7 @@ class Api:
 
     def _show(self, call: Call, resource: Resource, obj: Object, code: int = 200) -> web.Response:
         view = requests.view(call.request.headers.get("Accept", ""), call.request.query)
-        response = answer(view.one(resource.kind, obj), code)
+        response = answer(view.one(resource, obj), code)
         for text in call.told:
             # RFC 7234 section 5.5, with the code and agent that Kubernetes uses.
             quoted = text.replace("\\", "\\\\").replace('"', '\\"')
@@ -345,15 +356,21 @@ async def read_body(request: web.Request) -> Object:
     return body
 
 
-async def _patch_of(request: web.Request) -> tuple[str, Callable[[Object], Object]]:
-    """(media type, function that applies the patch to an object)."""
+async def _patch_of(request: web.Request, resource: Resource) -> tuple[Callable[[Object, Any], Object], Any]:
+    """(how such a patch is applied to an object, the patch)."""
     media = request.content_type
-    if media not in _PATCHES:
-        raise errors.unsupported_media(tuple(_PATCHES))
+    known = [name for name in _PATCHES if not (resource.custom and "strategic" in name)]
+    if media not in known:
+        raise errors.unsupported_media(tuple(known))
     apply, patch = _PATCHES[media], _decode(await _raw(request), media)
     if not isinstance(patch, list if apply is json_patch else dict):
         raise errors.bad_request("error decoding patch: it has the wrong shape for its media type")
-    return media, lambda obj: apply(obj, patch)
+    return apply, patch
+
+
+def _replace(_: Object, body: Any) -> Object:
+    found: Object = body
+    return found
 
 
 async def _delete_options(request: web.Request) -> DeleteOptions:

@@ -15,16 +15,19 @@ from functools import partial
 
 from .endpoints import sync_service
 from .errors import Refusal
+from .establishing import sync_definition
 from .events import record
 from .garbage import collect, sync_namespace
 from .objects import Object, condition, is_deleting, name_of, namespace_of, timestamp, uid_of
 from .registry import Registry
 from .resources import (
+    CRDS,
     DAEMONSETS,
     DEPLOYMENTS,
     EVENTS,
     LEASES,
     NAMESPACES,
+    NEW_EVENTS,
     NODES,
     PODS,
     REPLICASETS,
@@ -39,7 +42,7 @@ from .workloads import sync_daemonset, sync_deployment, sync_replicaset, sync_st
 _LOG = logging.getLogger(__name__)
 # A pass waits this long for more changes of the same burst.
 _GATHER_SECONDS = 0.005
-_SILENT = (EVENTS, LEASES)
+_SILENT = (EVENTS, NEW_EVENTS, LEASES)
 # What was refused is tried again after this long, then twice as long, and so on (client-go's rate limiter).
 _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 30.0
@@ -51,6 +54,7 @@ _SYNCS: tuple[tuple[Resource, Sync], ...] = (
     (STATEFULSETS, sync_statefulset),
     (DAEMONSETS, sync_daemonset),
     (SERVICES, sync_service),
+    (CRDS, sync_definition),
 )
 
 

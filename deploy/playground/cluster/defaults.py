@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
+from . import definitions
 from .objects import Object
 
 _TEMPLATED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
@@ -163,4 +164,5 @@ _COMPLETERS: dict[str, Callable[[Object], None]] = {
     "Namespace": _namespace,
     "RoleBinding": _binding,
     "ClusterRoleBinding": _binding,
+    "CustomResourceDefinition": definitions.complete,
 }

@@ -1,14 +1,15 @@
 """What clients ask before anything else: versions, groups, resources, and just enough OpenAPI.
 
-kubectl looks into OpenAPI v3 only to learn that `fieldValidation` is understood; schemas are left out, so
-`kubectl explain` has nothing to tell.
+kubectl looks into OpenAPI v3 to learn that `fieldValidation` is understood, and to explain; v2 stays empty.
 """
 
 from __future__ import annotations
 
+from . import openapi
 from .objects import Object
-from .resources import Catalogue
+from .resources import Catalogue, Resource
 
+AGGREGATED = "g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 VERSION: Object = {
     "major": "1",
     "minor": "34",
@@ -75,8 +76,7 @@ def _core_versions(server: str) -> Object:
 
 
 def _group(catalogue: Catalogue, group: str) -> Object:
-    versions = sorted({r.version for r in catalogue.resources if r.group == group}, reverse=True)
-    entries = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    entries = [{"groupVersion": f"{group}/{version}", "version": version} for version in catalogue.versions(group)]
     return {"name": group, "versions": entries, "preferredVersion": entries[0]}
 
 
@@ -92,6 +92,49 @@ def _resources(catalogue: Catalogue, group: str, version: str) -> Object:
         "groupVersion": f"{group}/{version}" if group else version,
         "resources": catalogue.api_resources(group, version),
     }
+
+
+def aggregated(catalogue: Catalogue, *, core: bool) -> Object:
+    """Everything in one document (KEP-3352): the core group at /api, the others at /apis."""
+    items = [
+        {
+            "metadata": {"creationTimestamp": None} | ({"name": group} if group else {}),
+            "versions": [_version(catalogue, group, version) for version in catalogue.versions(group)],
+        }
+        for group in ([""] if core else catalogue.groups())
+    ]
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+
+def _version(catalogue: Catalogue, group: str, version: str) -> Object:
+    resources = [_discovered(resource) for resource in catalogue.in_group(group, version)]
+    return {"version": version, "resources": resources, "freshness": "Current"}
+
+
+def _discovered(resource: Resource) -> Object:
+    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    found: Object = {
+        "resource": resource.plural,
+        "responseKind": kind,
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
+        "singularResource": resource.singular,
+        "verbs": list(resource.verbs),
+    }
+    words = {"shortNames": resource.short, "categories": resource.categories}
+    found |= {name: list(listed) for name, listed in words.items() if listed}
+    if resource.subresources:
+        found["subresources"] = [
+            {
+                "subresource": sub.name,
+                "responseKind": dict(
+                    zip(("group", "version"), sub.group_version or (resource.group, resource.version), strict=True),
+                    kind=sub.kind,
+                ),
+                "verbs": list(sub.verbs),
+            }
+            for sub in resource.subresources
+        ]
+    return found
 
 
 def _openapi_index(catalogue: Catalogue) -> Object:
@@ -114,4 +157,24 @@ def _openapi(catalogue: Catalogue, group: str, version: str) -> Object:
             "x-kubernetes-group-version-kind": kind,
         }
         found[f"{root}/{scope}{resource.plural}/{{name}}"] = {"patch": operation}
-    return {"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.34.9"}, "paths": found}
+    info = {"title": "Kubernetes", "version": "v1.34.9"}
+    return {
+        "openapi": "3.0.0",
+        "info": info,
+        "paths": found,
+        "components": {"schemas": _schemas(catalogue, group, version)},
+    }
+
+
+def _schemas(catalogue: Catalogue, group: str, version: str) -> Object:
+    found: Object = {}
+    for resource in catalogue.in_group(group, version):
+        if resource.custom:
+            kind = {"group": group, "version": version, "kind": resource.kind}
+            name = ".".join([*reversed(group.split(".")), version, resource.kind])
+            found[name] = {**resource.custom.schema, "x-kubernetes-group-version-kind": [kind]}
+        elif resource.stored:
+            # One kind's part may be another's whole: the whole one says which kind it is.
+            for name, schema in openapi.components(resource).items():
+                found[name] = schema if "x-kubernetes-group-version-kind" in schema else found.get(name, schema)
+    return found

@@ -132,6 +132,29 @@ def expired(message: str) -> Refusal:
     return Refusal(410, message)
 
 
+def rejected() -> Refusal:
+    """422 for a patch that makes sense but does not apply; the server keeps the reason to itself."""
+    return Refusal(422, "the server rejected our request due to an error in our request", details={})
+
+
+def invalid_patch(patch: object, why: str) -> Refusal:
+    """422 for a patch whose result is refused before it is looked at (endpoints/handlers/patch.go)."""
+    cause = Cause("patch", f'Invalid value: "{_go(patch)}": {why}')
+    causes = [{"reason": cause.reason, "message": cause.message, "field": cause.field}]
+    return Refusal(422, f' "" is invalid: {cause}', details={"causes": causes})
+
+
+def _go(value: object) -> str:
+    """A JSON value as Go's %+v prints it."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{_go(value[key])}' for key in sorted(value))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(_go, value))}]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def unsupported_media(accepted: tuple[str, ...]) -> Refusal:
     text = "the body of the request was in an unknown format - accepted media types include: "
     return Refusal(415, text + ", ".join(accepted))

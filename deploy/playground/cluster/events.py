@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from .objects import Object, name_of, random_suffix, timestamp, uid_of
+import time
+
+from .objects import Object, name_of, timestamp, uid_of
 from .registry import Registry
 from .resources import EVENTS, NAMESPACES
 
 
-def record(registry: Registry, about: Object, reason: str, message: str, *, warning: bool = False) -> None:
-    """Note something about an object; the same sentence again only counts up."""
+def record(
+    registry: Registry, about: Object, reason: str, message: str, *, warning: bool = False, by: str = "playground"
+) -> None:
+    """Note something about an object, or the part of it at its `fieldPath`; the same sentence again only counts up."""
     namespace = about["metadata"].get("namespace") or "default"
     home = registry.store.get(NAMESPACES, "", namespace)
     if home is None or home["metadata"].get("deletionTimestamp"):
         return
     for event in registry.store.all(EVENTS, namespace):
-        same = event.get("involvedObject", {}).get("uid") == uid_of(about)
+        place = event.get("involvedObject", {})
+        same = (place.get("uid"), place.get("fieldPath")) == (uid_of(about), about.get("fieldPath"))
         if same and (event.get("reason"), event.get("message")) == (reason, message):
             again = {"count": event.get("count", 1) + 1, "lastTimestamp": timestamp()}
             registry.store.put(EVENTS, {**event, "metadata": dict(event["metadata"]), **again})
             return
-    registry.create(EVENTS, namespace, _event(about, namespace, reason, message, warning))
+    registry.create(EVENTS, namespace, _event(about, namespace, reason, message, warning, by))
 
 
-def _event(about: Object, namespace: str, reason: str, message: str, warning: bool) -> Object:
+def _event(about: Object, namespace: str, reason: str, message: str, warning: bool, by: str) -> Object:
     moment = timestamp()
     return {
-        "metadata": {"name": f"{name_of(about)}.{random_suffix(10)}", "namespace": namespace},
+        "metadata": {"name": f"{name_of(about)}.{time.time_ns():x}", "namespace": namespace},
         "involvedObject": {
             "kind": about["kind"],
             "apiVersion": about["apiVersion"],
@@ -33,6 +38,7 @@ def _event(about: Object, namespace: str, reason: str, message: str, warning: bo
             "namespace": about["metadata"].get("namespace", ""),
             "uid": uid_of(about),
             "resourceVersion": about["metadata"].get("resourceVersion", ""),
+            **({"fieldPath": about["fieldPath"]} if "fieldPath" in about else {}),
         },
         "reason": reason,
         "message": message,
@@ -40,7 +46,7 @@ def _event(about: Object, namespace: str, reason: str, message: str, warning: bo
         "count": 1,
         "firstTimestamp": moment,
         "lastTimestamp": moment,
-        "source": {"component": "playground"},
-        "reportingComponent": "playground",
+        "source": {"component": by},
+        "reportingComponent": by,
         "reportingInstance": "",
     }

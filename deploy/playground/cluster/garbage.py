@@ -13,8 +13,7 @@ _ROOT_CA = "kube-root-ca.crt"
 
 def collect(registry: Registry) -> None:
     """Delete objects none of whose owners live any more; finish foreground and orphaning deletions."""
-    stored = [r for r in registry.catalogue.resources if r.stored]
-    everything = [(resource, obj) for resource in stored for obj in registry.store.all(resource)]
+    everything = [(kind, obj) for kind in registry.catalogue.shelves() for obj in registry.store.all(kind)]
     alive = {uid_of(obj): obj for _, obj in everything}
     owned = set[str]()
     for resource, obj in everything:
@@ -52,7 +51,7 @@ def sync_namespace(registry: Registry, namespace: Object, ca: str) -> None:
             registry.create(CONFIGMAPS, name, {"metadata": {"name": _ROOT_CA}, "data": {"ca.crt": ca}})
         return
     left = 0
-    for resource in (r for r in registry.catalogue.resources if r.stored and r.namespaced):
+    for resource in (r for r in registry.catalogue.shelves() if r.namespaced):
         for obj in registry.store.all(resource, name):
             if not is_deleting(obj):
                 registry.delete(resource, name, name_of(obj))

@@ -20,9 +20,11 @@ from .resources import Resource
 from .selectors import Predicate
 from .store import Change, Compacted, Store
 from .tables import partial, table
+from .versions import shown
 
 _SNAPSHOTS = 64
 _BOOKMARK_SECONDS = 30.0
+_LAST_BOOKMARK_SECONDS = 2.0
 _INITIAL_END = "k8s.io/initial-events-end"
 
 
@@ -33,22 +35,23 @@ class View:
     form: str = ""
     include: str = "Metadata"
 
-    def one(self, kind: str, obj: Object) -> Object:
+    def one(self, resource: Resource, obj: Object) -> Object:
         if self.form == "Table":
             version = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
-            return table(kind, [obj], version, self.include)
-        return partial(obj) if self.form == "Partial" else obj
+            return table(resource, [obj], version, self.include)
+        return partial(obj) if self.form == "Partial" else shown(resource, obj)
 
     def many(self, resource: Resource, objects: list[Object], listing: Object) -> Object:
         if self.form == "Table":
-            return table(resource.kind, objects, listing, self.include)
+            return table(resource, objects, listing, self.include)
         if self.form == "Partial":
             items = [partial(obj) for obj in objects]
             kind, version = "PartialObjectMetadataList", "meta.k8s.io/v1"
         else:
-            # A typed list's items carry no kind of their own.
-            items = [{k: v for k, v in obj.items() if k not in ("kind", "apiVersion")} for obj in objects]
-            kind, version = f"{resource.kind}List", resource.group_version
+            # A typed list's items carry no kind of their own; custom objects do.
+            hidden = () if resource.custom else ("kind", "apiVersion")
+            items = [{k: v for k, v in shown(resource, obj).items() if k not in hidden} for obj in objects]
+            kind, version = resource.list_kind, resource.group_version
         return {"kind": kind, "apiVersion": version, "metadata": listing, "items": items}
 
 
@@ -125,7 +128,7 @@ class Listing:
         if position is None or options.initial:
             position = self._store.revision
             for obj in self.select(query):
-                yield _line("ADDED", query.view.one(query.resource.kind, obj))
+                yield _line("ADDED", query.view.one(query.resource, obj))
         if options.initial and options.bookmarks:
             yield _bookmark(query, position, initial=True)
         while not self._store.closed:
@@ -141,7 +144,11 @@ class Listing:
             left = end - time.monotonic()
             if left <= 0:
                 break
-            if not await self._news(position, min(left, _BOOKMARK_SECONDS)) and options.bookmarks:
+            # The last one comes before the time is up, so that a client knows from where to go on.
+            pause = min(
+                left, _BOOKMARK_SECONDS, left - _LAST_BOOKMARK_SECONDS if left > _LAST_BOOKMARK_SECONDS else left
+            )
+            if not await self._news(position, pause) and options.bookmarks:
                 yield _bookmark(query, position)
 
     async def _news(self, position: int, seconds: float) -> bool:
@@ -166,12 +173,11 @@ def _event(query: Query, change: Change) -> bytes | None:
     holds = change.after is not None and query.matches(change.after)
     if not held and not holds:
         return None
-    kind = query.resource.kind
     if holds and change.after is not None:
-        return _line("MODIFIED" if held else "ADDED", query.view.one(kind, change.after))
+        return _line("MODIFIED" if held else "ADDED", query.view.one(query.resource, change.after))
     last = dict(change.before or {})
     last["metadata"] = {**last["metadata"], "resourceVersion": str(change.revision)}
-    return _line("DELETED", query.view.one(kind, last))
+    return _line("DELETED", query.view.one(query.resource, last))
 
 
 def _bookmark(query: Query, revision: int, *, initial: bool = False) -> bytes:
@@ -181,5 +187,5 @@ def _bookmark(query: Query, revision: int, *, initial: bool = False) -> bytes:
     resource = query.resource
     obj = {"kind": resource.kind, "apiVersion": resource.group_version, "metadata": metadata}
     if query.view.form == "Table":
-        return _line("BOOKMARK", table(resource.kind, [], {"resourceVersion": str(revision)}))
+        return _line("BOOKMARK", table(resource, [], {"resourceVersion": str(revision)}))
     return _line("BOOKMARK", obj)

@@ -64,6 +64,12 @@ class Frames:
             found.append(frame)
         return found
 
+    def rest(self) -> bytes:
+        """The beginning of a frame that isn't whole yet, taken out."""
+        held = bytes(self._held)
+        self._held.clear()
+        return held
+
     def _maybe_frame(self) -> Frame | None:
         if len(self._held) < 2:
             return None
@@ -107,9 +113,15 @@ class MeddledSide(Side):
             return
         if self._struck:
             self._after(data)
-            return
+        else:
+            self._meet(data)
+
+    def _meet(self, data: bytes | bytearray) -> None:
+        """Frames up to the one that goes over the limit, and what came with it."""
         for found in self._frames.feed(data):
             self._pass(found)
+        if self._struck:
+            self._after(self._frames.rest())
 
     def _pass(self, found: Frame) -> None:
         if self._struck:

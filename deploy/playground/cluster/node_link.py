@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import ClientError
 
 from .endpoints import node_services
+from .kubelet_events import tell
 from .node_agent import NodeAgent
 from .objects import Object, condition, is_deleting, micro_timestamp, name_of, namespace_of, timestamp, uid_of
 from .registry import Registry
@@ -135,15 +136,17 @@ class NodeLink:
             self._dirty.set()
             return
         status = event.get("status") or {}
+        tell(self._registry, pod, status)
         self._registry.set_status(PODS, pod, _merged(pod.get("status", {}), status))
 
     async def _renew(self) -> None:
         """The node's lease, as a kubelet renews it while it is well."""
         while True:
             node = self._registry.store.get(NODES, "", self.name)
-            if node and (condition(node, "Ready") or {}).get("status") == "True":
+            ready = (condition(node or {}, "Ready") or {}).get("status") == "True"
+            if ready:
                 self._write_lease()
-            await asyncio.sleep(_LEASE_SECONDS)
+            await asyncio.sleep(_LEASE_SECONDS if ready else _RETRY_SECONDS)
 
     def _write_lease(self) -> None:
         spec = {"holderIdentity": self.name, "leaseDurationSeconds": 40, "renewTime": micro_timestamp()}

@@ -13,6 +13,7 @@ from .resources import BUILT_IN, CLUSTERROLEBINDINGS, CLUSTERROLES, ROLEBINDINGS
 from .store import Store
 
 SUPERUSERS = "system:masters"
+_WRITERS_ONLY = ("exec", "attach")
 _API = "rbac.authorization.k8s.io"
 
 
@@ -153,10 +154,10 @@ def _rules(resources: list[Resource], verbs: list[str], *, write: bool = False) 
 
 
 def _names(resources: list[Resource], group: str, write: bool) -> list[str]:
-    """Resources and subresources by their discovery names; exec only for those who may write."""
+    """Resources and subresources by their discovery names; exec and attach only for those who may write."""
     names = []
     for resource in (r for r in resources if r.group == group):
-        subs = [s.name for s in resource.subresources if write or ("get" in s.verbs and s.name != "exec")]
+        subs = [s.name for s in resource.subresources if write or ("get" in s.verbs and s.name not in _WRITERS_ONLY)]
         names += [resource.plural, *(f"{resource.plural}/{sub}" for sub in subs)]
     return names
 

@@ -13,16 +13,15 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 
-from . import defaults, errors, podsecurity, validation
+from . import defaults, definitions, errors, podsecurity, strategy, validation
 from .addresses import assign_cluster_ip
 from .errors import Refusal
 from .objects import Object, is_deleting, meta, name_of, namespace_of, now, random_suffix, timestamp, uid_of
-from .resources import BUILT_IN, NAMESPACES, PODS, SERVICE_ACCOUNTS, SERVICES, Catalogue, Resource
-from .shapes import cleaned
+from .resources import NAMESPACES, PODS, SERVICE_ACCOUNTS, SERVICES, Catalogue, Resource
 from .store import Store
+from .versions import kept, shown
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
-_WITH_GENERATION = ("Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 _KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 _LASTING_NAMESPACES = ("default", "kube-system", "kube-public")
 
@@ -43,6 +42,7 @@ class Registry:
 
     def __init__(self, store: Store, catalogue: Catalogue) -> None:
         self.store, self.catalogue = store, catalogue
+        store.listen(lambda change: definitions.follow(catalogue, change))
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object:
         obj = self.store.get(resource, namespace, name)
@@ -60,9 +60,9 @@ class Registry:
         told: list[str] | None = None,
     ) -> Object:
         """Store a new object; warnings for whoever asked are added to `told`."""
-        obj = self._admitted(resource, namespace, cleaned(resource.kind, resource.version, body))
-        defaults.complete(obj)
-        if causes := validation.on_create(obj):
+        obj = kept(resource, self._admitted(resource, namespace, strategy.read(resource, body)))
+        strategy.complete(resource, obj)
+        if causes := strategy.judge(resource, None, obj):
             raise errors.invalid(resource, name_of(obj), causes)
         self._secure(resource, None, obj, [] if told is None else told)
         if self.store.get(resource, namespace, name_of(obj)):
@@ -92,14 +92,15 @@ class Registry:
     ) -> Object:
         """Replace an object by `change(copy of it)`; a resourceVersion in the result must be current."""
         before = self.get(resource, namespace, name)
-        wanted = cleaned(resource.kind, resource.version, change(deepcopy(before)))
+        wanted = strategy.read(resource, change(shown(resource, deepcopy(before))))
         self._check_identity(resource, namespace, before, wanted)
+        wanted = kept(resource, wanted)
         after = self._merged(resource, before, wanted, subresource)
         if after == before:
             return before
         if subresource in ("", "ephemeralcontainers"):
             self._secure(resource, before, after, [] if told is None else told)
-        if before.get("spec") != after.get("spec") and after["kind"] in _WITH_GENERATION:
+        if strategy.with_generation(resource) and strategy.differ(resource, before, after):
             after["metadata"]["generation"] = before["metadata"].get("generation", 1) + 1
         if dry_run:
             return after
@@ -157,6 +158,9 @@ class Registry:
 
     def _admitted(self, resource: Resource, namespace: str, obj: Object) -> Object:
         """Check kind, namespace and name of a new object; fill in generateName."""
+        if resource.custom and resource.custom.ending:
+            text = "create not allowed while custom resource definition is terminating"
+            raise Refusal(405, text, details={"group": resource.group, "kind": resource.plural})
         obj.setdefault("apiVersion", resource.group_version)
         obj.setdefault("kind", resource.kind)
         self._check_kind(resource, obj)
@@ -201,7 +205,7 @@ class Registry:
                 told += podsecurity.tightened(before, after, self.store.all(PODS, name_of(after)))
             return
         home = self.store.get(NAMESPACES, "", namespace_of(after))
-        if home is None or not podsecurity.has_pods(after):
+        if home is None or resource.custom or not podsecurity.has_pods(after):
             return
         if resource is PODS:
             podsecurity.admit(home, after, before)
@@ -220,7 +224,7 @@ class Registry:
             )
 
     def _check_identity(self, resource: Resource, namespace: str, before: Object, wanted: Object) -> None:
-        wanted.setdefault("apiVersion", before["apiVersion"])
+        wanted.setdefault("apiVersion", resource.group_version)
         wanted.setdefault("kind", before["kind"])
         self._check_kind(resource, wanted)
         metadata, name = meta(wanted), name_of(before)
@@ -243,7 +247,10 @@ class Registry:
     def _merged(self, resource: Resource, before: Object, wanted: Object, subresource: str) -> Object:
         """What may change through this endpoint, on top of what may not. Raises Refusal(422)."""
         if subresource == "status":
-            return {**before, "metadata": dict(before["metadata"]), "status": wanted.get("status") or {}}
+            after = {**before, "metadata": dict(before["metadata"]), "status": wanted.get("status") or {}}
+            if resource.custom and (causes := strategy.judge(resource, before, after)):
+                raise errors.invalid(resource, name_of(before), causes)
+            return after
         if subresource == "ephemeralcontainers":
             return self._with_ephemeral(before, wanted)
         after = dict(wanted)
@@ -259,8 +266,8 @@ class Registry:
         if resource is SERVICES and before["spec"].get("clusterIP"):
             for field in ("clusterIP", "clusterIPs"):
                 after["spec"][field] = after["spec"].get(field) or before["spec"][field]
-        defaults.complete(after)
-        if causes := validation.on_update(before, after):
+        strategy.complete(resource, after)
+        if causes := strategy.judge(resource, before, after):
             raise errors.invalid(resource, name_of(before), causes)
         return after
 
@@ -285,9 +292,12 @@ class Registry:
             metadata.pop(field, None)
         metadata["uid"] = str(uuid.uuid4())
         metadata["creationTimestamp"] = timestamp()
-        if obj["kind"] in _WITH_GENERATION:
+        if strategy.with_generation(resource):
             metadata["generation"] = 1
-        if resource.has_status and not (resource.plural == "nodes" and obj.get("status")):
+        if resource.custom:
+            if resource.has_status:
+                obj.pop("status", None)
+        elif resource.has_status and not (resource.plural == "nodes" and obj.get("status")):
             obj["status"] = defaults.initial_status(obj)
 
     @staticmethod
@@ -326,12 +336,12 @@ class Registry:
         """Something still has to happen before the object may go."""
         if obj["metadata"].get("finalizers"):
             return True
-        if obj["kind"] == "Namespace":
+        if (obj["apiVersion"], obj["kind"]) == ("v1", "Namespace"):
             return bool((obj.get("spec") or {}).get("finalizers"))
         return int(obj["metadata"].get("deletionGracePeriodSeconds") or 0) > 0
 
     def _orphan(self, uid: str) -> None:
-        for resource in (r for r in BUILT_IN if r.stored):
+        for resource in self.catalogue.shelves():
             for obj in self.store.all(resource):
                 owners = obj["metadata"].get("ownerReferences") or []
                 kept = [owner for owner in owners if owner.get("uid") != uid]

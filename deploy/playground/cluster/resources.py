@@ -5,7 +5,8 @@ Adding a kind is adding a line here; its defaults, validation and columns are lo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 
 from .objects import Object
 
@@ -23,6 +24,21 @@ class Subresource:
 
 
 @dataclass(frozen=True)
+class Custom:
+    """What a CustomResourceDefinition says of one of its versions.
+
+    columns: (name, type, priority, JSONPath); ending: the definition is being deleted.
+    """
+
+    singular: str
+    list_kind: str
+    storage: str
+    schema: Object
+    columns: tuple[tuple[str, str, int, str], ...]
+    ending: bool = False
+
+
+@dataclass(frozen=True)
 class Resource:
     """One kind: group "" is core. `stored` is False for those that only answer (reviews)."""
 
@@ -35,6 +51,12 @@ class Resource:
     categories: tuple[str, ...] = ()
     subresources: tuple[Subresource, ...] = ()
     stored: bool = True
+    custom: Custom | None = field(default=None, compare=False)
+
+    @property
+    def shelf(self) -> tuple[str, str]:
+        """Where its objects are kept: versions share them, and so do the two groups of events."""
+        return ("" if self.group == "events.k8s.io" else self.group, self.plural)
 
     @property
     def group_version(self) -> str:
@@ -47,7 +69,11 @@ class Resource:
 
     @property
     def singular(self) -> str:
-        return self.kind.lower()
+        return self.custom.singular if self.custom else self.kind.lower()
+
+    @property
+    def list_kind(self) -> str:
+        return self.custom.list_kind if self.custom else f"{self.kind}List"
 
     @property
     def verbs(self) -> tuple[str, ...]:
@@ -67,6 +93,7 @@ def _status(kind: str) -> Subresource:
 
 _SCALE = Subresource("scale", "Scale", ("get", "patch", "update"), ("autoscaling", "v1"))
 _POD_SUBRESOURCES = (
+    Subresource("attach", "PodAttachOptions", ("create", "get")),
     Subresource("ephemeralcontainers", "Pod", ("get", "patch", "update")),
     Subresource("eviction", "Eviction", ("create",), ("policy", "v1")),
     Subresource("exec", "PodExecOptions", ("create", "get")),
@@ -118,6 +145,7 @@ SERVICE_ACCOUNTS = Resource(
     subresources=(Subresource("token", "TokenRequest", ("create",), (_AUTHN, "v1")),),
 )
 EVENTS = Resource("", "v1", "events", "Event", short=("ev",))
+NEW_EVENTS = Resource("events.k8s.io", "v1", "events", "Event", short=("ev",))
 DEPLOYMENTS = _workload("deployments", "Deployment", "deploy")
 REPLICASETS = _workload("replicasets", "ReplicaSet", "rs")
 STATEFULSETS = _workload("statefulsets", "StatefulSet", "sts")
@@ -128,6 +156,16 @@ ROLES = Resource(_RBAC, "v1", "roles", "Role")
 ROLEBINDINGS = Resource(_RBAC, "v1", "rolebindings", "RoleBinding")
 CLUSTERROLES = Resource(_RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False)
 CLUSTERROLEBINDINGS = Resource(_RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False)
+CRDS = Resource(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    namespaced=False,
+    short=("crd", "crds"),
+    categories=("api-extensions",),
+    subresources=(_status("CustomResourceDefinition"),),
+)
 SELF_ACCESS = _review(_AUTHZ, "selfsubjectaccessreviews", "SelfSubjectAccessReview")
 SELF_RULES = _review(_AUTHZ, "selfsubjectrulesreviews", "SelfSubjectRulesReview")
 SUBJECT_ACCESS = _review(_AUTHZ, "subjectaccessreviews", "SubjectAccessReview")
@@ -154,6 +192,8 @@ BUILT_IN = (
     ROLEBINDINGS,
     CLUSTERROLES,
     CLUSTERROLEBINDINGS,
+    CRDS,
+    NEW_EVENTS,
     SELF_ACCESS,
     SELF_RULES,
     SUBJECT_ACCESS,
@@ -163,11 +203,36 @@ BUILT_IN = (
 )
 
 
+_VERSION = re.compile(r"^v(\d+)(?:(alpha|beta)(\d+))?$")
+
+
+def version_order(version: str) -> tuple[int, int, int, str]:
+    """A sort key: v2, v1, v1beta2, v1alpha1, then others by the alphabet (apimachinery/pkg/version)."""
+    found = _VERSION.match(version)
+    if not found:
+        return (3, 0, 0, version)
+    stage = {None: 0, "beta": 1, "alpha": 2}[found[2]]
+    return (stage, -int(found[1]), -int(found[3] or 0), version)
+
+
 class Catalogue:
-    """The resources served, by path and by kind. CustomResourceDefinitions will add to it."""
+    """The resources served, by path and by kind; CustomResourceDefinitions add to it."""
 
     def __init__(self, resources: tuple[Resource, ...] = BUILT_IN) -> None:
         self.resources = list(resources)
+
+    def replace(self, group: str, plural: str, served: list[Resource]) -> None:
+        """What a CustomResourceDefinition serves from now on; built-in resources stay."""
+        kept = [r for r in self.resources if r.custom is None or (r.group, r.plural) != (group, plural)]
+        self.resources = kept + served
+
+    def shelves(self) -> list[Resource]:
+        """One resource for each kind of stored objects."""
+        return list({r.shelf: r for r in reversed(self.resources) if r.stored}.values())
+
+    def versions(self, group: str) -> list[str]:
+        """The preferred one first."""
+        return sorted({r.version for r in self.resources if r.group == group}, key=version_order)
 
     def find(self, group: str, version: str, plural: str) -> Resource | None:
         wanted = (group, version, plural)

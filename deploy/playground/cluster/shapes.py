@@ -6,6 +6,8 @@ refused with 400 before anything reads it. Nulls mean absent, as in Go.
 
 from __future__ import annotations
 
+import base64
+import re
 from typing import Any
 
 from .errors import bad_request
@@ -42,12 +44,26 @@ _FREE = ("labels", "annotations", "matchLabels", "data", "stringData", "nodeSele
 
 def cleaned(kind: str, version: str, obj: Object) -> Object:
     """The object without nulls. Raises Refusal(400) in the wording of a failed decoding."""
+    head = f'{kind} in version "{version}" cannot be handled as a {kind}'
     try:
         result = _walk(obj, "")
     except _OddError as odd:
-        raise bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {odd}') from None
+        raise bad_request(f"{head}: {odd}") from None
     assert isinstance(result, dict)
+    for text in (result.get("data") or {}).values() if kind == "Secret" else ():
+        if (place := _not_base64(text)) >= 0:
+            raise bad_request(f"{head}: illegal base64 data at input byte {place}")
     return result
+
+
+def _not_base64(text: Any) -> int:
+    """Where Go's decoder would stop; -1 when it would not."""
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        odd = re.search(r"[^A-Za-z0-9+/=]", text)
+        return odd.start() if odd else len(text) - len(text) % 4
+    return -1
 
 
 class _OddError(Exception):

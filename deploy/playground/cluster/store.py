@@ -51,12 +51,12 @@ class Store:
         self.revision = 1
         self.closed = False
         self._keep = keep
-        self._shelves: dict[Resource, _Shelf] = {}
+        self._shelves: dict[Key, _Shelf] = {}
         self._news = asyncio.Event()
         self._listeners: list[Callable[[Change], None]] = []
 
     def _shelf(self, resource: Resource) -> _Shelf:
-        return self._shelves.setdefault(resource, _Shelf())
+        return self._shelves.setdefault(resource.shelf, _Shelf())
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object | None:
         return self._shelf(resource).objects.get((namespace, name))

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from aiohttp import ClientError, web
 
-from . import errors, requests
+from . import attach, errors, requests
 from .errors import Refusal
 from .listing import Listing
 from .meddling import MeddledSide, StreamFault
@@ -129,16 +129,7 @@ class Streams:
 
     async def exec(self, request: web.Request, namespace: str, name: str) -> web.StreamResponse:
         pod, container, agent = self._place(namespace, name, request.query.get("container", ""))
-        upgrade = request.headers.get("Upgrade", "").lower()
-        if upgrade.startswith("spdy"):
-            raise errors.bad_request(
-                "SPDY streams are not served here: use a client that speaks WebSocket (kubectl 1.31 or later)"
-            )
-        if upgrade != "websocket" or not request.headers.get("Sec-WebSocket-Key"):
-            raise errors.bad_request("Upgrade request required")
-        streams = ("stdin", "stdout", "stderr")
-        if not any(requests.is_true(request.query.get(stream)) for stream in streams):
-            raise errors.bad_request("you must specify at least 1 of stdin, stdout, stderr")
+        _check_upgrade(request)
         offered = _offered(request)
         protocol = choose_protocol(offered)
         head = _upgrade_head(request, f"/exec/{uid_of(pod)}/{container}", protocol)
@@ -148,6 +139,18 @@ class Streams:
             return await _refused(node, answer)
         fault = self.maybe_fault(namespace, name, container)
         return await self._relay(request, node, _accept_head(answer, protocol if offered else ""), fault)
+
+    async def attach(self, request: web.Request, namespace: str, name: str) -> web.StreamResponse:
+        """A running container's output from now on."""
+        pod, container, agent = self._place(namespace, name, request.query.get("container", ""))
+        if requests.is_true(request.query.get("stdin")):
+            raise errors.bad_request(attach.NO_STDIN)
+        _check_upgrade(request)
+        if "running" not in (container_state(pod, container).get("state") or {}):
+            raise Refusal(500, f'container not found ("{container}")')
+        protocol = choose_protocol(_offered(request))
+        request[SENT] = 101
+        return await attach.show(request, protocol, agent.logs(uid_of(pod), container, attach.FOLLOW))
 
     @staticmethod
     async def _dial(agent: NodeAgent, head: bytes) -> Side:
@@ -191,6 +194,19 @@ class Streams:
             return
         self._relays.discard(node)
         node.abort()
+
+
+def _check_upgrade(request: web.Request) -> None:
+    """Raises Refusal(400) for what is no WebSocket handshake or asks for no stream."""
+    upgrade = request.headers.get("Upgrade", "").lower()
+    if upgrade.startswith("spdy"):
+        raise errors.bad_request(
+            "SPDY streams are not served here: use a client that speaks WebSocket (kubectl 1.31 or later)"
+        )
+    if upgrade != "websocket" or not request.headers.get("Sec-WebSocket-Key"):
+        raise errors.bad_request("Upgrade request required")
+    if not any(requests.is_true(request.query.get(stream)) for stream in ("stdin", "stdout", "stderr")):
+        raise errors.bad_request("you must specify at least 1 of stdin, stdout, stderr")
 
 
 def _offered(request: web.Request) -> list[str]:

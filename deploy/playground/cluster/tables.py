@@ -5,11 +5,14 @@ Columns follow k8s.io/kubernetes/pkg/printers/internalversion; priority 1 shows 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from .jsonpath import find
 from .objects import Object, condition, is_deleting, name_of, now, parse_timestamp
+from .resources import Resource
 
 Cell = Callable[[Object], Any]
 Column = tuple[str, str, int, Cell]
@@ -175,6 +178,23 @@ def _event_object(event: Object) -> str:
     return f"{str(about.get('kind', '')).lower()}/{about.get('name', '')}"
 
 
+def last_seen(event: Object) -> str | None:
+    """When an event happened last: the newer API's events have a series or a moment only."""
+    series = event.get("series") or {}
+    moment = series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("firstTimestamp")
+    return moment or event.get("eventTime")
+
+
+def _event_source(event: Object) -> str:
+    source = event.get("source") or {}
+    parts = (source.get("component") or event.get("reportingComponent"), source.get("host"))
+    return ", ".join(part for part in parts if part)
+
+
+def _event_count(event: Object) -> str:
+    return str((event.get("series") or {}).get("count") or event.get("count") or 1)
+
+
 def _role_ref(obj: Object) -> str:
     return f"{obj['roleRef']['kind']}/{obj['roleRef']['name']}"
 
@@ -271,14 +291,18 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _AGE,
     ),
     "Event": (
-        ("Last Seen", "string", 0, lambda obj: age(obj.get("lastTimestamp"))),
+        ("Last Seen", "string", 0, lambda obj: age(last_seen(obj))),
         ("Type", "string", 0, _path("type")),
         ("Reason", "string", 0, _path("reason")),
         ("Object", "string", 0, _event_object),
-        ("Message", "string", 0, _path("message")),
-        ("Count", "integer", 1, _path("count", 1)),
+        ("Subobject", "string", 1, _path("involvedObject.fieldPath")),
+        ("Source", "string", 1, _event_source),
+        ("Message", "string", 0, lambda obj: str(obj.get("message", "")).strip()),
+        ("First Seen", "string", 1, lambda obj: age(obj.get("firstTimestamp") or obj.get("eventTime"))),
+        ("Count", "string", 1, _event_count),
         ("Name", "string", 1, name_of),
     ),
+    "CustomResourceDefinition": (_NAME, ("Created At", "date", 0, _path("metadata.creationTimestamp"))),
     "Lease": (_NAME, ("Holder", "string", 0, _path("spec.holderIdentity")), _AGE),
     "RoleBinding": (_NAME, ("Role", "string", 0, _role_ref), _AGE),
     "ClusterRoleBinding": (_NAME, ("Role", "string", 0, _role_ref), _AGE),
@@ -293,9 +317,34 @@ def partial(obj: Object) -> Object:
     return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
 
 
-def table(kind: str, objects: Sequence[Object], listing: Object, include: str = "Metadata") -> Object:
+def columns_of(resource: Resource) -> Sequence[Column]:
+    if resource.custom is None:
+        return COLUMNS.get(resource.kind, _GENERIC)
+    return (
+        _NAME,
+        *((name, kind, priority, _found(path, kind)) for name, kind, priority, path in resource.custom.columns),
+    )
+
+
+def _found(path: str, kind: str) -> Cell:
+    """A custom column's cell: the values at a JSONPath (apiextensions-apiserver tableconvertor)."""
+
+    def cell(obj: Object) -> Any:
+        values = [value for value in find(obj, path) if value is not None]
+        if not values:
+            return None
+        if kind == "date":
+            return age(str(values[0]))
+        if kind in ("integer", "number", "boolean"):
+            return values[0]
+        return ",".join(value if isinstance(value, str) else json.dumps(value) for value in values)
+
+    return cell
+
+
+def table(resource: Resource, objects: Sequence[Object], listing: Object, include: str = "Metadata") -> Object:
     """A Table of objects of one kind; `listing` is its ListMeta, `include` None, Metadata or Object."""
-    columns = COLUMNS.get(kind, _GENERIC)
+    columns = columns_of(resource)
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",

@@ -9,7 +9,7 @@ import re
 from copy import deepcopy
 from typing import Any
 
-from . import errors
+from . import definitions, errors
 from .errors import Cause
 from .objects import Object, name_of
 
@@ -39,7 +39,7 @@ _NOT_EPHEMERAL = ("ports", "livenessProbe", "readinessProbe", "startupProbe", "l
 
 def on_create(obj: Object) -> list[Cause]:
     """Faults of a new object, defaults already filled in."""
-    causes = _name(obj)
+    causes = name(obj)
     kind = obj.get("kind")
     if kind == "Pod":
         causes += pod_spec(obj.get("spec") or {}, "spec")
@@ -51,12 +51,18 @@ def on_create(obj: Object) -> list[Cause]:
         causes += _service(obj["spec"])
     elif kind in ("RoleBinding", "ClusterRoleBinding"):
         causes += _role_reference(obj.get("roleRef") or {})
+    elif kind == "CustomResourceDefinition":
+        causes += definitions.causes(obj)
     return causes
 
 
 def on_update(before: Object, after: Object) -> list[Cause]:
     """Faults of a change through the main endpoint."""
     kind = after.get("kind")
+    if kind in ("ConfigMap", "Secret") and before.get("immutable"):
+        return _immutable(before, after)
+    if kind == "CustomResourceDefinition":
+        return definitions.causes(after)
     if kind == "Pod":
         return _pod_update(before["spec"], after["spec"])
     if kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"):
@@ -70,6 +76,12 @@ def on_update(before: Object, after: Object) -> list[Cause]:
     if kind in ("RoleBinding", "ClusterRoleBinding") and before.get("roleRef") != after.get("roleRef"):
         return [errors.invalid_value("roleRef", str(after.get("roleRef")), "cannot change roleRef")]
     return []
+
+
+def _immutable(before: Object, after: Object) -> list[Cause]:
+    text = "field is immutable when `immutable` is set"
+    fields = ("immutable", "data", "binaryData")
+    return [errors.forbidden_field(field, text) for field in fields if before.get(field) != after.get(field)]
 
 
 def on_ephemeral(before: Object, after: Object) -> list[Cause]:
@@ -116,7 +128,8 @@ def _role_reference(reference: Object) -> list[Cause]:
     return causes
 
 
-def _name(obj: Object) -> list[Cause]:
+def name(obj: Object) -> list[Cause]:
+    """Faults of a new object's name."""
     name, kind = name_of(obj), obj.get("kind")
     if not name:
         return [errors.required("metadata.name", "name or generateName is required")]

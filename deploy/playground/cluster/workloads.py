@@ -58,14 +58,19 @@ def _pod_from(owner: Object, template: Object, extra: Object, labels: Object) ->
     }
 
 
+def _component(owner: Object) -> str:
+    """The controller's name in events."""
+    return f"{owner['kind'].lower()}-controller"
+
+
 def _start(registry: Registry, owner: Object, pod: Object) -> None:
     created = registry.create(PODS, namespace_of(owner), pod)
-    record(registry, owner, "SuccessfulCreate", f"Created pod: {name_of(created)}")
+    record(registry, owner, "SuccessfulCreate", f"Created pod: {name_of(created)}", by=_component(owner))
 
 
 def _end(registry: Registry, owner: Object, pod: Object) -> None:
     registry.delete(PODS, namespace_of(pod), name_of(pod), DeleteOptions())
-    record(registry, owner, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}")
+    record(registry, owner, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}", by=_component(owner))
 
 
 def _condition(old: Object, kind: str, status: bool, reason: str, message: str) -> Object:
@@ -179,7 +184,7 @@ def _resize(registry: Registry, owner: Object, rs: Object, replicas: int) -> Non
     registry.update(REPLICASETS, namespace_of(rs), name_of(rs), change)
     direction = "up" if grown else "down"
     text = f"Scaled {direction} replica set {name_of(rs)} from {rs['spec']['replicas']} to {replicas}"
-    record(registry, owner, "ScalingReplicaSet", text)
+    record(registry, owner, "ScalingReplicaSet", text, by=_component(owner))
 
 
 def _new_replicaset(registry: Registry, owner: Object, digest: str, old: list[Object]) -> Object:

@@ -149,9 +149,9 @@ class Api:
     async def delete(self, path: str, body: Json | None = None) -> tuple[int, Any]:
         return await self.send("DELETE", path, body)
 
-    async def until(self, path: str, wanted: Any) -> Any:
+    async def until(self, path: str, wanted: Any, seconds: float = SECONDS) -> Any:
         """GET until `wanted(code, answer)` holds."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             while True:
                 code, found = await self.get(path)
                 if wanted(code, found):

@@ -73,13 +73,14 @@ async def test_discovery_is_open_to_every_account(api: Api) -> None:
         assert (await worker.get(path))[0] == 200
 
 
+@pytest.mark.parametrize("stream", ["exec", "attach"])
 @pytest.mark.parametrize(("needs_create", "code"), [(False, 400), (True, 403)])
-async def test_exec_needs_get_and_by_the_switch_create(needs_create: bool, code: int) -> None:
+async def test_streams_need_get_and_by_the_switch_create(needs_create: bool, code: int, stream: str) -> None:
     with TemporaryDirectory(prefix="threadcap-") as directory:
         async with fake_cluster(Path(directory), exec_needs_create=needs_create) as (api, _):
-            worker = await account(api, rule("get", "pods/exec"))
+            worker = await account(api, rule("get", f"pods/{stream}"))
             await api.running_pod(f"{CORE}/namespaces/shop", "x")
-            found = await worker.get(f"{CORE}/namespaces/shop/pods/x/exec?command=ls&stdout=true")
+            found = await worker.get(f"{CORE}/namespaces/shop/pods/x/{stream}?command=ls&stdout=true")
     assert found[0] == code  # 400: allowed, but no upgrade was asked for
 
 
@@ -120,6 +121,46 @@ async def test_impersonation_needs_its_right(api: Api) -> None:
     assert (await api.get(f"{CORE}/pods", Impersonate_User=name))[0] == 403
     code, status = await worker.get(path, Impersonate_User="system:admin")
     assert (code, 'cannot impersonate resource "users"' in status["message"]) == (403, True)
+
+
+async def test_impersonated_groups_need_their_own_right(api: Api) -> None:
+    worker = await account(api)
+    body = {"metadata": {"name": "as-jo"}, "rules": [rule("impersonate", "users", resourceNames=["jo"])]}
+    await api.post(f"{RBAC}/clusterroles", body)
+    subjects = [{"kind": "ServiceAccount", "name": "worker", "namespace": "shop"}]
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "as-jo"}
+    binding = {"metadata": {"name": "as-jo"}, "roleRef": reference, "subjects": subjects}
+    await api.post(f"{RBAC}/clusterrolebindings", binding)
+    assert (await worker.get("/version", Impersonate_User="jo"))[0] == 200
+    code, status = await worker.get("/version", Impersonate_User="jo", Impersonate_Group="system:masters")
+    assert code == 403
+    assert status["message"] == (
+        'groups "system:masters" is forbidden: User "system:serviceaccount:shop:worker" cannot impersonate resource '
+        '"groups" in API group "" at the cluster scope'
+    )
+    _, who = await api.send(
+        "POST",
+        "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+        {},
+        Impersonate_User="jo",
+        Impersonate_Group="friends",
+    )
+    assert who["status"]["userInfo"] == {"username": "jo", "groups": ["friends", "system:authenticated"]}
+    log = (api.cluster.settings.run_dir / "audit.jsonl").read_text()
+    last = json.loads(log.splitlines()[-1])
+    assert (last["user"], last["impersonatedBy"]) == ("jo", "kubernetes-admin")
+
+
+async def test_a_token_review_tells_whose_token_it_is(api: Api) -> None:
+    worker = await account(api)
+    path, token = "/apis/authentication.k8s.io/v1/tokenreviews", worker.headers["Authorization"].split()[1]
+    code, review = await api.post(path, {"spec": {"token": token}})
+    assert (code, review["status"]["authenticated"]) == (201, True)
+    assert review["status"]["user"]["username"] == "system:serviceaccount:shop:worker"
+    assert "system:serviceaccounts:shop" in review["status"]["user"]["groups"]
+    _, review = await api.post(path, {"spec": {"token": "nonsense"}})
+    assert "authenticated" not in review["status"]
+    assert (await worker.post(path, {"spec": {"token": token}}))[0] == 403
 
 
 async def test_every_request_is_in_the_audit_log(api: Api) -> None:

@@ -83,6 +83,34 @@ async def test_a_watch_ends_with_its_time(api: Api) -> None:
     assert {line["type"] for line in lines} == {"ADDED"}
 
 
+async def test_a_bookmark_comes_before_the_time_is_up(api: Api) -> None:
+    home = await api.namespace("shop")
+    made = await make(api, home, "a")
+    since = made["metadata"]["resourceVersion"]
+    await make(api, (await api.namespace("other")), "elsewhere")
+    words = f"watch=true&resourceVersion={since}&allowWatchBookmarks=true&timeoutSeconds=3"
+    async with asyncio.timeout(SECONDS), api.session.get(f"{home}/configmaps?{words}", headers=api.headers) as response:
+        lines = [json.loads(line) async for line in _lines(response.content)]
+    assert [line["type"] for line in lines][-1:] == ["BOOKMARK"]
+    assert (lines[-1]["object"]["kind"], "spec" in lines[-1]["object"]) == ("ConfigMap", False)
+    assert int(lines[-1]["object"]["metadata"]["resourceVersion"]) > int(since)
+
+
+async def test_a_forgotten_page_is_410(api: Api) -> None:
+    home = await api.namespace("shop")
+    for name in "abc":
+        await make(api, home, name)
+    path = f"{home}/configmaps?limit=1"
+    _, first = await api.get(path)
+    for _ in range(64):
+        await api.get(path)
+    code, status = await api.get(f"{path}&continue={first['metadata']['continue']}")
+    assert (code, status["reason"]) == (410, "Expired")
+    assert status["message"].startswith(
+        "The provided continue parameter is too old to display a consistent list result"
+    )
+
+
 async def test_pages_are_of_one_moment(api: Api) -> None:
     home = await api.namespace("shop")
     for name in "abcde":

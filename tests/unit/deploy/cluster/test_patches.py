@@ -104,4 +104,4 @@ def test_json_patch_operations() -> None:
 def test_json_patch_that_does_not_apply(operation: dict[str, Any]) -> None:
     with pytest.raises(Refusal) as refused:
         json_patch(POD, [operation])
-    assert refused.value.code == 400
+    assert refused.value.code == 422

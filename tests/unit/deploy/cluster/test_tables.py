@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from deploy.playground.cluster.resources import PODS, Resource
 from deploy.playground.cluster.tables import age, pod_status, table
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -55,9 +56,11 @@ def test_pod_status(found: dict[str, Any], text: str) -> None:
 
 
 def test_rows_hold_a_cell_for_each_column() -> None:
-    shown = table("Pod", [pod({"running": {}}, {"waiting": {"reason": "CrashLoopBackOff"}})], {})
+    shown = table(PODS, [pod({"running": {}}, {"waiting": {"reason": "CrashLoopBackOff"}})], {})
     assert len(shown["rows"][0]["cells"]) == len(shown["columnDefinitions"])
     assert shown["rows"][0]["cells"][:3] == ["x", "1/2", "CrashLoopBackOff"]
     assert shown["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
-    assert "object" not in table("Pod", [pod()], {}, "None")["rows"][0]
-    assert [c["name"] for c in table("Gadget", [pod()], {})["columnDefinitions"]] == ["Name", "Age"]
+    assert "object" not in table(PODS, [pod()], {}, "None")["rows"][0]
+    assert [
+        c["name"] for c in table(Resource("example.com", "v1", "gadgets", "Gadget"), [pod()], {})["columnDefinitions"]
+    ] == ["Name", "Age"]

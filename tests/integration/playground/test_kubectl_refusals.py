@@ -1,0 +1,18 @@
+"""What kubectl shows of refusals that the playground makes up: a used-up quota."""
+
+from pathlib import Path
+
+from tests.integration.playground.cluster_support import Api
+from tests.integration.playground.test_kubectl_faults import FAULTS, kubectl
+
+QUOTA = 'pods "one" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2'
+
+
+async def test_a_used_up_quota(api: Api, tmp_path: Path) -> None:
+    fault = {"kind": "request", "verb": "create", "resource": "pods", "namespace": "default", "code": 403}
+    await api.post(FAULTS, fault | {"message": QUOTA, "times": 1})
+    words = ("run", "one", "--image=busybox:1", "-n", "default")
+    code, errors = await kubectl(api, tmp_path, *words)
+    assert (code, errors) == (1, f"Error from server (Forbidden): {QUOTA}\n")
+    code, errors = await kubectl(api, tmp_path, *words)
+    assert (code, errors) == (0, "")
