@@ -27,8 +27,8 @@ DEFAULT_EVENTS = ("app_mention", "message.channels", "message.im", "app_home_ope
 class AppConfig:
     """The installed app as its manifest says.
 
-    `commands` maps a slash command to its usage hint; a shortcut is {name, type, callback_id, description},
-    its type `global` or `message`; `home` says whether there is a Home tab.
+    `commands` maps a slash command to its usage hint, `descriptions` to what it does. A shortcut is
+    {name, type, callback_id, description}, its type `global` or `message`; `home` says whether there is a Home tab.
     """
 
     scopes: tuple[str, ...] = DEFAULT_SCOPES
@@ -36,6 +36,7 @@ class AppConfig:
     commands: dict[str, str] = field(default_factory=lambda: {"/capture": "TARGET [-n NAMESPACE] [--for 30s]"})
     shortcuts: tuple[Json, ...] = ()
     home: bool = True
+    descriptions: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_manifest(cls, manifest: Json) -> AppConfig:
@@ -47,7 +48,8 @@ class AppConfig:
         hints = {one["command"]: one.get("usage_hint", "") for one in commands}
         shortcuts = manifest.get("features", {}).get("shortcuts", ())
         home = manifest.get("features", {}).get("app_home", {}).get("home_tab_enabled", False)
-        return cls(tuple(scopes), tuple(events), hints, tuple(shortcuts), bool(home))
+        descriptions = {one["command"]: one.get("description", "") for one in commands}
+        return cls(tuple(scopes), tuple(events), hints, tuple(shortcuts), bool(home), descriptions)
 
 
 @dataclass

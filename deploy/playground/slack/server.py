@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +19,7 @@ from .delivery import Dispatcher
 from .http_delivery import HttpDelivery
 from .interact import People
 from .page_api import PageApi
+from .panels import Panel
 from .socket_mode import SocketMode
 from .state import Json, Message, Workspace
 from .webapi import WebApi
@@ -40,7 +41,7 @@ class SlackEmulator:
 
     `port` 0 takes a free one. `rundir` holds uploaded files (a temporary folder by default, removed at the
     end). `events_url` switches from Socket Mode to signed HTTP, delivered there. `attach_delay` is how
-    long an upload takes to show up, in seconds.
+    long an upload takes to show up, in seconds. `panels` are what the page shows beside the workspace.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class SlackEmulator:
         clock: Clock | None = None,
         events_url: str | None = None,
         attach_delay: float = 0.3,
+        panels: Sequence[Panel] = (),
     ) -> None:
         self._port = port
+        self._panels = tuple(panels)
         self._own_rundir = rundir is None
         folder = rundir or Path(tempfile.mkdtemp(prefix="threadcap-slack-"))
         self.context = Context(folder, config or AppConfig(), clock or Clock(), attach_delay)
@@ -140,7 +143,7 @@ class SlackEmulator:
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[self._guard], client_max_size=BODY_LIMIT)
         api = WebApi(self.context, self.people, None if self.http else self.sockets)
-        page = PageApi(self.context, self.people)
+        page = PageApi(self.context, self.people, [panel.name for panel in self._panels])
         app.add_routes(
             [
                 web.route("*", "/api/{method}", api.handle),
@@ -151,6 +154,7 @@ class SlackEmulator:
                 web.post("/response/{token}", self.people.responses.handle),
                 *page.routes(),
                 *self.control.routes(),
+                *(route for panel in self._panels for route in panel.routes()),
                 web.get("/assets/{name:[A-Za-z0-9._-]+}", _asset),
             ]
         )

@@ -74,17 +74,31 @@ function PacketList({ name, list }: { name: string; list: Packet[] }) {
         </caption>
         <thead>
           <tr>
-            <th scope="col">No.</th>
-            <th scope="col">Time (s)</th>
-            <th scope="col">Length</th>
+            <th scope="col" className="number">
+              No.
+            </th>
+            <th scope="col" className="number">
+              Time (s)
+            </th>
+            <th scope="col">Source</th>
+            <th scope="col">Destination</th>
+            <th scope="col">Protocol</th>
+            <th scope="col" className="number">
+              Length
+            </th>
+            <th scope="col">Info</th>
           </tr>
         </thead>
         <tbody>
           {list.map((packet) => (
             <tr key={packet.number}>
-              <td>{packet.number}</td>
-              <td>{(packet.seconds - start).toFixed(6)}</td>
-              <td>{packet.length}</td>
+              <td className="number">{packet.number}</td>
+              <td className="number">{(packet.seconds - start).toFixed(6)}</td>
+              <td>{packet.from}</td>
+              <td>{packet.to}</td>
+              <td>{packet.protocol}</td>
+              <td className="number">{packet.length}</td>
+              <td>{packet.info}</td>
             </tr>
           ))}
         </tbody>

@@ -1,0 +1,131 @@
+"""The console's scene panel: pods and their faults, and what worker and bot log. Routes under /_panel/scene.
+
+  GET  /_panel/scene              {pods: [{namespace, name, ready, status, restarts, node, fault}],
+                                   kinds: [{name, words}], numbers, logs}
+  GET  /_panel/scene/log?name=    {lines: [{at, level, text}]}, the newest last
+  POST /_panel/scene/fault        {namespace, pod, kind, <number>…} -> {ok: true}; kind `none` heals
+
+`kinds` and `numbers` (what a fault can be told, with its default) are those of `scene.faults`. A refusal is
+{ok: false, error: sentence}: 400 when it was asked wrongly, 503 when the cluster does not answer.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from deploy.playground import log_lines
+from deploy.playground.scene import faults
+from deploy.playground.scene.client import ApiError, Client
+
+HEALTHY = "none"
+LOGS = ("worker-*.log", "bot-*.log")
+WORDS = {
+    "drop": "Packets to the port vanish.",
+    "refuse": "Connections to the port are refused.",
+    "reset": "Connections to the port are reset once a request arrives.",
+    "delay": "The pod's app answers late.",
+}
+"""What a fault does; one that is not named here is offered without words."""
+
+Json = dict[str, Any]
+
+
+class ScenePanel:
+    """Reads the cluster of `kubeconfig` and the logs in `folder` when asked; neither has to be there yet."""
+
+    name = "scene"
+
+    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+        self._kubeconfig = kubeconfig
+        self._folder = folder
+        self._faulty: dict[str, str] = {}
+        """uid of a pod -> words for its fault. The cluster does not tell: what others injected is not known here."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """See the module's docstring."""
+        return [
+            web.get("/_panel/scene", _answering(self._look)),
+            web.get("/_panel/scene/log", _answering(self._log)),
+            web.post("/_panel/scene/fault", _answering(self._inject)),
+        ]
+
+    async def _look(self, request: web.Request) -> Json:
+        async with Client(self._kubeconfig) as client:
+            rows = await client.table("Pod")
+        pods = [_pod(row) | {"fault": self._faulty.get(row["metadata"]["uid"])} for row in rows]
+        logs = sorted(path.stem for pattern in LOGS for path in self._folder.glob(pattern))
+        return {"pods": pods, "kinds": kinds(), "numbers": numbers(), "logs": logs}
+
+    async def _log(self, request: web.Request) -> Json:
+        wanted = request.query.get("name", "")
+        path = next((one for pattern in LOGS for one in self._folder.glob(pattern) if one.stem == wanted), None)
+        if path is None:
+            raise ValueError("There is no such log.")
+        lines = await asyncio.to_thread(log_lines.tail, path)
+        return {"lines": [line.to_json() for line in lines]}
+
+    async def _inject(self, request: web.Request) -> Json:
+        if request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType(text="application/json, please")
+        body: Json = await request.json()
+        namespace, name, kind = str(body["namespace"]), str(body["pod"]), str(body["kind"])
+        told = {each: int(body[each]) for each in numbers() if each in body}
+        async with Client(self._kubeconfig) as client:
+            await faults.inject(client, f"pod/{name}", kind, namespace=namespace, **told)
+            pod = await client.call("GET", f"/api/v1/namespaces/{namespace}/pods/{name}")
+        self._remember(pod["metadata"]["uid"], kind, told)
+        return {"ok": True}
+
+    def _remember(self, uid: str, kind: str, told: dict[str, int]) -> None:
+        if kind == HEALTHY:
+            self._faulty.pop(uid, None)
+        else:
+            self._faulty[uid] = ", ".join(
+                [kind, *(f"{name.replace('_', ' ')} {told[name]}" for name in _own(kind, told))]
+            )
+
+
+def kinds() -> list[dict[str, str]]:
+    """The faults a pod can be given, healing left out."""
+    return [{"name": kind, "words": WORDS.get(kind, "")} for kind in faults.KINDS if kind != HEALTHY]
+
+
+def numbers() -> dict[str, int]:
+    """What a fault can be told: the whole numbers that `scene.faults.inject` takes, with their defaults."""
+    asked = inspect.signature(faults.inject).parameters.values()
+    return {each.name: each.default for each in asked if isinstance(each.default, int)}
+
+
+def _own(kind: str, told: Iterable[str]) -> list[str]:
+    """The numbers that are this kind's own by their name (delay_ms is delay's); the port if none is."""
+    return [name for name in told if name.startswith(f"{kind}_")] or [name for name in told if name == "port"]
+
+
+def _pod(row: Json) -> Json:
+    shown = ("name", "ready", "status", "restarts", "node")
+    return {"namespace": row["metadata"]["namespace"]} | {each: row[each.capitalize()] for each in shown}
+
+
+def _answering(ask: Callable[[web.Request], Awaitable[Json]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A handler that answers JSON, refusals included."""
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return web.json_response(await ask(request))
+        except ApiError as refused:
+            return _refusal(400, str(refused))
+        except (ValueError, KeyError, TypeError) as wrong:
+            return _refusal(400, str(wrong))
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return _refusal(503, "The cluster does not answer.")
+
+    return handle
+
+
+def _refusal(status: int, sentence: str) -> web.Response:
+    return web.json_response({"ok": False, "error": sentence}, status=status)
