@@ -18,11 +18,14 @@ export function Reactions({ state, message }: { state: State; message: Message }
           key={one.name}
           className="reaction"
           aria-pressed={one.users.includes(state.me)}
-          aria-label={`${one.name.replaceAll("_", " ")}: ${names(one.users)}`}
           title={names(one.users)}
           onClick={() => void act("react", { user: state.me, channel: message.channel, ts: message.ts, name: one.name })}
         >
           {QUICK[one.name] ?? `:${one.name}:`} {one.count}
+          <span className="unseen">
+            {" "}
+            {one.name.replaceAll("_", " ")}: {names(one.users)}
+          </span>
         </button>
       ))}
     </div>

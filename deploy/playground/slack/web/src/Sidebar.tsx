@@ -85,9 +85,9 @@ function Room({ channel, state, current, unread, onChannel }: Omit<Props, "peopl
       >
         <Icon name={kind} size={16} />
         <span className="name">{name}</span>
-        {channel.is_private && <span className="unseen">, private</span>}
+        {channel.is_private && <span className="unseen">private</span>}
         {channel.is_archived && <small>archived</small>}
-        {count > 0 && <span className="unseen">, {count} unread</span>}
+        {count > 0 && <span className="unseen">{count} unread</span>}
         {calls > 0 && (
           <span className="calls" aria-hidden="true">
             {calls}

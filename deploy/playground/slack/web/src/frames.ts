@@ -33,9 +33,12 @@ function v4(view: DataView, at: number): string {
 
 function v6(view: DataView, at: number): string {
   const words = Array.from({ length: 8 }, (_, word) => view.getUint16(at + 2 * word).toString(16));
-  // the longest run of zeros is left out (RFC 5952)
-  const longest = words.join(":").match(/(?:^|:)0(?::0)+(?=:|$)/g)?.sort((a, b) => b.length - a.length)[0];
-  return longest ? words.join(":").replace(longest, ":").replace(/^:?(?=:)|:$/, (end) => end + (end ? ":" : "")) : words.join(":");
+  const text = words.join(":");
+  // the longest run of zeros is left out, the first of equals (RFC 5952)
+  const runs = [...text.matchAll(/\b0(?::0)+\b/g)].sort((a, b) => b[0].length - a[0].length);
+  if (!runs[0]) return text;
+  const [before, after] = [text.slice(0, runs[0].index), text.slice(runs[0].index + runs[0][0].length)];
+  return `${before.replace(/:$/, "")}::${after.replace(/^:/, "")}`;
 }
 
 /** The first line of a request or an answer, when the payload begins with one. */
