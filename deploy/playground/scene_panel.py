@@ -74,6 +74,8 @@ class ScenePanel:
             raise web.HTTPUnsupportedMediaType(text="application/json, please")
         body: Json = await request.json()
         namespace, name, kind = str(body["namespace"]), str(body["pod"]), str(body["kind"])
+        if kind not in faults.KINDS:
+            raise ValueError(f"There is no fault {kind!r}.")
         told = {each: int(body[each]) for each in numbers() if each in body}
         async with Client(self._kubeconfig) as client:
             await faults.inject(client, f"pod/{name}", kind, namespace=namespace, **told)
@@ -119,7 +121,9 @@ def _answering(ask: Callable[[web.Request], Awaitable[Json]]) -> Callable[[web.R
             return web.json_response(await ask(request))
         except ApiError as refused:
             return _refusal(400, str(refused))
-        except (ValueError, KeyError, TypeError) as wrong:
+        except KeyError as missing:
+            return _refusal(400, f"{missing} is missing.")
+        except (ValueError, TypeError) as wrong:
             return _refusal(400, str(wrong))
         except (aiohttp.ClientError, TimeoutError, OSError):
             return _refusal(503, "The cluster does not answer.")

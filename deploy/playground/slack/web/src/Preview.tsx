@@ -70,7 +70,7 @@ function PacketList({ name, list }: { name: string; list: Packet[] }) {
     <div className="packets" tabIndex={0} role="region" aria-label={`Packets of ${name}`}>
       <table>
         <caption>
-          First {list.length} packets, from {new Date(start * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC
+          {list.length === 1 ? "One packet" : `First ${list.length} packets`}, from {new Date(start * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC
         </caption>
         <thead>
           <tr>
