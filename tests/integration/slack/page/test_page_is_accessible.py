@@ -53,6 +53,7 @@ async def fill(slack: SlackEmulator, web: AsyncWebClient, session: aiohttp.Clien
 
 async def look(page: Page, name: str) -> list[str]:
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+    await expect(page.locator("main h1:visible, aside h2:visible").last).to_be_in_viewport()
     await screenshot(page, f"axe-{name}")
     return [f"{name}: {fault}" for fault in await serious_faults(page)]
 

@@ -1,8 +1,9 @@
 import { useRef, useState } from "react";
+import { Combobox } from "./Combobox";
 import { Icon } from "./Icon";
 import { Menu } from "./Menu";
 import { useModal } from "./place";
-import { chosenValues, Combobox, Select, selected } from "./Select";
+import { chosenValues, Select, selected } from "./Select";
 import { useSurface } from "./surface";
 import type { Json } from "./types";
 
@@ -126,7 +127,7 @@ function Shape(props: ShapeProps) {
         <Icon name="more" />
       </Menu>
     );
-  if (kind.includes("external_select")) return <Combobox {...props} />;
+  if (kind.includes("external_select") || kind.startsWith("multi_")) return <Combobox {...props} />;
   if (kind.endsWith("_select")) return <Select {...props} />;
   if (kind in DATES) {
     const [type, name] = DATES[kind]!;
