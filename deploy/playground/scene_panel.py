@@ -1,7 +1,7 @@
 """The console's scene panel: pods and their faults, and what worker and bot log. Routes under /_panel/scene.
 
   GET  /_panel/scene              {pods: [{namespace, name, ready, status, restarts, node, fault}],
-                                   kinds: [{name, words}], numbers, logs}
+                                   nodes: [{name, status}], kinds: [{name, words, numbers}], numbers, logs}
   GET  /_panel/scene/log?name=    {lines: [{at, level, text}]}, the newest last
   POST /_panel/scene/fault        {namespace, pod, kind, <number>…} -> {ok: true}; kind `none` heals
 
@@ -11,7 +11,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,28 @@ from deploy.playground.scene.client import ApiError, Client
 
 HEALTHY = "none"
 LOGS = ("worker-*.log", "bot-*.log")
-WORDS = {
-    "drop": "Packets to the port vanish.",
-    "refuse": "Connections to the port are refused.",
-    "reset": "Connections to the port are reset once a request arrives.",
-    "delay": "The pod's app answers late.",
+
+
+@dataclass(frozen=True)
+class Known:
+    """What to say about a kind of fault, which numbers it heeds, and whether it can be taken back."""
+
+    words: str
+    numbers: tuple[str, ...] = ("port",)
+    heals: bool = True
+
+
+KNOWN = {
+    "drop": Known("Packets to the port vanish."),
+    "refuse": Known("Connections to the port are refused."),
+    "reset": Known("Connections to the port are reset once a request arrives."),
+    "delay": Known("The pod's app answers late.", ("delay_ms",)),
+    "latency": Known("All that the pod sends is late.", ("delay_ms",)),
+    "loss": Known("Packets are lost.", ("percent",)),
+    "reorder": Known("Packets that the pod sends are held back, others overtake them.", ("percent", "delay_ms")),
+    "evict": Known("The node evicts the pod, for good.", (), heals=False),
 }
-"""What a fault does; one that is not named here is offered without words."""
+"""A kind of `scene.faults` that is not named here is offered without words and with all numbers."""
 
 Json = dict[str, Any]
 
@@ -56,10 +72,11 @@ class ScenePanel:
 
     async def _look(self, request: web.Request) -> Json:
         async with Client(self._kubeconfig) as client:
-            rows = await client.table("Pod")
+            rows, nodes = await client.table("Pod"), await client.table("Node")
         pods = [_pod(row) | {"fault": self._faulty.get(row["metadata"]["uid"])} for row in rows]
         logs = sorted(path.stem for pattern in LOGS for path in self._folder.glob(pattern))
-        return {"pods": pods, "kinds": kinds(), "numbers": numbers(), "logs": logs}
+        shown = [{"name": row["Name"], "status": row["Status"]} for row in nodes]
+        return {"pods": pods, "nodes": shown, "kinds": kinds(), "numbers": numbers(), "logs": logs}
 
     async def _log(self, request: web.Request) -> Json:
         wanted = request.query.get("name", "")
@@ -76,36 +93,41 @@ class ScenePanel:
         namespace, name, kind = str(body["namespace"]), str(body["pod"]), str(body["kind"])
         if kind not in faults.KINDS:
             raise ValueError(f"There is no fault {kind!r}.")
-        told = {each: int(body[each]) for each in numbers() if each in body}
+        told: Json = {each: type(default)(body[each]) for each, default in numbers().items() if each in body}
         async with Client(self._kubeconfig) as client:
             await faults.inject(client, f"pod/{name}", kind, namespace=namespace, **told)
             pod = await client.call("GET", f"/api/v1/namespaces/{namespace}/pods/{name}")
         self._remember(pod["metadata"]["uid"], kind, told)
         return {"ok": True}
 
-    def _remember(self, uid: str, kind: str, told: dict[str, int]) -> None:
-        if kind == HEALTHY:
-            self._faulty.pop(uid, None)
-        else:
-            self._faulty[uid] = ", ".join(
-                [kind, *(f"{name.replace('_', ' ')} {told[name]}" for name in _own(kind, told))]
-            )
+    def _remember(self, uid: str, kind: str, told: Json) -> None:
+        self._faulty.pop(uid, None)
+        if kind != HEALTHY and _known(kind).heals:
+            details = [f"{name.replace('_', ' ')} {told[name]:g}" for name in _heeded(kind) if name in told]
+            self._faulty[uid] = ", ".join([kind, *details])
 
 
-def kinds() -> list[dict[str, str]]:
-    """The faults a pod can be given, healing left out."""
-    return [{"name": kind, "words": WORDS.get(kind, "")} for kind in faults.KINDS if kind != HEALTHY]
+def kinds() -> list[Json]:
+    """The faults a pod can be given, healing left out: {name, words, numbers}."""
+    return [
+        {"name": kind, "words": _known(kind).words, "numbers": _heeded(kind)}
+        for kind in faults.KINDS
+        if kind != HEALTHY
+    ]
 
 
-def numbers() -> dict[str, int]:
-    """What a fault can be told: the whole numbers that `scene.faults.inject` takes, with their defaults."""
+def numbers() -> dict[str, int | float]:
+    """What a fault can be told: the numbers that `scene.faults.inject` takes, with their defaults."""
     asked = inspect.signature(faults.inject).parameters.values()
-    return {each.name: each.default for each in asked if isinstance(each.default, int)}
+    return {each.name: each.default for each in asked if isinstance(each.default, int | float)}
 
 
-def _own(kind: str, told: Iterable[str]) -> list[str]:
-    """The numbers that are this kind's own by their name (delay_ms is delay's); the port if none is."""
-    return [name for name in told if name.startswith(f"{kind}_")] or [name for name in told if name == "port"]
+def _known(kind: str) -> Known:
+    return KNOWN.get(kind, Known("", tuple(numbers())))
+
+
+def _heeded(kind: str) -> list[str]:
+    return [name for name in _known(kind).numbers if name in numbers()]
 
 
 def _pod(row: Json) -> Json:

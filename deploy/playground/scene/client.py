@@ -25,6 +25,7 @@ CORE, APPS, RBAC = "/api/v1", "/apis/apps/v1", "/apis/rbac.authorization.k8s.io/
 # kind -> (path of the group and version, plural, in a namespace)
 KINDS: dict[str, tuple[str, str, bool]] = {
     "Namespace": (CORE, "namespaces", False),
+    "Node": (CORE, "nodes", False),
     "Pod": (CORE, "pods", True),
     "Service": (CORE, "services", True),
     "ServiceAccount": (CORE, "serviceaccounts", True),

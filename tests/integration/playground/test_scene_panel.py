@@ -1,7 +1,7 @@
 """The console's scene panel on the playground's own cluster: pods as kubectl shows them, faults, logs, refusals."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from deploy.playground.scene import faults
 from deploy.playground.scene_panel import ScenePanel
 from tests.support.playground import SharedPlayground, Stage
+from tests.support.stack import until
 
 Panel = TestClient[web.Request, web.Application]
 
@@ -54,23 +55,40 @@ async def test_fault_reaches_the_pod_and_goes_when_healed(
     namespace = await stage("payments", "checkout")
     name = next(name for name in await pods(panel, namespace) if name.startswith("payments"))
     ask = _connecting(playground, namespace, name)
-    assert "connected" in await ask()
+    await until(lambda: "connected" in ask(), 20, "the app's port")  # a pod is ready before its app listens
     body = {"namespace": namespace, "pod": name, "kind": "refuse", "port": 8080}
     assert (await panel.post("/_panel/scene/fault", json=body)).status == 200
-    assert "refused" in await ask()
+    assert "refused" in ask()
     assert (await pods(panel, namespace))[name]["fault"] == "refuse, port 8080"
     await panel.post("/_panel/scene/fault", json={**body, "kind": "delay", "delay_ms": 300})
     assert (await pods(panel, namespace))[name]["fault"] == "delay, delay ms 300"
     await panel.post("/_panel/scene/fault", json={**body, "kind": "none"})
-    assert "connected" in await ask()
+    assert "connected" in ask()
     assert (await pods(panel, namespace))[name]["fault"] is None
 
 
 async def test_kinds_and_numbers_are_those_of_the_scene(panel: Panel) -> None:
     shown = await (await panel.get("/_panel/scene")).json()
-    assert [kind["name"] for kind in shown["kinds"]] == [kind for kind in faults.KINDS if kind != "none"]
+    by_name = {kind["name"]: kind for kind in shown["kinds"]}
+    assert list(by_name) == [kind for kind in faults.KINDS if kind != "none"]
+    assert by_name["drop"]["numbers"] == ["port"]
+    assert by_name["delay"]["numbers"] == ["delay_ms"]
     assert shown["numbers"]["port"] == 8080
     assert shown["numbers"]["delay_ms"] == 800
+
+
+async def test_kind_that_is_new_to_the_panel_is_offered_with_all_numbers(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "KINDS", ("none", "drop", "flood"))
+    shown = await (await panel.get("/_panel/scene")).json()
+    assert shown["kinds"][1] == {"name": "flood", "words": "", "numbers": list(shown["numbers"])}
+
+
+async def test_nodes_are_shown_with_their_status(panel: Panel, playground: SharedPlayground) -> None:
+    nodes = (await (await panel.get("/_panel/scene")).json())["nodes"]
+    said = playground.kubectl("get", "nodes", "--no-headers").stdout.splitlines()
+    assert [[node["name"], node["status"]] for node in nodes] == [line.split()[:2] for line in said]
 
 
 async def test_wrong_questions_are_refused_in_sentences(panel: Panel) -> None:
@@ -104,13 +122,13 @@ async def test_missing_cluster_is_said(tmp_path: Path) -> None:
         assert (await answer.json())["error"] == "The cluster does not answer."
 
 
-def _connecting(playground: SharedPlayground, namespace: str, pod: str) -> Callable[[], Awaitable[str]]:
+def _connecting(playground: SharedPlayground, namespace: str, pod: str) -> Callable[[], str]:
     """Asks, from checkout's pod, whether the pod takes a connection to port 8080."""
     address = playground.kubectl("get", "pod", pod, "-n", namespace, "-o", "jsonpath={.status.podIP}").stdout
     script = f"import socket; socket.create_connection(('{address}', 8080), 3); print('connected')"
     command = ["exec", "-n", namespace, "deploy/checkout", "--", "/usr/bin/python3.11", "-Ic", script]
 
-    async def ask() -> str:
+    def ask() -> str:
         done = playground.kubectl(*command)
         return done.stdout + done.stderr
 

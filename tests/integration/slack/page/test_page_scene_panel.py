@@ -44,10 +44,13 @@ class Stage:
     async def look(self, request: web.Request) -> web.Response:
         if self.problem:
             return web.json_response({"ok": False, "error": self.problem}, status=503)
-        kinds = [{"name": "drop", "words": "Packets vanish."}, {"name": "loss", "words": ""}]
-        numbers = {"port": 8080, "loss_percent": 20}
-        logs = ["bot-1", "worker-1"]
-        return web.json_response({"pods": self.pods, "kinds": kinds, "numbers": numbers, "logs": logs})
+        kinds = [
+            {"name": "drop", "words": "Packets vanish.", "numbers": ["port"]},
+            {"name": "loss", "words": "", "numbers": ["port", "loss_percent"]},
+        ]
+        nodes = [{"name": "node-1", "status": "Ready"}, {"name": "node-2", "status": "NotReady"}]
+        rest = {"numbers": {"port": 8080, "loss_percent": 20}, "logs": ["bot-1", "worker-1"]}
+        return web.json_response({"pods": self.pods, "nodes": nodes, "kinds": kinds, **rest})
 
     async def log(self, request: web.Request) -> web.Response:
         more = [{"at": "", "level": "error", "text": f"The {request.query['name']} says so."}]
@@ -86,12 +89,14 @@ async def test_pods_are_shown_live_and_suffer_what_is_chosen(
     await expect(page.get_by_test_id("scene-close")).to_be_focused()
     row = page.get_by_test_id("pod-payments-1")
     assert (await row.inner_text()).split() == "payments-1 shop, node-1 0/1 CrashLoopBackOff 3 (2s ago) Inject…".split()
+    assert await page.get_by_label("Nodes").locator("li").all_inner_texts() == ["node-1 Ready", "node-2 NotReady"]
     scene.pods[1] = pod("payments-1")
     await expect(row).to_contain_text("Running")
     button = page.get_by_test_id("fault-checkout-1")
     await button.press("Enter")
     dialog = page.get_by_test_id("fault-dialog")
     await expect(dialog.get_by_role("radio", name="drop Packets vanish.")).to_be_focused()
+    await expect(dialog.get_by_label("Loss percent")).to_have_count(0)
     await page.keyboard.press("ArrowDown")
     await dialog.get_by_label("Loss percent").fill("35")
     await dialog.get_by_label("Port").fill("1")

@@ -15,10 +15,11 @@ export function FaultDialog({ pod, scene, onDone }: Props) {
   const [kind, setKind] = useState(scene.kinds[0]?.name ?? "");
   const [numbers, setNumbers] = useState(scene.numbers);
   const [error, setError] = useState<string | null>(null);
+  const heeded = scene.kinds.find((one) => one.name === kind)?.numbers ?? [];
   useModal(dialog);
   const submit = async (event: React.FormEvent) => {
     event.preventDefault();
-    const refused = await inject(pod, kind, numbers);
+    const refused = await inject(pod, kind, Object.fromEntries(heeded.map((name) => [name, numbers[name]!])));
     setError(refused);
     if (!refused) onDone(`${pod.name} now suffers: ${kind}.`);
   };
@@ -40,14 +41,15 @@ export function FaultDialog({ pod, scene, onDone }: Props) {
             </label>
           ))}
         </fieldset>
-        {Object.entries(numbers).map(([name, value]) => (
+        {heeded.map((name) => (
           <label className="number" key={name}>
             <span>{name.replaceAll("_", " ")}</span>
             <input
               type="number"
               min={0}
+              step="any"
               required
-              value={Number.isNaN(value) ? "" : value}
+              value={Number.isNaN(numbers[name]) ? "" : numbers[name]}
               onChange={(event) => setNumbers({ ...numbers, [name]: event.target.valueAsNumber })}
             />
           </label>

@@ -28,6 +28,7 @@ export function Scene({ onClose }: { onClose: () => void }) {
       <div className="parts">
         {problem && <p role="alert">{problem}</p>}
         {!data && !problem && <p role="status">Asking the cluster…</p>}
+        {data && <Nodes nodes={data.nodes} />}
         {data && <Pods pods={data.pods} onFault={setChosen} onHeal={heal} />}
         <p className="said" role="status" data-testid="scene-said">
           {said}
@@ -46,6 +47,18 @@ export function Scene({ onClose }: { onClose: () => void }) {
         />
       )}
     </aside>
+  );
+}
+
+function Nodes({ nodes }: { nodes: SceneState["nodes"] }) {
+  return (
+    <ul className="nodes" aria-label="Nodes">
+      {nodes.map((node) => (
+        <li key={node.name} className={node.status === "Ready" ? undefined : "odd"}>
+          <b>{node.name}</b> {node.status}
+        </li>
+      ))}
+    </ul>
   );
 }
 

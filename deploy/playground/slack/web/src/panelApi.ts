@@ -13,7 +13,8 @@ export interface Pod {
 
 export interface SceneState {
   pods: Pod[];
-  kinds: { name: string; words: string }[];
+  nodes: { name: string; status: string }[];
+  kinds: { name: string; words: string; numbers: string[] }[];
   numbers: Record<string, number>;
   logs: string[];
 }
