@@ -24,6 +24,7 @@ from deploy.playground.scene import faults
 from deploy.playground.scene.client import ApiError, Client
 
 HEALTHY = "none"
+UNITS = ("ms", "percent")
 LOGS = ("worker-*.log", "bot-*.log")
 
 
@@ -103,7 +104,7 @@ class ScenePanel:
     def _remember(self, uid: str, kind: str, told: Json) -> None:
         self._faulty.pop(uid, None)
         if kind != HEALTHY and _known(kind).heals:
-            details = [f"{name.replace('_', ' ')} {told[name]:g}" for name in _heeded(kind) if name in told]
+            details = [_said(name, told[name]) for name in _heeded(kind) if name in told]
             self._faulty[uid] = ", ".join([kind, *details])
 
 
@@ -128,6 +129,12 @@ def _known(kind: str) -> Known:
 
 def _heeded(kind: str) -> list[str]:
     return [name for name in _known(kind).numbers if name in numbers()]
+
+
+def _said(name: str, value: float) -> str:
+    """`delay_ms`, 800 -> `800 ms`; `port`, 80 -> `port 80`."""
+    unit = name.rpartition("_")[2]
+    return f"{value:g} {unit}" if unit in UNITS else f"{name} {value:g}"
 
 
 def _pod(row: Json) -> Json:

@@ -61,7 +61,7 @@ async def test_fault_reaches_the_pod_and_goes_when_healed(
     assert "refused" in ask()
     assert (await pods(panel, namespace))[name]["fault"] == "refuse, port 8080"
     await panel.post("/_panel/scene/fault", json={**body, "kind": "delay", "delay_ms": 300})
-    assert (await pods(panel, namespace))[name]["fault"] == "delay, delay ms 300"
+    assert (await pods(panel, namespace))[name]["fault"] == "delay, 300 ms"
     await panel.post("/_panel/scene/fault", json={**body, "kind": "none"})
     assert "connected" in ask()
     assert (await pods(panel, namespace))[name]["fault"] is None

@@ -131,6 +131,8 @@ async def test_logs_are_read_live_and_newest_last(slack: SlackEmulator, scene: S
     await expect(log.locator("li").last).to_have_text("error The bot-1 says so.")
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await screenshot(page, "scene-390")
+    await page.get_by_test_id("channel-general").click()
+    await expect(page.get_by_test_id("composer")).to_be_visible()
 
 
 async def test_silent_cluster_is_said_and_recovered_from(slack: SlackEmulator, scene: Stage, browser: Browser) -> None:

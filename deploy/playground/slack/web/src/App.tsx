@@ -2,7 +2,7 @@ import { useEffect } from "react";
 import { Announcer } from "./Announcer";
 import { useWorkspace } from "./api";
 import { Modal } from "./Modal";
-import { byTestId, useFocusBack, usePlace } from "./place";
+import { byTestId, narrow, useFocusBack, usePlace } from "./place";
 import { Scene } from "./Scene";
 import { Sidebar, channelName } from "./Sidebar";
 import { Thread } from "./Thread";
@@ -39,7 +39,7 @@ export function App() {
         unread={unread}
         live={live}
         scene={scene}
-        onChannel={(name) => go({ channel: name, thread: null, tab: null })}
+        onChannel={(name) => go({ channel: name, thread: null, tab: null, ...(narrow() ? { panel: null } : {}) })}
         onPerson={(name) => go({ user: name, thread: null })}
         onScene={() => go(scene ? { panel: null } : { panel: "scene", thread: null })}
       />

@@ -2,7 +2,7 @@ import { useEffect } from "react";
 import { Composer } from "./Composer";
 import { Icon } from "./Icon";
 import { MessageView } from "./MessageView";
-import { byTestId, useEscape } from "./place";
+import { byTestId, narrow, useEscape } from "./place";
 import { channelName } from "./Sidebar";
 import { Newest, newestOwn, useStickyEnd, walkMessages } from "./scrolling";
 import { joins } from "./Timeline";
@@ -21,7 +21,7 @@ export function Thread({ state, channel, root, onClose }: Props) {
   const { list, away, toEnd } = useStickyEnd(replies.length, newestOwn(replies, state.me));
   useEscape(onClose);
   // Where Slack puts the cursor; on a phone that would bring up the keyboard.
-  useEffect(() => byTestId(matchMedia("(width > 760px)").matches ? "thread-composer" : "thread-close")?.focus(), []);
+  useEffect(() => byTestId(narrow() ? "thread-close" : "thread-composer")?.focus(), []);
   return (
     <aside className="pane" data-testid="thread-pane" aria-label="Thread">
       <header>

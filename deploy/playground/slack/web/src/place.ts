@@ -22,6 +22,11 @@ export function byTestId(id: string): HTMLElement | null {
   return document.querySelector<HTMLElement>(`[data-testid="${id}"]`);
 }
 
+/** Whether there is room for one pane only, as on a phone. */
+export function narrow(): boolean {
+  return !matchMedia("(width > 760px)").matches;
+}
+
 /** Gives the focus back to what opened the pane (its test id), once the pane is closed. */
 export function useFocusBack(opener: string | null): void {
   const before = useRef<string | null>(null);
