@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+import functools
 import signal
 import sys
 from collections.abc import Sequence
 
+from deploy.playground.scene_panel import ScenePanel
 from deploy.playground.stack import Stack
 from deploy.playground.up import PlaygroundError, PlaygroundSettings, refuse_unfit_host
 
@@ -31,12 +33,14 @@ async def serve(port: int, name: str | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     settings = PlaygroundSettings(id=name) if name else PlaygroundSettings()
-    async with Stack(settings, progress=lambda line: print(line, flush=True), slack_port=port) as stack:
+    panel = ScenePanel(settings.rundir / "admin.kubeconfig", settings.rundir)
+    say = functools.partial(print, flush=True)
+    async with Stack(settings, progress=say, slack_port=port, panels=[panel]) as stack:
         await asyncio.gather(stack.start_worker(), stack.start_bot())
         print(
             f"\nOpen {stack.slack.base_url} and type: /capture deploy/checkout -n shop port 8080 for 20s\n"
             f"Cluster: export KUBECONFIG={stack.playground.admin_kubeconfig}\n"
-            f"Faults:  python -m deploy.playground.scene.faults --help\nCtrl-C ends it all.",
+            "Faults:  in the page, under Scene\nCtrl-C ends it all.",
             flush=True,
         )
         await stopped.wait()

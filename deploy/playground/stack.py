@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +25,7 @@ import yaml
 
 from deploy.playground.images import CAPTURE_IMAGE
 from deploy.playground.redis_server import MARKER, RedisServer
-from deploy.playground.slack import AppConfig, SlackEmulator
+from deploy.playground.slack import AppConfig, Panel, SlackEmulator
 from deploy.playground.up import ROOT, Playground, PlaygroundError, PlaygroundSettings, Progress
 
 READY_SECONDS = 30.0
@@ -63,7 +64,7 @@ class ClusterAccess(Protocol):
 class Stack:
     """Async context manager: Redis, cluster and Slack are up when entered; nothing is left when exited.
 
-    `cluster` given: that one is used and left running; else a playground is started.
+    `cluster` given: that one is used and left running; else a playground is started. `panels` go to Slack's page.
     """
 
     settings: PlaygroundSettings = field(default_factory=PlaygroundSettings)
@@ -71,6 +72,7 @@ class Stack:
     slack_port: int = 0
     redis_url: str = ""
     cluster: ClusterAccess | None = None
+    panels: Sequence[Panel] = ()
     playground: Playground = field(init=False, repr=False)
     slack: SlackEmulator = field(init=False, repr=False)
     parts: list[Part] = field(default_factory=list)
@@ -90,7 +92,9 @@ class Stack:
             self._exits.push(redis.__exit__)
             self.redis_url = (await asyncio.to_thread(redis.__enter__)).url
             self.progress("Redis ready")
-            self.slack = SlackEmulator(port=self.slack_port, rundir=self.rundir / "slack", config=app_config())
+            self.slack = SlackEmulator(
+                port=self.slack_port, rundir=self.rundir / "slack", config=app_config(), panels=self.panels
+            )
             await self._exits.enter_async_context(self.slack)
             self.progress(f"Slack ready on {self.slack.base_url}")
         except BaseException:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import secrets
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
 
+from deploy.playground.scene_panel import ScenePanel
 from deploy.playground.stack import Stack
-from tests.support.playground import SharedPlayground
+from deploy.playground.up import PlaygroundSettings
+from tests.support.playground import SharedPlayground, Stage
 from tests.support.stack import remote_processes, until
 from workers.capture.spool import RecordWalk
 from workers.contract import codec
@@ -31,6 +34,15 @@ PHONE = ViewportSize(width=390, height=844)
 STARTED = 30_000
 """Milliseconds until a capture's card may be expected, on a busy machine."""
 ENDED = 60_000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bare_stack(playground: SharedPlayground) -> AsyncIterator[Stack]:
+    """Redis and Slack with the console's scene panel."""
+    settings = PlaygroundSettings(id=f"test-{secrets.token_hex(4)}")
+    panel = ScenePanel(playground.admin_kubeconfig, settings.rundir)
+    async with Stack(settings, progress=lambda line: None, cluster=playground, panels=[panel]) as stack:
+        yield stack
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -119,6 +131,32 @@ async def test_mistake_is_shown_to_its_author_alone(page: Page) -> None:
     await page.get_by_test_id("me").select_option("bob")
     await expect(page.get_by_test_id("composer")).to_be_visible()
     await expect(page.get_by_text("fro is neither")).to_have_count(0)
+
+
+async def test_scene_panel_shows_pods_breaks_one_and_reads_the_worker(
+    page: Page, playground: SharedPlayground, stage: Stage
+) -> None:
+    namespace = await stage("payments")
+    names = playground.kubectl("get", "pods", "-n", namespace, "-o", "name").stdout.split()
+    name = names[0].removeprefix("pod/")
+    await page.get_by_test_id("scene-open").click()
+    row = page.get_by_test_id(f"pod-{name}")
+    await expect(row).to_contain_text("Running")
+    await page.get_by_test_id(f"fault-{name}").click()
+    await page.get_by_test_id("fault-dialog").get_by_label("refuse").check()
+    await page.get_by_test_id("fault-inject").click()
+    await expect(row).to_contain_text("refuse, port 8080")
+    await expect(page.get_by_test_id("log")).to_contain_text("Worker ready.")
+    await _shoot(page, "scene-desktop")
+    await page.get_by_test_id(f"fault-{name}").click()
+    await expect(page.get_by_test_id("scene-said")).to_have_text(f"{name} is healed.")
+    playground.kubectl("delete", "pod", name, "-n", namespace, "--wait=false")
+    await expect(row).to_have_count(0, timeout=STARTED)
+    await page.get_by_test_id("log-of").select_option("bot-1")
+    await expect(page.get_by_test_id("log")).to_contain_text("Bot ready (mode socket).")
+    await page.set_viewport_size(PHONE)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await _shoot(page, "scene-phone")
 
 
 async def _card(page: Page) -> Locator:

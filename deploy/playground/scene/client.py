@@ -19,11 +19,13 @@ import yaml
 from deploy.playground.scene import Manifest
 
 MERGE = "application/merge-patch+json"
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 CORE, APPS, RBAC = "/api/v1", "/apis/apps/v1", "/apis/rbac.authorization.k8s.io/v1"
 
 # kind -> (path of the group and version, plural, in a namespace)
 KINDS: dict[str, tuple[str, str, bool]] = {
     "Namespace": (CORE, "namespaces", False),
+    "Node": (CORE, "nodes", False),
     "Pod": (CORE, "pods", True),
     "Service": (CORE, "services", True),
     "ServiceAccount": (CORE, "serviceaccounts", True),
@@ -70,11 +72,18 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
-    async def call(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Any:
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Any:
         """Answered JSON (None for an answer that is none). Raises ApiError, aiohttp.ClientError."""
         assert self._session is not None, "used outside of `async with`"
         data = None if body is None else json.dumps(body)
-        headers = {"Content-Type": content_type} if body is not None else {}
+        headers = {"Accept": accept} | ({"Content-Type": content_type} if body is not None else {})
         async with self._session.request(method, self._server + path, data=data, headers=headers) as answer:
             text = await answer.text()
             if answer.status >= 400:
@@ -91,6 +100,16 @@ class Client:
                 if error.code != 409:
                     raise
                 await self.call("PATCH", f"{collection}/{name}", each, MERGE)
+
+    async def table(self, kind: str) -> list[Manifest]:
+        """All objects of a kind as kubectl shows them: columns by their names, and `metadata`."""
+        group, plural, _ = KINDS[kind]
+        answer = await self.call("GET", f"{group}/{plural}", accept=TABLE)
+        names = [column["name"] for column in answer["columnDefinitions"]]
+        return [
+            {**dict(zip(names, row["cells"], strict=True)), "metadata": row["object"]["metadata"]}
+            for row in answer["rows"]
+        ]
 
     async def list(self, kind: str, namespace: str | None = None, selector: str = "") -> list[Manifest]:
         """Items of a kind in a namespace (None: everywhere), by label selector."""

@@ -11,8 +11,8 @@ Acting as a person, in process: `slack.people.say(who, where, text, thread_ts)`,
 A second workspace with the same app: `SlackEmulator(others=(PARTNER,))`, then `slack.at(PARTNER).people`.
 
 Page API (JSON; a refusal is HTTP 400 with Slack's error object; users and channels by id or name):
-  GET  /_page/state?user=alice    me, users, channels, messages (replies and own ephemerals included), commands,
-                                  shortcuts, views (open modals), home
+  GET  /_page/state?user=alice    me, users, channels, messages (replies and own ephemerals included), commands
+                                  (descriptions), shortcuts, views (open modals), home, panels
   GET  /_page/events?user=alice   server-sent events: {"type": message|changed|removed, channel, message},
                                   channel, views, view_errors, home, reset
   POST /_page/message             {user, channel, text, thread_ts?, smart?} -> {ts}; a leading slash runs a command
@@ -23,7 +23,9 @@ Page API (JSON; a refusal is HTTP 400 with Slack's error object; users and chann
   POST /_page/shortcut            {user, callback_id, channel?, ts?}: global, or on a message
   POST /_page/submit, /close      {user, view_id, values?}: modals; close with `all` is the X in the corner
   POST /_page/home, /react        {user}, {user, channel, ts, name}
-  POST /_page/upload?user=&channel=&name=[&thread_ts=]   raw bytes
+  POST /_page/upload?user=&channel=&name=[&thread_ts=][&text=]   raw bytes
+
+Panels: what the host of the emulator puts beside it (see panels.py) has its routes under /_panel/<name>.
 
 Control (/_control): GET state, GET journal?kind=&name=, POST reset, POST clock {advance},
 POST sockets {do: drop|refresh|warning}, POST withdraw {team?, error?} (the app's token is refused),
@@ -35,14 +37,16 @@ fail_calls: {method: [times, error]}, limits: bool}, POST archive {channel, arch
 The page's stable data-testids: composer, send, message-<ts>, thread-open-<ts>, thread-pane, thread-composer,
 thread-send, thread-close, button-<action_id>, file-<id>, ephemeral, channel-<name>, me, modal, modal-submit,
 input-<action_id> (fields, selects, pickers, menus), tab-home, tab-messages, home, shortcuts, more-<ts>,
-preview-<file id>.
+preview-<file id>, react-<ts>, reply-<ts>, messages, newest, usage, viewer; of the scene panel: scene-open, scene,
+scene-close, scene-said, pod-<name>, fault-<name>, fault-dialog, fault-inject, log-of, log.
 """
 
 from __future__ import annotations
 
 from .clock import Clock
 from .context import AppConfig
+from .panels import Panel
 from .seed import PARTNER
 from .server import SlackEmulator
 
-__all__ = ["PARTNER", "AppConfig", "Clock", "SlackEmulator"]
+__all__ = ["PARTNER", "AppConfig", "Clock", "Panel", "SlackEmulator"]

@@ -34,8 +34,8 @@ EVENT_SCOPES = {
 class AppConfig:
     """The installed app as its manifest says.
 
-    `commands` maps a slash command to its usage hint; a shortcut is {name, type, callback_id, description},
-    its type `global` or `message`; `home` says whether there is a Home tab.
+    `commands` maps a slash command to its usage hint, `descriptions` to what it does. A shortcut is
+    {name, type, callback_id, description}, its type `global` or `message`; `home` says whether there is a Home tab.
     """
 
     scopes: tuple[str, ...] = DEFAULT_SCOPES
@@ -43,6 +43,7 @@ class AppConfig:
     commands: dict[str, str] = field(default_factory=lambda: {"/capture": "TARGET [-n NAMESPACE] [--for 30s]"})
     shortcuts: tuple[Json, ...] = ()
     home: bool = True
+    descriptions: dict[str, str] = field(default_factory=dict)
 
     def need(self, scopes: tuple[str, ...]) -> None:
         """Raises SlackError `missing_scope` unless one of `scopes` was granted."""
@@ -63,7 +64,8 @@ class AppConfig:
         hints = {one["command"]: one.get("usage_hint", "") for one in commands}
         shortcuts = manifest.get("features", {}).get("shortcuts", ())
         home = manifest.get("features", {}).get("app_home", {}).get("home_tab_enabled", False)
-        return cls(tuple(scopes), tuple(events), hints, tuple(shortcuts), bool(home))
+        descriptions = {one["command"]: one.get("description", "") for one in commands}
+        return cls(tuple(scopes), tuple(events), hints, tuple(shortcuts), bool(home), descriptions)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import mimetypes
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -17,6 +17,7 @@ from aiohttp import web
 from .context import Context
 from .errors import SlackError
 from .interact import People
+from .mangle import as_sent, as_typed
 from .state import BOT_USER, File, Json, Message
 from .uploads import MAX_FILE, safe_name
 
@@ -28,8 +29,9 @@ BACKLOG = 5000
 class PageApi:
     """Routes under /_page."""
 
-    def __init__(self, context: Context, people: People) -> None:
+    def __init__(self, context: Context, people: People, panels: Sequence[str] = ()) -> None:
         self._context = context
+        self._panels = list(panels)
         self._workspace = context.workspace
         self._people = people
         self._actions: dict[str, Action] = {
@@ -69,10 +71,12 @@ class PageApi:
                 "channels": [c.to_api() | {"has_bot": BOT_USER in c.members} for c in channels],
                 "messages": [_shape(m) for m in sorted(messages + own, key=lambda m: m.ts)],
                 "commands": self._context.config.commands,
+                "descriptions": self._context.config.descriptions,
                 "shortcuts": self._context.config.shortcuts,
                 "views": [v.to_api() for v in self._people.views.stacks.get(user.id, ())],
                 "home": home.to_api() if home else None,
                 "home_enabled": self._context.config.home,
+                "panels": self._panels,
             }
         )
         self.sign_in(answer)
@@ -187,17 +191,21 @@ class PageApi:
         return {}
 
     async def _react(self, body: Json) -> Json:
+        """One's own reaction comes, or goes when it is there."""
         user = self._people.person(body["user"])
         channel = self._people.place(user, body["channel"])
         message = self._workspace.find(channel.id, body["ts"])
         if message is None:
             raise SlackError("message_not_found")
-        message.reactions.setdefault(str(body["name"]), []).append(user.id)
+        users = message.reactions.setdefault(str(body["name"]), [])
+        users.remove(user.id) if user.id in users else users.append(user.id)
+        if not users:
+            del message.reactions[str(body["name"])]
         self._workspace.publish_message("changed", message)
         return {}
 
     async def upload(self, request: web.Request) -> web.Response:
-        """A person's file: ?user=&channel=[&thread_ts=]&name=, the raw bytes as the body."""
+        """A person's file: ?user=&channel=[&thread_ts=]&name=[&text=], the raw bytes as the body."""
         query: dict[str, Any] = dict(request.query)
         try:
             user = self._people.person(query.get("user", ""))
@@ -210,7 +218,8 @@ class PageApi:
         share = {"channel": channel.id, "ts": self._workspace.new_ts()}
         file.shares.append(share)
         shapes = [file.to_api(self._context.base_url)]
-        message = Message(channel.id, share["ts"], user.id, "", thread_ts=query.get("thread_ts"), files=shapes)
+        text = as_sent(as_typed(query.get("text", "")), self._workspace)
+        message = Message(channel.id, share["ts"], user.id, text, thread_ts=query.get("thread_ts"), files=shapes)
         self._workspace.add(message)
         self._people.announcer.posted(message)
         return web.json_response({"ok": True, "ts": message.ts, "file": shapes[0]})

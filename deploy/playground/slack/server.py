@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +18,7 @@ from .control import Control
 from .http_delivery import HttpDelivery
 from .installed import Installation, Installed
 from .page_api import PageApi
+from .panels import Panel
 from .socket_mode import SocketMode
 from .state import Json, Message, Seed, Workspace
 from .webapi import WebApi
@@ -41,6 +42,7 @@ class SlackEmulator:
     end). `events_url` switches from Socket Mode to signed HTTP, delivered there. `attach_delay` is how
     long an upload takes to show up, in seconds. `others` are more workspaces that the app is installed in
     (`PARTNER`): `slack.at(PARTNER)` has their people and token; the page and this object's own show the first.
+    `panels` are what the page shows beside the workspace.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class SlackEmulator:
         events_url: str | None = None,
         attach_delay: float = 0.3,
         others: tuple[Seed, ...] = (),
+        panels: Sequence[Panel] = (),
     ) -> None:
         self._port = port
+        self._panels = tuple(panels)
         self._own_rundir = rundir is None
         folder = rundir or Path(tempfile.mkdtemp(prefix="threadcap-slack-"))
         self.context = Context(folder, config or AppConfig(), clock or Clock(), attach_delay)
@@ -150,7 +154,7 @@ class SlackEmulator:
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[self._guard], client_max_size=BODY_LIMIT)
         api = WebApi(self.installed, None if self.http else self.sockets)
-        page = PageApi(self.context, self.people)
+        page = PageApi(self.context, self.people, [panel.name for panel in self._panels])
         app.add_routes(
             [
                 web.route("*", "/api/{method}", api.handle),
@@ -161,6 +165,7 @@ class SlackEmulator:
                 web.post("/response/{team:[A-Z0-9]+}/{token}", self._response),
                 *page.routes(),
                 *self.control.routes(),
+                *(route for panel in self._panels for route in panel.routes()),
                 web.get("/assets/{name:[A-Za-z0-9._-]+}", _asset),
             ]
         )

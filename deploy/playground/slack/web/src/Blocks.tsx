@@ -1,8 +1,9 @@
-import { Component, type ReactNode, useEffect, useRef, useState } from "react";
+import { Component, type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { type Block, Message as SlackBlocks } from "slack-blocks-to-jsx";
 import { Confirm, Element as Control } from "./Element";
 import { Field } from "./Field";
 import { here } from "./FileView";
+import { Picture } from "./Picture";
 import { SurfaceProvider, useSurface, useValues } from "./surface";
 import { Table } from "./Table";
 import type { Json, Message, State } from "./types";
@@ -34,11 +35,16 @@ function chartRows(chart: Json): Json[][] {
   return [head, ...rows];
 }
 
-/** A slack_file by id is shown from the workspace's own file store. */
-function withFiles(block: Json): Json {
+/** An image block: its title above as in Slack; a slack_file comes from the workspace's own file store. */
+function ImageBlock({ block }: { block: Json }) {
   const file = block.slack_file;
-  if (block.type === "image" && file) return { ...block, image_url: here(file.url) ?? `/_page/file/${file.id}` };
-  return block;
+  const url: string = file ? (here(file.url) ?? `/_page/file/${file.id}`) : block.image_url;
+  return (
+    <figure className="image">
+      {block.title && <figcaption>{block.title.text}</figcaption>}
+      <Picture url={url} alt={block.alt_text} name={block.title?.text ?? block.alt_text} />
+    </figure>
+  );
 }
 
 /**
@@ -64,11 +70,25 @@ const hooks = {
   },
 };
 
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+function listen(changed: () => void): () => void {
+  dark.addEventListener("change", changed);
+  return () => dark.removeEventListener("change", changed);
+}
+
+/** The renderer, light or dark as the reader's system is. */
+function Drawn({ block, data }: { block: Block; data: Json }) {
+  const theme = useSyncExternalStore(listen, () => dark.matches) ? "dark" : "light";
+  return <SlackBlocks theme={theme} withoutWrapper blocks={[block]} logo="" name="" data={data} hooks={hooks} />;
+}
+
 export function rendered(block: Json, state: State): ReactNode {
   const data = {
     users: state.users.map((u) => ({ id: u.id, name: u.name })),
     channels: state.channels.map((c) => ({ id: c.id, name: c.name ?? c.id })),
   };
+  if (block.type === "image") return <ImageBlock block={block} />;
   if (block.type === "table" || block.type === "data_table") return <Table block={block} state={state} />;
   const fallback =
     block.type === "data_visualization" ? (
@@ -78,7 +98,7 @@ export function rendered(block: Json, state: State): ReactNode {
     );
   return (
     <Guard fallback={fallback}>
-      <SlackBlocks theme="light" withoutWrapper blocks={[readable(withFiles(block)) as Block]} logo="" name="" data={data} hooks={hooks} />
+      <Drawn block={readable(block) as Block} data={data} />
     </Guard>
   );
 }

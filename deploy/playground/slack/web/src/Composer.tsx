@@ -1,6 +1,11 @@
-import { useRef, useState } from "react";
+import { useLayoutEffect, useRef, useState } from "react";
 import { act, upload } from "./api";
+import { Attach, Chips } from "./Attach";
+import { useDraft } from "./draft";
+import { Icon } from "./Icon";
 import { Menu } from "./Menu";
+import { type Suggestion, suggest, useSuggestions } from "./suggest";
+import { Suggestions } from "./Suggestions";
 import type { Channel, State } from "./types";
 
 interface Props {
@@ -10,113 +15,146 @@ interface Props {
   label: string;
 }
 
-interface Suggestion {
-  insert: string;
-  hint: string;
+export function Composer(props: Props) {
+  if (props.channel.is_archived)
+    return <p className="composer note">This channel is archived: it can be read, not written to.</p>;
+  return <OpenComposer {...props} />;
 }
 
-/** What could complete `text`: commands at its start (not in threads), people after an @. */
-function suggest(text: string, state: State, inThread: boolean): Suggestion[] {
-  if (!inThread && /^\/\S*$/.test(text))
-    return Object.entries(state.commands)
-      .filter(([command]) => command.startsWith(text))
-      .map(([command, hint]) => ({ insert: command + " ", hint }));
-  const mention = /(?:^|\s)@(\w*)$/.exec(text);
-  if (!mention) return [];
-  return state.users
-    .filter((user) => user.name.startsWith(mention[1]!))
-    .map((user) => ({ insert: text.slice(0, text.length - mention[1]!.length) + user.name + " ", hint: user.real_name }));
-}
-
-export function Composer({ state, channel, thread, label }: Props) {
-  const [text, setText] = useState("");
+/** Sends words and files; false when something was refused, which is then said. */
+function useSending({ state, channel, thread }: Props) {
   const [error, setError] = useState<string | null>(null);
+  const send = async (text: string, files: File[]): Promise<boolean> => {
+    const body = { user: state.me, channel: channel.id, text, ...(thread ? { thread_ts: thread } : {}) };
+    let refused = files.length === 0 ? await act("message", body) : null;
+    for (const [index, file] of files.entries())
+      refused ??= await upload(state.me, channel.id, file, index === 0 ? text : "", thread);
+    setError(refused);
+    return refused === null;
+  };
+  return { error, setError, send };
+}
+
+function OpenComposer(props: Props) {
+  const { state, channel, thread, label } = props;
+  const [text, setText] = useDraft(`${state.me} ${channel.id} ${thread ?? ""}`);
+  const [caret, setCaret] = useState(text.length);
+  const [files, setFiles] = useState<File[]>([]);
+  const { error, setError, send } = useSending(props);
   const box = useRef<HTMLTextAreaElement>(null);
   const prefix = thread ? "thread-" : "";
-  const suggestions = suggest(text, state, thread !== undefined);
+  const ready = text.trim() !== "" || files.length > 0;
 
-  const send = async () => {
-    const said = text.trim();
-    if (!said) return;
+  const submit = async () => {
+    if (!ready) return;
+    const [said, sent] = [text, files];
     setText("");
-    const body = { user: state.me, channel: channel.id, text: said, ...(thread ? { thread_ts: thread } : {}) };
-    const refused = await act("message", body);
-    setError(refused);
-    if (refused) setText(said);
+    setFiles([]);
+    if (await send(said.trim(), sent)) return;
+    setText(said);
+    setFiles(sent);
   };
-  const shortcuts = state.shortcuts.filter((one) => one.type === "global");
-  const run = async (callback: string) => setError(await act("shortcut", { user: state.me, callback_id: callback }));
-  const complete = (suggestion: Suggestion) => {
-    setText(suggestion.insert);
+  const take = (one: Suggestion) => {
+    const end = found.from + one.word.length + 1;
+    const rest = text.slice(caret);
+    setText(`${text.slice(0, found.from)}${one.word} ${rest.replace(/^ /, "")}`);
+    setCaret(end);
     box.current?.focus();
+    requestAnimationFrame(() => box.current?.setSelectionRange(end, end));
   };
+  const found = suggest(text, caret, state, thread !== undefined);
+  const suggesting = useSuggestions(found, take);
   const key = (event: React.KeyboardEvent) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) {
-      event.preventDefault();
-      void send();
-    } else if (event.key === "Tab" && suggestions[0]) {
-      event.preventDefault();
-      complete(suggestions[0]);
-    }
+    if (suggesting.key(event) || event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    void submit();
   };
-  if (channel.is_archived) return <p className="composer note">This channel is archived: it can be read, not written to.</p>;
+  useLayoutEffect(() => {
+    const area = box.current!;
+    area.style.height = "auto";
+    area.style.height = `${area.scrollHeight}px`;
+  }, [text]);
+  const add = (list: FileList | null) => {
+    const given = [...(list ?? [])]; // the list empties when its field does
+    setFiles((old) => [...old, ...given]);
+  };
+  const usage = /^(\/\S+)\s/.exec(text)?.[1];
   return (
     <form
       className="composer"
       onSubmit={(event) => {
         event.preventDefault();
-        void send();
+        void submit();
+      }}
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        event.preventDefault();
+        add(event.dataTransfer.files);
       }}
     >
       {error && <p role="alert">{error}</p>}
-      {suggestions.length > 0 && (
-        <ul className="suggestions" aria-label="Suggestions, Tab takes the first">
-          {suggestions.map((one) => (
-            <li key={one.insert}>
-              <button type="button" onClick={() => complete(one)}>
-                <b>{one.insert.trim().split(" ").at(-1)}</b> <span>{one.hint}</span>
-              </button>
-            </li>
-          ))}
-        </ul>
+      <Suggestions of={suggesting} onTake={take} />
+      {usage && !thread && state.commands[usage] && (
+        <p className="usage" data-testid="usage">
+          <b>{usage}</b> {state.commands[usage]}
+        </p>
       )}
       <div className="box">
         <textarea
           ref={box}
-          data-testid={thread ? "thread-composer" : "composer"}
+          data-testid={`${prefix}composer`}
           aria-label={label}
           placeholder={label}
-          rows={Math.min(6, text.split("\n").length)}
+          aria-autocomplete="list"
+          aria-haspopup="listbox"
+          aria-controls={suggesting.list.length ? suggesting.id : undefined}
+          aria-activedescendant={suggesting.list.length ? suggesting.id + suggesting.at : undefined}
+          rows={1}
           value={text}
-          onChange={(event) => setText(event.target.value)}
+          onChange={(event) => {
+            setText(event.target.value);
+            setCaret(event.target.selectionStart);
+            suggesting.seen();
+          }}
+          onSelect={(event) => setCaret(event.currentTarget.selectionStart)}
           onKeyDown={key}
+          onPaste={(event) => event.clipboardData.files.length && add(event.clipboardData.files)}
         />
-        {shortcuts.length > 0 && (
-          <Menu
-            className="shortcuts"
-            label="Shortcuts"
-            testid={`${prefix}shortcuts`}
-            items={shortcuts.map((one) => ({ key: one.callback_id, label: one.name, hint: one.description, take: () => void run(one.callback_id) }))}
-          >
-            <span aria-hidden="true">⚡</span>
-          </Menu>
-        )}
-        <label className="attach" title="Attach a file">
-          <span aria-hidden="true">+</span>
-          <input
-            type="file"
-            aria-label="Attach a file"
-            data-testid={`${prefix}upload`}
-            onChange={async (event) => {
-              const file = event.target.files?.[0];
-              if (file) setError(await upload(state.me, channel.id, file, thread));
-            }}
-          />
-        </label>
-        <button data-testid={`${prefix}send`} disabled={!text.trim()}>
-          Send
-        </button>
+        <Chips files={files} onRemove={(file) => setFiles(files.filter((one) => one !== file))} />
+        <div className="tools">
+          <Attach testid={`${prefix}upload`} onFiles={add} />
+          <Shortcuts state={state} testid={`${prefix}shortcuts`} onError={setError} />
+          <span className="keys" aria-hidden="true">
+            {text.trim() && (
+              <>
+                <b>Shift + Enter</b> for a new line
+              </>
+            )}
+          </span>
+          <button className="send" data-testid={`${prefix}send`} disabled={!ready} aria-label="Send" title="Send (Enter)">
+            <Icon name="send" />
+          </button>
+        </div>
       </div>
     </form>
+  );
+}
+
+/** The app's global shortcuts, under the composer's bolt as in Slack. */
+function Shortcuts({ state, testid, onError }: { state: State; testid: string; onError: (said: string | null) => void }) {
+  const known = state.shortcuts.filter((one) => one.type === "global");
+  if (known.length === 0) return null;
+  const run = async (callback: string) => onError(await act("shortcut", { user: state.me, callback_id: callback }));
+  return (
+    <Menu
+      className="shortcuts"
+      label="Shortcuts"
+      testid={testid}
+      items={known.map((one) => ({
+        key: one.callback_id, label: one.name, hint: one.description, take: () => void run(one.callback_id),
+      }))}
+    >
+      <Icon name="bolt" />
+    </Menu>
   );
 }

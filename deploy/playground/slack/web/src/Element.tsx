@@ -1,13 +1,16 @@
-import { useEffect, useRef, useState } from "react";
+import { useRef, useState } from "react";
+import { Combobox } from "./Combobox";
+import { Icon } from "./Icon";
 import { Menu } from "./Menu";
-import { chosenValues, Combobox, Select, selected } from "./Select";
+import { useModal } from "./place";
+import { chosenValues, Select, selected } from "./Select";
 import { useSurface } from "./surface";
 import type { Json } from "./types";
 
 /** Slack's `confirm` object as a dialog. */
 export function Confirm({ ask, onAnswer }: { ask: Json; onAnswer: (yes: boolean) => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useModal(dialog);
   return (
     <dialog ref={dialog} className="confirm" aria-label={ask.title.text} onClose={() => onAnswer(false)}>
       <h3>{ask.title.text}</h3>
@@ -121,10 +124,10 @@ function Shape(props: ShapeProps) {
           key: option.value, label: option.text.text, hint: option.description?.text, take: () => send(option.value),
         }))}
       >
-        <span aria-hidden="true">⋯</span>
+        <Icon name="more" />
       </Menu>
     );
-  if (kind.includes("external_select")) return <Combobox {...props} />;
+  if (kind.includes("external_select") || kind.startsWith("multi_")) return <Combobox {...props} />;
   if (kind.endsWith("_select")) return <Select {...props} />;
   if (kind in DATES) {
     const [type, name] = DATES[kind]!;

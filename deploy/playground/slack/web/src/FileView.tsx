@@ -1,7 +1,8 @@
+import { Picture } from "./Picture";
 import { Preview, previewKind } from "./Preview";
 import type { SlackFile } from "./types";
 
-function size(bytes = 0): string {
+export function size(bytes = 0): string {
   if (bytes < 1000) return `${bytes} B`;
   if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`;
   return `${(bytes / 1_000_000).toFixed(1)} MB`;
@@ -19,7 +20,7 @@ export function FileView({ file }: { file: SlackFile }) {
   const [url, kind] = [here(file.url_private), previewKind(file)];
   return (
     <figure className="file" aria-label={file.title || file.name}>
-      {picture && <img src={url} alt={file.alt_txt || file.title || file.name} />}
+      {picture && url && <Picture url={url} alt={file.alt_txt || file.title || file.name || ""} name={file.title || file.name || ""} />}
       <figcaption>
         <span className="icon" aria-hidden="true">
           {file.name?.split(".").at(-1)?.slice(0, 4)}

@@ -18,12 +18,16 @@ interface Props {
 /** A button that opens a menu: arrow keys move, Enter takes, Escape and Tab close (WAI-ARIA menu button). */
 export function Menu({ label, testid, className = "", children, items }: Props) {
   const [open, setOpen] = useState(false);
+  const [up, setUp] = useState(false);
   const root = useRef<HTMLSpanElement>(null);
   const trigger = useRef<HTMLButtonElement>(null);
   const id = useId();
   useEffect(() => {
     if (!open) return;
-    root.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
+    const menu = root.current?.querySelector("[role=menu]");
+    const room = root.current?.closest(".messages, .home, dialog")?.getBoundingClientRect().bottom ?? innerHeight;
+    setUp((menu?.clientHeight ?? 0) + (trigger.current?.getBoundingClientRect().bottom ?? 0) + 8 > room);
+    root.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus({ preventScroll: true });
     const away = (event: PointerEvent) => !root.current?.contains(event.target as Node) && setOpen(false);
     addEventListener("pointerdown", away);
     return () => removeEventListener("pointerdown", away);
@@ -56,12 +60,15 @@ export function Menu({ label, testid, className = "", children, items }: Props) 
         aria-controls={open ? id : undefined}
         aria-label={label}
         title={label}
-        onClick={() => setOpen(!open)}
+        onClick={() => {
+          setUp(false);
+          setOpen(!open);
+        }}
       >
         {children}
       </button>
       {open && (
-        <ul role="menu" id={id} aria-label={label}>
+        <ul role="menu" id={id} aria-label={label} className={up ? "up" : undefined}>
           {items.map((item) => (
             <li role="none" key={item.key}>
               <button

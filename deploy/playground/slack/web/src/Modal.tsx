@@ -1,6 +1,8 @@
 import { useEffect, useRef, useState } from "react";
 import { act } from "./api";
 import { BlockList } from "./Blocks";
+import { Icon } from "./Icon";
+import { useModal } from "./place";
 import { SurfaceProvider, useValues } from "./surface";
 import type { Json, State } from "./types";
 
@@ -11,8 +13,8 @@ export function Modal({ state, view }: { state: State; view: Json }) {
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const body = { user: state.me, view_id: view.id };
+  useModal(dialog);
   useEffect(() => {
-    dialog.current?.showModal();
     // The first field, not the close button: where Slack puts the cursor.
     dialog.current?.querySelector<HTMLElement>(".blocks :is(input, select, textarea)")?.focus();
   }, []);
@@ -42,7 +44,7 @@ export function Modal({ state, view }: { state: State; view: Json }) {
         <header>
           <h2 id="modal-title">{view.title?.text}</h2>
           <button type="button" className="quiet" aria-label={deeper ? "Back" : "Close"} onClick={close}>
-            {deeper ? "←" : "✕"}
+            <Icon name={deeper ? "back" : "close"} />
           </button>
         </header>
         <SurfaceProvider value={surface}>

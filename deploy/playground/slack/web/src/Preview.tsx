@@ -70,21 +70,35 @@ function PacketList({ name, list }: { name: string; list: Packet[] }) {
     <div className="packets" tabIndex={0} role="region" aria-label={`Packets of ${name}`}>
       <table>
         <caption>
-          First {list.length} packets, from {new Date(start * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC
+          {list.length === 1 ? "One packet" : `First ${list.length} packets`}, from {new Date(start * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC
         </caption>
         <thead>
           <tr>
-            <th scope="col">No.</th>
-            <th scope="col">Time (s)</th>
-            <th scope="col">Length</th>
+            <th scope="col" className="number">
+              No.
+            </th>
+            <th scope="col" className="number">
+              Time (s)
+            </th>
+            <th scope="col">Source</th>
+            <th scope="col">Destination</th>
+            <th scope="col">Protocol</th>
+            <th scope="col" className="number">
+              Length
+            </th>
+            <th scope="col">Info</th>
           </tr>
         </thead>
         <tbody>
           {list.map((packet) => (
             <tr key={packet.number}>
-              <td>{packet.number}</td>
-              <td>{(packet.seconds - start).toFixed(6)}</td>
-              <td>{packet.length}</td>
+              <td className="number">{packet.number}</td>
+              <td className="number">{(packet.seconds - start).toFixed(6)}</td>
+              <td>{packet.from}</td>
+              <td>{packet.to}</td>
+              <td>{packet.protocol}</td>
+              <td className="number">{packet.length}</td>
+              <td>{packet.info}</td>
             </tr>
           ))}
         </tbody>

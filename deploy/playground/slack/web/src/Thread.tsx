@@ -1,7 +1,11 @@
 import { useEffect } from "react";
 import { Composer } from "./Composer";
+import { Icon } from "./Icon";
 import { MessageView } from "./MessageView";
-import { joins, useStickyEnd } from "./Timeline";
+import { byTestId, narrow, useEscape } from "./place";
+import { channelName } from "./Sidebar";
+import { Newest, newestOwn, useStickyEnd, walkMessages } from "./scrolling";
+import { joins } from "./Timeline";
 import type { Channel, Message, State } from "./types";
 
 interface Props {
@@ -13,29 +17,37 @@ interface Props {
 
 export function Thread({ state, channel, root, onClose }: Props) {
   const replies = state.messages.filter((m) => m.channel === channel.id && m.thread_ts === root.ts && m.ts !== root.ts);
-  const list = useStickyEnd(replies.length);
-  useEffect(() => {
-    // Escape in a dialog belongs to the dialog.
-    const close = (event: KeyboardEvent) => {
-      if (event.key === "Escape" && !document.querySelector("dialog[open]")) onClose();
-    };
-    addEventListener("keydown", close);
-    return () => removeEventListener("keydown", close);
-  }, [onClose]);
+  const count = replies.filter((m) => m.ephemeral_to === null).length;
+  const { list, away, toEnd } = useStickyEnd(replies.length, newestOwn(replies, state.me));
+  useEscape(onClose);
+  // Where Slack puts the cursor; on a phone that would bring up the keyboard.
+  useEffect(() => byTestId(narrow() ? "thread-close" : "thread-composer")?.focus(), []);
   return (
-    <aside className="thread" data-testid="thread-pane" aria-label="Thread">
+    <aside className="pane" data-testid="thread-pane" aria-label="Thread">
       <header>
         <h2>Thread</h2>
-        <button className="quiet" data-testid="thread-close" onClick={onClose} aria-label="Close thread">
-          ✕
+        <p>
+          {channel.is_im ? "" : "#"}
+          {channelName(channel, state)}
+        </p>
+        <button className="quiet" data-testid="thread-close" onClick={onClose} aria-label="Close thread" title="Close (Esc)">
+          <Icon name="close" />
         </button>
       </header>
-      <div className="messages" ref={list} tabIndex={0} role="log" aria-label="Messages in this thread">
+      <div
+        className="messages"
+        ref={list}
+        tabIndex={0}
+        role="log"
+        aria-relevant="additions"
+        aria-label="Messages in this thread"
+        onKeyDown={walkMessages}
+      >
         <div>
           <MessageView state={state} message={root} inThread />
-          {replies.length > 0 && (
+          {count > 0 && (
             <div className="count">
-              {replies.length} {replies.length === 1 ? "reply" : "replies"}
+              {count} {count === 1 ? "reply" : "replies"}
             </div>
           )}
           {replies.map((message, index) => (
@@ -43,6 +55,7 @@ export function Thread({ state, channel, root, onClose }: Props) {
           ))}
         </div>
       </div>
+      {away && <Newest onPress={toEnd} />}
       <Composer state={state} channel={channel} thread={root.ts} label="Reply…" />
     </aside>
   );

@@ -30,11 +30,15 @@ export async function act(action: string, body: Json): Promise<string | null> {
   return result.ok ? null : (SENTENCES[result.error] ?? String(result.error));
 }
 
-/** Send one file's bytes as a message of `user`. */
-export async function upload(user: string, channel: string, file: File, thread?: string): Promise<string | null> {
-  const query = new URLSearchParams({ user, channel, name: file.name, ...(thread ? { thread_ts: thread } : {}) });
-  const answer = await fetch(`/_page/upload?${query}`, { method: "POST", body: file });
-  return answer.ok ? null : "The file was refused.";
+/** Send one file's bytes, with words beside them, as a message of `user`. */
+export async function upload(user: string, channel: string, file: File, text: string, thread?: string): Promise<string | null> {
+  const query = new URLSearchParams({ user, channel, name: file.name, text, ...(thread ? { thread_ts: thread } : {}) });
+  try {
+    const answer = await fetch(`/_page/upload?${query}`, { method: "POST", body: file });
+    return answer.ok ? null : `${file.name} was refused.`;
+  } catch {
+    return `${file.name} could not be sent.`;
+  }
 }
 
 function upsert(messages: Message[], message: Message): Message[] {

@@ -1,7 +1,9 @@
-// A packet list for previews: number, time, captured and original length. No decoding; the worker does that.
+// A packet list for previews: number, time, lengths, and one line about each frame.
 // Formats: draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng, sections 4 (block structure).
 
-export interface Packet {
+import { type Summary, summary } from "./frames";
+
+export interface Packet extends Summary {
   number: number;
   seconds: number;
   captured: number;
@@ -24,14 +26,21 @@ export function packets(bytes: ArrayBuffer): Packet[] | null {
 
 function classic(view: DataView, little: boolean, units: number): Packet[] {
   const found: Packet[] = [];
+  const link = view.getUint32(20, little) & 0xffff;
   for (let at = 24; at + 16 <= view.byteLength && found.length < LIMIT; ) {
     const captured = view.getUint32(at + 8, little);
     if (captured > 262_144) break;
     const seconds = view.getUint32(at, little) + view.getUint32(at + 4, little) / units;
-    found.push({ number: found.length + 1, seconds, captured, length: view.getUint32(at + 12, little) });
+    const seen = summary(frame(view, at + 16, captured), link);
+    found.push({ number: found.length + 1, seconds, captured, length: view.getUint32(at + 12, little), ...seen });
     at += 16 + captured;
   }
   return found;
+}
+
+/** The bytes of one frame, as far as they are here. */
+function frame(view: DataView, at: number, size: number): DataView {
+  return new DataView(view.buffer, view.byteOffset + at, Math.max(0, Math.min(size, view.byteLength - at)));
 }
 
 /** if_tsresol (option 9) of an interface description block: units in a second. */
@@ -51,20 +60,24 @@ function resolution(view: DataView, from: number, to: number, little: boolean): 
 function sections(view: DataView): Packet[] {
   const found: Packet[] = [];
   let little = true;
-  let units: number[] = [];
+  let interfaces: { units: number; link: number }[] = [];
   for (let at = 0; at + 12 <= view.byteLength && found.length < LIMIT; ) {
     if (view.getUint32(at) === 0x0a0d0d0a) {
       little = view.getUint32(at + 8, true) === 0x1a2b3c4d;
-      units = [];
+      interfaces = [];
     }
     const [kind, size] = [view.getUint32(at, little), view.getUint32(at + 4, little)];
     if (size < 12 || at + Math.min(size, 32) > view.byteLength) break;
-    if (kind === 1) units.push(resolution(view, at + 16, Math.min(at + size - 4, view.byteLength), little));
+    if (kind === 1) {
+      const units = resolution(view, at + 16, Math.min(at + size - 4, view.byteLength), little);
+      interfaces.push({ units, link: view.getUint16(at + 8, little) });
+    }
     if (kind === 6 && size >= 32) {
       const ticks = view.getUint32(at + 12, little) * 2 ** 32 + view.getUint32(at + 16, little);
-      const seconds = ticks / (units[view.getUint32(at + 8, little)] ?? 1e6);
+      const { units, link } = interfaces[view.getUint32(at + 8, little)] ?? { units: 1e6, link: -1 };
       const [captured, length] = [view.getUint32(at + 20, little), view.getUint32(at + 24, little)];
-      found.push({ number: found.length + 1, seconds, captured, length });
+      const seen = summary(frame(view, at + 28, captured), link);
+      found.push({ number: found.length + 1, seconds: ticks / units, captured, length, ...seen });
     }
     at += size;
   }

@@ -54,10 +54,12 @@ export interface State {
   channels: Channel[];
   messages: Message[];
   commands: Record<string, string>;
+  descriptions: Record<string, string>;
   shortcuts: { name: string; type: string; callback_id: string; description?: string }[];
   views: Json[];
   home: Json | null;
   home_enabled: boolean;
+  panels: string[];
   errors?: Record<string, string>;
 }
 

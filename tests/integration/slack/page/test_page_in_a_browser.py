@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from deploy.playground.slack import SlackEmulator
 from deploy.playground.slack.state import ALICE, INCIDENTS
 
-from .bolt import Seen, make_app, socket_app, until
-from .browser import chromium, open_page
+from ..bolt import Seen, make_app, socket_app, until
+from ..browser import open_page
 
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def card(packets: int) -> list[dict[str, Any]]:
