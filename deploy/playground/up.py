@@ -55,6 +55,7 @@ class PlaygroundSettings:
     image_store: Path = DEFAULT_STORE
     kubeconfig: Path | None = None
     scene: bool = True
+    nodes: int = 2
 
     @property
     def rundir(self) -> Path:
@@ -121,8 +122,8 @@ class Playground:
         await self._until(self._kubeconfig_there, "the API server")
         async with Client(self.admin_kubeconfig) as client:
             await client.until_answering("/readyz", START_SECONDS)
-            await self._until(lambda: _node_ready(client), "the node")
-            self._say(f"node ready ({time.monotonic() - began:.1f} s)")
+            count = await self._until(lambda: _nodes_ready(client), "the nodes")
+            self._say(f"{count} nodes ready ({time.monotonic() - began:.1f} s)")
             await client.apply(load_manifests(RBAC))
             await self._write_capture_kubeconfig(client)
             if self.settings.scene:
@@ -163,6 +164,7 @@ class Playground:
         settings = self.settings
         argv = [sys.executable, "-m", "deploy.playground.cluster", "--rundir", str(settings.rundir)]
         argv += ["--image-store", str(settings.image_store), "--kubeconfig", str(self.admin_kubeconfig)]
+        argv += ["--nodes", str(settings.nodes)]
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         with (settings.rundir / "cluster.log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
@@ -245,9 +247,9 @@ async def _dns_served(client: Client) -> bool | None:
     return True if any(each.get("endpoints") for each in of_dns) else None
 
 
-async def _node_ready(client: Client) -> bool | None:
+async def _nodes_ready(client: Client) -> int | None:
     nodes = (await client.call("GET", "/api/v1/nodes"))["items"]
-    return True if nodes and all(_condition(node, "Ready") for node in nodes) else None
+    return len(nodes) if nodes and all(_condition(node, "Ready") for node in nodes) else None
 
 
 async def _pods_running(client: Client) -> int | None:

@@ -7,7 +7,9 @@ from .registry import Registry
 from .resources import EVENTS, NAMESPACES
 
 
-def record(registry: Registry, about: Object, reason: str, message: str, *, warning: bool = False) -> None:
+def record(
+    registry: Registry, about: Object, reason: str, message: str, *, warning: bool = False, by: str = "playground"
+) -> None:
     """Note something about an object; the same sentence again only counts up."""
     namespace = about["metadata"].get("namespace") or "default"
     home = registry.store.get(NAMESPACES, "", namespace)
@@ -19,10 +21,10 @@ def record(registry: Registry, about: Object, reason: str, message: str, *, warn
             again = {"count": event.get("count", 1) + 1, "lastTimestamp": timestamp()}
             registry.store.put(EVENTS, {**event, "metadata": dict(event["metadata"]), **again})
             return
-    registry.create(EVENTS, namespace, _event(about, namespace, reason, message, warning))
+    registry.create(EVENTS, namespace, _event(about, namespace, reason, message, warning, by))
 
 
-def _event(about: Object, namespace: str, reason: str, message: str, warning: bool) -> Object:
+def _event(about: Object, namespace: str, reason: str, message: str, warning: bool, by: str) -> Object:
     moment = timestamp()
     return {
         "metadata": {"name": f"{name_of(about)}.{random_suffix(10)}", "namespace": namespace},
@@ -40,7 +42,7 @@ def _event(about: Object, namespace: str, reason: str, message: str, warning: bo
         "count": 1,
         "firstTimestamp": moment,
         "lastTimestamp": moment,
-        "source": {"component": "playground"},
-        "reportingComponent": "playground",
+        "source": {"component": by},
+        "reportingComponent": by,
         "reportingInstance": "",
     }
