@@ -93,11 +93,20 @@ class Playground:
         await self._stop()
 
     async def inject(
-        self, target: str, kind: str, *, namespace: str = "shop", port: int = 8080, delay_ms: int = 800
+        self,
+        target: str,
+        kind: str,
+        *,
+        namespace: str = "shop",
+        port: int = 8080,
+        delay_ms: int = 800,
+        percent: float = 30.0,
     ) -> str:
         """Give one pod a fault and return the pod's name; see `scene.faults.inject`."""
         async with Client(self.admin_kubeconfig) as client:
-            pod = await faults.inject(client, target, kind, namespace=namespace, port=port, delay_ms=delay_ms)
+            pod = await faults.inject(
+                client, target, kind, namespace=namespace, port=port, delay_ms=delay_ms, percent=percent
+            )
         self._faulty.add((namespace, pod))
         return pod
 
