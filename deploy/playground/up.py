@@ -34,7 +34,7 @@ from deploy.playground.scene.client import ApiError, Client, kubeconfig_for
 
 ROOT = Path(__file__).resolve().parents[2]
 DNS_CLUSTER_IP = "198.19.0.10"  # every pod's resolv.conf names it
-PROGRAMS = ("unshare", "setpriv", "runc", "ip", "nft", "umount")
+PROGRAMS = ("unshare", "nsenter", "setpriv", "runc", "ip", "nft", "umount")
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 POLL_SECONDS = 0.05
@@ -49,7 +49,10 @@ class PlaygroundError(RuntimeError):
 
 @dataclass(frozen=True)
 class PlaygroundSettings:
-    """One instance. `kubeconfig` is a second place for the administrator's file; `scene` False leaves it empty."""
+    """One instance, with that many `nodes`.
+
+    `kubeconfig` is a second place for the administrator's file; `scene` False leaves it empty.
+    """
 
     id: str = field(default_factory=lambda: f"demo-{secrets.token_hex(2)}")
     image_store: Path = DEFAULT_STORE
@@ -312,11 +315,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--id", help="name of this instance (default: demo-xxxx)")
     parser.add_argument("--kubeconfig", type=Path, help="also write the administrator's kubeconfig here")
     parser.add_argument("--store", type=Path, default=DEFAULT_STORE, help="image store")
+    parser.add_argument("--nodes", type=int, default=2)
     parser.add_argument("--empty", action="store_true", help="no scene")
     parser.add_argument("--while-pid", type=int, help="end when the process with this id ends")
     words = parser.parse_args(argv)
     chosen = {"id": words.id} if words.id else {}
-    settings = PlaygroundSettings(image_store=words.store, kubeconfig=words.kubeconfig, scene=not words.empty, **chosen)
+    settings = PlaygroundSettings(
+        image_store=words.store, kubeconfig=words.kubeconfig, scene=not words.empty, nodes=words.nodes, **chosen
+    )
     try:
         return asyncio.run(run(settings, words.while_pid))
     except PlaygroundError as error:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from .errors import bad_request, not_found
+from .errors import Refusal, bad_request, not_found
 from .node.launch import NodeProcess
 from .node_agent import NodeAgent
 from .node_link import UNREACHABLE, NodeLink
@@ -46,12 +46,18 @@ class NodeFaults:
 
     async def inject(self, body: Object) -> None:
         """Raises Refusal (400, 404) for what makes no sense, and with the agent's words for what it can't do."""
-        kind = body["kind"]
-        if kind == "evict":
+        if body["kind"] == "evict":
             await self._evict(body)
             return
         name = str(body.get("node", ""))
         node = self._node(name)
+        try:
+            await self._strike(name, node, body)
+        except UNREACHABLE as error:
+            raise Refusal(503, f"the agent of {name} does not listen") from error
+
+    async def _strike(self, name: str, node: FaultyNode, body: Object) -> None:
+        kind = body["kind"]
         if kind == "node-pressure":
             self._press(node, body)
         elif kind == "node-clock":

@@ -88,7 +88,8 @@ def sync_node(registry: Registry, node: Object) -> None:
     held = (node.get("spec") or {}).get("taints") or []
     wanted = _taints(node)
     known = {(taint["key"], taint["effect"]): taint for taint in held}
-    others = [taint for taint in held if taint["key"] not in _OURS]
+    # A taint of somebody's own counts from when it was seen; it is written down here, since we keep nothing else.
+    others = [_dated(taint) for taint in held if taint["key"] not in _OURS]
     taints = others + [known.get((key, effect), _taint(key, effect)) for key, effect in wanted]
     if taints != held:
         spec = {key: value for key, value in node["spec"].items() if key != "taints"}
@@ -120,6 +121,10 @@ def _taints(node: Object) -> list[tuple[str, str]]:
     if node.get("spec", {}).get("unschedulable"):
         found.append((UNSCHEDULABLE, "NoSchedule"))
     return found + ([(key, "NoExecute")] if ready != "True" else [])
+
+
+def _dated(taint: Object) -> Object:
+    return {"timeAdded": timestamp(), **taint} if taint["effect"] == "NoExecute" else taint
 
 
 def _taint(key: str, effect: str) -> Object:

@@ -145,6 +145,8 @@ class Streams:
         pod, container, agent = self._place(namespace, name, request.query.get("container", ""))
         upgrade = request.headers.get("Upgrade", "").lower()
         if upgrade.startswith("spdy"):
+            # kubectl falls back to SPDY when WebSocket is refused: a node that is away is the better answer.
+            (await self._dial(agent, b"")).abort()
             raise errors.bad_request(
                 "SPDY streams are not served here: use a client that speaks WebSocket (kubectl 1.31 or later)"
             )

@@ -81,7 +81,8 @@ def _supervise(settings: NodeSettings) -> None:
         wait = 60.0 if restart_at is None else max(0.0, restart_at - time.monotonic())
         info = signal.sigtimedwait(_SIGNALS, wait)
         if info is not None and info.si_signo != signal.SIGCHLD:
-            _stop_agent(agent, settings)
+            if restart_at is None:
+                _stop_agent(agent, settings)
             return
         for pid, status in _reap():
             if pid == agent:
