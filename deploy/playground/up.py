@@ -135,7 +135,7 @@ class Playground:
         async with Client(self.admin_kubeconfig) as client:
             await client.until_answering("/readyz", START_SECONDS)
             count = await self._until(lambda: _nodes_ready(client), "the nodes")
-            self._say(f"{count} nodes ready ({time.monotonic() - began:.1f} s)")
+            self._say(f"{count} {'nodes' if count > 1 else 'node'} ready ({time.monotonic() - began:.1f} s)")
             await client.apply(load_manifests(RBAC))
             await self._write_capture_kubeconfig(client)
             if self.settings.scene:

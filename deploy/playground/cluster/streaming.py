@@ -143,10 +143,11 @@ class Streams:
 
     async def exec(self, request: web.Request, namespace: str, name: str) -> web.StreamResponse:
         pod, container, agent = self._place(namespace, name, request.query.get("container", ""))
+        if request.headers.get("Upgrade", "").lower().startswith("spdy"):
+            # kubectl falls back to SPDY when WebSocket is refused: that a node is away is the better answer.
+            (await self._dial(agent, b"")).abort()
         upgrade = request.headers.get("Upgrade", "").lower()
         if upgrade.startswith("spdy"):
-            # kubectl falls back to SPDY when WebSocket is refused: a node that is away is the better answer.
-            (await self._dial(agent, b"")).abort()
             raise errors.bad_request(
                 "SPDY streams are not served here: use a client that speaks WebSocket (kubectl 1.31 or later)"
             )

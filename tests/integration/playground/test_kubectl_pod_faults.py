@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
+import kubernetes
 import pytest_asyncio
 
 from deploy.playground.scene import Manifest
@@ -108,6 +109,23 @@ async def test_an_evicted_pod_failed_with_its_reason(playground: SharedPlaygroun
     refused = playground.kubectl("exec", "-n", space, "evicted", "--", "true")
     assert "cannot exec into a container in a completed pod; current phase is Failed" in refused.stderr
     assert playground.kubectl("delete", "pod", "-n", space, "evicted").returncode == 0
+
+
+async def test_the_eviction_api_says_why_and_deletes(playground: SharedPlayground, pods: Pods) -> None:
+    """By the official client, as a drain does it."""
+    space = pods["namespace"]
+    await _start(playground, _pod("moved", space, "exec sleep 600", terminationGracePeriodSeconds=1))
+    with kubernetes.config.new_client_from_config(str(playground.admin_kubeconfig)) as client:
+        core = kubernetes.client.CoreV1Api(client)
+        metadata = kubernetes.client.V1ObjectMeta(name="moved", namespace=space)
+        core.create_namespaced_pod_eviction("moved", space, kubernetes.client.V1Eviction(metadata=metadata))
+        watch = kubernetes.watch.Watch().stream(core.list_namespaced_pod, space, timeout_seconds=20)
+        seen = next(
+            e["object"] for e in watch if e["object"].metadata.name == "moved" and e["object"].status.conditions
+        )
+        reasons = {c.type: c.reason for c in seen.status.conditions}
+    assert reasons["DisruptionTarget"] == "EvictionByEvictionAPI"
+    assert playground.kubectl("wait", "-n", space, "pod/moved", "--for=delete", "--timeout=20s").returncode == 0
 
 
 async def test_a_full_empty_dir_evicts_its_pod(playground: SharedPlayground, pods: Pods) -> None:

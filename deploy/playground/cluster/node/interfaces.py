@@ -1,9 +1,9 @@
 """A pod's interface that loses, delays or reorders packets, worked at the node's end of its veth.
 
-Loss is nftables' (numgen on the device), so a capture in the pod sees what the pod sent and not what was lost on
-its way in. For delay and order the veth leaves the bridge and a relay of ours stands between: two packet sockets
-that pass frames on with their virtio header (checksum and segmentation are left undone, as on the veth itself).
-No sch_netem is needed, which some kernels lack.
+Loss is nftables' (numgen on the device, ARP spared), so a capture in the pod sees what the pod sent and not what
+was lost on its way in. For delay and order the veth leaves the bridge and a relay of ours stands between: two
+packet sockets that pass frames on with their virtio header (checksum and segmentation are left undone, as on the
+veth itself). No sch_netem is needed, which some kernels lack.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _join(name: str, bridge: str) -> list[str]:
 
 
 def _lossy(veth: str, share: float) -> str:
-    rule = f"numgen random mod 10000 < {round(share * 10_000)} drop"
+    rule = f"meta protocol {{ ip, ip6 }} numgen random mod 10000 < {round(share * 10_000)} drop"
     chains = [f"chain {hook} {{ type filter hook {hook} device {veth} priority 0; {rule}; }}" for hook in _HOOKS]
     return _table(veth, chains)
 
