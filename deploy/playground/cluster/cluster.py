@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from aiohttp import web
 
@@ -178,9 +179,8 @@ class Cluster:
             await self._join("node-1", 1, self.settings.agent_socket)
             return
         started = [NodeProcess(self._node_settings(index), self.settings.node_log) for index in self._indexes]
-        for process in started:
-            self._stack.push_async_callback(process.stop)
-        await asyncio.gather(*(process.start() for process in started))
+        self._stack.push_async_callback(lambda: _together(process.stop() for process in started))
+        await _together(process.start() for process in started)
         await connect(started)
         for index, process in zip(self._indexes, started, strict=True):
             await self._join(process.settings.name, index, process.settings.socket, process)
@@ -239,6 +239,13 @@ class Cluster:
         fault: Object = {key: body[key] for key in ("kind", "port", "delayMs", "percent") if key in body}
         await agent.put_fault(uid_of(pod), fault)
         return _success()
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait for all, then raise the first error: none may be left half done."""
+    for done in await asyncio.gather(*work, return_exceptions=True):
+        if done is not None:
+            raise done
 
 
 def _success() -> Object:

@@ -6,6 +6,8 @@ node-pressure  node, resource disk|memory|pid: the condition, its taint, and new
 node-clock     node, offsetSeconds: processes started from now on see a shifted wall clock, tcpdump too (node/clock)
 evict          namespace, pod, message: the node's agent evicts the pod
 node-heal      node: takes back what was done to it ("heal" does so for every node)
+
+Pods' own faults are healed one by one (kind none); an evicted pod stays evicted.
 """
 
 from __future__ import annotations
@@ -45,28 +47,25 @@ class NodeFaults:
         self._shifted: set[str] = set()
 
     async def inject(self, body: Object) -> None:
-        """Raises Refusal (400, 404) for what makes no sense, and with the agent's words for what it can't do."""
-        if body["kind"] == "evict":
-            await self._evict(body)
-            return
-        name = str(body.get("node", ""))
-        node = self._node(name)
+        """Raises Refusal: 400 and 404 for what makes no sense, 503 while the agent is away, and the agent's own."""
         try:
-            await self._strike(name, node, body)
+            await self._strike(body)
         except UNREACHABLE as error:
-            raise Refusal(503, f"the agent of {name} does not listen") from error
+            raise Refusal(503, "the node's agent does not listen") from error
 
-    async def _strike(self, name: str, node: FaultyNode, body: Object) -> None:
-        kind = body["kind"]
-        if kind == "node-pressure":
-            self._press(node, body)
+    async def _strike(self, body: Object) -> None:
+        kind, name = body["kind"], str(body.get("node", ""))
+        if kind == "evict":
+            await self._evict(body)
+        elif kind == "node-pressure":
+            self._press(self._node(name), body)
         elif kind == "node-clock":
-            await node.agent.set_clock({"offsetSeconds": _offset(body)})
+            await self._node(name).agent.set_clock({"offsetSeconds": _offset(body)})
             self._shifted.add(name)
         elif kind == "node-heal":
             await self._heal(name)
         else:
-            await self._end_agent(node, hold=kind == "node-lost")
+            await self._end_agent(self._node(name), hold=kind == "node-lost")
 
     async def heal(self) -> None:
         """Take everything back."""
@@ -94,7 +93,7 @@ class NodeFaults:
         await node.agent.stop()
 
     async def _heal(self, name: str) -> None:
-        node = self.nodes[name]
+        node = self._node(name)
         node.link.pressures.clear()
         node.link.report()
         if node.process is not None:

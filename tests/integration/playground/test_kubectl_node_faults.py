@@ -128,6 +128,9 @@ async def test_a_lost_node_is_unknown_and_comes_back(cluster: SharedPlayground) 
     dial = "dial tcp 198.18.2.1:10250: connect: connection refused"
     refused = cluster.kubectl("exec", "two", "--", "true")
     assert refused.stderr == f"Error from server: error dialing backend: {dial}\n"
+    with pytest.raises(ApiError) as away:
+        await inject(cluster, "evict", namespace="default", pod="two")
+    assert away.value.code == 503
     refused = cluster.kubectl("logs", "two")
     url = "https://198.18.2.1:10250/containerLogs/default/two/app"
     assert refused.stderr == f'Error from server: Get "{url}": {dial}\n'
@@ -202,6 +205,8 @@ async def test_a_shifted_clock_moves_processes_and_packets(cluster: SharedPlaygr
         assert abs(shift_of(cluster, "one")) < 60
         assert packet_shift(cluster, "two") == pytest.approx(HOUR, abs=60)
         assert abs(packet_shift(cluster, "one")) < 60
+        await inject(cluster, "node-clock", node="node-2", offsetSeconds=-HOUR - 0.25)
+        assert packet_shift(cluster, "two") == pytest.approx(-HOUR, abs=60)
         await inject(cluster, "node-heal", node="node-2")
         assert abs(shift_of(cluster, "two")) < 60
         while abs(float(follow.stdout.readline()) - time.time()) > 60:
