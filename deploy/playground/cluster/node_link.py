@@ -171,10 +171,10 @@ class NodeLink:
         """The node's lease, as a kubelet renews it while it is well."""
         while True:
             node = self._registry.store.get(NODES, "", self.name)
-            if node and (condition(node, "Ready") or {}).get("status") == "True":
+            ready = (condition(node or {}, "Ready") or {}).get("status") == "True"
+            if ready:
                 self._write_lease()
-                await asyncio.sleep(_LEASE_SECONDS)
-            await asyncio.sleep(_RETRY_SECONDS)
+            await asyncio.sleep(_LEASE_SECONDS if ready else _RETRY_SECONDS)
 
     def _write_lease(self) -> None:
         spec = {"holderIdentity": self.name, "leaseDurationSeconds": 40, "renewTime": micro_timestamp()}
