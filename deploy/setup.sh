@@ -14,7 +14,7 @@ command -v apt-get >/dev/null || stop "this set-up installs Debian packages; on 
 
 packages=(busybox-static tcpdump dnsmasq-base openssl python3.11-minimal libpython3.11-stdlib python3.11-venv
   runc iproute2 nftables util-linux mount procps)
-[ "$for_what" = test ] && packages+=(chromium fonts-dejavu-core fonts-noto-color-emoji tshark git)
+[ "$for_what" = test ] && packages+=(chromium fonts-dejavu-core fonts-noto-color-emoji tshark git gcc libc6-dev)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -34,7 +34,7 @@ from deploy.playground.scene.client import ApiError, Client, kubeconfig_for
 
 ROOT = Path(__file__).resolve().parents[2]
 DNS_CLUSTER_IP = "198.19.0.10"  # every pod's resolv.conf names it
-PROGRAMS = ("unshare", "setpriv", "runc", "ip", "nft", "umount")
+PROGRAMS = ("unshare", "nsenter", "setpriv", "runc", "ip", "nft", "umount")
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 POLL_SECONDS = 0.05
@@ -49,12 +49,16 @@ class PlaygroundError(RuntimeError):
 
 @dataclass(frozen=True)
 class PlaygroundSettings:
-    """One instance. `kubeconfig` is a second place for the administrator's file; `scene` False leaves it empty."""
+    """One instance, with that many `nodes`.
+
+    `kubeconfig` is a second place for the administrator's file; `scene` False leaves it empty.
+    """
 
     id: str = field(default_factory=lambda: f"demo-{secrets.token_hex(2)}")
     image_store: Path = DEFAULT_STORE
     kubeconfig: Path | None = None
     scene: bool = True
+    nodes: int = 2
 
     @property
     def rundir(self) -> Path:
@@ -92,11 +96,20 @@ class Playground:
         await self._stop()
 
     async def inject(
-        self, target: str, kind: str, *, namespace: str = "shop", port: int = 8080, delay_ms: int = 800
+        self,
+        target: str,
+        kind: str,
+        *,
+        namespace: str = "shop",
+        port: int = 8080,
+        delay_ms: int = 800,
+        percent: float = 30.0,
     ) -> str:
         """Give one pod a fault and return the pod's name; see `scene.faults.inject`."""
         async with Client(self.admin_kubeconfig) as client:
-            pod = await faults.inject(client, target, kind, namespace=namespace, port=port, delay_ms=delay_ms)
+            pod = await faults.inject(
+                client, target, kind, namespace=namespace, port=port, delay_ms=delay_ms, percent=percent
+            )
         self._faulty.add((namespace, pod))
         return pod
 
@@ -121,8 +134,8 @@ class Playground:
         await self._until(self._kubeconfig_there, "the API server")
         async with Client(self.admin_kubeconfig) as client:
             await client.until_answering("/readyz", START_SECONDS)
-            await self._until(lambda: _node_ready(client), "the node")
-            self._say(f"node ready ({time.monotonic() - began:.1f} s)")
+            count = await self._until(lambda: _nodes_ready(client), "the nodes")
+            self._say(f"{count} {'nodes' if count > 1 else 'node'} ready ({time.monotonic() - began:.1f} s)")
             await client.apply([*load_manifests(RBAC), *load_manifests(RBAC / "optional")])
             await self._write_capture_kubeconfig(client)
             if self.settings.scene:
@@ -163,6 +176,7 @@ class Playground:
         settings = self.settings
         argv = [sys.executable, "-m", "deploy.playground.cluster", "--rundir", str(settings.rundir)]
         argv += ["--image-store", str(settings.image_store), "--kubeconfig", str(self.admin_kubeconfig)]
+        argv += ["--nodes", str(settings.nodes)]
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         with (settings.rundir / "cluster.log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
@@ -245,9 +259,9 @@ async def _dns_served(client: Client) -> bool | None:
     return True if any(each.get("endpoints") for each in of_dns) else None
 
 
-async def _node_ready(client: Client) -> bool | None:
+async def _nodes_ready(client: Client) -> int | None:
     nodes = (await client.call("GET", "/api/v1/nodes"))["items"]
-    return True if nodes and all(_condition(node, "Ready") for node in nodes) else None
+    return len(nodes) if nodes and all(_condition(node, "Ready") for node in nodes) else None
 
 
 async def _pods_running(client: Client) -> int | None:
@@ -301,11 +315,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--id", help="name of this instance (default: demo-xxxx)")
     parser.add_argument("--kubeconfig", type=Path, help="also write the administrator's kubeconfig here")
     parser.add_argument("--store", type=Path, default=DEFAULT_STORE, help="image store")
+    parser.add_argument("--nodes", type=int, default=2)
     parser.add_argument("--empty", action="store_true", help="no scene")
     parser.add_argument("--while-pid", type=int, help="end when the process with this id ends")
     words = parser.parse_args(argv)
     chosen = {"id": words.id} if words.id else {}
-    settings = PlaygroundSettings(image_store=words.store, kubeconfig=words.kubeconfig, scene=not words.empty, **chosen)
+    settings = PlaygroundSettings(
+        image_store=words.store, kubeconfig=words.kubeconfig, scene=not words.empty, nodes=words.nodes, **chosen
+    )
     try:
         return asyncio.run(run(settings, words.while_pid))
     except PlaygroundError as error:

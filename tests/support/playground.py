@@ -47,10 +47,21 @@ class SharedPlayground:
     admin_kubeconfig: Path
     capture_kubeconfig: Path
 
-    async def inject(self, target: str, kind: str, *, namespace: str, port: int = 8080, delay_ms: int = 800) -> str:
+    async def inject(
+        self,
+        target: str,
+        kind: str,
+        *,
+        namespace: str,
+        port: int = 8080,
+        delay_ms: int = 800,
+        percent: float = 30.0,
+    ) -> str:
         """Give one pod a fault (`kind` "none" heals it); returns the pod's name."""
         async with Client(self.admin_kubeconfig) as client:
-            return await faults.inject(client, target, kind, namespace=namespace, port=port, delay_ms=delay_ms)
+            return await faults.inject(
+                client, target, kind, namespace=namespace, port=port, delay_ms=delay_ms, percent=percent
+            )
 
     def kubectl(self, *words: str, as_capture: bool = False, seconds: float = 30) -> subprocess.CompletedProcess[str]:
         """Run the real kubectl as administrator, or with the capture workers' rights."""

@@ -1,4 +1,4 @@
-"""The playground's Kubernetes: an API server on loopback and one node with real pods.
+"""The playground's Kubernetes: an API server on loopback and nodes with real pods.
 
 In: HTTPS requests of any Kubernetes client. Out: what a 1.34 API server answers, as far as our code, the scene
 and everyday kubectl reach. The server knows nothing of Threadcap, and Threadcap nothing of it. What may not

@@ -17,6 +17,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--image-store", type=Path, required=True)
     parser.add_argument("--kubeconfig", type=Path, required=True, help="where the administrator's is written")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--nodes", type=int, default=2)
     parser.add_argument("--exec-needs-create", action="store_true", help="check WebSocket exec as Kubernetes 1.35 does")
     return parser.parse_args()
 
@@ -29,6 +30,7 @@ async def _run(words: argparse.Namespace) -> None:
         run_dir=words.rundir.absolute(),
         image_store=words.image_store.absolute(),
         port=words.port,
+        nodes=words.nodes,
         exec_needs_create=words.exec_needs_create,
     )
     async with Cluster(settings) as cluster:

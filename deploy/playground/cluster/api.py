@@ -25,6 +25,7 @@ from .requests import Asked
 from .resources import NAMESPACES, PODS, SERVICE_ACCOUNTS, Resource
 from .reviews import Reviews
 from .scale import read_scale, write_scale
+from .scheduling import mark_disrupted
 from .selectors import selector
 from .streaming import SENT, Streams
 
@@ -287,6 +288,9 @@ class Api:
     async def _evict(self, call: Call) -> web.StreamResponse:
         body = await read_body(call.request)
         options: DeleteOptions = requests.delete_options(body.get("deleteOptions") or {}, {})
+        pod = self._registry.get(PODS, call.asked.namespace, call.asked.name)
+        if not options.dry_run:
+            mark_disrupted(self._registry, pod, "EvictionByEvictionAPI", "Eviction API: evicting")
         self._registry.delete(PODS, call.asked.namespace, call.asked.name, options)
         return answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from aiohttp import web
 
@@ -26,9 +27,12 @@ from .faults import KINDS, ServerFaults
 from .listener import Listener
 from .listing import Listing
 from .node.launch import NodeProcess
+from .node.links import connect
 from .node.settings import NodeSettings
 from .node_agent import NodeAgent
+from .node_faults import NODE_KINDS, FaultyNode, NodeFaults
 from .node_link import NodeLink
+from .nodes import address
 from .objects import Object, condition, uid_of
 from .rbac import Authorizer, bootstrap_policy
 from .registry import Registry
@@ -49,7 +53,9 @@ class ClusterSettings:
     """One playground's cluster.
 
     run_dir: private to this instance; its name is the instance's id. port 0: any free one.
-    agent_socket: an agent that already listens (tests); None starts a node of our own.
+    nodes: how many, named node-1, node-2, …
+    agent_socket: an agent that already listens (tests) and is the only node; None starts nodes of our own.
+    node_grace: seconds of silence after which a node is unknown.
     exec_needs_create: WebSocket exec asks for `create` on pods/exec as well, as from Kubernetes 1.35.
     node_log: where the node's JSON lines go; None is our own standard error.
     """
@@ -57,8 +63,8 @@ class ClusterSettings:
     run_dir: Path
     image_store: Path = Path("/nonexistent")
     port: int = 0
-    node_name: str = "node-1"
-    node_index: int = 1
+    nodes: int = 2
+    node_grace: float = 5.0
     agent_socket: Path | None = None
     exec_needs_create: bool = False
     history: int = 2000
@@ -66,7 +72,7 @@ class ClusterSettings:
 
 
 class Cluster:
-    """A running API server with one node."""
+    """A running API server with its nodes."""
 
     def __init__(self, settings: ClusterSettings) -> None:
         self.settings = settings
@@ -77,6 +83,7 @@ class Cluster:
         self.port = settings.port
         self.agents: dict[str, NodeAgent] = {}
         self.faults = ServerFaults(self._go_dark)
+        self.node_faults = NodeFaults(self.registry)
         self._stack = AsyncExitStack()
         self._listener: Listener | None = None
         self._outage: asyncio.Task[None] | None = None
@@ -91,7 +98,7 @@ class Cluster:
             self._stock()
             await self._serve()
             await self._run(Controllers(self.registry, self.authority.ca.decode()).run())
-            await self._join_node()
+            await self._join_nodes()
         except BaseException:
             await self._stack.aclose()
             raise
@@ -166,22 +173,37 @@ class Cluster:
             self._outage.cancel()
             await asyncio.wait({self._outage})
 
-    async def _join_node(self) -> None:
-        socket = self.settings.agent_socket
-        if socket is None:
-            settings = NodeSettings(
-                id=self.settings.run_dir.name,
-                name=self.settings.node_name,
-                index=self.settings.node_index,
-                rundir=self.settings.run_dir,
-                image_store=self.settings.image_store,
-            )
-            await self._stack.enter_async_context(NodeProcess(settings, self.settings.node_log))
-            socket = settings.socket
-        agent = await self._stack.enter_async_context(NodeAgent(socket))
-        name = self.settings.node_name
+    async def _join_nodes(self) -> None:
+        """Start the nodes side by side, lay the links between them, and follow each."""
+        if self.settings.agent_socket is not None:
+            await self._join("node-1", 1, self.settings.agent_socket)
+            return
+        started = [NodeProcess(self._node_settings(index), self.settings.node_log) for index in self._indexes]
+        self._stack.push_async_callback(lambda: _together(process.stop() for process in started))
+        await _together(process.start() for process in started)
+        await connect(started)
+        for index, process in zip(self._indexes, started, strict=True):
+            await self._join(process.settings.name, index, process.settings.socket, process)
+
+    @property
+    def _indexes(self) -> range:
+        return range(1, self.settings.nodes + 1)
+
+    def _node_settings(self, index: int) -> NodeSettings:
+        return NodeSettings(
+            id=self.settings.run_dir.name,
+            name=f"node-{index}",
+            index=index,
+            rundir=self.settings.run_dir,
+            image_store=self.settings.image_store,
+        )
+
+    async def _join(self, name: str, index: int, socket: Path, process: NodeProcess | None = None) -> None:
+        agent = await self._stack.enter_async_context(NodeAgent(socket, f"{address(index)}:10250"))
         self.agents[name] = agent
-        await self._run(NodeLink(name, self.settings.node_index, agent, self.registry).run())
+        link = NodeLink(name, index, agent, self.registry, self.settings.node_grace)
+        self.node_faults.nodes[name] = FaultyNode(agent, link, process)
+        await self._run(link.run())
 
     async def _run(self, work: object) -> None:
         """Run a coroutine beside the server until the end."""
@@ -199,19 +221,31 @@ class Cluster:
         self._stack.push_async_callback(end)
 
     async def _inject(self, request: web.Request) -> Object:
-        """POST {namespace, pod, kind, port, delayMs}: a fault of the pod's network, passed on to its node; other
-        kinds are the server's own (faults.py). Administrators only."""
+        """POST {namespace, pod, kind, port, delayMs, percent}: a fault of the pod's network, passed on to its node;
+        other kinds are the server's own (faults.py) or a node's (node_faults.py). Administrators only."""
         body = await read_body(request)
+        if body.get("kind") in NODE_KINDS:
+            await self.node_faults.inject(body)
+            return _success()
         if body.get("kind") in KINDS:
             self.faults.inject(body)
+            if body["kind"] == "heal":
+                await self.node_faults.heal()
             return _success()
         pod = self.registry.get(PODS, str(body.get("namespace", "")), str(body.get("pod", "")))
         agent = self.agents.get(pod["spec"].get("nodeName", ""))
         if agent is None:
             raise errors.bad_request(f"pod {body.get('pod')} does not have a host assigned")
-        fault: Object = {key: body[key] for key in ("kind", "port", "delayMs") if key in body}
+        fault: Object = {key: body[key] for key in ("kind", "port", "delayMs", "percent") if key in body}
         await agent.put_fault(uid_of(pod), fault)
         return _success()
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait for all, then raise the first error: none may be left half done."""
+    for done in await asyncio.gather(*work, return_exceptions=True):
+        if done is not None:
+            raise done
 
 
 def _success() -> Object:

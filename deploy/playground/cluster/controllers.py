@@ -18,7 +18,8 @@ from .errors import Refusal
 from .establishing import sync_definition
 from .events import record
 from .garbage import collect, sync_namespace
-from .objects import Object, condition, is_deleting, name_of, namespace_of, timestamp, uid_of
+from .nodes import sync_node
+from .objects import Object, is_active, is_deleting, name_of, namespace_of, uid_of
 from .registry import Registry
 from .resources import (
     CRDS,
@@ -35,7 +36,7 @@ from .resources import (
     STATEFULSETS,
     Resource,
 )
-from .selectors import label_selector
+from .scheduling import evict, schedule, seconds_left
 from .store import Change
 from .workloads import sync_daemonset, sync_deployment, sync_replicaset, sync_statefulset
 
@@ -49,6 +50,7 @@ _LAST_RETRY_SECONDS = 30.0
 
 Sync = Callable[[Registry, Object], None]
 _SYNCS: tuple[tuple[Resource, Sync], ...] = (
+    (NODES, sync_node),
     (DEPLOYMENTS, sync_deployment),
     (REPLICASETS, sync_replicaset),
     (STATEFULSETS, sync_statefulset),
@@ -99,10 +101,21 @@ class Controllers:
         for pod in store.all(PODS):
             if not pod["spec"].get("nodeName") and not is_deleting(pod):
                 self._guarded(partial(schedule, registry, pod), pod)
+            elif is_active(pod):
+                self._guarded(partial(self._maybe_evict, pod), pod)
         try:
             collect(registry)
         except Refusal as refusal:
             _LOG.warning("garbage collection: %s", refusal.message)
+
+    def _maybe_evict(self, pod: Object) -> None:
+        """Take a pod off a node whose NoExecute taints it does not tolerate (any longer)."""
+        node = self._registry.store.get(NODES, "", pod["spec"]["nodeName"])
+        left = seconds_left(pod, node) if node else float("inf")
+        if left <= 0:
+            evict(self._registry, pod)
+        elif left < float("inf"):
+            asyncio.get_running_loop().call_later(left, self._dirty.set)
 
     def _guarded(self, step: Callable[[], None], obj: Object) -> None:
         """A refusal concerns one object only: note it there, wait with it and go on with the others."""
@@ -125,37 +138,3 @@ class Controllers:
         delay = min(2 * held.delay, _LAST_RETRY_SECONDS) if held else _FIRST_RETRY_SECONDS
         self._refused[uid_of(obj)] = _Wait(obj, time.monotonic() + delay, delay)
         asyncio.get_running_loop().call_later(delay, self._dirty.set)
-
-
-def schedule(registry: Registry, pod: Object) -> None:
-    """Bind a pod to the ready node with the fewest pods that fits its nodeSelector."""
-    matches = label_selector({"matchLabels": pod["spec"].get("nodeSelector") or {}})
-    nodes = [node for node in registry.store.all(NODES) if _takes_pods(node)]
-    fitting = [node for node in nodes if matches(node["metadata"].get("labels") or {})]
-    if not fitting:
-        total = len(registry.store.all(NODES))
-        text = f"0/{total} nodes are available: {total} node(s) didn't match or were not ready."
-        _scheduled(registry, pod, "False", "Unschedulable", text)
-        return
-    load = [p["spec"].get("nodeName") for p in registry.store.all(PODS)]
-    chosen = name_of(min(fitting, key=lambda node: load.count(name_of(node))))
-    bound = {**pod, "metadata": dict(pod["metadata"]), "spec": {**pod["spec"], "nodeName": chosen}}
-    pod = registry.store.put(PODS, bound)
-    _scheduled(registry, pod, "True")
-    place = f"{namespace_of(pod)}/{name_of(pod)}"
-    record(registry, pod, "Scheduled", f"Successfully assigned {place} to {chosen}")
-
-
-def _takes_pods(node: Object) -> bool:
-    ready = (condition(node, "Ready") or {}).get("status") == "True"
-    return ready and not node.get("spec", {}).get("unschedulable")
-
-
-def _scheduled(registry: Registry, pod: Object, status: str, reason: str = "", message: str = "") -> None:
-    held = condition(pod, "PodScheduled") or {}
-    if (held.get("status"), held.get("message", "")) == (status, message):
-        return
-    entry: Object = {"type": "PodScheduled", "status": status, "lastTransitionTime": timestamp()}
-    entry |= {"reason": reason, "message": message} if reason else {}
-    others = [c for c in pod["status"].get("conditions") or () if c["type"] != "PodScheduled"]
-    registry.set_status(PODS, pod, {**pod["status"], "conditions": [*others, entry]})

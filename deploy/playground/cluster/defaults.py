@@ -79,6 +79,15 @@ def _pod(pod: Object) -> None:
     spec.setdefault("enableServiceLinks", True)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     spec.setdefault("priority", 0)
+    _tolerations(spec)
+
+
+def _tolerations(spec: Object) -> None:
+    """Admission's DefaultTolerationSeconds: a pod stays five minutes on a node that is silent or not ready."""
+    held = spec.setdefault("tolerations", [])
+    for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
+        if not any(t.get("key") in (key, None, "") and t.get("effect") in ("NoExecute", None, "") for t in held):
+            held.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
 
 
 def _quality(spec: Object) -> str:

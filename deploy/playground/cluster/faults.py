@@ -7,9 +7,9 @@ In: bodies of `POST /_playground/faults` (administrators only). kinds:
     request  verb, resource ("pods", "pods/exec"), namespace ("" means any), code (0: only slow), message,
              delayMs, retryAfter (seconds), times (0: until healed)
     outage   how hard|soft, seconds: soft answers 503 and leaves streams alone; hard drops and refuses connections
-    heal     takes all of these back
+    heal     takes all of these back, and what was done to nodes (node_faults)
 
-What pods suffer (drop, refuse, reset, delay) is passed on to their node by the cluster.
+What pods suffer (node.faults) is passed on to their node by the cluster.
 """
 
 from __future__ import annotations

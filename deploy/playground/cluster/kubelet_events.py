@@ -14,7 +14,9 @@ _FIELDS = (
 
 
 def tell(registry: Registry, pod: Object, status: Object) -> None:
-    """Record what changed for the containers between the pod as it is held and the status now reported."""
+    """Record what changed for the pod and its containers between it as it is held and the status now reported."""
+    if status.get("reason") == "Evicted" != pod.get("status", {}).get("reason"):
+        record(registry, pod, "Evicted", status["message"], warning=True, by="kubelet")
     for field, statuses in _FIELDS:
         images = {c["name"]: c["image"] for c in pod["spec"].get(field) or ()}
         held = {entry["name"]: entry for entry in pod.get("status", {}).get(statuses) or ()}

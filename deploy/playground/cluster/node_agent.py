@@ -19,10 +19,13 @@ _LINE = 1 << 20
 
 
 class NodeAgent:
-    """Use as an async context manager. ClientError and OSError mean that the agent can't be reached."""
+    """Use as an async context manager. ClientError and OSError mean that the agent can't be reached.
 
-    def __init__(self, socket: Path) -> None:
-        self.socket = socket
+    address: where a kubelet would listen, for errors that name it.
+    """
+
+    def __init__(self, socket: Path, address: str) -> None:
+        self.socket, self.address = socket, address
         self._session: ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -52,6 +55,19 @@ class NodeAgent:
         async with self._http.put(f"/pods/{uid}/fault", json=fault, timeout=_QUICK) as response:
             if response.status >= 400:
                 raise Refusal(response.status, await response.text())
+
+    async def evict(self, uid: str, reason: Object) -> int:
+        return await self._send("POST", f"/pods/{uid}/eviction", reason)
+
+    async def set_clock(self, clock: Object) -> None:
+        """Raises Refusal with the agent's words when it can't."""
+        async with self._http.put("/clock", json=clock, timeout=_QUICK) as response:
+            if response.status >= 400:
+                raise Refusal(response.status, await response.text())
+
+    async def stop(self) -> int:
+        """The agent ends (its init starts another, unless it is held)."""
+        return await self._send("POST", "/stop")
 
     async def _send(self, method: str, path: str, body: Object | None = None) -> int:
         async with self._http.request(method, path, json=body, timeout=_QUICK) as response:

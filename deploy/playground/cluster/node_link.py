@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import platform
+import time
 from typing import Any
 
 from aiohttp import ClientError
 
 from .endpoints import node_services
+from .events import record
 from .kubelet_events import tell
 from .node_agent import NodeAgent
+from .nodes import healthy, new_node, refuses, unknown, write_conditions
 from .objects import Object, condition, is_deleting, micro_timestamp, name_of, namespace_of, timestamp, uid_of
 from .registry import Registry
 from .resources import CONFIGMAPS, ENDPOINTSLICES, LEASES, NODES, PODS, SECRETS, SERVICES
@@ -24,16 +25,22 @@ _LOG = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.25
 _LEASE_SECONDS = 10.0
 _LEASES = "kube-node-lease"
-_UNREACHABLE = (ClientError, OSError, TimeoutError)
+UNREACHABLE = (ClientError, OSError, TimeoutError)
 _WATCHED = (PODS, SERVICES, ENDPOINTSLICES)
 
 
 class NodeLink:
-    """Run `run()` as a task while `agent` is open; `index` picks the node's addresses 198.18.<index>.0/24."""
+    """Run `run()` as a task while `agent` is open; `index` picks the node's addresses 198.18.<index>.0/24.
 
-    def __init__(self, name: str, index: int, agent: NodeAgent, registry: Registry) -> None:
+    grace: seconds of silence until the node is unknown (the node controller's node-monitor-grace-period, which is
+    50 on a real cluster). pressures: the conditions that are True, by fault (see node_faults).
+    """
+
+    def __init__(self, name: str, index: int, agent: NodeAgent, registry: Registry, grace: float) -> None:
         self.name, self.agent = name, agent
-        self._index, self._registry = index, registry
+        self._index, self._registry, self._grace = index, registry, grace
+        self.pressures: set[str] = set()
+        self._silent_since: float | None = None
         self._dirty = asyncio.Event()
         self._placed: dict[str, int] = {}
         self._ending: dict[str, int] = {}
@@ -52,22 +59,31 @@ class NodeLink:
             tasks.create_task(self._renew())
 
     async def _follow(self) -> None:
-        """Read the agent's reports; when they end, the node isn't ready until they flow again."""
+        """Read the agent's reports; when they end for longer than the grace, nothing is known of the node."""
         while True:
             try:
                 async for event in self.agent.events():
-                    self._set_ready(True)
+                    self._silent_since = None
+                    self.report()
                     if event:
                         self._apply(event)
-            except _UNREACHABLE as error:
+            except UNREACHABLE as error:
                 _LOG.info("node %s: %s", self.name, error)
-            self._set_ready(False)
+            self._silent_since = self._silent_since or time.monotonic()
+            self.report()
             # A new agent may know nothing: say everything again (puts are idempotent).
             self._placed.clear()
             self._ending.clear()
             self._services = None
             self._dirty.set()
             await asyncio.sleep(_RETRY_SECONDS)
+
+    def report(self) -> None:
+        """Write the conditions a kubelet, or after a long silence the node controller, would write."""
+        if self._silent_since is None:
+            write_conditions(self._registry, self.name, healthy(self.pressures))
+        elif time.monotonic() - self._silent_since >= self._grace:
+            write_conditions(self._registry, self.name, unknown())
 
     async def _push(self) -> None:
         while True:
@@ -76,7 +92,7 @@ class NodeLink:
             try:
                 await self._push_services()
                 await self._push_pods()
-            except _UNREACHABLE:
+            except UNREACHABLE:
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._dirty.set()
 
@@ -100,10 +116,22 @@ class NodeLink:
         return bool(pod["spec"].get("nodeName") == self.name)
 
     async def _place(self, uid: str, pod: Object) -> None:
+        if uid not in self._placed and (pod["status"].get("phase") == "Failed" or self._rejects(pod)):
+            return
         code = await self.agent.put_pod(_with_files(self._registry, pod))
         if code >= 400:
             _LOG.warning("node %s refused pod %s/%s: %d", self.name, namespace_of(pod), name_of(pod), code)
         self._placed[uid] = pod["metadata"].get("generation", 1)
+
+    def _rejects(self, pod: Object) -> bool:
+        """A kubelet under pressure fails new pods that were bound to it."""
+        node = self._registry.store.get(NODES, "", self.name)
+        why = refuses(node, pod) if node and not pod["status"].get("startTime") else ""
+        if why:
+            record(self._registry, pod, "Evicted", why.removeprefix("Pod was rejected: "), warning=True, by="kubelet")
+            failed = {"phase": "Failed", "reason": "Evicted", "message": why, "startTime": timestamp()}
+            self._registry.set_status(PODS, pod, {**pod["status"], **failed})
+        return bool(why)
 
     async def _end(self, uid: str, grace: int) -> None:
         if self._ending.get(uid) == grace:
@@ -156,23 +184,7 @@ class NodeLink:
             self._registry.update(LEASES, _LEASES, self.name, lambda lease: lease | {"spec": spec})
 
     def _register(self) -> None:
-        labels = {
-            "kubernetes.io/hostname": self.name,
-            "kubernetes.io/os": "linux",
-            "kubernetes.io/arch": "amd64" if platform.machine() == "x86_64" else platform.machine(),
-        }
-        metadata = {"name": self.name, "labels": labels}
-        body = {"metadata": metadata, "spec": {}, "status": _node_status(self.name, self._index)}
-        self._registry.create(NODES, "", body)
-
-    def _set_ready(self, ready: bool) -> None:
-        node = self._registry.store.get(NODES, "", self.name)
-        held = condition(node or {}, "Ready") or {}
-        if node is None or (held.get("status") == "True") == ready:
-            return
-        entry = _ready_condition(ready)
-        others = [c for c in node["status"].get("conditions") or () if c["type"] != "Ready"]
-        self._registry.set_status(NODES, node, {**node["status"], "conditions": [*others, entry]})
+        self._registry.create(NODES, "", new_node(self.name, self._index))
 
 
 def _with_files(registry: Registry, pod: Object) -> Object:
@@ -193,45 +205,3 @@ def _merged(held: Object, reported: Object) -> Object:
     conditions: dict[str, Any] = {c["type"]: c for c in held.get("conditions") or ()}
     conditions |= {c["type"]: c for c in reported.get("conditions") or ()}
     return {"qosClass": held.get("qosClass", "BestEffort"), **reported, "conditions": list(conditions.values())}
-
-
-def _ready_condition(ready: bool) -> Object:
-    reason, message = ("KubeletReady", "the node's agent is posting ready status")
-    if not ready:
-        reason, message = "NodeStatusUnknown", "Kubelet stopped posting node status."
-    moment = timestamp()
-    return {
-        "type": "Ready",
-        "status": "True" if ready else "Unknown",
-        "reason": reason,
-        "message": message,
-        "lastHeartbeatTime": moment,
-        "lastTransitionTime": moment,
-    }
-
-
-def _node_status(name: str, index: int) -> Object:
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
-    resources = {"cpu": str(os.cpu_count() or 1), "memory": f"{pages}Ki", "pods": "110"}
-    return {
-        "addresses": [
-            {"type": "InternalIP", "address": f"198.18.{index}.1"},
-            {"type": "Hostname", "address": name},
-        ],
-        "capacity": resources,
-        "allocatable": resources,
-        "conditions": [_ready_condition(False)],
-        "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
-        "nodeInfo": {
-            "architecture": "amd64" if platform.machine() == "x86_64" else platform.machine(),
-            "bootID": "",
-            "containerRuntimeVersion": "containerd://1.6.0",
-            "kernelVersion": platform.release(),
-            "kubeProxyVersion": "",
-            "kubeletVersion": "v1.34.9",
-            "machineID": "",
-            "operatingSystem": "linux",
-            "osImage": "Threadcap playground",
-            "systemUUID": "",
-        },
-    }

@@ -65,6 +65,13 @@ def container_state(pod: Object, container: str) -> Object:
     return next((entry for entry in entries if entry.get("name") == container), {})
 
 
+def unreachable(doing: str, agent: NodeAgent) -> Refusal:
+    """What a client reads while a node's kubelet doesn't listen; a Status without a reason."""
+    refusal = Refusal(500, f"{doing}dial tcp {agent.address}: connect: connection refused")
+    refusal.reason = ""
+    return refusal
+
+
 class Streams:
     """`agent` finds the agent of a node by its name; `listing` is shared with the rest of the API."""
 
@@ -94,7 +101,8 @@ class Streams:
             raise errors.bad_request(f"pod {name} does not have a host assigned")
         agent = self._agent(node)
         if agent is None:
-            raise Refusal(500, f"error dialing backend: no agent for node {node}")
+            # As the API server words it for a node that has no object (registry/core/node ResourceLocation).
+            raise Refusal(404, f'nodes "{node}" not found', details={"name": node, "kind": "nodes"})
         return pod, container, agent
 
     async def log(self, request: web.Request, namespace: str, name: str) -> web.StreamResponse:
@@ -102,6 +110,7 @@ class Streams:
         state = container_state(pod, container)
         self._check_log(pod, container, state, requests.is_true(request.query.get("previous")))
         words = {word: request.query[word] for word in _LOG_WORDS if word in request.query}
+        response: web.StreamResponse | None = None
         try:
             async with agent.logs(uid_of(pod), container, words) as upstream:
                 if upstream.status != 200:
@@ -112,7 +121,12 @@ class Streams:
                 async for chunk in upstream.content.iter_chunked(_LOG_CHUNK):
                     await response.write(chunk)
         except ClientError as error:
-            raise Refusal(500, f"error dialing backend: {error}") from error
+            if response is None:
+                url = f"https://{agent.address}/containerLogs/{namespace}/{name}/{container}"
+                question = f"?{urlencode(words)}" if words else ""
+                raise unreachable(f'Get "{url}{question}": ', agent) from error
+            if request.transport is not None:  # a log that breaks off: no last chunk
+                request.transport.close()
         return response
 
     @staticmethod
@@ -129,6 +143,9 @@ class Streams:
 
     async def exec(self, request: web.Request, namespace: str, name: str) -> web.StreamResponse:
         pod, container, agent = self._place(namespace, name, request.query.get("container", ""))
+        if request.headers.get("Upgrade", "").lower().startswith("spdy"):
+            # kubectl falls back to SPDY when WebSocket is refused: that a node is away is the better answer.
+            (await self._dial(agent, b"")).abort()
         _check_upgrade(request)
         offered = _offered(request)
         protocol = choose_protocol(offered)
@@ -158,7 +175,7 @@ class Streams:
         try:
             _, node = await loop.create_unix_connection(Side, str(agent.socket))
         except OSError as error:
-            raise Refusal(500, f"error dialing backend: {error.strerror}") from error
+            raise unreachable("error dialing backend: ", agent) from error
         node.write(head)
         return node
 

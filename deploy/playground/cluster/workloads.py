@@ -26,10 +26,19 @@ from .objects import (
 )
 from .registry import DeleteOptions, Registry
 from .resources import DAEMONSETS, DEPLOYMENTS, NODES, PODS, REPLICASETS, STATEFULSETS, Resource
+from .scheduling import why_not
 
 HASH = "pod-template-hash"
 _REVISION = "deployment.kubernetes.io/revision"
 _CONTROLLER_HASH = "controller-revision-hash"
+# What the DaemonSet controller adds, so that its pods stay where others have to go.
+_DAEMON_TOLERATIONS = [
+    {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": effect}
+    for key, effect in (
+        *(("not-ready", "NoExecute"), ("unreachable", "NoExecute"), ("disk-pressure", "NoSchedule")),
+        *(("memory-pressure", "NoSchedule"), ("pid-pressure", "NoSchedule"), ("unschedulable", "NoSchedule")),
+    )
+]
 
 
 def template_hash(template: Object) -> str:
@@ -313,16 +322,18 @@ def _stateful_pod(owner: Object, name: str, index: int, digest: str) -> Object:
 
 
 def sync_daemonset(registry: Registry, owner: Object) -> None:
-    """One pod on each node."""
+    """One pod on each node that it tolerates and selects."""
     digest = template_hash(owner["spec"]["template"])
-    nodes = [name_of(node) for node in registry.store.all(NODES)]
+    like = {"spec": {**owner["spec"]["template"]["spec"]}}
+    like["spec"]["tolerations"] = [*(like["spec"].get("tolerations") or ()), *_DAEMON_TOLERATIONS]
+    nodes = [name_of(node) for node in registry.store.all(NODES) if not why_not(like, node)]
     pods = [pod for pod in owned(registry, PODS, owner) if is_active(pod)]
     placed = {pod["spec"].get("nodeName") for pod in pods}
     if not is_deleting(owner):
         for node in (node for node in nodes if node not in placed):
             extra = {"generateName": f"{name_of(owner)}-", "name": ""}
             pod = _pod_from(owner, owner["spec"]["template"], extra, {_CONTROLLER_HASH: digest})
-            pod["spec"]["nodeName"] = node
+            pod["spec"] |= {"nodeName": node, "tolerations": like["spec"]["tolerations"]}
             _start(registry, owner, pod)
         for pod in pods:
             if pod["metadata"]["labels"].get(_CONTROLLER_HASH) != digest:

@@ -15,19 +15,31 @@ from deploy.playground.scene import Manifest
 from deploy.playground.scene.client import ApiError, Client
 
 ENDPOINT = "/_playground/faults"
-KINDS = ("none", "drop", "refuse", "reset", "delay")
+KINDS = ("none", "drop", "refuse", "reset", "delay", "loss", "latency", "reorder", "evict")
 
 
 async def inject(
-    client: Client, target: str, kind: str, *, namespace: str = "shop", port: int = 8080, delay_ms: int = 800
+    client: Client,
+    target: str,
+    kind: str,
+    *,
+    namespace: str = "shop",
+    port: int = 8080,
+    delay_ms: int = 800,
+    percent: float = 30.0,
 ) -> str:
     """Give one pod a fault (it replaces the pod's earlier one); the pod's name is returned.
+
+    drop, refuse, reset: of `port`. delay: the app answers late. latency, loss, reorder: of the pod's interface
+    (`delay_ms` on all it sends; `percent` of packets lost; `percent` of those sent held back by `delay_ms`).
+    evict: the node evicts it, for good. none: heals the others.
 
     `target`: "pod/x", or "deploy/x" or "x" for the first pod of that deployment by name. Raises ApiError
     (404 when there is no such pod).
     """
     pod = await _find_pod(client, target, namespace)
-    body = {"namespace": namespace, "pod": pod, "kind": kind, "port": port, "delayMs": delay_ms}
+    body: Manifest = {"namespace": namespace, "pod": pod, "kind": kind, "port": port, "delayMs": delay_ms}
+    body["percent"] = percent
     await client.call("POST", ENDPOINT, body)
     return pod
 
@@ -55,6 +67,7 @@ async def _run(arguments: argparse.Namespace) -> str:
             namespace=arguments.namespace,
             port=arguments.port,
             delay_ms=arguments.delay_ms,
+            percent=arguments.percent,
         )
 
 
@@ -67,6 +80,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-n", "--namespace", default="shop")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--delay-ms", type=int, default=800)
+    parser.add_argument("--percent", type=float, default=30.0)
     arguments = parser.parse_args(argv)
     try:
         pod = asyncio.run(_run(arguments))

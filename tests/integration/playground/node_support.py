@@ -143,6 +143,10 @@ class NodeClient:
         async with self.session.put(f"http://node/pods/{uid}/fault", json=fault) as response:
             assert response.status == 200, await response.text()
 
+    async def evict(self, uid: str, message: str) -> None:
+        async with self.session.post(f"http://node/pods/{uid}/eviction", json={"message": message}) as response:
+            assert response.status == 202, await response.text()
+
     async def logs(self, uid: str, container: str = "app", **query: str) -> str:
         async with self.session.get(f"http://node/logs/{uid}/{container}", params=query) as response:
             return await response.text()

@@ -13,7 +13,17 @@ import pytest
 import pytest_asyncio
 
 from deploy.playground.cluster.node import cgroups
-from tests.integration.playground.node_support import IMAGE, NodeClient, build_images, exit_code, pod, running_node
+from tests.integration.playground.node_support import (
+    IMAGE,
+    V4,
+    V5,
+    NodeClient,
+    build_images,
+    drain,
+    exit_code,
+    pod,
+    running_node,
+)
 
 SERVER = ["sh", "-c", "mkdir -p /www; hostname > /www/index.html; exec httpd -f -p 8080 -h /www"]
 # Debian's static busybox crashes on `wget -T`.
@@ -277,7 +287,7 @@ async def test_agent_restart_leaves_containers_alive(node: NodeClient) -> None:
     uid = await node.run(pod("a", ["sh", "-c", script]))
     once = await node.put(pod("once", ["true"], restartPolicy="Never"))
     await node.until(lambda: node.phase(once) == "Succeeded")
-    before = node.container(uid)
+    before, whole = node.container(uid), node.status[uid]
     agent = node.agent_pid()
     assert agent is not None
     os.kill(agent, signal.SIGKILL)
@@ -289,12 +299,79 @@ async def test_agent_restart_leaves_containers_alive(node: NodeClient) -> None:
         0,
         before["state"],
     )
+    assert node.status[uid] == whole, "addresses, conditions and their times stay"
     count = len(await node.logs(uid))
     assert (await node.sh(uid, "echo alive"))[0] == "alive\n"
     await until(lambda: log_grows(node, uid, count))
     other = await node.run(pod("b"))
     assert node.ip(other) != node.ip(uid)
     await node.delete(uid)
+
+
+async def test_faults_and_evictions_outlive_their_agent(node: NodeClient) -> None:
+    slow, gone, caller = await asyncio.gather(*(node.run(pod(name, SERVER)) for name in ("s", "g", "c")))
+    await node.fault(slow, kind="latency", delayMs=300)
+    await node.evict(gone, "no room")
+    agent = node.agent_pid()
+    assert agent is not None
+    os.kill(agent, signal.SIGKILL)
+    await node.until_back(agent)
+    await node.until(lambda: node.phase(gone) == "Failed")
+    assert (node.status[gone]["reason"], node.status[gone]["message"]) == ("Evicted", "no room")
+    assert "terminated" in node.container(gone)["state"]
+    await node.until(lambda: node.condition(slow, "Ready") == "True")
+    clock = asyncio.get_running_loop().time
+
+    async def is_slow() -> bool:
+        begun = clock()
+        out, _ = await node.sh(caller, FETCH.format(f"{node.ip(slow)}:8080"))
+        return out == "s\n" and clock() - begun >= 0.6
+
+    await until(is_slow)
+    await node.fault(slow, kind="none")
+    assert (await node.sh(caller, FETCH.format(f"{node.ip(slow)}:8080")))[0] == "s\n"
+    for uid in (slow, gone, caller):
+        await node.delete(uid)
+
+
+async def test_the_agent_ends_streams_in_order_when_told_to(node: NodeClient) -> None:
+    uid = await node.run(pod("a"))
+    agent = node.agent_pid()
+    assert agent is not None
+    command = ["sh", "-c", "while :; do echo x; sleep 0.05; done"]
+    async with (
+        node.session.ws_connect(node.exec_url(uid, command), protocols=(V5,)) as fifth,
+        node.session.ws_connect(node.exec_url(uid, command), protocols=(V4,)) as fourth,
+    ):
+        for socket in (fifth, fourth):
+            while (await socket.receive()).data != b"\x01x\n":
+                pass
+        os.kill(agent, signal.SIGTERM)
+        assert (await drain(fifth))[2] == {"metadata": {}, "status": "Success"}
+        assert (await drain(fourth))[2] == {}
+        assert (fifth.close_code, fourth.close_code) == (1000, 1006)
+    await node.until_back(agent)
+    await node.until(lambda: node.condition(uid, "Ready") == "True")
+    assert (await node.sh(uid, "grep -l 'echo x' /proc/[0-9]*/cmdline | wc -l"))[0] >= "2\n"
+    await node.delete(uid)
+
+
+async def test_a_node_whose_agent_is_held_back_leaves_nothing(store: Path) -> None:
+    async with running_node(store) as node:
+        uid = await node.run(pod("a"))
+        agent = node.agent_pid()
+        assert agent is not None
+        node.node.hold_agent()
+        os.kill(agent, signal.SIGKILL)
+        await until(lambda: no_agent(node))
+        assert processes_of(node.node.settings.id), "the pod lives on"
+        await node.node.stop()
+        assert processes_of(node.node.settings.id) == []
+        assert not mounts_and_namespaces_of(node.node.settings.id, uid)
+
+
+async def no_agent(node: NodeClient) -> bool:
+    return node.agent_pid() is None
 
 
 async def test_stop_leaves_nothing(store: Path) -> None:

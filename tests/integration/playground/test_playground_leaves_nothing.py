@@ -53,7 +53,8 @@ def test_clean_ends_a_running_playground(identifier: str, tmp_path: Path) -> Non
 
 
 def test_death_of_its_starter_ends_the_cluster(identifier: str, tmp_path: Path) -> None:
-    started = _start(identifier, tmp_path)
+    started = _start(identifier, tmp_path, "--nodes", "1")
+    assert "1 node ready" in (tmp_path / "out").read_text()
     _send(started.pid, signal.SIGKILL)
     started.wait(10)
     _wait(lambda: not clean.find(identifier).processes, "the cluster to end by itself")
@@ -109,11 +110,11 @@ def _host_network() -> list[str]:
     return said + [file.read_text() for file in files if file.exists()]
 
 
-def _start(identifier: str, folder: Path) -> "subprocess.Popen[bytes]":
+def _start(identifier: str, folder: Path, *words: str) -> "subprocess.Popen[bytes]":
     """A playground in a process of its own, ready; it ends with this test run at the latest."""
     out = folder / "out"
     argv = [sys.executable, "-m", "deploy.playground.up", "--id", identifier, "--while-pid", str(os.getpid())]
-    argv += ["--kubeconfig", str(folder / "kubeconfig")]
+    argv += ["--kubeconfig", str(folder / "kubeconfig"), *words]
     with out.open("wb") as sink:
         started = subprocess.Popen(argv, stdout=sink, stderr=sink, start_new_session=True)
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from . import security, services
+from . import clock, security, services, streaming
 from .images import Catalogue
 from .network import NodeNetwork
 from .pod import NodeTools, PodWorker
@@ -24,11 +24,13 @@ class Agent:
     def __init__(self, tools: NodeTools) -> None:
         self.tools = tools
         self.ready = False
+        self.stop = asyncio.Event()
         self._pods: dict[str, PodWorker] = {}
         self._listeners: set[Listener] = set()
 
     async def start(self) -> None:
         """Set up the network and take over the pods an earlier agent left."""
+        clock.write(self.tools.settings.clock, 0)
         await self.tools.network.set_up()
         await self.tools.network.apply_services([])
         for home in sorted(self.tools.settings.pods.iterdir()):
@@ -53,6 +55,10 @@ class Agent:
             return
         usual = worker.pod["spec"].get("terminationGracePeriodSeconds", 30)
         worker.delete(usual if grace is None else grace)
+
+    async def set_clock(self, offset: float) -> None:
+        """Shift the wall clock of processes that start from now on; ToolError when the shim can't be made."""
+        await clock.shift(self.tools.settings.clock, offset)
 
     def pod(self, uid: str) -> PodWorker | None:
         return self._pods.get(uid)
@@ -137,20 +143,21 @@ def run_agent(settings: NodeSettings) -> int:
 async def _serve(settings: NodeSettings) -> None:
     from .api import application
 
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     agent = build(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, agent.stop.set)
     runner = web.AppRunner(application(agent), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     settings.socket.unlink(missing_ok=True)
-    await web.UnixSite(runner, str(settings.socket)).start()
-    settings.socket.chmod(0o600)
     try:
         await agent.start()
     except (ToolError, OSError) as error:
         log("node could not be set up", node=settings.name, error=str(error))
         raise
-    await stop.wait()
+    # Not before: whoever connects shall meet the pods an earlier agent left.
+    await web.UnixSite(runner, str(settings.socket)).start()
+    settings.socket.chmod(0o600)
+    await agent.stop.wait()
+    await streaming.interrupt_all()
     await runner.cleanup()

@@ -27,7 +27,10 @@ def application(agent: Agent) -> web.Application:
     app.router.add_put("/pods/{uid}", _put_pod)
     app.router.add_delete("/pods/{uid}", _delete_pod)
     app.router.add_put("/pods/{uid}/fault", _put_fault)
+    app.router.add_post("/pods/{uid}/eviction", _evict)
     app.router.add_put("/services", _put_services)
+    app.router.add_put("/clock", _put_clock)
+    app.router.add_post("/stop", _stop)
     app.router.add_get("/events", _events)
     app.router.add_get("/logs/{uid}/{container}", _logs)
     app.router.add_get("/exec/{uid}/{container}", _exec)
@@ -77,6 +80,21 @@ async def _delete_pod(request: web.Request) -> web.Response:
 async def _put_fault(request: web.Request) -> web.Response:
     await _pod(request).fault(faults.check(await request.json()))
     return web.Response(status=200)
+
+
+async def _evict(request: web.Request) -> web.Response:
+    _pod(request).evict(str((await request.json())["message"]))
+    return web.Response(status=202)
+
+
+async def _put_clock(request: web.Request) -> web.Response:
+    await request.app[_AGENT].set_clock(float((await request.json())["offsetSeconds"]))
+    return web.Response(status=200)
+
+
+async def _stop(request: web.Request) -> web.Response:
+    request.app[_AGENT].stop.set()
+    return web.Response(status=202)
 
 
 async def _put_services(request: web.Request) -> web.Response:
@@ -137,8 +155,7 @@ async def _exec(request: web.Request) -> web.StreamResponse:
         stderr=_flag(query, "stderr") and not _flag(query, "tty"),
         tty=_flag(query, "tty"),
     )
-    pod = agent.pod(request.match_info["uid"])
-    worker = pod.worker(name) if pod else None
+    worker = _pod(request).worker(name)
     return await streaming.serve(request, asked, name, worker, agent.tools.runc, agent.tools.exits)
 
 
@@ -149,5 +166,5 @@ def _flag(query: Mapping[str, str], name: str) -> bool:
 def _pod(request: web.Request) -> PodWorker:
     found = request.app[_AGENT].pod(request.match_info["uid"])
     if found is None:
-        raise web.HTTPNotFound(text=f"pod {request.match_info['uid']} is not on this node")
+        raise web.HTTPNotFound(text="pod does not exist")  # a kubelet's words
     return found

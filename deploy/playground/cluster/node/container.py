@@ -37,6 +37,8 @@ class Tools(Protocol):
     def images(self) -> Catalogue: ...
     @property
     def backoff_seconds(self) -> float: ...
+    @property
+    def environment(self) -> list[str]: ...
 
 
 class Surroundings(Protocol):
@@ -122,7 +124,7 @@ class ContainerWorker:
         if not self._process:
             bundle = self._home / "bundle" / "config.json"
             self._process = json.loads(bundle.read_text())["process"]
-        return {**self._process, "args": command}
+        return {**self._process, "args": command, "env": [*self._process["env"], *self._tools.environment]}
 
     async def execute(self, command: list[str]) -> int:
         """Run a command in the container for a probe; returns its exit code."""
@@ -156,7 +158,8 @@ class ContainerWorker:
         rootfs = image.mount(self._home)
         place = self._pod.place(self.spec, self.record, rootfs, image)
         config = oci.config(self._pod.pod, self.spec, image.config, place)
-        self._process = config["process"]
+        self._process = dict(config["process"])
+        config["process"]["env"] = [*config["process"]["env"], *self._tools.environment]
         self.record.attempt += 1
         bundle = self._home / "bundle"
         bundle.mkdir(exist_ok=True)
@@ -196,7 +199,7 @@ class ContainerWorker:
             self._helpers.append(self._copy_log())
         probe = self.spec.get("readinessProbe")
         if probe:
-            watch = probes.watch(probe, self.spec, self._pod.pod_ip(), self.execute, self._probed)
+            watch = probes.watch(probe, self.spec, self._pod.pod_ip(), self.execute, self._probed, self.record.passed)
             self._helpers.append(asyncio.create_task(watch))
 
     def _stop_helpers(self) -> None:

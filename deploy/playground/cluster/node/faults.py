@@ -1,11 +1,26 @@
-"""Pure: a fault's JSON -> the pod's nftables script and the control file its app reads."""
+"""Pure: a fault's JSON -> the pod's nftables script, the control file its app reads, and what its interface does.
+
+drop, refuse, reset: of a port. delay: by the app itself. On the interface: loss (percent, both ways), latency
+(delayMs on all that the pod sends), reorder (percent of it held back by delayMs).
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from .process import Json
 
-KINDS = ("none", "drop", "refuse", "reset", "delay")
+KINDS = ("none", "drop", "refuse", "reset", "delay", "loss", "latency", "reorder")
 TABLE = "threadcap_fault"
+
+
+@dataclass(frozen=True)
+class Impairment:
+    """What a pod's interface does: share of packets lost (both ways), seconds and share of those held back."""
+
+    loss: float = 0.0
+    delay: float = 0.0
+    share: float = 1.0
 
 
 class FaultError(ValueError):
@@ -19,11 +34,30 @@ def check(fault: Json) -> Json:
         raise FaultError(f"unknown fault {kind!r}; one of {', '.join(KINDS)}")
     try:
         port, delay = int(fault.get("port") or 0), int(fault.get("delayMs") or 0)
+        percent = float(fault.get("percent") or 0)
     except (TypeError, ValueError) as wrong:
-        raise FaultError("port and delayMs are whole numbers") from wrong
+        raise FaultError("port, delayMs and percent are numbers") from wrong
     if kind in ("drop", "refuse", "reset") and not 1 <= port <= 65535:
         raise FaultError(f"{kind} needs a port from 1 to 65535")
-    return {"kind": kind, "port": port, "delayMs": delay if kind == "delay" else 0}
+    if kind in ("loss", "reorder") and not 0 < percent <= 100:
+        raise FaultError(f"{kind} needs a percent over 0, 100 at most")
+    if kind in ("latency", "reorder") and not 0 < delay <= 60_000:
+        raise FaultError(f"{kind} needs a delayMs from 1 to 60000")
+    delay = delay if kind in ("delay", "latency", "reorder") else 0
+    return {"kind": kind, "port": port, "delayMs": delay, "percent": percent}
+
+
+def impairment(fault: Json) -> Impairment:
+    """What the (checked) fault asks of the pod's interface."""
+    share, delay = fault["percent"] / 100, fault["delayMs"] / 1000
+    match fault["kind"]:
+        case "loss":
+            return Impairment(loss=share)
+        case "latency":
+            return Impairment(delay=delay)
+        case "reorder":
+            return Impairment(delay=delay, share=share)
+    return Impairment()
 
 
 def ruleset(fault: Json) -> str:

@@ -21,6 +21,7 @@ from .settings import NodeSettings
 
 _SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
 _AGENT_RESTART_SECONDS = 0.5
+_AGENT_HELD_SECONDS = 0.1
 _AGENT_STOP_SECONDS = 3.0
 
 
@@ -44,7 +45,7 @@ def run(settings: NodeSettings) -> int:
 
 def _make_directories(settings: NodeSettings) -> None:
     settings.rundir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for directory in (settings.home, settings.pods, settings.exits, settings.dns, settings.runc_root):
+    for directory in (settings.home, settings.pods, settings.exits, settings.dns, settings.clock, settings.runc_root):
         directory.mkdir(mode=0o755, exist_ok=True)
     for stale in settings.exits.iterdir():
         stale.unlink()
@@ -80,7 +81,8 @@ def _supervise(settings: NodeSettings) -> None:
         wait = 60.0 if restart_at is None else max(0.0, restart_at - time.monotonic())
         info = signal.sigtimedwait(_SIGNALS, wait)
         if info is not None and info.si_signo != signal.SIGCHLD:
-            _stop_agent(agent, settings)
+            if restart_at is None:
+                _stop_agent(agent, settings)
             return
         for pid, status in _reap():
             if pid == agent:
@@ -88,7 +90,10 @@ def _supervise(settings: NodeSettings) -> None:
             else:
                 _record(settings.exits, pid, status)
         if restart_at is not None and time.monotonic() >= restart_at:
-            agent, restart_at = _start_agent(settings), None
+            if settings.hold.exists():
+                restart_at = time.monotonic() + _AGENT_HELD_SECONDS
+            else:
+                agent, restart_at = _start_agent(settings), None
 
 
 def _reap() -> list[tuple[int, int]]:

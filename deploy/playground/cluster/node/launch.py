@@ -72,6 +72,14 @@ class NodeProcess:
             return int((self.settings.home / "init.pid").read_text())
         return None
 
+    def hold_agent(self) -> None:
+        """No other agent is started when this one ends."""
+        self.settings.hold.touch()
+
+    def release_agent(self) -> None:
+        """An agent that was held back starts again."""
+        self.settings.hold.unlink(missing_ok=True)
+
     async def _end(self, process: asyncio.subprocess.Process, seconds: float) -> None:
         # unshare itself ignores SIGTERM while it waits; killed, it takes the tree with it (--kill-child).
         pid = self.init_pid

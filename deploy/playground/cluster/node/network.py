@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import services
-from .process import Json, ToolError, run
+from .faults import Impairment
+from .interfaces import Interfaces
+from .process import Json, ToolError, ip, run
 
 BRIDGE = "cbr0"
 CLUSTER_DNS = "198.19.0.10"
@@ -34,9 +36,10 @@ _BRIDGE_SYSCTLS = {"net/bridge/bridge-nf-call-iptables": "0", "net/bridge/bridge
 
 @dataclass(frozen=True)
 class PodNetwork:
-    """Where one pod's network is: its namespace's file and its addresses."""
+    """Where one pod's network is: its namespace's file, the node's end of its veth, its addresses."""
 
     netns: str
+    veth: str
     ipv4: str
     ipv6: str
 
@@ -50,6 +53,7 @@ class NodeNetwork:
         self._next = 2
         self._services_text = ""
         self._services_lock = asyncio.Lock()
+        self._interfaces = Interfaces(BRIDGE)
 
     @property
     def node_ip(self) -> str:
@@ -70,7 +74,7 @@ class NodeNetwork:
         lines += [f"addr add {self.node_ip}/24 dev {BRIDGE}"]
         lines += [f"addr add 2001:db8:{self._index:x}::1/64 dev {BRIDGE} nodad", f"link set {BRIDGE} up"]
         lines += [f"route add {SERVICES_V4} dev {BRIDGE}", f"route add {SERVICES_V6} dev {BRIDGE}"]
-        await _ip(lines)
+        await ip(lines)
 
     async def add_pod(self, uid: str) -> PodNetwork:
         """A namespace with eth0, addresses and routes for one pod: two processes, a few milliseconds."""
@@ -87,14 +91,14 @@ class NodeNetwork:
         lines = [f"netns add {name}", f"link add {veth} {peer}"]
         lines += [f"link set {veth} addrgenmode none", f"link set {veth} master {BRIDGE} up"]
         lines += [f"link set {veth} type bridge_slave isolated on"]
-        await _ip(lines)
+        await ip(lines)
         network = self._network(name, host)
         gateway6 = f"2001:db8:{self._index:x}::1"
         inside = ["link set lo up", f"addr add {network.ipv4}/32 dev eth0"]
         inside += [f"addr add {network.ipv6}/128 dev eth0 nodad", "link set eth0 addrgenmode none", "link set eth0 up"]
         inside += [f"route add {self.node_ip} dev eth0 scope link", f"route add default via {self.node_ip}"]
         inside += [f"route add {gateway6} dev eth0", f"route add default via {gateway6} dev eth0"]
-        await _ip(inside, name)
+        await ip(inside, netns=name)
         return network
 
     def adopt_pod(self, uid: str, ipv4: str) -> PodNetwork:
@@ -109,10 +113,11 @@ class NodeNetwork:
         if host is None:
             return
         name, veth = _names(uid, host)
+        await self._interfaces.restore(veth)
         # The veth first: a namespace's own end is asynchronous, and the address may be given out again.
         for line in (f"link del {veth}", f"netns del {name}"):
             with contextlib.suppress(ToolError):
-                await _ip([line])
+                await ip([line])
 
     async def apply_services(self, wanted: list[Json]) -> None:
         """Make NAT match the services, in one transaction."""
@@ -126,9 +131,13 @@ class NodeNetwork:
         """Load an nftables script inside a pod's namespace."""
         await run(["nsenter", f"--net={network.netns}", "nft", "-f", "-"], ruleset)
 
+    async def impair(self, network: PodNetwork, wanted: Impairment) -> None:
+        """Have a pod's interface lose or hold back packets; an Impairment of nothing heals it."""
+        await self._interfaces.impair(network.veth, wanted)
+
     def _network(self, name: str, host: int) -> PodNetwork:
         ipv6 = f"2001:db8:{self._index:x}::{host:x}"
-        return PodNetwork(str(_NETNS / name), f"198.18.{self._index}.{host}", ipv6)
+        return PodNetwork(str(_NETNS / name), f"veth{host}", f"198.18.{self._index}.{host}", ipv6)
 
     def _allocate(self, uid: str) -> int:
         if uid in self._hosts:
@@ -146,8 +155,3 @@ class NodeNetwork:
 
 def _names(uid: str, host: int) -> tuple[str, str]:
     return f"threadcap-{uid[:40]}", f"veth{host}"
-
-
-async def _ip(lines: list[str], netns: str | None = None) -> None:
-    argv = ["ip", *(["-n", netns] if netns else []), "-batch", "-"]
-    await run(argv, "\n".join(lines) + "\n")

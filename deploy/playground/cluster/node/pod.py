@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import faults, oci, sandbox, security, volumes
+from . import clock, faults, oci, sandbox, security, volumes
 from .container import ContainerWorker
 from .images import Catalogue, Image
 from .network import NodeNetwork, PodNetwork
@@ -21,6 +21,9 @@ from .settings import NodeSettings
 from .status import ContainerRecord, Kind, PodFacts, pod_status
 
 _SANDBOX_RETRY_SECONDS = 2.0
+_EVICTION_GRACE_SECONDS = 1.0
+# A kubelet looks every 10 seconds.
+_VOLUMES_SECONDS = 1.0
 _LISTS: tuple[tuple[Kind, str], ...] = (
     ("init", "initContainers"),
     ("app", "containers"),
@@ -43,6 +46,11 @@ class NodeTools:
     def backoff_seconds(self) -> float:
         return self.settings.backoff_seconds
 
+    @property
+    def environment(self) -> list[str]:
+        """What every process gets that starts now."""
+        return clock.environment(self.settings.clock)
+
 
 class PodWorker:
     """Makes one pod's processes match its object; `told` hears of each change of the status."""
@@ -51,20 +59,24 @@ class PodWorker:
         self.pod = pod
         self.uid: str = pod["metadata"]["uid"]
         self.home = tools.settings.pods / self.uid
-        self.status: Json = {}
         self.gone = False
         self._tools = tools
         self._told = told
-        self._network: PodNetwork | None = None
+        self.home.mkdir(exist_ok=True)
+        # What a restart of the agent left in place is known at once, so that nothing of the status is lost.
+        known = self._load("sandbox.json")
+        self.status: Json = self._load("status.json")
+        self._evicted: str = self._load("evicted.json").get("message", "")
+        old = known.get("ipv4")
+        self._network: PodNetwork | None = tools.network.adopt_pod(self.uid, old) if old else None
         self._volumes: dict[str, Path] = {}
-        self._pause = 0
-        self._start_time = now()
+        self._pause: int = known.get("pause", 0)
+        self._start_time: str = known.get("startTime") or now()
         self._workers: dict[str, ContainerWorker] = {}
         self._stopping = asyncio.Event()
         self._ready = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: asyncio.Task[None] | None = None
-        self.home.mkdir(exist_ok=True)
         self._add_workers()
 
     def start(self) -> None:
@@ -90,6 +102,15 @@ class PodWorker:
         if self._end is None:
             self._end = asyncio.create_task(self._tear_down())
 
+    def evict(self, message: str) -> None:
+        """End all containers, nearly without grace; the pod stays, Failed for this reason."""
+        self._evicted = message
+        self._save("evicted.json", {"message": message})
+        self._stopping.set()
+        for worker in self._workers.values():
+            worker.stop(_EVICTION_GRACE_SECONDS)
+        self.changed()
+
     def worker(self, container: str) -> ContainerWorker | None:
         """The worker of a container of any kind."""
         return self._workers.get(container)
@@ -98,18 +119,22 @@ class PodWorker:
         """Put a (checked) fault in place, or take it away; ToolError when the pod has no network yet."""
         if self._network is None:
             raise ToolError("the pod has no network of its own (yet)")
-        await self._tools.network.apply_in_pod(self._network, faults.ruleset(fault))
+        network = self._tools.network
+        await network.apply_in_pod(self._network, faults.ruleset(fault))
+        await network.impair(self._network, faults.impairment(fault))
         sandbox.write_fault(self.home, fault)
+        self._save("fault.json", fault)
 
     def changed(self) -> None:
         """Compute the status anew and tell if it differs."""
         records = [worker.record for worker in self._workers.values()]
         policy = self.pod["spec"].get("restartPolicy", "Always")
         ips = self._ips()
-        facts = PodFacts(records, ips, self._tools.network.node_ip, self._start_time, policy)
+        facts = PodFacts(records, ips, self._tools.network.node_ip, self._start_time, policy, self._evicted)
         status = pod_status(facts, self.status, now())
         if status != self.status:
             self.status = status
+            self._save("status.json", status)
             self._told(self)
 
     def pod_ip(self) -> str:
@@ -120,7 +145,7 @@ class PodWorker:
         pod_spec = self.pod["spec"]
         context, pod_context = spec.get("securityContext") or {}, pod_spec.get("securityContext") or {}
         user = security.resolve_user(rootfs, image.config.get("User") or "", pod_context, context)
-        files = sandbox.container_mounts(self.home, self._tools.settings.dns)
+        files = sandbox.container_mounts(self.home, self._tools.settings.dns, self._tools.settings.clock)
         return oci.Place(
             container_id=record.container_id,
             cgroup=f"{self._tools.settings.cgroup}/kubepods/pod{self.uid}/{record.container_id}",
@@ -164,6 +189,9 @@ class PodWorker:
         return ContainerRecord(spec["name"], spec["image"], kind, sidecar=sidecar)
 
     async def _run(self) -> None:
+        if self._evicted:
+            self._end_evicted()
+            return
         while not self._stopping.is_set():
             try:
                 await self._make_sandbox()
@@ -172,6 +200,8 @@ class PodWorker:
                 log("sandbox could not be made", pod=self._label(), error=str(error)[:500])
                 await self._pause_for(_SANDBOX_RETRY_SECONDS)
         self.changed()
+        if limits := volumes.limits(self.pod["spec"].get("volumes") or []):
+            self._spawn(self._watch_volumes(limits))
         if not await self._run_inits() or self._stopping.is_set():
             return
         self._start_kind("app")
@@ -182,12 +212,10 @@ class PodWorker:
         """Network, files and volumes; what a restart of the agent left in place is taken over."""
         known = self._load("sandbox.json")
         spec = self.pod["spec"]
-        self._start_time = known.get("startTime", self._start_time)
-        if not spec.get("hostNetwork"):
-            network = self._tools.network
-            old = known.get("ipv4")
-            self._network = network.adopt_pod(self.uid, old) if old else await network.add_pod(self.uid)
-        self._pause = known.get("pause") or (await sandbox.hold_pids() if spec.get("shareProcessNamespace") else 0)
+        if self._network is None and not spec.get("hostNetwork"):
+            self._network = await self._tools.network.add_pod(self.uid)
+        if not self._pause and spec.get("shareProcessNamespace"):
+            self._pause = await sandbox.hold_pids()
         context = spec.get("securityContext") or {}
         home = self.home / "volumes"
         wanted = spec.get("volumes") or []
@@ -198,6 +226,21 @@ class PodWorker:
             sandbox.write_files(self.home, self.pod, self._tools.settings.name, self._ips())
         ipv4 = self._network.ipv4 if self._network else ""
         self._save("sandbox.json", {"ipv4": ipv4, "pause": self._pause, "startTime": self._start_time})
+        if fault := self._load("fault.json"):
+            await self.fault(fault)
+
+    def _end_evicted(self) -> None:
+        """An eviction that an earlier agent began."""
+        for worker in self._workers.values():
+            worker.stop(0)
+            if worker.record.running:
+                self._spawn(worker.run())
+
+    async def _watch_volumes(self, limits: dict[str, str]) -> None:
+        while not self._stopping.is_set():
+            if over := await asyncio.to_thread(volumes.exceeded, self.home / "volumes", limits):
+                self.evict(over)
+            await self._pause_for(_VOLUMES_SECONDS)
 
     async def _run_inits(self) -> bool:
         for worker in [w for w in self._workers.values() if w.record.kind == "init"]:

@@ -12,10 +12,12 @@ from .process import Json
 Exec = Callable[[list[str]], Awaitable[int]]
 
 
-async def watch(probe: Json, container: Json, pod_ip: str, execute: Exec, told: Callable[[bool], None]) -> None:
+async def watch(
+    probe: Json, container: Json, pod_ip: str, execute: Exec, told: Callable[[bool], None], passed: bool = False
+) -> None:
     """Probe until cancelled; tell each change of the answer (thresholds as in the API's defaults)."""
     await asyncio.sleep(probe.get("initialDelaySeconds", 0))
-    passed, run_length, last = False, 0, False
+    run_length, last = 0, passed
     while True:
         answer = await _once(probe, container, pod_ip, execute)
         run_length = run_length + 1 if answer == last else 1

@@ -43,3 +43,10 @@ async def run(argv: Sequence[str], text: str = "", env: Mapping[str, str] | None
         words = said.decode(errors="replace").strip()[:_SAID_LIMIT]
         raise ToolError(f"{argv[0]} ended with {process.returncode}: {words}")
     return out.decode(errors="replace")
+
+
+async def ip(lines: Sequence[str], *, netns: str = "") -> None:
+    """Commands of ip(8) in one process; `netns` names a namespace, or is the path of its file."""
+    inside = ["nsenter", f"--net={netns}"] if netns.startswith("/") else []
+    named = ["-n", netns] if netns and not inside else []
+    await run([*inside, "ip", *named, "-batch", "-"], "\n".join(lines) + "\n")

@@ -7,7 +7,7 @@ import json
 import signal
 from pathlib import Path
 
-from . import cgroups
+from . import cgroups, clock
 from .network import CLUSTER_DNS
 from .process import Json, ToolError
 from .runtime import kill
@@ -36,7 +36,8 @@ def write_files(home: Path, pod: Json, node: str, ips: tuple[str, ...]) -> None:
         lines.append("\t".join([alias["ip"], *alias.get("hostnames", [])]))
     (etc / "hosts").write_text("\n".join(lines) + "\n")
     (etc / "resolv.conf").write_text(resolv_conf(pod))
-    (home / "control" / "dns").mkdir(parents=True, exist_ok=True)
+    for name in ("dns", "clock"):
+        (home / "control" / name).mkdir(parents=True, exist_ok=True)
     write_fault(home, {"kind": "none", "delayMs": 0})
 
 
@@ -60,12 +61,12 @@ def resolv_conf(pod: Json) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def container_mounts(home: Path, dns: Path) -> list[Json]:
-    """The files every container gets; /run/threadcap is read-only and holds fault.json and dns/hosts."""
+def container_mounts(home: Path, dns: Path, shim: Path) -> list[Json]:
+    """The files every container gets; /run/threadcap is read-only and holds fault.json, dns/hosts and clock."""
     read_only = ["rbind", "rprivate", "ro"]
     found = [_bind(f"/etc/{name}", home / "etc" / name, ["rbind", "rprivate", "rw"]) for name in _ETC]
     found.append(_bind("/run/threadcap", home / "control", read_only))
-    found.append(_bind("/run/threadcap/dns", dns, read_only))
+    found += [_bind("/run/threadcap/dns", dns, read_only), _bind(clock.INSIDE, shim, read_only)]
     return found
 
 
@@ -73,7 +74,8 @@ def write_fault(home: Path, fault: Json) -> None:
     """fault.json for the app, replaced in one step."""
     directory = home / "control"
     aside = directory / ".fault.json"
-    aside.write_text(json.dumps({"kind": fault["kind"], "delayMs": fault["delayMs"]}))
+    delay = fault["delayMs"] if fault["kind"] == "delay" else 0
+    aside.write_text(json.dumps({"kind": fault["kind"], "delayMs": delay}))
     aside.chmod(0o644)
     aside.rename(directory / "fault.json")
 

@@ -53,6 +53,15 @@ class NodeSettings:
         return self.home / "dns"
 
     @property
+    def clock(self) -> Path:
+        return self.home / "clock"
+
+    @property
+    def hold(self) -> Path:
+        """While this file is there, init starts no other agent (see launch)."""
+        return self.home / "agent.hold"
+
+    @property
     def cgroup(self) -> str:
         """The node's part of every cgroup hierarchy, relative to the hierarchy's root."""
         return f"threadcap/{self.id}/{self.name}"

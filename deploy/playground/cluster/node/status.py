@@ -51,13 +51,15 @@ class PodFacts:
     host_ip: str
     start_time: str
     restart_policy: str
-    generation: int = 0
+    evicted: str = ""
 
 
 def pod_status(facts: PodFacts, before: Json, now: str) -> Json:
     """The PodStatus; conditions keep the transition times of the status before."""
     groups = {kind: [r for r in facts.records if r.kind == kind] for kind in ("init", "app", "ephemeral")}
     phase = _phase(facts, groups["init"], groups["app"])
+    over = bool(facts.evicted) and not any(record.running for record in facts.records)
+    phase = "Failed" if over else phase
     status: Json = {
         "phase": phase,
         "conditions": _conditions(phase, groups, bool(facts.pod_ips), before.get("conditions", []), now),
@@ -66,6 +68,9 @@ def pod_status(facts: PodFacts, before: Json, now: str) -> Json:
         "startTime": facts.start_time,
         "containerStatuses": [_container_status(record) for record in groups["app"]],
     }
+    if over:
+        status |= {"reason": "Evicted", "message": facts.evicted}
+        status["conditions"].append(_disrupted(facts.evicted, before.get("conditions", []), now))
     if facts.pod_ips:
         status |= {"podIP": facts.pod_ips[0], "podIPs": [{"ip": ip} for ip in facts.pod_ips]}
     for kind in ("init", "ephemeral"):
@@ -109,8 +114,8 @@ def _conditions(
     not_ready: Json = {}
     if unready:
         not_ready = {"reason": "ContainersNotReady", "message": f"containers with unready status: {_names(unready)}"}
-    if phase == "Succeeded":
-        not_ready = {"reason": "PodCompleted"}
+    if done:
+        not_ready = {"reason": "PodCompleted" if phase == "Succeeded" else "PodFailed"}
     incomplete: Json = {}
     if waiting and not done:
         incomplete = {
@@ -125,6 +130,11 @@ def _conditions(
         ("PodScheduled", True, {}),
     ]
     return [_condition(kind, value, why, before, now) for kind, value, why in wanted]
+
+
+def _disrupted(message: str, before: list[Json], now: str) -> Json:
+    why = {"reason": "TerminationByKubelet", "message": message}
+    return _condition("DisruptionTarget", True, why, before, now)
 
 
 def _condition(kind: str, value: bool, why: Json, before: list[Json], now: str) -> Json:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 
 from .container import ContainerWorker
-from .fdio import CHUNK, PIPE_SIZE, pipe, read_chunk, write_all
+from .fdio import CHUNK, PIPE_SIZE, pipe, read_chunk, unbroken, write_all
 from .process import Json, log
 from .runtime import Exits, Runc, RuncError, Started, Stdio
 
@@ -88,7 +88,10 @@ def internal_error(text: str) -> Json:
 class ExecSession:
     """One exec: a process in a container, and the client that may leave it."""
 
-    def __init__(self, socket: web.WebSocketResponse, asked: ExecRequest, runc: Runc, exits: Exits) -> None:
+    def __init__(
+        self, request: web.Request, socket: web.WebSocketResponse, asked: ExecRequest, runc: Runc, exits: Exits
+    ) -> None:
+        self._request = request
         self._socket = socket
         self._asked = asked
         self._runc = runc
@@ -115,6 +118,14 @@ class ExecSession:
             self._close_input()
             for fd, _ in self._outputs:
                 os.close(fd)
+
+    async def interrupt(self) -> None:
+        """The agent ends: a v5 stream is told Success, a v4 one breaks off (as when a kubelet restarts)."""
+        if self._socket.ws_protocol == V5:
+            await self._finish(success())
+        elif self._request.transport is not None:
+            self._request.transport.abort()
+        self._client_here = False
 
     async def refuse(self, text: str) -> None:
         """End a stream that never began with an InternalError."""
@@ -144,7 +155,7 @@ class ExecSession:
             if wanted:
                 read, write = pipe("read")
                 ours.append((read, channel))
-                theirs.append(write)
+                theirs.append(unbroken(write))
             else:
                 theirs.append(os.open(os.devnull, os.O_WRONLY))
         self._outputs = ours
@@ -239,20 +250,25 @@ async def serve(
     )
     await socket.prepare(request)
     await socket.send_bytes(b"\x01")
-    session = ExecSession(socket, asked, runc, exits)
+    session = ExecSession(request, socket, asked, runc, exits)
     if worker is None or not running:
         await session.refuse(missing)
         return socket
     task = asyncio.create_task(session.run(worker))
     task.add_done_callback(_report)
-    _SESSIONS.add(task)
-    task.add_done_callback(_SESSIONS.discard)
+    _SESSIONS[task] = session
+    task.add_done_callback(_SESSIONS.pop)
     await asyncio.wait({task})
     return socket
 
 
 # Sessions whose client has left have nobody else to hold them.
-_SESSIONS: set[asyncio.Task[None]] = set()
+_SESSIONS: dict[asyncio.Task[None], ExecSession] = {}
+
+
+async def interrupt_all() -> None:
+    """End every client's stream; the processes live on."""
+    await asyncio.gather(*(session.interrupt() for session in list(_SESSIONS.values())))
 
 
 def _report(task: asyncio.Task[None]) -> None:

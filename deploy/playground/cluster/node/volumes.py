@@ -1,8 +1,9 @@
-"""A pod's volumes: emptyDir (disk, or tmpfs when in memory or size-limited), configMap and secret inline."""
+"""A pod's volumes: emptyDir (on disk, or a tmpfs in memory), configMap and secret inline."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 from pathlib import Path, PurePosixPath
 
@@ -43,6 +44,20 @@ def set_up(volume: Json, home: Path, fs_group: int | None) -> Path:
     return path
 
 
+def limits(volumes: list[Json]) -> dict[str, str]:
+    """The size limits someone has to watch: those of emptyDirs on disk (a tmpfs keeps its own)."""
+    dirs = {volume["name"]: volume.get("emptyDir") or {} for volume in volumes}
+    return {name: d["sizeLimit"] for name, d in dirs.items() if d.get("sizeLimit") and d.get("medium") != "Memory"}
+
+
+def exceeded(home: Path, limits: dict[str, str]) -> str:
+    """What a kubelet says of the first volume under `home` over its limit, or ""."""
+    for name, limit in limits.items():
+        if _used(home / name) > quantity(limit):
+            return f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". '
+    return ""
+
+
 def tear_down(home: Path) -> None:
     """Unmount the memory-backed volumes under `home`; the files go with the pod's directory."""
     for path in home.iterdir() if home.is_dir() else []:
@@ -76,10 +91,20 @@ def bind_mounts(container: Json, volumes: dict[str, Path]) -> list[Json]:
 
 def _empty_dir(spec: Json, path: Path) -> None:
     limit = spec.get("sizeLimit")
-    if spec.get("medium") == "Memory" or limit is not None:
+    if spec.get("medium") == "Memory":
         size = f",size={int(quantity(limit))}" if limit is not None else ""
         mounts.mount("tmpfs", path, "tmpfs", mounts.NOSUID | mounts.NODEV, f"mode=777{size}")
     path.chmod(0o777)
+
+
+def _used(top: Path) -> int:
+    """Bytes on disk below `top`."""
+    total = 0
+    for folder, _, names in os.walk(top):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += Path(folder, name).lstat().st_blocks * 512
+    return total
 
 
 def _files(spec: Json, kind: str, name: str, path: Path) -> None:

@@ -1,0 +1,71 @@
+"""Pure parts of the node: which faults make sense and what they ask for, and which volumes are over their limit."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.playground.cluster.node import volumes
+from deploy.playground.cluster.node.faults import FaultError, Impairment, check, impairment, ruleset
+
+
+@pytest.mark.parametrize(
+    ("fault", "wanted"),
+    [
+        ({"kind": "loss", "percent": 40, "delayMs": 800}, Impairment(loss=0.4)),
+        ({"kind": "loss", "percent": 0.5}, Impairment(loss=0.005)),
+        ({"kind": "latency", "delayMs": 150, "percent": 30}, Impairment(delay=0.15)),
+        ({"kind": "reorder", "delayMs": 20, "percent": 25}, Impairment(delay=0.02, share=0.25)),
+        ({"kind": "delay", "delayMs": 800, "percent": 30}, Impairment()),
+        ({"kind": "drop", "port": 80, "percent": 30}, Impairment()),
+        ({"kind": "none"}, Impairment()),
+    ],
+)
+def test_what_an_interface_is_asked_to_do(fault: dict[str, Any], wanted: Impairment) -> None:
+    assert impairment(check(fault)) == wanted
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "explode"},
+        {"kind": "drop"},
+        {"kind": "reset", "port": 70_000},
+        {"kind": "loss"},
+        {"kind": "loss", "percent": 101},
+        {"kind": "loss", "percent": "nan"},
+        {"kind": "latency"},
+        {"kind": "latency", "delayMs": 3_600_000},
+        {"kind": "reorder", "delayMs": 20},
+        {"kind": "reorder", "percent": 20},
+        {"kind": "loss", "percent": "much"},
+    ],
+)
+def test_what_makes_no_sense_is_refused(fault: dict[str, Any]) -> None:
+    with pytest.raises(FaultError):
+        check(fault)
+
+
+def test_a_pods_rules_are_replaced_by_every_fault() -> None:
+    for fault in ({"kind": "loss", "percent": 1}, {"kind": "none"}):
+        assert ruleset(check(fault)) == "table inet threadcap_fault\ndelete table inet threadcap_fault\n"
+    assert "reject with tcp reset" in ruleset(check({"kind": "refuse", "port": 80}))
+
+
+def test_only_directories_on_disk_are_watched() -> None:
+    wanted = [
+        {"name": "disk", "emptyDir": {"sizeLimit": "1Mi"}},
+        {"name": "memory", "emptyDir": {"sizeLimit": "1Mi", "medium": "Memory"}},
+        {"name": "free", "emptyDir": {}},
+        {"name": "files", "configMap": {"name": "x"}},
+    ]
+    assert volumes.limits(wanted) == {"disk": "1Mi"}
+
+
+def test_a_volume_over_its_limit_is_named(tmp_path: Path) -> None:
+    (tmp_path / "small").mkdir()
+    (tmp_path / "big" / "deep").mkdir(parents=True)
+    (tmp_path / "big" / "deep" / "file").write_bytes(bytes(70_000))
+    limits = {"small": "64Ki", "big": "64Ki"}
+    assert volumes.exceeded(tmp_path, limits) == 'Usage of EmptyDir volume "big" exceeds the limit "64Ki". '
+    assert volumes.exceeded(tmp_path, {"big": "128Ki"}) == ""
