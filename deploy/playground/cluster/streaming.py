@@ -166,6 +166,7 @@ class Streams:
         if "running" not in (container_state(pod, container).get("state") or {}):
             raise Refusal(500, f'container not found ("{container}")')
         protocol = choose_protocol(_offered(request))
+        (await self._dial(agent, b"")).abort()  # a node that is away is told before the upgrade
         request[SENT] = 101
         return await attach.show(request, protocol, agent.logs(uid_of(pod), container, attach.FOLLOW))
 
