@@ -8,7 +8,8 @@ Loopback only; a foreign Host or Origin is refused. Seed: people `alice`, `bob` 
 
 Acting as a person, in process: `slack.people.say(who, where, text, thread_ts)`,
 `await slack.people.command(who, where, "/capture …")`, `await slack.people.click(who, where, ts, action_id)`.
-A second workspace with the same app: `SlackEmulator(others=(PARTNER,))`, then `slack.at(PARTNER).people`.
+`/invite @threadcap` brings the app into a channel, as in Slack. A second workspace with the same app:
+`SlackEmulator(others=(PARTNER,))`, then `slack.at(PARTNER).people` and `.bot_token`.
 
 Page API (JSON; a refusal is HTTP 400 with Slack's error object; users and channels by id or name):
   GET  /_page/state?user=alice    me, users, channels, messages (replies and own ephemerals included), commands

@@ -7,19 +7,26 @@ see "+5 min" at once by `advance(300)`. Only the wait for an ack is real time: r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 
 class Clock:
-    """Wall time in seconds since the epoch, plus an offset that only grows."""
+    """Wall time in seconds since the epoch (or the time at which it was stopped), plus an offset that only grows."""
 
     def __init__(self) -> None:
         self._offset = 0.0
+        self._stopped: float | None = None
         self._changed = asyncio.Event()
 
     def now(self) -> float:
         """Seconds since the epoch as the emulator sees them."""
-        return time.time() + self._offset
+        return (time.time() if self._stopped is None else self._stopped) + self._offset
+
+    def stop(self) -> None:
+        """Let time pass by `advance` alone, however slow the machine is."""
+        self._stopped = time.time()
+        self.advance(0.0)
 
     def advance(self, seconds: float) -> None:
         """Skip `seconds` and wake every sleeper whose time has come. Raises ValueError when negative."""
@@ -34,7 +41,5 @@ class Clock:
         deadline = self.now() + seconds
         while (left := deadline - self.now()) > 0:
             changed = self._changed
-            try:
-                await asyncio.wait_for(changed.wait(), left)
-            except TimeoutError:
-                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), left if self._stopped is None else None)

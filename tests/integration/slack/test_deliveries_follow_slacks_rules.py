@@ -48,13 +48,14 @@ async def closed(socket: Socket) -> bool:
 
 
 @asynccontextmanager
-async def failing_app(**headers: str) -> AsyncIterator[tuple[str, list[dict[str, str]]]]:
-    """A request URL that answers 500, and the retry headers it got."""
+async def failing_app(*headers: str, stall: float = 0.0) -> AsyncIterator[tuple[str, list[dict[str, str]]]]:
+    """A request URL that answers 500 after `stall` seconds with `headers` of 1, and the retry headers it got."""
     got: list[dict[str, str]] = []
 
     async def fail(request: server.Request) -> server.Response:
         got.append({name: value for name, value in request.headers.items() if name.startswith("X-Slack-Retry")})
-        return server.Response(status=500, headers=headers)
+        await asyncio.sleep(stall)
+        return server.Response(status=500, headers=dict.fromkeys(headers, "1"))
 
     app = server.Application()
     app.router.add_post("/slack/events", fail)
@@ -67,8 +68,8 @@ async def failing_app(**headers: str) -> AsyncIterator[tuple[str, list[dict[str,
         await runner.cleanup()
 
 
-def retry(number: int) -> dict[str, str]:
-    return {"X-Slack-Retry-Num": str(number), "X-Slack-Retry-Reason": "http_error"}
+def retry(number: int, reason: str = "http_error") -> dict[str, str]:
+    return {"X-Slack-Retry-Num": str(number), "X-Slack-Retry-Reason": reason}
 
 
 async def test_http_retries_say_their_number_and_reason() -> None:
@@ -85,9 +86,15 @@ async def test_http_retries_say_their_number_and_reason() -> None:
         assert len({entry["payload"]["event_id"] for entry in entries}) == 1
 
 
+async def test_answer_after_three_seconds_is_a_timeout() -> None:
+    async with failing_app(stall=3.5) as (address, got), SlackEmulator(events_url=address) as slack:
+        slack.people.say("alice", "#incidents", "hello")
+        await until(lambda: got == [{}, retry(1, "http_timeout")])
+
+
 async def test_app_may_refuse_retries() -> None:
     async with (
-        failing_app(**{"X-Slack-No-Retry": "1"}) as (address, got),
+        failing_app("X-Slack-No-Retry") as (address, got),
         SlackEmulator(events_url=address) as slack,
     ):
         slack.people.say("alice", "#incidents", "hello")

@@ -61,8 +61,7 @@ class Lab:
 
     async def many(self, times: int, method: str, **args: Any) -> Any:
         """The same call again and again, on a clock that stands still; the last one raises."""
-        stopped = self.slack.context.clock.now()
-        self.slack.context.clock.now = lambda: stopped  # type: ignore[method-assign]
+        self.slack.context.clock.stop()
         for _ in range(times - 1):
             await self.web.api_call(method, params=args)
         await self.web.api_call(method, params=args)
@@ -161,6 +160,12 @@ async def outsider(lab: Lab) -> None:
     await lab.call("chat.postEphemeral", channel=INCIDENTS, user=ALICE, text="x")
 
 
+async def by_name_and_id(lab: Lab) -> None:
+    lab.slack.context.clock.stop()
+    for channel in (INCIDENTS, "#incidents", INCIDENTS, "#incidents"):
+        await lab.post(channel=channel)
+
+
 async def unready_picture(lab: Lab) -> None:
     lab.slack.context.attach_delay = 600.0
     file_id = await lab.upload("chart.png")
@@ -246,6 +251,7 @@ LIMITS: dict[str, tuple[Callable[[Lab], Awaitable[object]], str]] = {
     "a fourth message in a second, same channel": (
         lambda lab: lab.many(4, "chat.postMessage", channel=INCIDENTS, text="x"), "ratelimited",
     ),
+    "the same, by name and by id": (by_name_and_id, "ratelimited"),
     "tier 2, 21st": (lambda lab: lab.many(21, "usergroups.list"), "ratelimited"),
     "tier 3, 51st": (lambda lab: lab.many(51, "bots.info"), "ratelimited"),
     "tier 4, 101st": (lambda lab: lab.many(101, "users.info", user=ALICE), "ratelimited"),

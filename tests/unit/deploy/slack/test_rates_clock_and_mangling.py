@@ -38,8 +38,12 @@ async def test_posting_is_counted_by_channel() -> None:
         limits.take("chat.postMessage", POSTING, "C1")
 
 
-async def test_sleepers_wake_when_time_is_skipped() -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_sleepers_wake_when_time_is_skipped(stopped: bool) -> None:
     clock = Clock()
+    if stopped:
+        clock.stop()
+        assert clock.now() == clock.now()
     sleeper = asyncio.create_task(clock.sleep(300))
     await asyncio.sleep(0)
     clock.advance(299)
