@@ -6,6 +6,7 @@ is told ChatLimited. Methods and errors: docs.slack.dev/reference/methods.
 """
 
 import asyncio
+import textwrap
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
@@ -29,6 +30,8 @@ MEMBER_FOR = 300.0
 
 NAMES = 10_000
 """People's names remembered at most."""
+ALT_TEXT = 1000
+"""Characters of alt_txt that files.getUploadURLExternal takes."""
 
 PASSING = frozenset({
     "internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org", "accesslimited",
@@ -118,7 +121,7 @@ class SlackChat:
         """See Chat.upload: files.getUploadURLExternal, the bytes streamed, files.completeUploadExternal."""
         args: dict[str, Any] = {"filename": upload.name, "length": upload.size}
         if upload.alt_text:
-            args["alt_txt"] = upload.alt_text
+            args["alt_txt"] = textwrap.shorten(upload.alt_text, ALT_TEXT, placeholder=" ...")
         ticket = await self._call("files.getUploadURLExternal", args, self._patience)
         file_id = str(ticket["file_id"])
         await self._send_bytes(str(ticket["upload_url"]), upload)

@@ -49,6 +49,14 @@ async def test_big_upload_in_constant_memory(scene: Scene, chat: SlackChat) -> N
     assert await chat.file_state("F0") == FileState()
 
 
+async def test_a_long_description_is_cut_to_what_slack_takes(scene: Scene, chat: SlackChat) -> None:
+    upload = Upload("x.png", "x", 10, lambda: zeros(10), alt_text="Traffic of a pod. " * 200)
+    file_id = await chat.upload(CHANNEL, await chat.post(CHANNEL, "", HELLO), upload, ignore)
+    said = scene.slack.workspace.files[file_id].alt_text
+    assert 900 < len(said) <= 1000
+    assert said.endswith(" ...")
+
+
 @pytest.mark.parametrize("claimed", [10, 3 * MEGABYTE])
 async def test_file_of_another_size_is_not_shared(scene: Scene, chat: SlackChat, claimed: int) -> None:
     root = await chat.post(CHANNEL, "", HELLO)

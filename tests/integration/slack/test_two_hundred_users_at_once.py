@@ -1,6 +1,6 @@
 """Two hundred people act in one moment: each is acknowledged, nothing is lost, nothing comes twice.
 
-How fast is printed here and measured by `make bench`; on an idle machine every ack is under 100 ms in Socket Mode.
+How fast is printed here and measured by `make bench`.
 """
 
 from __future__ import annotations
