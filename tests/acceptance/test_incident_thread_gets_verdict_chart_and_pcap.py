@@ -73,9 +73,16 @@ async def test_stop_button_keeps_what_was_captured(stack: Stack, incident: Incid
 
 
 async def test_several_pods_one_verdict(stack: Stack, incident: Incident, playground: SharedPlayground) -> None:
-    await incident.mention("capture deploy/web -n shop port 8080 for 3s")
+    """web's image has no tcpdump: each of its pods gets an ephemeral container, said before and after."""
+    await incident.mention("capture deploy/web -n shop port 8080 for 4s")
+    job = await incident.job()
+    added = f"threadcap-{job.id}"
+    await until(lambda: [m for m in incident.said() if f"{added} is added to each" in str(m.blocks)], 30, "the warning")
     job = await incident.finished()
-    # web's image has no tcpdump: a clear refusal, nothing left behind
-    assert job.state is JobState.FAILED
-    assert "tcpdump" in job.message
+    assert job.state is JobState.DONE, job.message
+    assert {target.method for target in job.targets} == {"ephemeral"}
+    files = await until(lambda: incident.files() if len(incident.files()) == 2 else None, 30, "two pcaps")
+    assert len({file.name for file in files}) == 2
+    shown = [m for m in incident.said() if f"{added} stays listed in the spec of" in str(m.blocks)]
+    assert len(shown) == 1, "one verdict, which says what is left"
     await until(lambda: remote_processes(playground.admin_kubeconfig, job) == [], 5, "an empty pod")

@@ -143,7 +143,8 @@ def _marked(cluster: Cluster, job: Job) -> list[str]:
     for target in job.targets:
         with suppress(TargetNotFound):
             pod = cluster.pod(target.namespace, target.pod)
-            if pod is None or not target.container:
+            running = [one.name for one in pod.containers if one.running] if pod is not None else []
+            if pod is None or target.container not in running:  # nothing runs in a container of ours that has ended
                 continue
             argv = ["sh", "-c", script, "look", *marker(job.id).split("=", 1)]
             said = cluster.run(pod, target.container, argv).stdout.decode()
