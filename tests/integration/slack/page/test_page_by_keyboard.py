@@ -13,7 +13,7 @@ from deploy.playground.slack import SlackEmulator
 from deploy.playground.slack.state import INCIDENTS
 
 from ..bolt import Seen, until
-from ..browser import open_page
+from ..browser import open_page, screenshot, serious_faults
 from ..forms import MENU
 from .keys import focused, tab_to
 
@@ -135,3 +135,23 @@ async def test_shift_enter_makes_a_line_and_the_box_grows(
     assert await box.evaluate(height) == low
     await expect(page.locator("article")).to_have_count(1)
     assert (await web.conversations_history(channel=INCIDENTS))["messages"][0]["text"].startswith("one\ntwo")
+
+
+async def test_ctrl_k_jumps_to_a_conversation(slack: SlackEmulator, browser: Browser) -> None:
+    page = await open_page(browser, slack)
+    await page.get_by_test_id("composer").focus()
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("P")
+    switcher = page.get_by_test_id("switcher")
+    await expect(switcher.get_by_role("option").locator("b")).to_have_text(["private-room", "threadcap"])
+    await screenshot(page, "switcher")
+    assert await serious_faults(page) == []
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await expect(switcher).to_have_count(0)
+    await expect(page.get_by_test_id("channel-threadcap")).to_have_attribute("aria-current", "page")
+    await expect(page.get_by_label("Message threadcap")).to_be_focused()
+    await page.keyboard.press("Control+k")
+    await page.keyboard.press("Escape")
+    await expect(switcher).to_have_count(0)
+    await expect(page.get_by_label("Message threadcap")).to_be_focused()
