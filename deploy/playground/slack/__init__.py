@@ -38,8 +38,8 @@ fail_calls: {method: [times, error]}, limits: bool}, POST archive {channel, arch
 The page's stable data-testids: composer, send, message-<ts>, thread-open-<ts>, thread-pane, thread-composer,
 thread-send, thread-close, button-<action_id>, file-<id>, ephemeral, channel-<name>, me, modal, modal-submit,
 input-<action_id> (fields, selects, pickers, menus), tab-home, tab-messages, home, shortcuts, more-<ts>,
-preview-<file id>, react-<ts>, reply-<ts>, messages, newest, usage, viewer; of the scene panel: scene-open, scene,
-scene-close, scene-said, pod-<name>, fault-<name>, fault-dialog, fault-inject, log-of, log.
+preview-<file id>, react-<ts>, reply-<ts>, messages, newest, usage, viewer, switcher; of the scene
+panel: scene-open, scene, scene-close, scene-said, pod-<name>, fault-<name>, fault-dialog, fault-inject, log-of, log.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from deploy.playground.slack import SlackEmulator
 from deploy.playground.slack.state import INCIDENTS
 
 from ..bolt import Seen, until
-from ..browser import open_page
+from ..browser import open_page, screenshot, serious_faults
 from ..forms import MENU
 from .keys import focused, tab_to
 
@@ -72,7 +72,7 @@ async def test_people_and_channels_are_completed_where_one_writes(
     await expect(box).to_be_focused()
     await page.keyboard.type("ask @")
     people = page.get_by_role("listbox").get_by_role("option")
-    assert await people.locator("b").all_inner_texts() == ["@bob", "@carol", "@mallory", "@threadcap"]
+    await expect(people.locator("b")).to_have_text(["@bob", "@carol", "@mallory", "@threadcap"])
     await page.keyboard.press("ArrowUp")
     await expect(people.last).to_have_attribute("aria-selected", "true")
     assert await box.get_attribute("aria-activedescendant") == await people.last.get_attribute("id")
@@ -91,6 +91,8 @@ async def test_people_and_channels_are_completed_where_one_writes(
     await page.keyboard.type("@al")
     await expect(people).to_have_count(0)  # oneself is not offered
     await page.keyboard.press("Enter")
+    await expect(box).to_have_value("")
+    await expect(page.get_by_test_id("thread-pane").locator("article")).to_have_count(2)
     said = (await web.conversations_replies(channel=INCIDENTS, ts=parent.ts))["messages"][-1]["text"]
     assert said == "ask <@U00000CAROL> about @algeneral"
 
@@ -131,4 +133,25 @@ async def test_shift_enter_makes_a_line_and_the_box_grows(
     await box.press("Enter")
     await expect(box).to_have_value("")
     assert await box.evaluate(height) == low
+    await expect(page.locator("article")).to_have_count(1)
     assert (await web.conversations_history(channel=INCIDENTS))["messages"][0]["text"].startswith("one\ntwo")
+
+
+async def test_ctrl_k_jumps_to_a_conversation(slack: SlackEmulator, browser: Browser) -> None:
+    page = await open_page(browser, slack)
+    await page.get_by_test_id("composer").focus()
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("P")
+    switcher = page.get_by_test_id("switcher")
+    await expect(switcher.get_by_role("option").locator("b")).to_have_text(["private-room", "threadcap"])
+    await screenshot(page, "switcher")
+    assert await serious_faults(page) == []
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await expect(switcher).to_have_count(0)
+    await expect(page.get_by_test_id("channel-threadcap")).to_have_attribute("aria-current", "page")
+    await expect(page.get_by_label("Message threadcap")).to_be_focused()
+    await page.keyboard.press("Control+k")
+    await page.keyboard.press("Escape")
+    await expect(switcher).to_have_count(0)
+    await expect(page.get_by_label("Message threadcap")).to_be_focused()

@@ -66,11 +66,19 @@ async def test_no_surface_has_serious_faults(
     thread = await fill(slack, web, session)
     place = f"{scheme}-{width}"
     page = await open_page(browser, slack, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.reload()
+    await page.get_by_text("graph.png").first.wait_for()
     for summary in await page.locator(".preview summary").all():
         await summary.click()
     await expect(page.frame_locator("iframe").locator("h1")).to_have_text("Report")
     await expect(page.get_by_role("region", name="Start of notes.txt")).to_have_text("plain words")
     found = await look(page, f"previews-{place}")
+    await page.get_by_role("button", name="graph.png", exact=True).press("Enter")
+    await expect(page.get_by_test_id("viewer")).to_be_visible()
+    found += await look(page, f"viewer-{place}")
+    await page.keyboard.press("Escape")
     slack.people.say("bob", "#general", "psst @alice")
     await page.get_by_test_id("composer").fill("ask @")
     await expect(page.get_by_role("listbox")).to_be_visible()
@@ -96,6 +104,7 @@ async def test_no_surface_has_serious_faults(
     await expect(page.get_by_test_id("home")).to_contain_text("Running captures")
     found += await look(page, f"home-{place}")
     assert found == []
+    assert [url for url in asked if not url.startswith((slack.base_url, "data:", "about:"))] == []
     # axe does not judge a select's colours
     shown = "e => getComputedStyle(e).color + getComputedStyle(e).backgroundColor"
     assert await page.get_by_test_id("me").evaluate(shown) == "rgb(255, 255, 255)rgb(44, 65, 80)"

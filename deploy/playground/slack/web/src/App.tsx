@@ -1,10 +1,11 @@
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { Announcer } from "./Announcer";
 import { useWorkspace } from "./api";
 import { Modal } from "./Modal";
 import { byTestId, narrow, useFocusBack, usePlace } from "./place";
 import { Scene } from "./Scene";
 import { Sidebar, channelName } from "./Sidebar";
+import { Switcher } from "./Switcher";
 import { Thread } from "./Thread";
 import { Timeline } from "./Timeline";
 import { useUnread } from "./unread";
@@ -26,9 +27,20 @@ export function App() {
   const waiting = Object.values(unread).reduce((sum, one) => sum + one.calls, 0);
   const title = state && channel ? `${waiting ? `(${waiting}) ` : ""}${channelName(channel, state)} · Playground` : "Playground";
   useEffect(() => void (document.title = title), [title]);
+  const jumped = useRef(false);
+  useEffect(() => {
+    if (jumped.current) byTestId("composer")?.focus();
+    jumped.current = false;
+  }, [channel?.id]);
   if (!state) return <p className="loading">Opening the workspace…</p>;
   if (!channel) return <p className="loading">You are in no channel.</p>;
   const view = state.views.at(-1);
+  const toChannel = (name: string) =>
+    go({ channel: name, thread: null, tab: null, ...(narrow() ? { panel: null } : {}) });
+  const jump = (name: string) => {
+    jumped.current = true;
+    toChannel(name);
+  };
   return (
     <div className={root || scene ? "app with-pane" : "app"}>
       <Skips thread={root !== undefined} />
@@ -39,7 +51,7 @@ export function App() {
         unread={unread}
         live={live}
         scene={scene}
-        onChannel={(name) => go({ channel: name, thread: null, tab: null, ...(narrow() ? { panel: null } : {}) })}
+        onChannel={toChannel}
         onPerson={(name) => go({ user: name, thread: null })}
         onScene={() => go(scene ? { panel: null } : { panel: "scene", thread: null })}
       />
@@ -57,6 +69,7 @@ export function App() {
       )}
       {scene && <Scene onClose={() => go({ panel: null })} />}
       {view && <Modal key={view.id} state={state} view={view} />}
+      <Switcher state={state} onChannel={jump} />
       <Announcer state={state} channel={channel.id} thread={root?.ts ?? null} />
     </div>
   );

@@ -66,7 +66,8 @@ function readable(node: Json): Json {
 const hooks = {
   emoji: (data: { name: string }, parse: (data: { name: string }) => string) => {
     const name = data.name.replace(/^:|:$/g, "");
-    return /^(?=.*[a-z+])[a-z0-9_+'-]+$/.test(name) ? parse({ name }) : `:${name}:`;
+    const found = /^(?=.*[a-z+])[a-z0-9_+'-]+$/.test(name) ? parse({ name }) : name;
+    return found === name ? `:${name}:` : found;
   },
 };
 

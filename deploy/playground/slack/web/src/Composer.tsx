@@ -42,6 +42,7 @@ function OpenComposer(props: Props) {
   const [files, setFiles] = useState<File[]>([]);
   const { error, setError, send } = useSending(props);
   const box = useRef<HTMLTextAreaElement>(null);
+  const placed = useRef<number | null>(null);
   const prefix = thread ? "thread-" : "";
   const ready = text.trim() !== "" || files.length > 0;
 
@@ -59,8 +60,8 @@ function OpenComposer(props: Props) {
     const rest = text.slice(caret);
     setText(`${text.slice(0, found.from)}${one.word} ${rest.replace(/^ /, "")}`);
     setCaret(end);
+    placed.current = end;
     box.current?.focus();
-    requestAnimationFrame(() => box.current?.setSelectionRange(end, end));
   };
   const found = suggest(text, caret, state, thread !== undefined);
   const suggesting = useSuggestions(found, take);
@@ -73,6 +74,9 @@ function OpenComposer(props: Props) {
     const area = box.current!;
     area.style.height = "auto";
     area.style.height = `${area.scrollHeight}px`;
+    // before the next key is taken, or it would land at the text's end
+    if (placed.current !== null) area.setSelectionRange(placed.current, placed.current);
+    placed.current = null;
   }, [text]);
   const add = (list: FileList | null) => {
     const given = [...(list ?? [])]; // the list empties when its field does

@@ -20,6 +20,7 @@ export function Modal({ state, view }: { state: State; view: Json }) {
   }, []);
   useEffect(() => dialog.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus(), [state.errors]);
   const close = () => void act("close", body);
+  const closeAll = () => void act("close", { ...body, all: true });
   const deeper = state.views.length > 1;
   return (
     <dialog
@@ -42,9 +43,14 @@ export function Modal({ state, view }: { state: State; view: Json }) {
         }}
       >
         <header>
+          {deeper && (
+            <button type="button" className="quiet" aria-label="Back" onClick={close}>
+              <Icon name="back" />
+            </button>
+          )}
           <h2 id="modal-title">{view.title?.text}</h2>
-          <button type="button" className="quiet" aria-label={deeper ? "Back" : "Close"} onClick={close}>
-            <Icon name={deeper ? "back" : "close"} />
+          <button type="button" className="quiet" aria-label="Close" onClick={closeAll}>
+            <Icon name="close" />
           </button>
         </header>
         <SurfaceProvider value={surface}>
