@@ -1,9 +1,11 @@
 """The console's scene panel: pods and their faults, and what worker and bot log. Routes under /_panel/scene.
 
   GET  /_panel/scene              {pods: [{namespace, name, ready, status, restarts, node, fault}],
-                                   nodes: [{name, status}], kinds: [{name, words, numbers}], numbers, logs}
+                                   nodes: [{name, status, fault}], kinds: [{name, words, numbers}], node_kinds,
+                                   numbers, logs}
   GET  /_panel/scene/log?name=    {lines: [{at, level, text}]}, the newest last
-  POST /_panel/scene/fault        {namespace, pod, kind, <number>…} -> {ok: true}; kind `none` heals
+  POST /_panel/scene/fault        {namespace, pod, kind, <number>…} or {node, kind, <number>…} -> {ok: true};
+                                   kind `none` heals
 
 `kinds` and `numbers` (what a fault can be told, with its default) are those of `scene.faults`. A refusal is
 {ok: false, error: sentence}: 400 when it was asked wrongly, 503 when the cluster does not answer.
@@ -24,7 +26,7 @@ from deploy.playground.scene import faults
 from deploy.playground.scene.client import ApiError, Client
 
 HEALTHY = "none"
-UNITS = ("ms", "percent")
+UNITS = ("ms", "percent", "seconds")
 LOGS = ("worker-*.log", "bot-*.log")
 
 
@@ -49,6 +51,14 @@ KNOWN = {
 }
 """A kind of `scene.faults` that is not named here is offered without words and with all numbers."""
 
+NODE_KNOWN = {
+    "node-restart": Known("Its agent ends and is started again; pods stay.", (), heals=False),
+    "node-lost": Known("Its agent stays away until healed; processes live on.", ()),
+    "node-pressure": Known("It is short of disk: new pods are refused.", ()),
+    "node-clock": Known("Processes started from now on, tcpdump too, see a shifted clock.", ("offset_seconds",)),
+}
+NODE_NUMBERS: dict[str, int | float] = {"offset_seconds": 3600}
+
 Json = dict[str, Any]
 
 
@@ -61,7 +71,7 @@ class ScenePanel:
         self._kubeconfig = kubeconfig
         self._folder = folder
         self._faulty: dict[str, str] = {}
-        """uid of a pod -> words for its fault. The cluster does not tell: what others injected is not known here."""
+        """uid of a pod, or name of a node -> words for its fault; what others injected the cluster does not tell."""
 
     def routes(self) -> list[web.RouteDef]:
         """See the module's docstring."""
@@ -76,8 +86,16 @@ class ScenePanel:
             rows, nodes = await client.table("Pod"), await client.table("Node")
         pods = [_pod(row) | {"fault": self._faulty.get(row["metadata"]["uid"])} for row in rows]
         logs = sorted(path.stem for pattern in LOGS for path in self._folder.glob(pattern))
-        shown = [{"name": row["Name"], "status": row["Status"]} for row in nodes]
-        return {"pods": pods, "nodes": shown, "kinds": kinds(), "numbers": numbers(), "logs": logs}
+        shown = [_node(row) | {"fault": self._faulty.get(row["Name"])} for row in nodes]
+        told = numbers() | NODE_NUMBERS
+        return {
+            "pods": pods,
+            "nodes": shown,
+            "kinds": kinds(),
+            "node_kinds": node_kinds(),
+            "numbers": told,
+            "logs": logs,
+        }
 
     async def _log(self, request: web.Request) -> Json:
         wanted = request.query.get("name", "")
@@ -91,15 +109,32 @@ class ScenePanel:
         if request.content_type != "application/json":
             raise web.HTTPUnsupportedMediaType(text="application/json, please")
         body: Json = await request.json()
+        told: Json = {
+            each: type(default)(body[each]) for each, default in (numbers() | NODE_NUMBERS).items() if each in body
+        }
+        async with Client(self._kubeconfig) as client:
+            if "node" in body:
+                await self._strike_node(client, str(body["node"]), str(body["kind"]), told)
+            else:
+                await self._strike_pod(client, body, told)
+        return {"ok": True}
+
+    async def _strike_pod(self, client: Client, body: Json, told: Json) -> None:
         namespace, name, kind = str(body["namespace"]), str(body["pod"]), str(body["kind"])
         if kind not in faults.KINDS:
             raise ValueError(f"There is no fault {kind!r}.")
-        told: Json = {each: type(default)(body[each]) for each, default in numbers().items() if each in body}
-        async with Client(self._kubeconfig) as client:
-            await faults.inject(client, f"pod/{name}", kind, namespace=namespace, **told)
-            pod = await client.call("GET", f"/api/v1/namespaces/{namespace}/pods/{name}")
+        told = {each: told[each] for each in numbers() if each in told}
+        await faults.inject(client, f"pod/{name}", kind, namespace=namespace, **told)
+        pod = await client.call("GET", f"/api/v1/namespaces/{namespace}/pods/{name}")
         self._remember(pod["metadata"]["uid"], kind, told)
-        return {"ok": True}
+
+    async def _strike_node(self, client: Client, name: str, kind: str, told: Json) -> None:
+        if kind != HEALTHY and kind not in NODE_KNOWN:
+            raise ValueError(f"There is no fault {kind!r} of nodes.")
+        body = {"kind": "node-heal" if kind == HEALTHY else kind, "node": name, "resource": "disk"}
+        body |= {"offsetSeconds": told["offset_seconds"]} if "offset_seconds" in told else {}
+        await client.call("POST", faults.ENDPOINT, body)
+        self._remember(name, kind, told)
 
     def _remember(self, uid: str, kind: str, told: Json) -> None:
         self._faulty.pop(uid, None)
@@ -117,6 +152,11 @@ def kinds() -> list[Json]:
     ]
 
 
+def node_kinds() -> list[Json]:
+    """The same for nodes."""
+    return [{"name": kind, "words": known.words, "numbers": list(known.numbers)} for kind, known in NODE_KNOWN.items()]
+
+
 def numbers() -> dict[str, int | float]:
     """What a fault can be told: the numbers that `scene.faults.inject` takes, with their defaults."""
     asked = inspect.signature(faults.inject).parameters.values()
@@ -124,11 +164,15 @@ def numbers() -> dict[str, int | float]:
 
 
 def _known(kind: str) -> Known:
-    return KNOWN.get(kind, Known("", tuple(numbers())))
+    return (KNOWN | NODE_KNOWN).get(kind, Known("", tuple(numbers())))
 
 
 def _heeded(kind: str) -> list[str]:
-    return [name for name in _known(kind).numbers if name in numbers()]
+    return [name for name in _known(kind).numbers if name in numbers() | NODE_NUMBERS]
+
+
+def _node(row: Json) -> Json:
+    return {"name": row["Name"], "status": row["Status"]}
 
 
 def _said(name: str, value: float) -> str:

@@ -7,15 +7,19 @@ import struct
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import kubernetes
 import pytest
 import pytest_asyncio
 import websocket
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from kubernetes.stream import stream
 
 from deploy.playground.scene.client import ApiError, Client
+from deploy.playground.scene_panel import ScenePanel
 from deploy.playground.up import Playground, PlaygroundSettings
 from tests.support.playground import KUBECTL, SharedPlayground
 
@@ -243,3 +247,28 @@ async def test_what_makes_no_sense_is_refused(cluster: SharedPlayground, body: d
     with pytest.raises(ApiError) as refused:
         await inject(cluster, **body)
     assert refused.value.code == code
+
+
+async def test_scene_panel_loses_a_node_and_brings_it_back(cluster: SharedPlayground, tmp_path: Path) -> None:
+    app = web.Application()
+    app.add_routes(ScenePanel(cluster.admin_kubeconfig, tmp_path).routes())
+    async with TestClient(TestServer(app)) as panel:
+
+        async def second() -> tuple[str, str | None]:
+            nodes = (await (await panel.get("/_panel/scene")).json())["nodes"]
+            return nodes[1]["status"], nodes[1]["fault"]
+
+        async def strike(kind: str) -> int:
+            return (await panel.post("/_panel/scene/fault", json={"node": "node-2", "kind": kind})).status
+
+        async def comes_to(wanted: tuple[str, str | None]) -> None:
+            async with asyncio.timeout(SECONDS):
+                while await second() != wanted:  # noqa: ASYNC110 - the state is elsewhere
+                    await asyncio.sleep(0.1)
+
+        assert await second() == ("Ready", None)
+        assert await strike("node-lost") == 200
+        await comes_to(("NotReady", "node-lost"))
+        assert await strike("none") == 200
+        await comes_to(("Ready", None))
+        assert await strike("node-flood") == 400

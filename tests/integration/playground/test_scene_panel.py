@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from deploy.playground.scene import faults
-from deploy.playground.scene_panel import ScenePanel
+from deploy.playground.scene_panel import ScenePanel, numbers
 from tests.support.playground import SharedPlayground, Stage
 from tests.support.stack import until
 
@@ -82,7 +82,7 @@ async def test_kind_that_is_new_to_the_panel_is_offered_with_all_numbers(
 ) -> None:
     monkeypatch.setattr(faults, "KINDS", ("none", "drop", "flood"))
     shown = await (await panel.get("/_panel/scene")).json()
-    assert shown["kinds"][1] == {"name": "flood", "words": "", "numbers": list(shown["numbers"])}
+    assert shown["kinds"][1] == {"name": "flood", "words": "", "numbers": list(numbers())}
 
 
 async def test_nodes_are_shown_with_their_status(panel: Panel, playground: SharedPlayground) -> None:

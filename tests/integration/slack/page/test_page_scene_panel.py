@@ -32,6 +32,7 @@ class Stage:
             pod("checkout-1"),
             pod("payments-1", status="CrashLoopBackOff", ready="0/1", restarts="3 (2s ago)"),
         ]
+        self.nodes = [{"name": name, "status": "Ready", "fault": None} for name in ("node-1", "node-2")]
         self.lines = [{"at": "2026-01-02T03:04:05Z", "level": "info", "text": "Worker ready."}]
 
     def routes(self) -> list[web.RouteDef]:
@@ -48,9 +49,9 @@ class Stage:
             {"name": "drop", "words": "Packets vanish.", "numbers": ["port"]},
             {"name": "loss", "words": "", "numbers": ["port", "loss_percent"]},
         ]
-        nodes = [{"name": "node-1", "status": "Ready"}, {"name": "node-2", "status": "NotReady"}]
-        rest = {"numbers": {"port": 8080, "loss_percent": 20}, "logs": ["bot-1", "worker-1"]}
-        return web.json_response({"pods": self.pods, "nodes": nodes, "kinds": kinds, **rest})
+        lost = [{"name": "node-lost", "words": "Away.", "numbers": []}]
+        rest = {"numbers": {"port": 8080, "loss_percent": 20}, "logs": ["bot-1", "worker-1"], "node_kinds": lost}
+        return web.json_response({"pods": self.pods, "nodes": self.nodes, "kinds": kinds, **rest})
 
     async def log(self, request: web.Request) -> web.Response:
         more = [{"at": "", "level": "error", "text": f"The {request.query['name']} says so."}]
@@ -61,7 +62,11 @@ class Stage:
         self.asked.append(body)
         if body.get("port") == 1:
             return web.json_response({"ok": False, "error": "400: not that port"}, status=400)
-        self.pods[0] = pod(body["pod"], fault=None if body["kind"] == "none" else body["kind"])
+        fault = None if body["kind"] == "none" else body["kind"]
+        if "node" in body:
+            self.nodes[1] = {"name": body["node"], "status": "NotReady" if fault else "Ready", "fault": fault}
+        else:
+            self.pods[0] = pod(body["pod"], fault=fault)
         return web.json_response({"ok": True})
 
 
@@ -89,7 +94,6 @@ async def test_pods_are_shown_live_and_suffer_what_is_chosen(
     await expect(page.get_by_test_id("scene-close")).to_be_focused()
     row = page.get_by_test_id("pod-payments-1")
     assert (await row.inner_text()).split() == "payments-1 shop, node-1 0/1 CrashLoopBackOff 3 (2s ago) Inject…".split()
-    assert await page.get_by_label("Nodes").locator("li").all_inner_texts() == ["node-1 Ready", "node-2 NotReady"]
     scene.pods[1] = pod("payments-1")
     await expect(row).to_contain_text("Running")
     button = page.get_by_test_id("fault-checkout-1")
@@ -118,6 +122,21 @@ async def test_pods_are_shown_live_and_suffer_what_is_chosen(
     await page.keyboard.press("Escape")
     await expect(page.get_by_test_id("scene")).to_have_count(0)
     await expect(page.get_by_test_id("scene-open")).to_be_focused()
+
+
+async def test_node_is_lost_and_healed(slack: SlackEmulator, scene: Stage, browser: Browser) -> None:
+    page = await open_page(browser, slack, "panel=scene")
+    node, button = page.get_by_test_id("node-node-2"), page.get_by_test_id("fault-node-2")
+    await button.press("Enter")
+    await expect(page.get_by_test_id("fault-dialog").get_by_role("radio", name="node-lost Away.")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(node).to_contain_text("NotReady")
+    assert scene.asked == [{"node": "node-2", "kind": "node-lost"}]
+    await expect(button).to_have_accessible_name("Heal node-2")
+    await screenshot(page, "scene-node")
+    await button.press("Enter")
+    await expect(node).not_to_contain_text("NotReady")
+    assert scene.asked[-1] == {"node": "node-2", "kind": "none"}
 
 
 async def test_logs_are_read_live_and_newest_last(slack: SlackEmulator, scene: Stage, browser: Browser) -> None:

@@ -3,17 +3,17 @@ import { FaultDialog } from "./FaultDialog";
 import { Icon } from "./Icon";
 import { byTestId, useEscape } from "./place";
 import { SceneLog } from "./SceneLog";
-import { inject, type Pod, type SceneState, usePolled } from "./panelApi";
+import { inject, type Node, type Pod, type SceneState, type Target, usePolled } from "./panelApi";
 
 /** The console's panel: the scene's pods and their faults, and what the product's processes log. */
 export function Scene({ onClose }: { onClose: () => void }) {
   const { data, problem, again } = usePolled<SceneState>("");
-  const [chosen, setChosen] = useState<Pod | null>(null);
+  const [chosen, setChosen] = useState<Target | null>(null);
   const [said, setSaid] = useState("");
   useEscape(onClose);
   useEffect(() => byTestId("scene-close")?.focus(), []);
-  const heal = async (pod: Pod) => {
-    setSaid((await inject(pod, "none")) ?? `${pod.name} is healed.`);
+  const heal = async (target: Target) => {
+    setSaid((await inject(target, "none")) ?? `${target.name} is healed.`);
     again();
   };
   return (
@@ -28,7 +28,7 @@ export function Scene({ onClose }: { onClose: () => void }) {
       <div className="parts">
         {problem && <p role="alert">{problem}</p>}
         {!data && !problem && <p role="status">Asking the cluster…</p>}
-        {data && <Nodes nodes={data.nodes} />}
+        {data && <Nodes nodes={data.nodes} onFault={setChosen} onHeal={heal} />}
         {data && <Pods pods={data.pods} onFault={setChosen} onHeal={heal} />}
         <p className="said" role="status" data-testid="scene-said">
           {said}
@@ -37,7 +37,7 @@ export function Scene({ onClose }: { onClose: () => void }) {
       </div>
       {chosen && data && (
         <FaultDialog
-          pod={chosen}
+          target={chosen}
           scene={data}
           onDone={(words) => {
             setChosen(null);
@@ -50,25 +50,25 @@ export function Scene({ onClose }: { onClose: () => void }) {
   );
 }
 
-function Nodes({ nodes }: { nodes: SceneState["nodes"] }) {
+interface Striking {
+  onFault: (target: Target) => void;
+  onHeal: (target: Target) => void;
+}
+
+function Nodes({ nodes, ...strike }: Striking & { nodes: Node[] }) {
   return (
     <ul className="nodes" aria-label="Nodes">
       {nodes.map((node) => (
-        <li key={node.name} className={node.status === "Ready" ? undefined : "odd"}>
-          <b>{node.name}</b> {node.status}
+        <li key={node.name} data-testid={`node-${node.name}`}>
+          <b>{node.name}</b> <span className={node.status === "Ready" ? undefined : "odd"}>{node.status}</span>{" "}
+          <Fault target={node} {...strike} />
         </li>
       ))}
     </ul>
   );
 }
 
-interface PodsProps {
-  pods: Pod[];
-  onFault: (pod: Pod) => void;
-  onHeal: (pod: Pod) => void;
-}
-
-function Pods({ pods, onFault, onHeal }: PodsProps) {
+function Pods({ pods, ...strike }: Striking & { pods: Pod[] }) {
   if (pods.length === 0) return <p className="empty">There are no pods.</p>;
   return (
     <div className="table" tabIndex={0} role="region" aria-label="Pods">
@@ -95,7 +95,7 @@ function Pods({ pods, onFault, onHeal }: PodsProps) {
               <td className={pod.status === "Running" ? "fine" : "odd"}>{pod.status}</td>
               <td>{pod.restarts}</td>
               <td>
-                <PodFault pod={pod} onFault={onFault} onHeal={onHeal} />
+                <Fault target={pod} {...strike} />
               </td>
             </tr>
           ))}
@@ -105,17 +105,17 @@ function Pods({ pods, onFault, onHeal }: PodsProps) {
   );
 }
 
-/** One button, whose meaning changes with the pod's state: the focus stays on it. */
-function PodFault({ pod, onFault, onHeal }: Omit<PodsProps, "pods"> & { pod: Pod }) {
+/** One button, whose meaning changes with the target's state: the focus stays on it. */
+function Fault({ target, onFault, onHeal }: Striking & { target: Target }) {
   return (
     <>
-      {pod.fault && <b className="fault">{pod.fault}</b>}
+      {target.fault && <b className="fault">{target.fault}</b>}
       <button
-        data-testid={`fault-${pod.name}`}
-        aria-label={pod.fault ? `Heal ${pod.name}` : `Inject a fault in ${pod.name}`}
-        onClick={() => (pod.fault ? onHeal(pod) : onFault(pod))}
+        data-testid={`fault-${target.name}`}
+        aria-label={target.fault ? `Heal ${target.name}` : `Inject a fault in ${target.name}`}
+        onClick={() => (target.fault ? onHeal(target) : onFault(target))}
       >
-        {pod.fault ? "Heal" : "Inject…"}
+        {target.fault ? "Heal" : "Inject…"}
       </button>
     </>
   );

@@ -11,10 +11,26 @@ export interface Pod {
   fault: string | null;
 }
 
+export interface Node {
+  name: string;
+  status: string;
+  fault: string | null;
+}
+
+export interface Kind {
+  name: string;
+  words: string;
+  numbers: string[];
+}
+
+/** What a fault can be given to. */
+export type Target = Pod | Node;
+
 export interface SceneState {
   pods: Pod[];
-  nodes: { name: string; status: string }[];
-  kinds: { name: string; words: string; numbers: string[] }[];
+  nodes: Node[];
+  kinds: Kind[];
+  node_kinds: Kind[];
   numbers: Record<string, number>;
   logs: string[];
 }
@@ -57,13 +73,14 @@ export function usePolled<T>(path: string | null): { data: T | null; problem: st
   return { data, problem, again: useCallback(() => setTurn((n) => n + 1), []) };
 }
 
-/** Gives a pod a fault, or takes it back (kind `none`); the refusal, or null. */
-export async function inject(pod: Pod, kind: string, numbers: Record<string, number> = {}): Promise<string | null> {
+/** Gives a pod or a node a fault, or takes it back (kind `none`); the refusal, or null. */
+export async function inject(target: Target, kind: string, numbers: Record<string, number> = {}): Promise<string | null> {
+  const where = "namespace" in target ? { namespace: target.namespace, pod: target.name } : { node: target.name };
   try {
     const answer = await fetch("/_panel/scene/fault", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ namespace: pod.namespace, pod: pod.name, kind, ...numbers }),
+      body: JSON.stringify({ ...where, kind, ...numbers }),
     });
     const body = await answer.json();
     return body.ok ? null : body.error;
