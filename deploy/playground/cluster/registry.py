@@ -60,7 +60,7 @@ class Registry:
         told: list[str] | None = None,
     ) -> Object:
         """Store a new object; warnings for whoever asked are added to `told`."""
-        obj = kept(resource, self._admitted(resource, namespace, strategy.read(resource, body)))
+        obj = kept(resource, self._admitted(resource, namespace, deepcopy(body)))
         strategy.complete(resource, obj)
         if causes := strategy.judge(resource, None, obj):
             raise errors.invalid(resource, name_of(obj), causes)
@@ -92,7 +92,7 @@ class Registry:
     ) -> Object:
         """Replace an object by `change(copy of it)`; a resourceVersion in the result must be current."""
         before = self.get(resource, namespace, name)
-        wanted = strategy.read(resource, change(shown(resource, deepcopy(before))))
+        wanted = change(shown(resource, deepcopy(before)))
         self._check_identity(resource, namespace, before, wanted)
         wanted = kept(resource, wanted)
         after = self._merged(resource, before, wanted, subresource)
