@@ -5,7 +5,7 @@ what clients send. They are those of the client's release, which may know a fiel
 from __future__ import annotations
 
 import re
-from functools import cache
+import threading
 from typing import Any
 
 from .errors import bad_request
@@ -20,10 +20,22 @@ _GO_NAMES = (("bool", bool), ("number", (int, float)), ("string", str), ("array"
 _QUANTITY = re.compile(r"\b(?:limits|requests|capacity|allocatable)\.[^.]+$|\bsizeLimit$|\bdivisor$")
 
 
-@cache
+_known: dict[Resource, dict[str, Object]] = {}
+_learning = threading.Lock()
+
+
 def components(resource: Resource) -> dict[str, Object]:
     """Name -> schema of a stored built-in kind and of all that it is made of; the kind itself comes first."""
-    # Late: the models take a third of a second, which the node's start hides.
+    if resource not in _known:
+        # Several requests may be the first of their kind at the same time: the work is done once.
+        with _learning:
+            if resource not in _known:
+                _known[resource] = _learned(resource)
+    return _known[resource]
+
+
+def _learned(resource: Resource) -> dict[str, Object]:
+    # Late: importing the models and describing a pod takes half a second.
     from kubernetes.client import models
 
     name = _MODELS.get((resource.group, resource.kind), f"V1{resource.kind}")
