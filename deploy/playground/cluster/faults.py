@@ -3,7 +3,7 @@
 In: bodies of `POST /_playground/faults` (administrators only). kinds:
 
     stream   namespace, pod, container ("" means any), action cut|stall|slow|lie, afterBytes, bytesPerSecond,
-             orphan (see StreamFault), times (streams it meets; 1): exec and attach
+             orphan (see StreamFault), times (streams it meets; 1): exec only
     request  verb, resource ("pods", "pods/exec"), namespace ("" means any), code (0: only slow), message,
              delayMs, retryAfter (seconds), times (0: until healed)
     outage   how hard|soft, seconds: soft answers 503 and leaves streams alone; hard drops and refuses connections
