@@ -77,6 +77,7 @@ class Cluster:
         self.port = settings.port
         self.agents: dict[str, NodeAgent] = {}
         self.faults = ServerFaults(self._go_dark)
+        self.registry.admit = self.faults.admit
         self._stack = AsyncExitStack()
         self._listener: Listener | None = None
         self._outage: asyncio.Task[None] | None = None

@@ -17,6 +17,7 @@ from . import defaults, definitions, errors, podsecurity, strategy, validation
 from .addresses import assign_cluster_ip
 from .errors import Refusal
 from .objects import Object, is_deleting, meta, name_of, namespace_of, now, random_suffix, timestamp, uid_of
+from .rbac import Attributes
 from .resources import NAMESPACES, PODS, SERVICE_ACCOUNTS, SERVICES, Catalogue, Resource
 from .store import Store
 from .versions import kept, shown
@@ -42,6 +43,8 @@ class Registry:
 
     def __init__(self, store: Store, catalogue: Catalogue) -> None:
         self.store, self.catalogue = store, catalogue
+        # What refuses the pods that controllers make (see faults.py).
+        self.admit: Callable[[Attributes], None] = lambda asked: None
         store.listen(lambda change: definitions.follow(catalogue, change))
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object:
