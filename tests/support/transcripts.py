@@ -19,6 +19,8 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"\beyJ[\w-]+\.[\w-]+\.[\w-]+", "<token>"),
     (r"\b(?:198\.1[89]|127)(?:\.\d{1,3}){2}\b", "<ip>"),
     (r"\b2001:db8:[0-9a-f:]+", "<ip>"),
+    # Which node a pod is on is the scheduler's business.
+    (r"(?<![\w-])node-\d\b", "node-N"),
     # A pod of a ReplicaSet, the set itself, and what generateName appends.
     (r"(?<=-)[0-9a-f]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "<hash>-<suffix>"),
     (r"(?<=-)[bcdf-hj-np-tv-xz24-9]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "<hash>-<suffix>"),

@@ -12,6 +12,7 @@ from tests.support.transcripts import entries, entry, normalised
         ("1s (x2 over 7s)   Normal", "<age> (x2 over <age>)  Normal"),
         ("47h\n2d1h\n1y30d", "<age>\n<age>\n<age>"),
         ("many-78f444db78-hz85k   many-78f444db78", "many-<hash>-<suffix>  many-<hash>"),
+        ("to node-2 (other-node-1)", "to node-N (other-node-1)"),
         ("debugger-wmpwd.", "debugger-<suffix>."),
         ("IP: 198.18.1.4, 198.19.1.0 and 2001:db8:1::4", "IP: <ip>, <ip> and <ip>"),
         ('resourceVersion: "74"', 'resourceVersion: "<version>"'),

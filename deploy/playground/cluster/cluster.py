@@ -147,6 +147,7 @@ class Cluster:
         api = Api(self.registry, Authorizer(self.store), self.tokens, audit, streams)
         api.controls[FAULTS] = self._inject
         api.suffer, streams.maybe_fault = self.faults.meet, self.faults.take_stream
+        self.registry.admit = self.faults.admit
         app = web.Application(client_max_size=LARGEST_BODY)
         app.router.add_route("*", "/{path:.*}", api.handle)
         # A client that goes away ends its watch, log and exec at once.

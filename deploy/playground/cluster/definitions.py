@@ -6,52 +6,13 @@ subresource, CEL rules, selectable fields, and names that two definitions claim.
 
 from __future__ import annotations
 
-from typing import Any
-
-from . import errors, shapes
+from . import errors
 from .errors import Cause
 from .objects import Object, is_deleting, name_of
 from .resources import CRDS, Catalogue, Custom, Resource, Subresource
 from .store import Change
 
 _AGE = (("Age", "date", 0, ".metadata.creationTimestamp"),)
-
-
-def cleaned(crd: Object) -> Object:
-    """A body in the shape that this module relies on; schemas stay as they are. Raises Refusal(400)."""
-    spec = crd.get("spec") or {}
-    outline = {key: value for key, value in crd.items() if key != "spec"}
-    found = shapes.cleaned(CRDS.kind, CRDS.version, outline)
-    if not _in_shape(spec):
-        raise errors.bad_request(f'{CRDS.kind} in version "v1" cannot be handled as a {CRDS.kind}: odd spec')
-    names, versions = dict(spec.get("names", {})), spec.get("versions", [])
-    return {**found, "spec": {**spec, "names": names, "versions": versions}}
-
-
-def _in_shape(spec: Any) -> bool:
-    if not isinstance(spec, dict) or not isinstance(spec.get("names", {}), dict):
-        return False
-    versions, words = spec.get("versions", []), [spec.get("names", {}).get(key) for key in ("shortNames", "categories")]
-    return (
-        isinstance(versions, list)
-        and all(word is None or _all_are(str, word) for word in words)
-        and all(isinstance(version, dict) and _version_in_shape(version) for version in versions)
-    )
-
-
-def _version_in_shape(version: Object) -> bool:
-    columns, schema = version.get("additionalPrinterColumns") or [], version.get("schema") or {}
-    return (
-        isinstance(version.get("name"), str)
-        and isinstance(schema, dict)
-        and isinstance(schema.get("openAPIV3Schema", {}), dict)
-        and isinstance(version.get("subresources") or {}, dict)
-        and _all_are(dict, columns)
-    )
-
-
-def _all_are(kind: type, items: Any) -> bool:
-    return isinstance(items, list) and all(isinstance(item, kind) for item in items)
 
 
 def complete(crd: Object) -> None:
@@ -80,6 +41,8 @@ def causes(crd: Object) -> list[Cause]:
         text = "must have exactly one version marked as storage version"
         found.append(errors.invalid_value("spec.versions", str([v.get("name") for v in versions]), text))
     for index, version in enumerate(versions):
+        if not version.get("name"):
+            found.append(errors.required(f"spec.versions[{index}].name"))
         if not (version.get("schema") or {}).get("openAPIV3Schema"):
             where = f"spec.versions[{index}].schema.openAPIV3Schema"
             found.append(errors.required(where, "schemas are required"))

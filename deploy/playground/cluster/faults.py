@@ -3,9 +3,9 @@
 In: bodies of `POST /_playground/faults` (administrators only). kinds:
 
     stream   namespace, pod, container ("" means any), action cut|stall|slow|lie, afterBytes, bytesPerSecond,
-             orphan (see StreamFault), times (streams it meets; 1): exec and attach
+             orphan (see StreamFault), times (streams it meets; 1): exec only
     request  verb, resource ("pods", "pods/exec"), namespace ("" means any), code (0: only slow), message,
-             delayMs, retryAfter (seconds), times (0: until healed)
+             delayMs, retryAfter (seconds), times (0: until healed); a 403 meets controllers as well, as quotas do
     outage   how hard|soft, seconds: soft answers 503 and leaves streams alone; hard drops and refuses connections
     heal     takes all of these back, and what was done to nodes (node_faults)
 
@@ -91,16 +91,26 @@ class ServerFaults:
         """Let a request suffer what is set for it: time, a Refusal, or nothing."""
         if time.monotonic() < self._unavailable_until and not asked.path.startswith("/_playground/"):
             raise Refusal(503, "the server is currently unable to handle the request")
-        rule = next((rule for rule in self._requests if rule.meets(asked)), None)
-        if rule is None:
-            return
-        if rule.left is not None:
+        if rule := self._taken([rule for rule in self._requests if rule.meets(asked)]):
+            await asyncio.sleep(rule.delay)
+            if rule.refusal is not None:
+                raise rule.refusal
+
+    def admit(self, asked: Attributes) -> None:
+        """Let a controller meet what quota and admission refuse: the 403s set for requests."""
+        met = [rule for rule in self._requests if rule.meets(asked)]
+        rule = self._taken([rule for rule in met if rule.refusal is not None and rule.refusal.code == 403])
+        if rule is not None and rule.refusal is not None:
+            raise rule.refusal
+
+    def _taken(self, rules: list[_RequestRule]) -> _RequestRule | None:
+        """The first of these, used up by that."""
+        rule = rules[0] if rules else None
+        if rule is not None and rule.left is not None:
             rule.left -= 1
             if rule.left <= 0:
                 self._requests.remove(rule)
-        await asyncio.sleep(rule.delay)
-        if rule.refusal is not None:
-            raise rule.refusal
+        return rule
 
     def _begin_outage(self, body: Object) -> None:
         seconds = _number(body, "seconds", 1.0)

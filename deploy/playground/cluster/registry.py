@@ -17,6 +17,7 @@ from . import defaults, definitions, errors, podsecurity, strategy, validation
 from .addresses import assign_cluster_ip
 from .errors import Refusal
 from .objects import Object, is_deleting, meta, name_of, namespace_of, now, random_suffix, timestamp, uid_of
+from .rbac import Attributes
 from .resources import NAMESPACES, PODS, SERVICE_ACCOUNTS, SERVICES, Catalogue, Resource
 from .store import Store
 from .versions import kept, shown
@@ -42,6 +43,8 @@ class Registry:
 
     def __init__(self, store: Store, catalogue: Catalogue) -> None:
         self.store, self.catalogue = store, catalogue
+        # What refuses the pods that controllers make (see faults.py).
+        self.admit: Callable[[Attributes], None] = lambda asked: None
         store.listen(lambda change: definitions.follow(catalogue, change))
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object:
@@ -60,7 +63,7 @@ class Registry:
         told: list[str] | None = None,
     ) -> Object:
         """Store a new object; warnings for whoever asked are added to `told`."""
-        obj = kept(resource, self._admitted(resource, namespace, strategy.read(resource, body)))
+        obj = kept(resource, self._admitted(resource, namespace, deepcopy(body)))
         strategy.complete(resource, obj)
         if causes := strategy.judge(resource, None, obj):
             raise errors.invalid(resource, name_of(obj), causes)
@@ -92,7 +95,7 @@ class Registry:
     ) -> Object:
         """Replace an object by `change(copy of it)`; a resourceVersion in the result must be current."""
         before = self.get(resource, namespace, name)
-        wanted = strategy.read(resource, change(shown(resource, deepcopy(before))))
+        wanted = change(shown(resource, deepcopy(before)))
         self._check_identity(resource, namespace, before, wanted)
         wanted = kept(resource, wanted)
         after = self._merged(resource, before, wanted, subresource)

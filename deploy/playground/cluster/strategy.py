@@ -1,24 +1,13 @@
-"""What the registry does differently for built-in and for custom objects: reading, defaults, judgement, generation."""
+"""What the registry does differently for built-in and for custom objects: defaults, judgement, generation."""
 
 from __future__ import annotations
 
-from . import defaults, definitions, schemas, validation
+from . import defaults, schemas, validation
 from .errors import Cause
 from .objects import Object
-from .resources import CRDS, Resource
-from .shapes import cleaned
+from .resources import Resource
 
 _WITH_GENERATION = ("Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "CustomResourceDefinition")
-
-
-def read(resource: Resource, body: Object) -> Object:
-    """A body in good shape: a custom one is pruned by its schema, and its shape is the schema's business."""
-    if resource is CRDS:
-        return definitions.cleaned(body)
-    if resource.custom is None:
-        return cleaned(resource.kind, resource.version, body)
-    head = cleaned(resource.kind, resource.version, {"metadata": body.get("metadata") or {}})
-    return schemas.prune(resource.custom.schema, {**body, **head})[0]
 
 
 def complete(resource: Resource, obj: Object) -> None:

@@ -24,6 +24,7 @@ from .objects import (
     timestamp,
     uid_of,
 )
+from .rbac import Attributes
 from .registry import DeleteOptions, Registry
 from .resources import DAEMONSETS, DEPLOYMENTS, NODES, PODS, REPLICASETS, STATEFULSETS, Resource
 from .scheduling import why_not
@@ -73,6 +74,7 @@ def _component(owner: Object) -> str:
 
 
 def _start(registry: Registry, owner: Object, pod: Object) -> None:
+    registry.admit(Attributes("create", "", "pods", "", namespace_of(owner)))
     created = registry.create(PODS, namespace_of(owner), pod)
     record(registry, owner, "SuccessfulCreate", f"Created pod: {name_of(created)}", by=_component(owner))
 

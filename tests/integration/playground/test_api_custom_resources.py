@@ -149,6 +149,7 @@ async def test_a_definitions_objects_go_before_it(served: Api) -> None:
         ({"scope": "Odd"}, 'spec.scope: Unsupported value: "Odd": supported values: "Cluster", "Namespaced"'),
         ({"group": "other.com"}, 'must be spec.names.plural+"."+spec.group'),
         ({"versions": []}, "must have exactly one version marked as storage version"),
+        ({"versions": [{"served": True, "storage": True}]}, "spec.versions[0].name: Required value"),
         (
             {"versions": [{"name": "v1", "served": True, "storage": True}]},
             "spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required",
@@ -167,7 +168,6 @@ async def test_a_definition_is_judged_too(api: Api, change: Json, message: str) 
         {"names": []},
         {"names": {"plural": "probes", "kind": "Probe", "shortNames": "pb"}},
         {"versions": {}},
-        {"versions": [{"served": True}]},
         {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": []}}]},
         {"versions": [{"name": "v1", "additionalPrinterColumns": ["x"]}]},
     ],

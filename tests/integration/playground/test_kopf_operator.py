@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,12 +36,16 @@ async def operated(api: Api, tmp_path: Path) -> AsyncIterator[Api]:
 
 async def test_an_operator_follows_an_object_from_creation_to_its_end(operated: Api) -> None:
     api = operated
+
+    async def until(path: str, wanted: Any) -> Any:
+        return await api.until(path, wanted, seconds=SECONDS)
+
     await api.post(HOME, probe(target="shop"))
-    found = await api.until(f"{HOME}/a", lambda _, a: a.get("status", {}).get("phase"), seconds=SECONDS)
+    found = await until(f"{HOME}/a", lambda _, a: a.get("status", {}).get("phase"))
     assert found["status"] == {"phase": "Watching", "made": {"target": "shop"}}
     assert found["metadata"]["finalizers"] == [FINALIZER]
     events = f"{CORE}/namespaces/default/events?fieldSelector=involvedObject.name=a"
-    told = await api.until(events, lambda _, e: "Probing" in {i["reason"] for i in e["items"]})
+    told = await until(events, lambda _, e: "Probing" in {i["reason"] for i in e["items"]})
     (event,) = (item for item in told["items"] if item["reason"] == "Probing")
     assert (event["message"], event["involvedObject"]["uid"]) == ("looks at shop", found["metadata"]["uid"])
     newer = "/apis/events.k8s.io/v1/namespaces/default/events"
@@ -48,8 +53,8 @@ async def test_an_operator_follows_an_object_from_creation_to_its_end(operated: 
     assert ("looks at shop", "a") in [(item["note"], item["regarding"]["name"]) for item in listed["items"]]
 
     await api.patch(f"{HOME}/a", {"spec": {"target": "bar"}}, "merge-patch+json")
-    await api.until(f"{HOME}/a", lambda _, a: a["status"].get("moved") == "shop to bar")
+    await until(f"{HOME}/a", lambda _, a: a["status"].get("moved") == "shop to bar")
 
     _, held = await api.delete(f"{HOME}/a")
     assert held["metadata"]["deletionTimestamp"]
-    await api.until(f"{HOME}/a", lambda code, _: code == 404)
+    await until(f"{HOME}/a", lambda code, _: code == 404)

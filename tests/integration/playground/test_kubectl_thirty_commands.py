@@ -49,7 +49,7 @@ class Shell:
             timeout=SECONDS,
             check=False,
         )
-        return normalised(entry(command, done.stdout, done.returncode), [(self._namespace, "<namespace>")])
+        return entry(command, normalised(done.stdout, [(self._namespace, "<namespace>")]), done.returncode)
 
 
 @pytest.fixture
