@@ -24,7 +24,7 @@ LABELS = {"app": "web"}
 
 @dataclass
 class Scene:
-    """A cluster with a deployment and a service `web` of two pods, `web-0` and `web-1`, each of one container."""
+    """A cluster with a deployment and a service `web` of two pods, each of one container, and no other pods."""
 
     cluster: Cluster
     namespace: str
@@ -40,7 +40,7 @@ class Scene:
 async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
     if request.param == "twin":
         with MemoryCluster(tmp_path) as twin:
-            for name in ("web-0", "web-1"):
+            for name in ("web-7d9f8-abcde", "web-7d9f8-fghij"):
                 container = ContainerInfo("app", "some/image:1", running=True)
                 twin.add(PodInfo("here", name, f"uid-{name}", "n1", "Running", ("198.18.0.9",), labels=LABELS,
                                  containers=(container,)))  # fmt: skip
@@ -96,6 +96,16 @@ def test_targets_and_what_is_not_there(scene: Scene) -> None:
         scene.cluster.pods(scene.spec(kinds.SELECTOR, "app=nobody"))
     with pytest.raises(TargetNotFound, match="no namespace test-nowhere"):
         scene.cluster.pods(CaptureSpec(TargetRef(kinds.POD, "web"), "test-nowhere"))
+
+
+def test_a_pod_by_the_beginning_of_its_name(scene: Scene) -> None:
+    one = scene.one()
+    for kind in (TargetKind.POD, TargetKind.ANY):
+        assert [pod.name for pod in scene.cluster.pods(scene.spec(kind, one.name[:-1]))] == [one.name]
+        with pytest.raises(TargetNotFound, match=f"2 pods in namespace .* begin with web-: .*{one.name}"):
+            scene.cluster.pods(scene.spec(kind, "web-"))
+        with pytest.raises(TargetNotFound, match="There is no pod"):
+            scene.cluster.pods(scene.spec(kind, "we"))
 
 
 def test_a_pod_as_planning_needs_it(scene: Scene) -> None:

@@ -18,9 +18,9 @@ from typing import Self, cast
 from tests.support.local_exec import LocalPod, PipeExec
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import ExecRefused, ExecResult
-from workers.capture.targets import ContainerInfo, PodInfo, ServiceInfo, not_found
+from workers.capture.targets import ContainerInfo, PodInfo, ServiceInfo, by_prefix, not_found
 from workers.contract.errors import ClusterForbidden, TargetNotFound
-from workers.contract.spec import CaptureSpec, TargetKind
+from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 
 WORKLOADS = (TargetKind.DEPLOYMENT, TargetKind.STATEFULSET, TargetKind.DAEMONSET)
 
@@ -155,7 +155,7 @@ class MemoryCluster:
         one = self._pods.get((namespace, name))
         match kind:
             case TargetKind.POD:
-                return [one] if one else None
+                return [one] if one else self._prefixed(name, namespace)
             case TargetKind.SELECTOR:
                 return self._selected(name, namespace) or None
             case TargetKind.SERVICE:
@@ -164,9 +164,14 @@ class MemoryCluster:
                 return [one]
             case TargetKind.ANY:
                 tried = (self._find(workload, name, namespace) for workload in WORKLOADS)
-                return next((found for found in tried if found is not None), None)
+                found = next((found for found in tried if found is not None), None)
+                return self._prefixed(name, namespace) if found is None else found
         selector = self.workloads.get((kind, name))
         return None if selector is None else self._selected(selector, namespace)
+
+    def _prefixed(self, name: str, namespace: str) -> list[PodInfo] | None:
+        here = [pod for (where, _), pod in self._pods.items() if where == namespace]
+        return by_prefix(CaptureSpec(TargetRef(TargetKind.POD, name), namespace), here) or None
 
     def _selected(self, selector: str, namespace: str) -> list[PodInfo]:
         here = (pod for (where, _), pod in self._pods.items() if where == namespace)

@@ -18,7 +18,7 @@ from kubernetes.stream import stream
 from workers.capture.directory import Shared, addressed_pods, services
 from workers.capture.exec_stream import ExecRefused, ExecResult, ExecStream, bound_handshakes
 from workers.capture.shapes import capture_container, pod_info, selector_text
-from workers.capture.targets import ContainerInfo, PodInfo, ServiceInfo, not_found
+from workers.capture.targets import ContainerInfo, PodInfo, ServiceInfo, by_prefix, not_found
 from workers.contract.errors import ClusterForbidden, ClusterUnavailable, NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.spec import CaptureSpec, TargetKind
 
@@ -163,7 +163,7 @@ class Cluster:
         with translated(f"look up {spec.target} in {namespace}"):
             match kind:
                 case TargetKind.POD:
-                    return self._one_pod(namespace, name)
+                    return self._one_pod(namespace, name) or self._by_prefix(spec)
                 case TargetKind.SELECTOR:
                     return self._selected(namespace, name) or None
                 case TargetKind.SERVICE:
@@ -175,13 +175,17 @@ class Cluster:
                         found = self._of_workload(workload, namespace, name)
                         if found is not None:
                             break
-                    return found
+                    return self._by_prefix(spec) if found is None else found
                 case _:
                     return self._of_workload(kind, namespace, name)
 
     def _one_pod(self, namespace: str, name: str) -> list[PodInfo] | None:
         answer = _none_if_absent(lambda: self._core.read_namespaced_pod(name, namespace, _request_timeout=TIMEOUT))
         return None if answer is None else [pod_info(answer)]
+
+    def _by_prefix(self, spec: CaptureSpec) -> list[PodInfo] | None:
+        pages = _pages(self._core.list_namespaced_pod, spec.namespace)
+        return by_prefix(spec, [pod_info(pod) for pod in pages]) or None
 
     def _selected(self, namespace: str, selector: str) -> list[PodInfo]:
         pages = _pages(self._core.list_namespaced_pod, namespace, label_selector=selector)

@@ -9,7 +9,8 @@ from workers.contract.errors import NotCapturable
 
 NET_RAW = 1 << 13
 """CAP_NET_RAW, capabilities(7): opening a packet socket."""
-EXEC, EPHEMERAL = "exec", "ephemeral"
+EXEC, SIDECAR, EPHEMERAL = "exec", "sidecar", "ephemeral"
+"""In the container that is meant, in another one of the pod, in one of ours."""
 NOT_ASKED = "it was not asked"
 NAMED = 3
 """Pods named in an announcement at most."""
@@ -45,9 +46,10 @@ def through_exec(target: Target, probes: Probes) -> Plan | None:
     for container in target.containers:
         probe = probes.get(container, NOT_ASKED)
         if isinstance(probe, Probe) and not lacking(probe):
-            through = f"through container {container}, which shares the pod's network"
-            reasons = (f"{through}: {'; '.join(passed)}",) if passed else ()
-            return Plan(target.pod, container, reasons=reasons, may_change_user=probe.may_change_user)
+            if not passed:
+                return Plan(target.pod, container, may_change_user=probe.may_change_user)
+            reason = f"through container {container}, which shares the pod's network: {'; '.join(passed)}"
+            return Plan(target.pod, container, SIDECAR, (reason,), probe.may_change_user)
         passed.append(_lacks(container, probe))
     return None
 

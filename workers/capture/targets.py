@@ -9,6 +9,12 @@ from workers.contract.spec import CaptureSpec, Limits, TargetKind
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 """The annotation kubectl reads too: which container people mean when they name none."""
+SIDECAR = "threadcap.dev/sidecar"
+"""The annotation of a pod that names its container with tcpdump."""
+MESH_PROXIES = frozenset({"istio-proxy", "linkerd-proxy", "consul-dataplane", "kuma-sidecar"})
+"""Containers that service meshes inject, at times as the first: never what people mean by the pod."""
+SHORTEST_PREFIX = 3
+"""Letters of a pod's name that may stand for it; fewer are a typing error rather than a name."""
 
 NAMED = 5
 """Pods named in a sentence at most."""
@@ -58,7 +64,7 @@ class ServiceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One pod to capture, and the containers to try, best first (they share the pod's network)."""
+    """One pod to capture, and the containers to try: the one that is meant, then others, which share its network."""
 
     pod: PodInfo
     containers: tuple[str, ...]
@@ -92,11 +98,26 @@ def _containers(spec: CaptureSpec, pod: PodInfo) -> tuple[str, ...]:
         if spec.container in [c.name for c in pod.containers if c.running]:
             return (spec.container,)
         raise TargetNotFound(_no_container(spec.container, pod))
-    default = pod.annotations.get(DEFAULT_CONTAINER)
-    if default in running:
-        running.remove(default)
-        running.insert(0, default)
-    return tuple(running)
+    ordinary = sorted(running, key=lambda name: name in MESH_PROXIES)
+    meant = pod.annotations.get(DEFAULT_CONTAINER)
+    first = [meant] if meant in running else ordinary[:1]
+    named = [name for name in running if name == pod.annotations.get(SIDECAR)]
+    return tuple(dict.fromkeys([*first, *named, *ordinary]))
+
+
+def by_prefix(spec: CaptureSpec, pods: Sequence[PodInfo]) -> list[PodInfo]:
+    """Return the one running pod whose name begins with the target's; [] when there is none.
+
+    Raises TargetNotFound naming them when there are several.
+    """
+    prefix = spec.target.name
+    found = (
+        [pod for pod in pods if pod.running and pod.name.startswith(prefix)] if len(prefix) >= SHORTEST_PREFIX else []
+    )
+    if len(found) > 1:
+        names = ", ".join(pod.name for pod in found[:NAMED]) + (", ..." if len(found) > NAMED else "")
+        raise TargetNotFound(f"{len(found)} pods in namespace {spec.namespace} begin with {prefix}: {names}. Name one.")
+    return found
 
 
 def _no_container(wanted: str, pod: PodInfo) -> str:

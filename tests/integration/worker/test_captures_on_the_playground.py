@@ -67,7 +67,7 @@ async def test_several_pods_one_report(
 async def test_a_sidecar_is_used_when_the_app_has_no_tcpdump(desk: Desk, clean: Callable[[Job], None]) -> None:
     job = await desk.ended(desk.ask("deploy/cart", duration=2))
     report = desk.proved(job)
-    assert report.targets[0].container == "tcpdump"
+    assert (report.targets[0].container, report.targets[0].method) == ("tcpdump", "sidecar")
     assert "container cart" in job.targets[0].note
     clean(job)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from workers.capture.planner import NET_RAW, Offer, Plan, announcement, through_ephemeral, through_exec
-from workers.capture.targets import DEFAULT_CONTAINER, ContainerInfo, PodInfo, Target, choose, not_found
+from workers.capture.targets import DEFAULT_CONTAINER, SIDECAR, ContainerInfo, PodInfo, Target, choose, not_found
 from workers.capture.tcpdump import Probe
 from workers.contract.errors import NotCapturable, TargetNotFound
 from workers.contract.spec import CaptureSpec, Limits, TargetKind, TargetRef
@@ -37,6 +37,22 @@ def test_of_many_ended_pods_a_few_are_named() -> None:
 def test_the_default_container_is_tried_first() -> None:
     (target,), _ = choose(SPEC, [pod(annotations={DEFAULT_CONTAINER: "tcpdump"})], Limits())
     assert target.containers == ("tcpdump", "app")
+
+
+def test_a_mesh_proxy_is_never_the_first_by_accident() -> None:
+    proxy = ContainerInfo("istio-proxy", running=True)
+    (target,), _ = choose(SPEC, [pod("cart-1", proxy, APP, SIDE)], Limits())
+    assert target.containers == ("app", "tcpdump", "istio-proxy")
+    (target,), _ = choose(SPEC, [pod("cart-1", proxy)], Limits())
+    assert target.containers == ("istio-proxy",)
+
+
+def test_the_sidecar_named_by_annotation_is_tried_second() -> None:
+    other = ContainerInfo("other", running=True)
+    (target,), _ = choose(SPEC, [pod("cart-1", APP, other, SIDE, annotations={SIDECAR: "tcpdump"})], Limits())
+    assert target.containers == ("app", "tcpdump", "other")
+    (target,), _ = choose(SPEC, [pod("cart-1", APP, annotations={SIDECAR: "none"})], Limits())
+    assert target.containers == ("app",)
 
 
 def test_a_named_container_is_the_only_one() -> None:
@@ -84,7 +100,7 @@ def test_a_name_that_is_not_there_gets_near_ones() -> None:
 def test_the_plan_passes_over_what_lacks_tools_and_says_so() -> None:
     made = through_exec(Target(pod(), ("app", "tcpdump")), {"app": "it has no sh", "tcpdump": ALL})
     assert made is not None
-    assert (made.container, made.method) == ("tcpdump", "exec")
+    assert (made.container, made.method) == ("tcpdump", "sidecar")
     assert "container app: it has no sh" in made.reasons[0]
 
 
