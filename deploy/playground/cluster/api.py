@@ -267,9 +267,7 @@ class Api:
         if self._streams.exec_needs_create and asked.verb == "get":
             needed = Attributes("create", "", "pods", asked.subresource, asked.namespace, asked.name)
             self._authorize(call.user, needed)
-        if asked.subresource == "attach":
-            return await self._streams.attach(call.request, asked.namespace, asked.name)
-        return await self._streams.exec(call.request, asked.namespace, asked.name)
+        return await self._streams.stream(asked.subresource, call.request, asked.namespace, asked.name)
 
     async def _scale(self, call: Call, resource: Resource, obj: Object) -> web.StreamResponse:
         if call.asked.verb != "get":

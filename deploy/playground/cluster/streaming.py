@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from aiohttp import ClientError, web
 
-from . import attach, errors, requests
+from . import errors, requests
 from .errors import Refusal
 from .listing import Listing
 from .meddling import MeddledSide, StreamFault
@@ -141,7 +141,8 @@ class Streams:
             verb = "is waiting to start"
             raise errors.bad_request(f'container "{container}" in pod "{name}" {verb}: {detail}')
 
-    async def exec(self, request: web.Request, namespace: str, name: str) -> web.StreamResponse:
+    async def stream(self, what: str, request: web.Request, namespace: str, name: str) -> web.StreamResponse:
+        """exec or attach (`what`): the client's WebSocket joined with the node's."""
         pod, container, agent = self._place(namespace, name, request.query.get("container", ""))
         if request.headers.get("Upgrade", "").lower().startswith("spdy"):
             # kubectl falls back to SPDY when WebSocket is refused: that a node is away is the better answer.
@@ -149,26 +150,13 @@ class Streams:
         _check_upgrade(request)
         offered = _offered(request)
         protocol = choose_protocol(offered)
-        head = _upgrade_head(request, f"/exec/{uid_of(pod)}/{container}", protocol)
+        head = _upgrade_head(request, f"/{what}/{uid_of(pod)}/{container}", protocol)
         node = await self._dial(agent, head)
         answer = (await node.head()).decode("latin-1")
         if answer.split(" ", 2)[1] != "101":
             return await _refused(node, answer)
         fault = self.maybe_fault(namespace, name, container)
         return await self._relay(request, node, _accept_head(answer, protocol if offered else ""), fault)
-
-    async def attach(self, request: web.Request, namespace: str, name: str) -> web.StreamResponse:
-        """A running container's output from now on."""
-        pod, container, agent = self._place(namespace, name, request.query.get("container", ""))
-        if requests.is_true(request.query.get("stdin")):
-            raise errors.bad_request(attach.NO_STDIN)
-        _check_upgrade(request)
-        if "running" not in (container_state(pod, container).get("state") or {}):
-            raise Refusal(500, f'container not found ("{container}")')
-        protocol = choose_protocol(_offered(request))
-        (await self._dial(agent, b"")).abort()  # a node that is away is told before the upgrade
-        request[SENT] = 101
-        return await attach.show(request, protocol, agent.logs(uid_of(pod), container, attach.FOLLOW))
 
     @staticmethod
     async def _dial(agent: NodeAgent, head: bytes) -> Side:

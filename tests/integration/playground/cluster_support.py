@@ -46,7 +46,7 @@ class FakeAgent:
         app.router.add_put("/services", self._put_services)
         app.router.add_get("/events", self._stream_events)
         app.router.add_get("/logs/{uid}/{container}", self._logs)
-        app.router.add_get("/exec/{uid}/{container}", self._exec)
+        app.router.add_get("/{what:exec|attach}/{uid}/{container}", self._exec)
         return app
 
     async def _put_pod(self, request: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 
 from . import faults, logs, streaming
 from .agent import Agent
+from .attaching import AttachSession
 from .pod import PodWorker
 from .process import Json, ToolError, log
 
@@ -34,6 +35,7 @@ def application(agent: Agent) -> web.Application:
     app.router.add_get("/events", _events)
     app.router.add_get("/logs/{uid}/{container}", _logs)
     app.router.add_get("/exec/{uid}/{container}", _exec)
+    app.router.add_get("/attach/{uid}/{container}", _attach)
     return app
 
 
@@ -146,17 +148,26 @@ def _log_query(query: Mapping[str, str], previous: bool) -> logs.LogQuery:
 
 
 async def _exec(request: web.Request) -> web.StreamResponse:
-    agent, name = request.app[_AGENT], request.match_info["container"]
-    query = request.query
+    return await _stream(request, streaming.ExecSession)
+
+
+async def _attach(request: web.Request) -> web.StreamResponse:
+    return await _stream(request, AttachSession)
+
+
+async def _stream(request: web.Request, kind: type[streaming.ExecSession]) -> web.StreamResponse:
+    tools, name, query = request.app[_AGENT].tools, request.match_info["container"], request.query
     asked = streaming.ExecRequest(
-        command=query.getall("command"),
+        command=query.getall("command", []),
         stdin=_flag(query, "stdin"),
         stdout=_flag(query, "stdout"),
         stderr=_flag(query, "stderr") and not _flag(query, "tty"),
         tty=_flag(query, "tty"),
     )
     worker = _pod(request).worker(name)
-    return await streaming.serve(request, asked, name, worker, agent.tools.runc, agent.tools.exits)
+    return await streaming.serve(
+        request, name, worker, lambda socket: kind(request, socket, asked, tools.runc, tools.exits)
+    )
 
 
 def _flag(query: Mapping[str, str], name: str) -> bool:

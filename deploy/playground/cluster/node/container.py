@@ -15,10 +15,10 @@ from typing import Protocol
 
 from . import cgroups, mounts, oci, probes
 from .images import Catalogue, Image, ImageMissing
-from .logs import LogWriter
 from .process import Json, log, now
 from .runtime import Exits, Runc, RuncError, Started, Stdio, kill
 from .security import ConfigError
+from .standard_streams import StandardStreams
 from .status import ContainerRecord, should_restart
 
 _BACKOFF_LIMIT = 300.0
@@ -63,6 +63,7 @@ class ContainerWorker:
         self._tools = tools
         self._pod = pod
         self._home: Path = pod.home / "containers" / spec["name"]
+        self.streams = StandardStreams(self._home, spec, self.log_path)
         self._stopping = asyncio.Event()
         self._grace = 30.0
         self._backoff = tools.backoff_seconds
@@ -124,7 +125,8 @@ class ContainerWorker:
         if not self._process:
             bundle = self._home / "bundle" / "config.json"
             self._process = json.loads(bundle.read_text())["process"]
-        return {**self._process, "args": command, "env": [*self._process["env"], *self._tools.environment]}
+        environment = [*self._process["env"], *self._tools.environment]
+        return {**self._process, "terminal": False, "args": command, "env": environment}
 
     async def execute(self, command: list[str]) -> int:
         """Run a command in the container for a probe; returns its exit code."""
@@ -172,31 +174,16 @@ class ContainerWorker:
         self.begun.set()
 
     async def _launch(self, bundle: Path) -> Started:
-        """Output goes to FIFOs the container itself holds open both ways: no SIGPIPE without an agent."""
-        fifos = [self._home / name for name in ("stdin", "stdout", "stderr")]
-        for fifo in fifos:
-            fifo.unlink(missing_ok=True)
-            os.mkfifo(fifo)
-        interactive = bool(self.spec.get("stdin"))
-        descriptors = [os.open(fifos[0] if interactive else os.devnull, os.O_RDWR)]
-        descriptors += [os.open(fifo, os.O_RDWR) for fifo in fifos[1:]]
         self._stop_helpers()
-        self._helpers = [self._copy_log()]
-        try:
-            return await self._tools.runc.run(self.record.container_id, bundle, Stdio(*descriptors))
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
-
-    def _copy_log(self) -> asyncio.Task[None]:
-        ends = [os.open(self._home / name, os.O_RDONLY | os.O_NONBLOCK) for name in ("stdout", "stderr")]
-        return asyncio.create_task(LogWriter(self.log_path()).copy(*ends))
+        started, copier = await self.streams.launch(self._tools.runc, self.record.container_id, bundle)
+        self._helpers = [copier]
+        return started
 
     def _begin_helpers(self) -> None:
         """The log copier (after a takeover) and the readiness probe of a running container."""
         self.begun.set()
         if not self._helpers:
-            self._helpers.append(self._copy_log())
+            self._helpers.append(self.streams.follow())
         probe = self.spec.get("readinessProbe")
         if probe:
             watch = probes.watch(probe, self.spec, self._pod.pod_ip(), self.execute, self._probed, self.record.passed)

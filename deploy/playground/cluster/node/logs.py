@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,24 +19,26 @@ _FOLLOW_SECONDS = 0.1
 
 
 class LogWriter:
-    """Copies a container's two output FIFOs into its log file until every writer is gone."""
+    """Copies a container's outputs into its log file until every writer is gone."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tell: Callable[[str, bytes], Awaitable[None]]) -> None:
         self._path = path
+        self._tell = tell
         self._file = path.open("ab", buffering=0)
 
-    async def copy(self, stdout: int, stderr: int) -> None:
-        """Read both descriptors (ours, non-blocking) to their ends and close them."""
+    async def copy(self, ends: dict[str, int]) -> None:
+        """Read the descriptors (stream -> ours, non-blocking) to their ends, tell of each chunk, and close them."""
         try:
-            await asyncio.gather(self._one(stdout, b"stdout"), self._one(stderr, b"stderr"))
+            await asyncio.gather(*(self._one(fd, stream) for stream, fd in ends.items()))
         finally:
-            os.close(stdout)
-            os.close(stderr)
+            for fd in ends.values():
+                os.close(fd)
             self._file.close()
 
-    async def _one(self, fd: int, stream: bytes) -> None:
-        rest = b""
+    async def _one(self, fd: int, name: str) -> None:
+        rest, stream = b"", name.encode()
         while data := await read_chunk(fd):
+            await self._tell(name, data)
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 self._write(stream, b"F", line)

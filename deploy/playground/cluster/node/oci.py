@@ -60,7 +60,7 @@ def process(pod: Json, container: Json, image: Json, place: Place) -> Json:
     sets = ("bounding", "effective", "permitted")
     environment = _environment(pod, container, image, place)
     return {
-        "terminal": False,
+        "terminal": bool(container.get("tty")),
         "user": {
             "uid": place.user.uid,
             "gid": place.user.gid,

@@ -66,22 +66,31 @@ class Runc:
         finally:
             file.unlink()
 
+    async def run_tty(self, container_id: str, bundle: Path) -> tuple[Started, int]:
+        """Like run, with a pseudo-terminal (as the bundle's config must say, too); also returns its master."""
+        return await self._on_terminal(["run", "--detach", "--bundle", str(bundle)], container_id)
+
     async def exec_tty(self, container_id: str, process: Json) -> tuple[Started, int]:
         """Like exec, with a pseudo-terminal; also returns its master, which is the caller's to close."""
+        file = self._file("process", json.dumps({**process, "terminal": True}))
+        try:
+            return await self._on_terminal(["exec", "--detach", "--process", str(file)], container_id)
+        finally:
+            file.unlink()
+
+    async def _on_terminal(self, words: list[str], container_id: str) -> tuple[Started, int]:
         path = self._file("console", None)
         null = os.open(os.devnull, os.O_RDWR)
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(str(path))
             server.listen(1)
-            file = self._file("process", json.dumps({**process, "terminal": True}))
-            words = ["exec", "--detach", "--console-socket", str(path), "--process", str(file)]
             try:
-                started = await self._start([*words], [container_id], Stdio(null, null, null))
+                words = [*words, "--console-socket", str(path)]
+                started = await self._start(words, [container_id], Stdio(null, null, null))
                 return started, _receive_master(server)
             finally:
                 os.close(null)
                 path.unlink()
-                file.unlink()
 
     async def delete(self, container_id: str) -> None:
         """Remove a container, ending what still runs in it; an unknown one is fine."""

@@ -14,7 +14,7 @@ import json
 import os
 import struct
 import termios
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from aiohttp import ClientConnectionResetError, WSMsgType, web
@@ -233,10 +233,11 @@ def _start_failure(text: str) -> str:
     return f"failed to exec in container: failed to start exec: OCI runtime exec failed: {words}: unknown"
 
 
-async def serve(
-    request: web.Request, asked: ExecRequest, name: str, worker: ContainerWorker | None, runc: Runc, exits: Exits
-) -> web.StreamResponse:
-    """Answer an exec request; the session goes on by itself when the client leaves."""
+Begin = Callable[[web.WebSocketResponse], ExecSession]
+
+
+async def serve(request: web.Request, name: str, worker: ContainerWorker | None, begin: Begin) -> web.StreamResponse:
+    """Answer an exec or attach request; the session goes on by itself when the client leaves."""
     protocol = choose_protocol(request.headers.get("Sec-WebSocket-Protocol", ""))
     running = worker is not None and worker.record.running
     missing = f'container not found ("{name}")'
@@ -250,7 +251,7 @@ async def serve(
     )
     await socket.prepare(request)
     await socket.send_bytes(b"\x01")
-    session = ExecSession(request, socket, asked, runc, exits)
+    session = begin(socket)
     if worker is None or not running:
         await session.refuse(missing)
         return socket

@@ -10,14 +10,19 @@ from deploy.playground.cluster.node.logs import LogQuery, LogWriter
 
 
 async def written(path: Path, out: bytes, err: bytes = b"") -> Path:
-    ends = []
-    for data in (out, err):
+    ends, told = {}, {"stdout": b"", "stderr": b""}
+
+    async def tell(stream: str, data: bytes) -> None:
+        told[stream] += data
+
+    for name, data in (("stdout", out), ("stderr", err)):
         read, write = os.pipe()
         os.set_blocking(read, False)
         os.write(write, data)
         os.close(write)
-        ends.append(read)
-    await LogWriter(path).copy(*ends)
+        ends[name] = read
+    await LogWriter(path, tell).copy(ends)
+    assert told == {"stdout": out, "stderr": err}, "whoever is attached gets every byte"
     return path
 
 
