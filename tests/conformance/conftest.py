@@ -163,6 +163,8 @@ def _kubeconfig(settings: Any, token: str, namespace: str) -> dict[str, Any]:
     where: dict[str, Any] = {"server": settings.host}
     if settings.ssl_ca_cert:
         where["certificate-authority-data"] = base64.b64encode(Path(settings.ssl_ca_cert).read_bytes()).decode()
+    if settings.tls_server_name:
+        where["tls-server-name"] = settings.tls_server_name
     if not settings.verify_ssl:
         where["insecure-skip-tls-verify"] = True
     context = {"cluster": "it", "user": "product", "namespace": namespace}

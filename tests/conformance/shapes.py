@@ -14,7 +14,10 @@ TALK = (
     _BUSYBOX
     + f"""
 while :; do echo hello | $bb nc -l -p {PORT} >/dev/null 2>&1 || sleep 1; done &
-while :; do echo hello | $bb nc -w 5 127.0.0.1 {PORT} >/dev/null 2>&1; sleep 0.1; done
+while :; do
+  echo hello | $bb nc -w 5 127.0.0.1 {PORT} >/dev/null 2>&1 || bash -c ': </dev/tcp/127.0.0.1/{PORT}' 2>/dev/null
+  sleep 0.1
+done
 """
 )
 POUR = (

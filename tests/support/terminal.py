@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SECONDS = 120
+SECONDS = 300
 
 
 def argv(kubeconfig: Path, *words: str) -> list[str]:
