@@ -124,7 +124,7 @@ async def test_a_container_id_leads_to_its_interface(playground: SharedPlaygroun
     assert pid is not None
     shown = _sh(playground, looker, f"nsenter -t {pid} -n ip -4 addr show eth0")
     assert f" {target['status']['podIP']}/32 " in shown
-    assert target["status"]["podIP"] not in _sh(playground, looker, "ip addr")
+    assert f" {target['status']['podIP']}/" not in _sh(playground, looker, "ip addr")
 
 
 def _agent(playground: SharedPlayground, node: str) -> aiohttp.ClientSession:
