@@ -144,6 +144,10 @@ def _begin(
     tools: Tools,
     observer: Observer,
 ) -> Job:
+    for made in plans:
+        if made.image:  # it stays in the pod's spec whatever comes of the capture
+            what = {"pod": f"{made.pod.namespace}/{made.pod.name}", "container": made.container, "image": made.image}
+            observer.audit("adding_container", {"job": job.id, "person": job.requester.id, **what})
     started = tools.clock()
     waiting = tuple(TargetProgress(p.pod.namespace, p.pod.name, p.container, p.pod.node, p.method) for p in plans)
     return observer.update(

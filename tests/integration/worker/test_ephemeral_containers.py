@@ -67,6 +67,10 @@ async def test_every_pod_gets_one_and_each_ends(desk: Desk, playground: SharedPl
     assert [target.method for target in report.targets] == ["ephemeral"] * 2
     assert all(target.outcome.packets > 0 for target in report.targets)
     assert any("stays listed in the spec of" in note for note in report.notes)
+    added = [entry for entry in desk.store.audited(1000) if entry["action"] == "adding_container"]
+    mine = [entry for entry in added if entry["job"] == job_id]
+    assert {entry["pod"] for entry in mine} == {f"{namespace}/{target.pod}" for target in job.targets}
+    assert {entry["person"] for entry in mine} == {ALICE.id}
     await _all_ended(playground, job)
 
 

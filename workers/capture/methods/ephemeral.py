@@ -15,7 +15,7 @@ from workers.capture.methods.exec import ExecCapture, probe, sweep
 from workers.capture.planner import Offer, Plan, lacking
 from workers.capture.spool import Spool
 from workers.capture.tcpdump import GRACE, hold_argv
-from workers.contract.errors import NotCapturable, ThreadcapError
+from workers.contract.errors import ClusterUnavailable, NotCapturable, ThreadcapError
 from workers.contract.report import CaptureOutcome
 from workers.contract.spec import CaptureSpec
 
@@ -67,7 +67,11 @@ class EphemeralCapture:
         """See Capture.run."""
         plan, began = self._plan, time.time()
         argv = hold_argv(self._job_id, self._seconds, int(time.time()) + self._seconds)
-        self._cluster.add_container(plan.pod, plan.container, plan.image, argv)
+        try:
+            self._cluster.add_container(plan.pod, plan.container, plan.image, argv)
+        except ClusterUnavailable:  # nobody knows whether it was added: `close` looks
+            self._added = True
+            raise
         self._added = True
         if not self._starts():
             return CaptureOutcome(reason="stopped before the added container ran", ended_by="stop", started_at=began)
