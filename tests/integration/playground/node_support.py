@@ -8,7 +8,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -60,34 +60,38 @@ class NodeClient:
         self.session = session
         self.status: dict[str, Json] = {}
         self.gone: set[str] = set()
+        self.connected = False
+        """Whether the present agent tells us its events."""
         self._changed = asyncio.Condition()
 
     async def follow(self) -> None:
         """Keep the statuses; connects again when the agent was started anew."""
         while True:
-            try:
+            with suppress(aiohttp.ClientError):
                 await self._follow_once()
-            except aiohttp.ClientError:
-                self.status.clear()
-                await asyncio.sleep(0.05)
+            self.connected = False
+            self.status.clear()
+            await asyncio.sleep(0.05)
 
     async def until_back(self, agent: int) -> None:
         """Wait for another agent than `agent` (a PID) to tell its pods."""
         async with asyncio.timeout(15):
-            while self.agent_pid() in (None, agent):  # noqa: ASYNC110 - nothing tells us
+            while self.agent_pid() in (None, agent) or not self.connected:  # noqa: ASYNC110 - nothing tells us
                 await asyncio.sleep(0.02)
 
     def agent_pid(self) -> int | None:
         """The agent's PID as seen from here; None while init starts another."""
         init = self.node.init_pid
         for pid in Path(f"/proc/{init}/task/{init}/children").read_text().split():
-            if b"--role\0agent" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                return int(pid)
+            with suppress(OSError):  # it has ended meanwhile
+                if b"--role\0agent" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return int(pid)
         return None
 
     async def _follow_once(self) -> None:
         timeout = aiohttp.ClientTimeout(total=None)
         async with self.session.get("http://node/events", timeout=timeout) as response:
+            self.connected = True
             async for line in response.content:
                 event = json.loads(line)
                 async with self._changed:
