@@ -33,8 +33,8 @@ _ENDS = frozenset({_S.FAILED, _S.CANCELLED})
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     _S.REQUESTED: _ENDS | {_S.QUEUED, _S.RESOLVING},
     _S.QUEUED: _ENDS | {_S.RESOLVING},
-    # back to queued: a worker lost its lease before it touched a pod
-    _S.RESOLVING: _ENDS | {_S.QUEUED, _S.CAPTURING},
+    # back to queued: a worker lost its lease before it touched a pod; done: a dry run, or a grab of what is held
+    _S.RESOLVING: _ENDS | {_S.QUEUED, _S.CAPTURING, _S.DONE},
     _S.CAPTURING: _ENDS | {_S.ANALYSING, _S.PARTIAL},
     _S.ANALYSING: _ENDS | {_S.DELIVERING, _S.PARTIAL},
     _S.DELIVERING: _ENDS | {_S.DONE, _S.PARTIAL},
@@ -80,6 +80,27 @@ class TargetProgress:
     bytes: int = 0
     dropped: int | None = None
     note: str = ""
+    uid: str = ""
+    """The pod's, so that a pod of the same name that came later is not taken for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTarget:
+    """What would be done for one target: the answer to a dry run. `rejected` holds (method, why not)."""
+
+    namespace: str
+    pod: str
+    node: str = ""
+    method: str = ""
+    """"" when no method can capture it."""
+    container: str = ""
+    creates: tuple[str, ...] = ()
+    """What would be added to the cluster, in words."""
+    argv: tuple[str, ...] = ()
+    """tcpdump's, exactly."""
+    limits: str = ""
+    reasons: tuple[str, ...] = ()
+    rejected: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +143,10 @@ class Job:
     verdict: str = ""
     report: Artifact | None = None
     artifacts: tuple[Artifact, ...] = ()
+    planned: tuple[PlannedTarget, ...] = ()
+    """The answer to a dry run."""
+    extended_by: Person | None = None
+    """Who asked last for more time; `deadline` is the new end."""
 
     @property
     def final(self) -> bool:
@@ -154,6 +179,17 @@ def stopped(job: Job, by: Person, *, discard: bool) -> Job:
     if job.state in WAITING:
         return job.to(JobState.CANCELLED, stop_by=by, discard=discard)
     return job.evolve(stop_by=by, discard=discard)
+
+
+def extended(job: Job, by: Person, seconds: float, most: float) -> Job:
+    """Return `job` with its end moved `seconds` on, but not beyond `most` seconds after its start.
+
+    Raises IllegalTransition unless it is capturing and nobody asked to stop it.
+    """
+    if job.state is not JobState.CAPTURING or job.stop_by is not None or job.started is None or job.deadline is None:
+        raise IllegalTransition(f"Capture {job.id} is not capturing any more; it can't be extended.")
+    deadline = min(job.deadline + seconds, job.started + most)
+    return job.evolve(deadline=deadline, extended_by=by)
 
 
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"

@@ -5,15 +5,24 @@ from dataclasses import dataclass
 
 
 class TargetKind(enum.StrEnum):
-    """What a target names. `ANY` is a bare name: a pod if there is one, else a workload of that name."""
+    """What a target names. `ANY` is a bare name: a pod if there is one, else a workload of that name.
+
+    INGRESS goes by a host of its rules or by its name; NODE is the node itself, all that passes its interfaces;
+    NAMESPACE is every pod in it.
+    """
 
     ANY = "any"
     POD = "pod"
     DEPLOYMENT = "deployment"
     STATEFULSET = "statefulset"
     DAEMONSET = "daemonset"
+    JOB = "job"
+    CRONJOB = "cronjob"
     SERVICE = "service"
+    INGRESS = "ingress"
     SELECTOR = "selector"
+    NODE = "node"
+    NAMESPACE = "namespace"
 
 
 SHORT_KIND = {
@@ -22,20 +31,58 @@ SHORT_KIND = {
     TargetKind.DEPLOYMENT: "deploy/",
     TargetKind.STATEFULSET: "sts/",
     TargetKind.DAEMONSET: "ds/",
+    TargetKind.JOB: "job/",
+    TargetKind.CRONJOB: "cronjob/",
     TargetKind.SERVICE: "svc/",
+    TargetKind.INGRESS: "ingress/",
     TargetKind.SELECTOR: "-l ",
+    TargetKind.NODE: "node/",
+    TargetKind.NAMESPACE: "ns/",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TargetRef:
-    """A target as the person named it. `name` holds the label selector when kind is SELECTOR."""
+    """A target as the person named it. `name` holds the label selector when kind is SELECTOR.
+
+    `namespace` "" means the spec's.
+    """
 
     kind: TargetKind
     name: str
+    namespace: str = ""
 
     def __str__(self) -> str:
         return f"{SHORT_KIND[self.kind]}{self.name}"
+
+
+class UntilKind(enum.StrEnum):
+    """What ends a capture before its time: a packet that matches a filter, a finding by its rule, a pod's event."""
+
+    PACKET = "packet"
+    FINDING = "finding"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """`value`: a pcap-filter(7) expression, a finding's rule or "any", or an event's reason such as Unhealthy."""
+
+    kind: UntilKind
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"
+
+
+class Mode(enum.StrEnum):
+    """CAPTURE: every target, from now on. BETWEEN: exactly two targets, and only what they say to each other.
+    RECORD: a ring in the pods that keeps the last minutes. GRAB: what a recording holds right now."""
+
+    CAPTURE = "capture"
+    BETWEEN = "between"
+    RECORD = "record"
+    GRAB = "grab"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +102,51 @@ class CaptureSpec:
     max_bytes: int = 50_000_000
     snaplen: int = 65_536
     interface: str = "any"
+    others: tuple[TargetRef, ...] = ()
+    """Further targets of the same command; of BETWEEN the other end."""
+    mode: Mode = Mode.CAPTURE
+    max_pods: int = 0
+    """Pods at most, the first by name; 0 for the installation's limit."""
+    method: str = ""
+    """The one method to use (workers.capture.plans.METHODS); "" leaves it to the planner."""
+    dry_run: bool = False
+    """Say what would be done, and do nothing."""
+    wait: float = 0.0
+    """Seconds to wait for a pod that does not run yet; 0 to fail at once."""
+    until: Until | None = None
+    keep: float = 0.0
+    """RECORD: seconds the ring keeps. `duration` is how long it goes on."""
+    recording: str = ""
+    """GRAB: the id of the recording's job."""
+    last: float = 0.0
+    """GRAB: only the last so many seconds; 0 for all it holds."""
+
+    @property
+    def targets(self) -> tuple[TargetRef, ...]:
+        """Every target that was named."""
+        return (self.target, *self.others)
+
+    def namespace_of(self, target: TargetRef) -> str:
+        """The namespace a target of this spec is in."""
+        return target.name if target.kind is TargetKind.NAMESPACE else target.namespace or self.namespace
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Every namespace it touches; nodes are in none."""
+        named = (self.namespace_of(one) for one in self.targets if one.kind is not TargetKind.NODE)
+        return tuple(dict.fromkeys(named))
 
     def __str__(self) -> str:
-        words = f"{self.target} -n {self.namespace}"
+        joint = " and " if self.mode is Mode.BETWEEN else " "
+        words = joint.join(self._placed(one) for one in self.targets)
+        if any(one.kind not in (TargetKind.NODE, TargetKind.NAMESPACE) for one in self.targets):
+            words += f" -n {self.namespace}"
         if self.container:
             words += f" -c {self.container}"
         return f"{words} -- {self.filter}" if self.filter else words
+
+    def _placed(self, one: TargetRef) -> str:
+        return f"{one} -n {one.namespace}" if one.namespace and one.namespace != self.namespace else str(one)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +163,9 @@ class Limits:
     interface: str = "any"
     max_pods: int = 10
     max_text: int = 4_000
+    max_wait: float = 900.0
+    keep: float = 300.0
+    max_keep: float = 1_800.0
+    record: float = 3_600.0
+    """How long a recording goes on when nobody says."""
+    max_record: float = 28_800.0
