@@ -1,100 +1,110 @@
-"""By which method, and through which container, to capture a target, and why. Pure."""
+"""By which methods to capture a target, the best first, and why not by the others. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workers.capture.targets import PodInfo, Target
-from workers.capture.tcpdump import Probe
+from workers.capture.methods import Method
+from workers.capture.methods.agent import Agent
+from workers.capture.methods.ephemeral import Ephemeral
+from workers.capture.methods.inside import Inside
+from workers.capture.methods.upload import Upload
+from workers.capture.plans import (
+    EPHEMERAL,
+    EXEC,
+    INSIDE,
+    NODE,
+    SIDECAR,
+    UPLOAD,
+    VETH,
+    Equipment,
+    Plan,
+    Rejected,
+    Right,
+    Survey,
+)
+from workers.capture.targets import Target
 from workers.contract.errors import NotCapturable
+from workers.contract.spec import CaptureSpec, Mode
 
-NET_RAW = 1 << 13
-"""CAP_NET_RAW, capabilities(7): opening a packet socket."""
-EXEC, SIDECAR, EPHEMERAL = "exec", "sidecar", "ephemeral"
-"""In the container that is meant, in another one of the pod, in one of ours."""
-NOT_ASKED = "it was not asked"
 NAMED = 3
 """Pods named in an announcement at most."""
-
-Probes = Mapping[str, Probe | str]
-"""Container -> what its probe found, or the words why it had no answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How one target will be captured. `reasons` are for people: what was chosen and what was passed over."""
-
-    pod: PodInfo
-    container: str
-    method: str = EXEC
-    reasons: tuple[str, ...] = ()
-    may_change_user: bool = True
-    image: str = ""
-    """The image of a container to add; "" when none is added."""
+EVERY: Mapping[str, Method] = {
+    EXEC: Inside(EXEC),
+    SIDECAR: Inside(SIDECAR),
+    EPHEMERAL: Ephemeral(),
+    NODE: Agent(NODE),
+    VETH: Agent(VETH),
+    UPLOAD: Upload(),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """Whether an ephemeral container may be added to pods of a namespace. `refusal` says why not, as a clause."""
+class Ranking:
+    """What can be done for one target, the best first, and what can't."""
 
-    image: str = ""
-    refusal: str = ""
+    target: Target
+    plans: tuple[Plan, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
 
-
-def through_exec(target: Target, probes: Probes) -> Plan | None:
-    """Return the plan for the first container that will do as it is; None when none of those probed will."""
-    passed: list[str] = []
-    for container in target.containers:
-        probe = probes.get(container, NOT_ASKED)
-        if isinstance(probe, Probe) and not lacking(probe):
-            if not passed:
-                return Plan(target.pod, container, may_change_user=probe.may_change_user)
-            reason = f"through container {container}, which shares the pod's network: {'; '.join(passed)}"
-            return Plan(target.pod, container, SIDECAR, (reason,), probe.may_change_user)
-        passed.append(_lacks(container, probe))
-    return None
-
-
-def through_ephemeral(target: Target, probes: Probes, offer: Offer, name: str) -> Plan:
-    """Return the plan that adds the container `name` to a pod whose own containers lack something.
-
-    Raises NotCapturable naming what each container lacks and why none may be added.
-    """
-    if offer.refusal:
-        passed = [_lacks(container, probes.get(container, NOT_ASKED)) for container in target.containers]
-        raise NotCapturable(
-            f"Pod {target.pod.name} can't be captured from inside. {_sentence(passed)} An ephemeral container can't "
-            f"be added: {offer.refusal}. Name a container that has tcpdump with `-c NAME`, or add tcpdump to the image."
+    def best(self) -> Plan:
+        """Return the first plan. Raises NotCapturable naming why each method was rejected."""
+        if self.plans:
+            return self.plans[0]
+        what = f"Node {self.target.pod.name}" if self.target.pod.is_node else f"Pod {self.target.pod.name}"
+        why = " ".join(f"{one.method}: {one.reason}." for one in self.rejected)
+        hint = (
+            ""
+            if self.target.pod.is_node
+            else " Name a container that has tcpdump with `-c NAME`, or add tcpdump to the image."
         )
-    reasons = (f"through an ephemeral container, {name}: its entry stays in the pod's spec",)
-    return Plan(target.pod, name, EPHEMERAL, reasons, image=offer.image)
+        raise NotCapturable(f"{what} can't be captured. {why}{hint}")
+
+
+def considered(spec: CaptureSpec, equipment: Equipment) -> list[Method]:
+    """Return the methods that may be used at all: those allowed, or the one asked for; for a recording those that have a
+    disk of their own."""
+    names = [name for name in equipment.methods if spec.method in ("", name)]
+    if spec.mode is Mode.RECORD:
+        names = [name for name in names if name in (EPHEMERAL, NODE, VETH)]
+    return [EVERY[name] for name in names]
+
+
+def rank(target: Target, survey: Survey, spec: CaptureSpec, equipment: Equipment, job_id: str) -> Ranking:
+    """Ask every method that may be used."""
+    methods = considered(spec, equipment)
+    if not methods:
+        allowed = ", ".join(equipment.methods)
+        return Ranking(
+            target, rejected=(Rejected(spec.method or "all", f"it is not among the allowed ones ({allowed})"),)
+        )
+    said = [method.plan(target, survey, spec, equipment, job_id) for method in methods]
+    plans = tuple(one for one in said if isinstance(one, Plan))
+    return Ranking(target, plans, tuple(one for one in said if isinstance(one, Rejected)))
+
+
+def inside_suffices(ranking: Ranking) -> bool:
+    """Whether the best plan only uses what a container has, so that nothing more need be asked."""
+    return bool(ranking.plans) and ranking.plans[0].method in INSIDE
+
+
+def needed(target: Target, spec: CaptureSpec, equipment: Equipment) -> tuple[Right, ...]:
+    """Return every right the methods that may be used would use."""
+    rights = (right for method in considered(spec, equipment) for right in method.needs(target, equipment))
+    return tuple(dict.fromkeys(rights))
 
 
 def announcement(plans: Sequence[Plan]) -> list[str]:
     """Say before anything is changed what will be added to which pods, and that it stays; [] for no change."""
-    added = [plan for plan in plans if plan.image]
-    if not added:
-        return []
-    names = ", ".join(plan.pod.name for plan in added[:NAMED])
-    more = f" and {len(added) - NAMED} more" if len(added) > NAMED else ""
-    each = "to each" if len(added) > 1 else "to it"
-    return [
-        f"No container of {names}{more} can capture, so the ephemeral container {added[0].container} is added {each}.",
-        "It ends with the capture; its entry stays in the pod's spec until the pod is replaced.",
-    ]
-
-
-def lacking(probe: Probe) -> str:
-    """What keeps a container from capturing, as a clause; "" when nothing does."""
-    if probe.missing:
-        return f"it has no {', no '.join(probe.missing)}"
-    if probe.capabilities is not None and not probe.capabilities & NET_RAW and probe.uid == 0:
-        return "it runs without the capability NET_RAW"
-    return ""
-
-
-def _lacks(container: str, probe: Probe | str) -> str:
-    return f"container {container}: {probe if isinstance(probe, str) else lacking(probe)}"
-
-
-def _sentence(passed: list[str]) -> str:
-    return ". ".join(text[0].upper() + text[1:] for text in passed) + "." if passed else "It has no running container."
+    notes = []
+    if added := [plan for plan in plans if plan.method == EPHEMERAL]:
+        names = ", ".join(plan.pod.name for plan in added[:NAMED])
+        more = f" and {len(added) - NAMED} more" if len(added) > NAMED else ""
+        each = "to each" if len(added) > 1 else "to it"
+        notes += [
+            f"No container of {names}{more} can capture, so the ephemeral container {added[0].container} is added {each}.",
+            "It ends with the capture; its entry stays in the pod's spec until the pod is replaced.",
+        ]
+    for plan in plans:
+        if plan.method in (NODE, VETH, UPLOAD):
+            notes += [f"{plan.pod.name}: {plan.creates[0]}."]
+    return notes[: 2 * NAMED]

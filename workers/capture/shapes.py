@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from workers.capture.targets import ContainerInfo, PodInfo
+from workers.capture.targets import ContainerInfo, NodeInfo, PodInfo
 
 
 def capture_container(name: str, image: str, argv: Sequence[str]) -> dict[str, Any]:
@@ -22,11 +22,99 @@ def capture_container(name: str, image: str, argv: Sequence[str]) -> dict[str, A
             "runAsNonRoot": False,
             "privileged": False,
             "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"], "add": ["NET_RAW", "SETGID", "SETUID"]},
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     }
+
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+OWNER = "threadcap"
+JOB_LABEL = "threadcap.dev/job"
+EXPIRES = "threadcap.dev/expires"
+"""Annotation of what we create: epoch seconds after which whoever sees it may delete it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AgentPod:
+    """A capturing pod of ours. `seconds` is how long it may live; `privileged` sees the node's processes."""
+
+    name: str
+    namespace: str
+    node: str
+    image: str
+    argv: tuple[str, ...]
+    job_id: str
+    seconds: int
+    spool_bytes: int
+    host_network: bool
+    privileged: bool
+
+
+def agent_manifest(pod: AgentPod, now: float) -> dict[str, Any]:
+    """Return the pod. Its disk is bounded by the volume and by the container's limit; requests are small, as `nodeName`
+    passes the scheduler by and the kubelet refuses what does not fit."""
+    disk = f"{pod.spool_bytes // (1 << 20) + 16}Mi"
+    capabilities = {"drop": ["ALL"], "add": ["NET_RAW", "SETGID", "SETUID"]}
+    unprivileged = {"privileged": False, "allowPrivilegeEscalation": False, "capabilities": capabilities}
+    container = {
+        "name": "capture",
+        "image": pod.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(pod.argv),
+        "securityContext": {"runAsUser": 0, **({"privileged": True} if pod.privileged else unprivileged)},
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "1Mi"},
+            "limits": {"cpu": "1", "memory": "256Mi", "ephemeral-storage": disk},
+        },
+        "volumeMounts": [{"name": "spool", "mountPath": "/spool"}],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": pod.name,
+            "namespace": pod.namespace,
+            "labels": {MANAGED_BY: OWNER, JOB_LABEL: pod.job_id},
+            "annotations": {EXPIRES: str(int(now + pod.seconds)), "sidecar.istio.io/inject": "false"},
+        },
+        "spec": {
+            "nodeName": pod.node,
+            "hostPID": pod.privileged,
+            "hostNetwork": pod.host_network,
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": pod.seconds,
+            "terminationGracePeriodSeconds": 1,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "tolerations": [{"operator": "Exists"}],
+            "containers": [container],
+            "volumes": [{"name": "spool", "emptyDir": {"sizeLimit": disk}}],
+        },
+    }
+
+
+def node_info(node: Any) -> NodeInfo:
+    """Read a node as the client's model has it."""
+    conditions = {one.type: one.status for one in node.status.conditions or ()}
+    pressures = tuple(sorted(kind for kind, held in conditions.items() if kind.endswith("Pressure") and held == "True"))
+    ips = tuple(one.address for one in node.status.addresses or () if one.type in ("InternalIP", "ExternalIP"))
+    info = node.status.node_info
+    machine = info.architecture if info is not None else ""
+    return NodeInfo(node.metadata.name, conditions.get("Ready") == "True", ips, pressures, machine or "")
+
+
+def node_target(node: NodeInfo) -> PodInfo:
+    """Return a node as something to capture."""
+    return PodInfo(
+        "",
+        node.name,
+        node=node.name,
+        phase="Running" if node.ready else "NotReady",
+        ips=node.ips,
+        host_network=True,
+        is_node=True,
+    )
 
 
 def selector_text(selector: Any) -> str:
@@ -62,7 +150,15 @@ def pod_info(pod: Any) -> PodInfo:
         labels=dict(meta.labels or {}),
         annotations=dict(meta.annotations or {}),
         containers=(*ordinary, *(dataclasses.replace(c, ephemeral=True) for c in added)),
+        owner=next(((one.kind, one.name) for one in meta.owner_references or () if one.controller), ("", "")),
+        reason=status.reason or "",
+        disk_limited=any(_disk_limited(c) for c in spec.containers),
     )
+
+
+def _disk_limited(container: Any) -> bool:
+    resources = container.resources
+    return bool(resources is not None and "ephemeral-storage" in (resources.limits or {}))
 
 
 def _container(container: Any, status: Any) -> ContainerInfo:
@@ -71,4 +167,6 @@ def _container(container: Any, status: Any) -> ContainerInfo:
     if state is not None and state.terminated is not None:
         waiting = state.terminated.reason or "terminated"
     running = state is not None and state.running is not None
-    return ContainerInfo(container.name, container.image or "", running, waiting or "")
+    said = state.terminated.message or "" if state is not None and state.terminated is not None else ""
+    named = (status.container_id or "") if status is not None else ""
+    return ContainerInfo(container.name, container.image or "", running, waiting or "", id=named, message=said.strip())

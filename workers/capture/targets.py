@@ -29,6 +29,10 @@ class ContainerInfo:
     running: bool = False
     waiting_reason: str = ""
     ephemeral: bool = False
+    id: str = ""
+    """The runtime's, as the API has it: `containerd://…`; "" before it runs."""
+    message: str = ""
+    """What it said when it ended (terminationMessagePath)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,31 @@ class PodInfo:
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
     containers: tuple[ContainerInfo, ...] = ()
+    owner: tuple[str, str] = ("", "")
+    """(kind, name) of what controls it."""
+    reason: str = ""
+    """Why it is in its phase: Evicted, DeadlineExceeded, …"""
+    disk_limited: bool = False
+    """Whether a container has a limit of ephemeral storage: the pod is evicted when all its writing exceeds them."""
+    is_node: bool = False
+    """Stands for a node itself; `name` is the node's, and there are no containers."""
 
     @property
     def running(self) -> bool:
         """Whether some container of it runs and it is not being deleted."""
-        return not self.deleting and any(c.running for c in self.containers)
+        return not self.deleting and (self.is_node or any(c.running for c in self.containers))
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInfo:
+    """A node as the API shows it."""
+
+    name: str
+    ready: bool = True
+    ips: tuple[str, ...] = ()
+    pressures: tuple[str, ...] = ()
+    """DiskPressure, MemoryPressure, PIDPressure while they hold."""
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,38 @@
-"""The words we say to a container: tcpdump's argv, the constant scripts around it, and what comes back on stderr.
+"""The words we say to a container: tcpdump's argv and those of the scripts around it, and what comes back. Pure.
 
-Pure. The scripts are POSIX sh and never change; whatever a person typed reaches them as positional parameters
-only. Measured reasons for each flag are in the docstrings.
+Measured reasons for each flag are in the docstrings.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from workers.capture import scripts
 from workers.contract.spec import CaptureSpec
 
 GRACE = 45
-"""Seconds the wrapper may outlive tcpdump's own limit: flushing a slow stream, waiting for the acknowledgement."""
+"""Seconds a capture may outlive tcpdump's own limit: flushing a slow stream, waiting for the acknowledgement."""
+SHA256, SIZE = "sha256sum", "wc -c"
+"""What tells in a container which bytes left it; SIZE proves less, where there is no sha256sum."""
 SLACK = 4 << 20
 """Bytes past max_bytes at which the pod cuts by itself; the client asks tcpdump to stop, cleanly, before that."""
 SLOTS = 256
 """Packets the kernel can hold for tcpdump. In immediate mode each takes a slot of a whole snaplen, so the default
 2 MiB buffer holds 8 packets of 256 KiB and loses some at 100 packets a second."""
 MIN_BUFFER_KIB, MAX_BUFFER_KIB = 2048, 32768
+NEEDED = ("head", "tee", "sleep", "/dev/fd")
+"""What the attached mode needs beside tcpdump and sh."""
 CHANGE_USER = 1 << 6 | 1 << 7
 """CAP_SETGID and CAP_SETUID, capabilities(7)."""
+GO = b"go\n"
 ACK = b"ack\n"
 STOP = b"stop\n"
+BEAT = b"beat\n"
+
+
+def lasting(seconds: float) -> bytes:
+    """The word that moves a capture's end to so many seconds from now."""
+    return f"for {max(1, round(seconds))}\n".encode()
 
 
 def marker(job_id: str) -> str:
@@ -51,125 +62,34 @@ def _buffer_kib(snaplen: int) -> int:
     return min(MAX_BUFFER_KIB, max(MIN_BUFFER_KIB, SLOTS * snaplen // 1024))
 
 
-_WRAPPER = r"""
-exec 4<&0
-mark=$1 secs=$2 cap=$3
-shift 3
-export "$mark"
-{ { {
-      timeout -s TERM "$secs" sh -c 'echo "pid $$" >&6; exec "$@" 6>&-' threadcap "$@" 6>&1 >&5 3>&- 4<&- 5>&-
-      echo "rc $?"
-    } | {
-      while read -r key value; do
-        case $key in
-        pid)
-          {
-            while read -r word <&4; do [ "$word" = stop ] && break; done
-            kill -TERM "$value"
-          } >/dev/null 2>&1 3>&- 5>&- &
-          watch=$!
-          ;;
-        rc) echo "##rc $value" >&2 ;;
-        esac
-      done
-      kill "$watch" 2>/dev/null
-      wait "$watch" 2>/dev/null
-    } 5>&-
-  } 5>&1 | head -c "$cap" | tee /dev/fd/3 | { sha256sum 3>&-; } | { read -r sum rest; echo "##sha256 $sum" >&2; }
-} 3>&1
-echo "##done" >&2
-exec 1>&-
-while read -r word <&4; do [ "$word" = ack ] && break; done
-exit 0
-"""
-"""$1 marker, $2 seconds, $3 bytes, then tcpdump's argv.
+def attached_argv(
+    spec: CaptureSpec,
+    job_id: str,
+    *,
+    as_root: bool = True,
+    digest: str = SHA256,
+    ceiling: float = 0.0,
+    program: str = "tcpdump",
+) -> list[str]:
+    """Return the argv of the attached mode: bounded in time, bytes and packets inside the container.
 
-The pcap leaves on stdout through tee, whose copy is hashed here, in the pod. The stdin watcher ends tcpdump when
-the client says stop or goes away. The wrapper stays until the client has acknowledged, so that the last bytes
-can't be lost with the stream. TERM, not INT: sh ignores INT in background jobs. Only ever to tcpdump itself, whose
-pid comes by a pipe once `timeout` has done its forking: a busybox timeout that ends while it starts leaves a timer
-that takes the container's first process for its own and would end that (12 of 3,000 tries); a GNU one its child.
-The watcher is waited for: one that has been killed but did not run yet still takes the acknowledgement out of the
-pipe.
-"""
-
-_PROBE = r"""
-for tool in tcpdump timeout head tee sha256sum; do
-  command -v "$tool" >/dev/null 2>&1 && echo "has $tool"
-done
-[ -e /dev/fd/3 ] || [ -d /dev/fd ] && echo "has /dev/fd"
-echo "uid $(id -u 2>/dev/null)"
-while read -r key value; do [ "$key" = CapEff: ] && echo "caps $value"; done < /proc/self/status
-echo "time $(date +%s 2>/dev/null)"
-exit 0
-"""
-
-_SWEEP = r"""
-left() {
-  for dir in /proc/[0-9]*; do
-    pid=${dir#/proc/}
-    [ "$pid" = "$$" ] && continue
-    if { tr '\0' '\n' < "$dir/cmdline"; tr '\0' '\n' < "$dir/environ"; } 2>/dev/null | grep -qF -- "$1=$2"; then
-      case $(cat "$dir/stat" 2>/dev/null) in *") Z "*) ;; *) echo "$pid" ;; esac
-    fi
-  done
-}
-for signal in TERM TERM KILL KILL; do
-  pids=$(left "$1" "$2")
-  [ -z "$pids" ] && break
-  for pid in $pids; do kill "-$signal" "$pid" 2>/dev/null && echo "ended $pid"; done
-  sleep 1
-done
-echo "left $(left "$1" "$2" | wc -l)"
-"""
-"""$1=$2 is the marker; apart, so that the sweeper never finds itself. tr, as busybox's grep ends a line at a NUL."""
-
-
-def wrapper_argv(spec: CaptureSpec, job_id: str, *, as_root: bool = True) -> list[str]:
-    """Return the argv of the attached mode: bounded in time, bytes and packets inside the container."""
+    `ceiling`: seconds no extension goes beyond, bound by an outer `timeout`; 0 where the container has none.
+    """
     seconds = str(max(1, round(spec.duration)))
-    cap = str(spec.max_bytes + SLACK)
-    outer = ["timeout", "-s", "TERM", str(int(spec.duration) + GRACE)]
-    return [
-        *outer,
-        "sh",
-        "-c",
-        _WRAPPER,
-        "threadcap",
-        marker(job_id),
-        seconds,
-        cap,
-        *tcpdump_argv(spec, as_root=as_root),
-    ]
-
-
-_HOLD = r"""
-export "$1"
-trap 'exit 0' TERM
-left=$(($3 - $(date +%s)))
-[ "$left" -lt "$2" ] || left=$2
-[ "$left" -gt 0 ] || exit 0
-sleep "$left" &
-wait "$!"
-exit 0
-"""
-"""$1 marker, $2 seconds, $3 epoch seconds: whichever comes first. What a container of ours does by itself: wait to
-be used. One whose image arrives too late ends at once. The trap makes TERM work for a first process, too."""
-
-
-def hold_argv(job_id: str, seconds: int, until: int) -> list[str]:
-    """Return the argv of a container of ours: it lives `seconds` at most and not beyond the epoch second `until`."""
-    return ["sh", "-c", _HOLD, "threadcap-hold", marker(job_id), str(seconds), str(until)]
+    given = [marker(job_id), seconds, str(spec.max_bytes + SLACK), digest, program]
+    given += tcpdump_argv(spec, as_root=as_root)[1:]
+    outer = ["timeout", "-s", "TERM", str(int(max(ceiling, spec.duration)) + GRACE)] if ceiling else []
+    return [*outer, "sh", "-c", scripts.ATTACHED, "threadcap", *given]
 
 
 def probe_argv() -> list[str]:
     """Return the argv that tells what a container has."""
-    return ["sh", "-c", _PROBE, "threadcap-probe"]
+    return ["sh", "-c", scripts.PROBE, "threadcap-probe"]
 
 
 def sweep_argv(job_id: str) -> list[str]:
     """Return the argv that ends every process of a job in a container."""
-    return ["sh", "-c", _SWEEP, "threadcap-sweep", *marker(job_id).split("=", 1)]
+    return ["sh", "-c", scripts.SWEEP, "threadcap-sweep", *marker(job_id).split("=", 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +100,17 @@ class Probe:
     uid: int | None = None
     capabilities: int | None = None
     time: float | None = None
+    machine: str = ""
+    """As `uname -m` says."""
+    links: Mapping[str, int] = field(default_factory=dict)
+    """Interface -> index of its peer (iflink)."""
+    writable: tuple[str, ...] = ()
+    """Folders this user may write to."""
+
+    @property
+    def digest(self) -> str:
+        """The best program there that tells what left."""
+        return SHA256 if SHA256 in self.tools else SIZE
 
     @property
     def may_change_user(self) -> bool:
@@ -189,19 +120,23 @@ class Probe:
     @property
     def missing(self) -> tuple[str, ...]:
         """The tools a capture by exec needs and this container lacks."""
-        return tuple(tool for tool in ("tcpdump", "timeout", "head", "tee", "sha256sum") if tool not in self.tools)
+        return tuple(tool for tool in ("tcpdump", *NEEDED) if tool not in self.tools)
 
 
 def parse_probe(output: str) -> Probe:
     """Read the probe script's output; lines it does not know are skipped."""
     words = [line.split() for line in output.splitlines()]
     pairs = [(w[0], w[1]) for w in words if len(w) == 2]
-    values = {key: value for key, value in pairs if key != "has"}
+    values = {key: value for key, value in pairs if key not in ("has", "link", "writes")}
+    links = (value.rpartition("=") for key, value in pairs if key == "link")
     return Probe(
         tools=frozenset(value for key, value in pairs if key == "has"),
         uid=_number(values.get("uid"), 10),
         capabilities=_number(values.get("caps"), 16),
         time=_number(values.get("time"), 10),
+        machine=values.get("machine", ""),
+        links={name: int(index) for name, _, index in links if index.isdigit()},
+        writable=tuple(value for key, value in pairs if key == "writes"),
     )
 
 
@@ -226,8 +161,14 @@ class Trailer:
     """What the wrapper and tcpdump said on stderr, line by line; at most MAX_LINES other lines are kept."""
 
     done: bool = False
+    ready: bool = False
+    """It waits for `go`."""
+    no_spool: str = ""
+    """Why a supervisor keeps no spool; "" while it does."""
     rc: int | None = None
     sha256: str = ""
+    size: int | None = None
+    """Bytes that left, where that was counted."""
     listening: bool = False
     counters: dict[str, int] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
@@ -269,8 +210,14 @@ class Trailer:
                 self.done = True
             case ["rc", number] if number.isdigit():
                 self.rc = int(number)
-            case ["sha256", digest]:
+            case ["ready"]:
+                self.ready = True
+            case ["stream", *why]:
+                self.no_spool = " ".join(why) or "it said no reason"
+            case ["sha256sum", digest]:
                 self.sha256 = digest
+            case ["size", number] | ["wc", "-c", number] if number.isdigit():
+                self.size = int(number)
 
     def _count(self, line: str) -> bool:
         for name, pattern in _COUNTERS.items():

@@ -1,22 +1,23 @@
-"""Method `ephemeral`: a container of our image added to the pod, in which the attached mode of `exec` then runs.
+"""Method `ephemeral`: a container of our image added to the pod, which captures into a spool of its own.
 
-For pods whose own containers can't capture. The container runs as root with NET_RAW, shares the pod's network, and
-only waits; it ends with the capture, or at a deadline of its own. What Kubernetes never takes
-back is its entry in the pod's spec.
+For pods whose own containers can't capture. It runs as root with NET_RAW, shares the pod's network, and ends with the
+capture or at a deadline of its own. What Kubernetes never takes back is its entry in the pod's spec.
 """
 
 import threading
 import time
+from collections.abc import Sequence
 
 import structlog
 
+from workers.capture.attached import sweep
 from workers.capture.cluster import Cluster
-from workers.capture.methods.exec import ExecCapture, probe, sweep
-from workers.capture.planner import Offer, Plan, lacking
+from workers.capture.methods import Capture, Ground
+from workers.capture.plans import EPHEMERAL, Equipment, Plan, Rejected, Right, Survey
 from workers.capture.spool import Spool
-from workers.capture.tcpdump import GRACE, hold_argv
-from workers.contract.errors import ClusterUnavailable, NotCapturable, ThreadcapError
-from workers.contract.report import CaptureOutcome
+from workers.capture.supervised import Seat, SupervisedCapture
+from workers.capture.targets import Target
+from workers.contract.errors import NotCapturable, ThreadcapError
 from workers.contract.spec import CaptureSpec
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,8 @@ END_SECONDS = 10.0
 STARTING = ("", "ContainerCreating", "PodInitializing")
 """Reasons of a container that waits for nothing but time (kubelet's)."""
 GRANTED_BY = "deploy/rbac/optional/ephemeral.yaml"
+FORBIDDING = ("baseline", "restricted")
+"""Pod Security levels that refuse a container that runs as root with NET_RAW (SETUID, SETGID) on top of nothing."""
 
 
 def container_name(job_id: str) -> str:
@@ -36,78 +39,88 @@ def container_name(job_id: str) -> str:
     return f"threadcap-{job_id}"
 
 
-def offer(cluster: Cluster, namespace: str, image: str) -> Offer:
-    """Ask whether we may add containers to pods of a namespace. Raises ClusterUnavailable."""
-    if not image:
-        return Offer(refusal="no image is configured for it (THREADCAP_CAPTURE_IMAGE)")
-    if not cluster.may("patch", "pods", namespace, subresource="ephemeralcontainers"):
-        return Offer(refusal=f"it may not patch pods/ephemeralcontainers in {namespace} ({GRANTED_BY} grants it)")
-    return Offer(image)
+class Ephemeral:
+    """See the module."""
+
+    name = EPHEMERAL
+
+    def needs(self, target: Target, equipment: Equipment) -> tuple[Right, ...]:
+        """See Method.needs."""
+        return (Right("patch", "pods", "ephemeralcontainers", target.pod.namespace),)
+
+    def plan(
+        self, target: Target, survey: Survey, spec: CaptureSpec, equipment: Equipment, job_id: str
+    ) -> Plan | Rejected:
+        """See Method.plan."""
+        pod, container = target.pod, container_name(job_id)
+        if pod.is_node:
+            return Rejected(self.name, "a node has no pod to add a container to")
+        if not equipment.image:
+            return Rejected(self.name, "no image is configured for it (THREADCAP_CAPTURE_IMAGE)")
+        if missing := survey.lacks(*self.needs(target, equipment)):
+            return Rejected(self.name, f"{missing} ({GRANTED_BY} grants it)")
+        level = survey.security.get(pod.namespace, "")
+        if level in FORBIDDING:
+            return Rejected(self.name, f"the Pod Security level of namespace {pod.namespace} is {level}")
+        reasons = [f"through an ephemeral container, {container}: its entry stays in the pod's spec"]
+        where = "here"
+        if pod.disk_limited:
+            where = "stream:the pod's disk is limited, and filling it would evict the pod"
+            reasons.append("streamed, not spooled: the pod's disk is limited, and filling it would evict the pod")
+        adds = f"ephemeral container {container} ({equipment.image}) in pod {pod.namespace}/{pod.name}"
+        return Plan(pod, container, self.name, tuple(reasons), image=equipment.image, creates=(adds,), where=where)
+
+    def open(self, ground: Ground, plan: Plan, spool: Spool, *, resume: bool = False) -> Capture:
+        """See Method.open."""
+        house = AddedContainer(ground.cluster, plan, ground.job_id)
+        ceiling = ground.equipment.ceiling
+        return SupervisedCapture(
+            ground.cluster, plan, ground.spec, ground.job_id, spool, house, ceiling=ceiling, resume=resume
+        )
 
 
-class EphemeralCapture:
-    """One capture through a container of our own. `run` in one thread, `stop` from any, `close` at the end."""
+class AddedContainer:
+    """See supervised.House."""
 
-    def __init__(self, cluster: Cluster, plan: Plan, spec: CaptureSpec, job_id: str, spool: Spool) -> None:
-        self.spool = spool
+    def __init__(self, cluster: Cluster, plan: Plan, job_id: str) -> None:
         self._cluster = cluster
         self._plan = plan
-        self._seconds = int(spec.duration) + GRACE + int(START_SECONDS)
         self._job_id = job_id
-        self._inner = ExecCapture(cluster, plan, spec, job_id, spool)
-        self._stopped = threading.Event()
-        self._added = False
 
-    def stop(self, why: str = "stop") -> None:
-        """See Capture.stop. While the container starts it is remembered."""
-        self._inner.stop(why)
-        self._stopped.set()
+    def enter(self, argv: Sequence[str], stopped: threading.Event) -> Seat | None:
+        """See House.enter."""
+        plan = self._plan
+        self._cluster.add_container(plan.pod, plan.container, plan.image, argv)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and not stopped.is_set():
+            for container in self._cluster.follow_container(plan.pod, plan.container, LOOK_SECONDS):
+                if container.running:
+                    return Seat(plan.pod, plan.container)
+                if container.waiting_reason not in STARTING:
+                    raise self._did_not_start(container.message or container.waiting_reason)
+        if stopped.is_set():
+            return None
+        raise self._did_not_start(f"not running after {START_SECONDS:.0f} s")
 
-    def run(self) -> CaptureOutcome:
-        """See Capture.run."""
-        plan, began = self._plan, time.time()
-        argv = hold_argv(self._job_id, self._seconds, int(time.time()) + self._seconds)
+    def find(self) -> Seat | None:
+        """See House.find."""
+        pod = self._cluster.pod(self._plan.pod.namespace, self._plan.pod.name)
+        if pod is None or (self._plan.pod.uid and pod.uid != self._plan.pod.uid):
+            return None
+        running = (one for one in pod.containers if one.name == self._plan.container and one.running)
+        return Seat(pod, self._plan.container) if next(running, None) else None
+
+    def leave(self) -> None:
+        """See House.leave."""
         try:
-            self._cluster.add_container(plan.pod, plan.container, plan.image, argv)
-        except ClusterUnavailable:  # nobody knows whether it was added: `close` looks
-            self._added = True
-            raise
-        self._added = True
-        if not self._starts():
-            return CaptureOutcome(reason="stopped before the added container ran", ended_by="stop", started_at=began)
-        found = probe(self._cluster, plan.pod, plan.container)
-        if lacks := found if isinstance(found, str) else lacking(found):
-            raise NotCapturable(
-                f"The image {plan.image} can't capture in pod {plan.pod.name}: {lacks}. Tell the platform team to "
-                "correct THREADCAP_CAPTURE_IMAGE."
-            )
-        return self._inner.run()
-
-    def close(self) -> None:
-        """See Capture.close."""
-        if not self._added:
-            return
-        self._added = False
-        try:
+            if self.find() is None:
+                return
             sweep(self._cluster, self._plan.pod, self._plan.container, self._job_id)
             ended = self._ended()
         except ThreadcapError as error:
             log.warning("ephemeral container not seen to end", pod=self._plan.pod.name, error=str(error))
             return
         log.info("ephemeral container ended" if ended else "ephemeral container lives on", pod=self._plan.pod.name)
-
-    def _starts(self) -> bool:
-        """True once the container runs, False when somebody asked to stop first."""
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and not self._stopped.is_set():
-            for container in self._cluster.follow_container(self._plan.pod, self._plan.container, LOOK_SECONDS):
-                if container.running:
-                    return True
-                if container.waiting_reason not in STARTING:
-                    raise self._did_not_start(container.waiting_reason)
-        if self._stopped.is_set():
-            return False
-        raise self._did_not_start(f"not running after {START_SECONDS:.0f} s")
 
     def _did_not_start(self, reason: str) -> NotCapturable:
         image, pod = self._plan.image, self._plan.pod.name

@@ -1,0 +1,43 @@
+"""Reading through the client: one object or none, whole lists page by page."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from kubernetes import client
+
+T = TypeVar("T")
+TIMEOUT = (5, 20)
+"""Seconds to connect and to wait for an answer."""
+PAGE = 500
+
+
+def none_if_absent(read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except client.ApiException as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def pages(listing: Callable[..., Any], *args: Any, **options: Any) -> Iterator[Any]:
+    token = None
+    while True:
+        answer = listing(*args, limit=PAGE, _continue=token, _request_timeout=TIMEOUT, **options)
+        yield from answer.items
+        token = answer.metadata.var_continue
+        if not token:
+            return
+
+
+def raw_items(listing: Callable[..., Any], *args: Any) -> Iterator[Mapping[str, Any]]:
+    """As _pages, but plain JSON: see workers.capture.directory."""
+    token = None
+    while True:
+        answer = listing(*args, limit=PAGE, _continue=token, _request_timeout=TIMEOUT, _preload_content=False)
+        page = json.loads(answer.data)
+        yield from page.get("items") or ()
+        token = (page.get("metadata") or {}).get("continue")
+        if not token:
+            return

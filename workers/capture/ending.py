@@ -1,0 +1,102 @@
+"""How a capture ended, from what arrived and what was said at its end. Pure but for cutting the spool."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from workers.capture.plans import Plan
+from workers.capture.spool import FILE_HEADER, Spool
+from workers.capture.tcpdump import Trailer
+from workers.contract.errors import CaptureInterrupted, NotCapturable, ThreadcapError
+from workers.contract.report import CaptureOutcome
+from workers.contract.spec import CaptureSpec
+
+Lost = Callable[[], str]
+"""Why the end was never told, in words; looked up when it is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Everything an outcome is made of."""
+
+    plan: Plan
+    spec: CaptureSpec
+    spool: Spool
+    trailer: Trailer
+    stopped_by: str
+    started: float
+
+    def outcome(self, lost: Lost) -> CaptureOutcome:
+        """Return the outcome. Raises NotCapturable or CaptureInterrupted when tcpdump never began."""
+        trailer, spool = self.trailer, self.spool
+        received, digest = spool.size, spool.sha256()
+        if not self.stopped_by and (spool.size < FILE_HEADER or (self._broke and not spool.records)):
+            raise self._failed_to_start()
+        same = trailer.done and self._same(received, digest)
+        cut = spool.trim()
+        captured = trailer.counters.get("captured")
+        # a packet that tcpdump had not finished writing when it was stopped or cut off is counted all the same
+        counts_agree = captured == spool.records or (cut > 0 and captured is not None and captured >= spool.records)
+        return CaptureOutcome(
+            complete=trailer.done and not self._broke,
+            proved=same and counts_agree,
+            reason=self._reason(received, cut, lost),
+            bytes=spool.size,
+            sha256=spool.sha256(),
+            pod_bytes=received if same else trailer.size,
+            pod_sha256=trailer.sha256,
+            packets=spool.records,
+            captured=captured,
+            received=trailer.counters.get("received"),
+            kernel_dropped=trailer.counters.get("kernel_dropped"),
+            interface_dropped=trailer.counters.get("interface_dropped"),
+            ended_by=self._ended_by(),
+            started_at=self.started,
+            ended_at=time.time(),
+        )
+
+    def _same(self, received: int, digest: str) -> bool:
+        """Whether what arrived is what left, as far as the pod could tell."""
+        return self.trailer.sha256 == digest if self.trailer.sha256 else self.trailer.size == received
+
+    @property
+    def _broke(self) -> bool:
+        """Whether tcpdump failed: at any other end it tells its counters; told to stop at once it may not have."""
+        return self.trailer.done and not self.trailer.counters and not self.stopped_by
+
+    def _ended_by(self) -> str:
+        if not self.trailer.done:
+            return "interrupted"
+        if self._broke:
+            return "error"
+        if self.stopped_by:
+            return self.stopped_by
+        if self.spec.max_packets and self.spool.records >= self.spec.max_packets:
+            return "packets"
+        return "time"
+
+    def _reason(self, received: int, cut: int, lost: Lost) -> str:
+        if self._broke:
+            why = f": {self.trailer.complaint[:160]}" if self.trailer.complaint else ""
+            return f"tcpdump in the pod ended before its time (exit code {self.trailer.rc}){why}"
+        if self.trailer.done:
+            return f"the last packet was unfinished when tcpdump stopped: {cut} bytes of it are left out" if cut else ""
+        whole = f" of {self.trailer.size}" if self.trailer.size else ""
+        return f"{lost()}; truncated at byte {received - cut}{whole}"
+
+    def _failed_to_start(self) -> ThreadcapError:
+        pod, container = self.plan.pod.name, self.plan.container
+        complaint = self.trailer.complaint
+        if not complaint:
+            return CaptureInterrupted(f"The capture in pod {pod} ended before its first byte. Try again.")
+        if "permission" in complaint.lower():
+            return NotCapturable(
+                f"tcpdump may not capture in container {container} of pod {pod}: it lacks the capability NET_RAW. "
+                "Name another container with `-c NAME`."
+            )
+        return NotCapturable(f"tcpdump could not start in container {container} of pod {pod}: {complaint[:160]}.")
+
+
+def unstarted(began: float) -> CaptureOutcome:
+    """Return the outcome of a capture that was stopped before it began."""
+    return CaptureOutcome(reason="stopped before it began", ended_by="stop", started_at=began, ended_at=time.time())

@@ -1,0 +1,83 @@
+"""Methods `exec` and `sidecar`: tcpdump that a container of the pod has, in the one that is meant or in another one.
+
+Containers of a pod share its network, so any of them sees the same packets. A container named by the pod's annotation
+threadcap.dev/sidecar is asked before the others.
+"""
+
+from dataclasses import dataclass
+
+from workers.capture.attached import AttachedCapture
+from workers.capture.methods import Capture, Ground
+from workers.capture.plans import EXEC, SIDECAR, Equipment, Plan, Rejected, Right, Survey
+from workers.capture.spool import Spool
+from workers.capture.targets import Target
+from workers.capture.tcpdump import SHA256, Probe, attached_argv
+from workers.contract.spec import CaptureSpec
+
+NET_RAW = 1 << 13
+"""CAP_NET_RAW, capabilities(7): opening a packet socket."""
+NOT_ASKED = "it was not asked"
+
+
+def lacking(probe: Probe | str) -> str:
+    """What keeps a container from capturing, as a clause; "" when nothing does."""
+    if isinstance(probe, str):
+        return probe
+    if probe.missing:
+        return f"it has no {', no '.join(probe.missing)}"
+    if probe.capabilities is not None and not probe.capabilities & NET_RAW and probe.uid == 0:
+        return "it runs without the capability NET_RAW"
+    return ""
+
+
+def less(probe: Probe) -> tuple[str, ...]:
+    """What a capture in this container can't do, in sentences without a full stop."""
+    said = []
+    if probe.digest != SHA256:
+        said.append("the container has no sha256sum: bytes are proved by their number alone")
+    if "timeout" not in probe.tools:
+        said.append("the container has no timeout: the capture's own clock is the only bound there")
+    return tuple(said)
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """`exec` looks at the first of the target's containers only, `sidecar` at all others."""
+
+    name: str
+
+    def needs(self, target: Target, equipment: Equipment) -> tuple[Right, ...]:
+        """See Method.needs. WebSocket exec is `get` up to Kubernetes 1.34 and `create` from 1.35 on."""
+        return (Right("create", "pods", "exec", target.pod.namespace),)
+
+    def plan(
+        self, target: Target, survey: Survey, spec: CaptureSpec, equipment: Equipment, job_id: str
+    ) -> Plan | Rejected:
+        """See Method.plan."""
+        containers = target.containers[:1] if self.name == EXEC else target.containers[1:]
+        if not containers:
+            why = "it has no containers" if target.pod.is_node else "the pod has no other running container"
+            return Rejected(self.name, why)
+        passed = []
+        for container in containers:
+            probe = survey.probes.get(container, NOT_ASKED)
+            why = lacking(probe)
+            if why or isinstance(probe, str):
+                passed.append(f"container {container}: {why}")
+                continue
+            via = f"through container {container}, which shares the pod's network"
+            reasons = (*((via,) if self.name == SIDECAR else ()), *less(probe))
+            bounded = "timeout" in probe.tools
+            return Plan(target.pod, container, self.name, reasons, probe.may_change_user, probe.digest, bounded)
+        return Rejected(self.name, "; ".join(passed))
+
+    def open(self, ground: Ground, plan: Plan, spool: Spool, *, resume: bool = False) -> Capture:
+        """See Method.open. What an earlier worker began ended with that worker: there is nothing to take over."""
+        argv = attached_argv(
+            ground.spec,
+            ground.job_id,
+            as_root=plan.may_change_user,
+            digest=plan.digest,
+            ceiling=ground.equipment.ceiling if plan.bounded else 0.0,
+        )
+        return AttachedCapture(ground.cluster, plan, ground.spec, ground.job_id, spool, argv)

@@ -1,0 +1,149 @@
+"""Method `upload`: a static tcpdump of ours streamed into a container that has none, and removed afterwards.
+
+For pods nobody may add anything to, whose container runs as root with NET_RAW (as most do that set nothing) and has a
+folder to write to and run from. The capture is attached, as in every container of a customer.
+"""
+
+import contextlib
+import time
+from pathlib import Path
+
+import structlog
+
+from workers.capture import scripts
+from workers.capture.attached import AttachedCapture
+from workers.capture.cluster import Cluster
+from workers.capture.exec_stream import STDERR
+from workers.capture.methods import Capture, Ground
+from workers.capture.methods.inside import NET_RAW, NOT_ASKED, less
+from workers.capture.plans import UPLOAD, Equipment, Plan, Rejected, Right, Survey
+from workers.capture.spool import Spool
+from workers.capture.start_line import Runner
+from workers.capture.targets import Target
+from workers.capture.tcpdump import NEEDED, Probe, attached_argv, marker
+from workers.contract.errors import NotCapturable, ThreadcapError
+from workers.contract.report import CaptureOutcome
+from workers.contract.spec import CaptureSpec
+
+log = structlog.get_logger(__name__)
+
+SECONDS = 60.0
+"""How long the upload may take."""
+PIECE = 32 << 10
+"""Bytes a frame carries at most."""
+TOOLS = ("cat", "chmod", *NEEDED)
+
+
+class Upload:
+    """See the module."""
+
+    name = UPLOAD
+
+    def needs(self, target: Target, equipment: Equipment) -> tuple[Right, ...]:
+        """See Method.needs."""
+        return (Right("create", "pods", "exec", target.pod.namespace),)
+
+    def plan(
+        self, target: Target, survey: Survey, spec: CaptureSpec, equipment: Equipment, job_id: str
+    ) -> Plan | Rejected:
+        """See Method.plan."""
+        if not target.containers:
+            return Rejected(self.name, "there is no container to upload to")
+        container = target.containers[0]
+        probe = survey.probes.get(container, NOT_ASKED)
+        if isinstance(probe, str):
+            return Rejected(self.name, f"container {container}: {probe}")
+        if why := self._unfit(probe, equipment):
+            return Rejected(self.name, f"container {container}: {why}")
+        program = f"{probe.writable[0].rstrip('/')}/threadcap-{job_id}"
+        adds = f"file {program} in container {container} of pod {target.pod.name}, removed afterwards"
+        reasons = (f"with a static tcpdump uploaded to container {container} and removed afterwards", *less(probe))
+        return Plan(
+            target.pod,
+            container,
+            self.name,
+            reasons,
+            probe.may_change_user,
+            probe.digest,
+            "timeout" in probe.tools,
+            creates=(adds,),
+            machine=probe.machine,
+            folder=program,
+        )
+
+    def open(self, ground: Ground, plan: Plan, spool: Spool, *, resume: bool = False) -> Capture:
+        """See Method.open."""
+        assert ground.static_tcpdump is not None
+        return UploadCapture(ground, plan, spool, ground.static_tcpdump / ground.equipment.machines[plan.machine])
+
+    def _unfit(self, probe: Probe, equipment: Equipment) -> str:
+        if probe.machine not in equipment.machines:
+            return f"there is no static tcpdump for its machine ({probe.machine or 'unknown'})"
+        if missing := [tool for tool in TOOLS if tool not in probe.tools]:
+            return f"it has no {', no '.join(missing)}"
+        if probe.uid != 0:
+            return "it does not run as root, and an uploaded program gets no capabilities"
+        if probe.capabilities is not None and not probe.capabilities & NET_RAW:
+            return "it runs without the capability NET_RAW"
+        return "" if probe.writable else "it has no folder to write to"
+
+
+class UploadCapture(AttachedCapture):
+    """An attached capture whose program is brought first and removed at the end."""
+
+    def __init__(self, ground: Ground, plan: Plan, spool: Spool, program: Path) -> None:
+        argv = attached_argv(
+            ground.spec,
+            ground.job_id,
+            as_root=plan.may_change_user,
+            digest=plan.digest,
+            ceiling=ground.equipment.ceiling if plan.bounded else 0.0,
+            program=plan.folder,
+        )
+        super().__init__(ground.cluster, plan, ground.spec, ground.job_id, spool, argv)
+        self._ground = ground
+        self._upload = plan
+        self._program = program
+        self._there = False
+
+    def run(self, runner: Runner) -> CaptureOutcome:
+        """See Capture.run."""
+        self._there = True
+        bring(self._ground.cluster, self._upload, self._program, self._ground.job_id)
+        return super().run(runner)
+
+    def close(self) -> None:
+        """See Capture.close."""
+        if self._there:
+            self._there = False
+            remove(self._ground.cluster, self._upload, self._ground.job_id)
+
+
+def bring(cluster: Cluster, plan: Plan, program: Path, job_id: str) -> None:
+    """Stream `program` to plan.folder. Raises NotCapturable when it does not arrive whole or can't run there."""
+    data = program.read_bytes()
+    argv = ["sh", "-c", scripts.UPLOAD, "threadcap-upload", marker(job_id), plan.folder, str(len(data))]
+    opened = cluster.open_exec(plan.pod, plan.container, argv)
+    said, deadline = bytearray(), time.monotonic() + SECONDS
+    with contextlib.closing(opened):
+        for start in range(0, len(data), PIECE):
+            opened.send(data[start : start + PIECE])
+        for channel, piece in opened.frames(tick=1.0):
+            if channel == STDERR:
+                said += piece[:400]
+            if b"##uploaded" in said or time.monotonic() > deadline:
+                break
+    if b"##uploaded" not in said:
+        why = said.decode(errors="replace").strip()[:160] or "it did not arrive in time"
+        raise NotCapturable(
+            f"tcpdump could not be uploaded to container {plan.container} of pod {plan.pod.name}: {why}."
+        )
+
+
+def remove(cluster: Cluster, plan: Plan, job_id: str) -> None:
+    """Delete what was uploaded. Never raises."""
+    argv = ["sh", "-c", scripts.REMOVE, "threadcap-remove", marker(job_id), plan.folder]
+    try:
+        cluster.run(plan.pod, plan.container, argv)
+    except ThreadcapError as error:
+        log.warning("upload not removed", pod=plan.pod.name, file=plan.folder, error=str(error))

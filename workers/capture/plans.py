@@ -1,0 +1,95 @@
+"""What a method says it would do for a target, and what it must know for that. Plain values, no I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from workers.capture.targets import NodeInfo, PodInfo
+from workers.capture.tcpdump import Probe
+
+EXEC, SIDECAR, EPHEMERAL = "exec", "sidecar", "ephemeral"
+NODE, VETH, UPLOAD = "node", "veth", "upload"
+METHODS = (EXEC, SIDECAR, EPHEMERAL, NODE, VETH, UPLOAD)
+"""In the container that is meant, in another one of the pod, in one of ours in the pod; from the target's node, inside
+or outside of the pod's network namespace; in the container that is meant with a tcpdump we bring. The best first."""
+INSIDE = (EXEC, SIDECAR)
+"""Methods that only need what a container has; asked first, as they ask the cluster for nothing more."""
+
+
+class Right(NamedTuple):
+    """Something a method needs to be allowed; as an access review asks it. `namespace` "" means all of them."""
+
+    verb: str
+    resource: str
+    subresource: str
+    namespace: str
+
+    def __str__(self) -> str:
+        what = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+        return f"{self.verb} {what}" + (f" in {self.namespace}" if self.namespace else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What this installation brings along.
+
+    `image` is our capture image; `agent_namespace` where pods of ours run, "" for nowhere; `machines` are those (as
+    `uname -m` says) there is a static tcpdump for; `ceiling` in seconds is what no capture is extended beyond.
+    """
+
+    image: str = ""
+    agent_namespace: str = ""
+    methods: tuple[str, ...] = METHODS
+    machines: Mapping[str, str] = field(default_factory=dict)
+    ceiling: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known about one target and its surroundings. What is missing was not asked.
+
+    `probes`: container -> what it has, or the words why it had no answer. `security`: namespace -> the Pod Security
+    level it enforces, "" for none.
+    """
+
+    probes: Mapping[str, Probe | str] = field(default_factory=dict)
+    rights: Mapping[Right, bool] = field(default_factory=dict)
+    security: Mapping[str, str] = field(default_factory=dict)
+    node: NodeInfo | None = None
+
+    def lacks(self, *needed: Right) -> str:
+        """Which right is missing, as a clause; "" when none is."""
+        missing = [str(right) for right in needed if not self.rights.get(right)]
+        return f"Threadcap may not {' nor '.join(missing)}" if missing else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one target will be captured. `reasons` are for people: why so, and what is missing in this way."""
+
+    pod: PodInfo
+    container: str
+    method: str = EXEC
+    reasons: tuple[str, ...] = ()
+    may_change_user: bool = True
+    digest: str = "sha256sum"
+    bounded: bool = True
+    """Whether the container has a `timeout` for the wrapper itself."""
+    image: str = ""
+    """The image of what is added; "" when nothing is."""
+    creates: tuple[str, ...] = ()
+    """What is added to the cluster, in words."""
+    where: str = "here"
+    """Where a supervisor looks for the packets (scripts.SUPERVISED)."""
+    machine: str = ""
+    """What kind of tcpdump is uploaded, as `uname -m` says."""
+    folder: str = ""
+    """Where it is uploaded to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A method that can't capture a target, and why, as a clause."""
+
+    method: str
+    reason: str

@@ -1,0 +1,315 @@
+"""The constant scripts that run in containers. POSIX sh for dash and busybox; whatever a person typed reaches them as
+positional parameters only. Their argv is made in workers.capture.tcpdump and workers.capture.supervised.
+
+`after` is the one timer: `timeout` is not used around tcpdump, since busybox's leaves a child for up to a second that
+holds the output open, and one that ends while it starts takes the container's first process for its own (12 of 3,000
+tries). Signals go to tcpdump's own pid, which comes by a pipe. TERM, not INT: sh ignores INT in background jobs.
+"""
+
+_AFTER = r"""
+after() {
+  over='' nap=''
+  trap 'over=1; [ "$nap" ] && kill "$nap"' TERM
+  sleep "$1" &
+  nap=$!
+  [ "$over" ] && kill "$nap"
+  shift
+  wait "$nap" && "$@"
+}
+"""
+"""`after SECONDS COMMAND…` in the background; told to end, it leaves no sleep behind."""
+
+_CAPTURE = r"""
+{ { {
+      { while read -r line <&4; do echo "$line"; done; echo gone; } 3>&- 5>&- 2>/dev/null &
+      reader=$!
+      sh -c 'echo "pid $$" >&6; exec "$@" 6>&-' threadcap "$@" 6>&1 >&5 3>&- 4<&- 5>&-
+      code=$?
+      kill "$reader" 2>/dev/null
+      wait "$reader" 2>/dev/null
+      echo "rc $code"
+    } | {
+      pid='' ended='' clock='' pulse=''
+      while read -r key value; do
+        case $key in
+        pid)
+          pid=$value
+          after "$secs" kill -TERM "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- &
+          clock=$!
+          [ "$lapse" ] && { after "$lapse" kill -TERM "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- & pulse=$!; }
+          [ "$ended" ] && kill -TERM "$pid" 2>/dev/null
+          ;;
+        for)
+          secs=$value
+          [ "$clock" ] && kill "$clock" 2>/dev/null
+          [ "$pid" ] && { after "$secs" kill -TERM "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- & clock=$!; }
+          ;;
+        beat)
+          [ "$pulse" ] && kill "$pulse" 2>/dev/null
+          [ "$pulse" ] && { after "$lapse" kill -TERM "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- & pulse=$!; }
+          ;;
+        stop | gone)
+          ended=1
+          [ "$pid" ] && kill -TERM "$pid" 2>/dev/null
+          ;;
+        rc)
+          code=$value
+          break
+          ;;
+        esac
+      done
+      for timer in $clock $pulse; do kill "$timer" 2>/dev/null; done
+      wait
+      echo "##rc $code" >&2
+    } 5>&-
+  } 5>&1 | head -c "$cap" | $tee "$out" | { $digest 3>&-; } | { read -r sum rest; echo "##$digest $sum" >&2; }
+} 3>&1
+"""
+"""tcpdump ("$@") from its start to its end. In: $secs, $lapse, $cap, $out, $tee, $digest, and words on fd 4: `stop`,
+`for SECONDS` (from now on), `beat`. One loop hears them, tcpdump's pid and its end: nothing is missed between two.
+
+The reader of fd 4 is gone before the end is told: otherwise it would take the acknowledgement that follows.
+"""
+
+ATTACHED = (
+    r"""
+exec 4<&0
+mark=$1 secs=$2 cap=$3 digest=$4 lapse='' out=/dev/fd/3 tee=tee
+shift 4
+export "$mark"
+command -v nice >/dev/null 2>&1 && set -- nice -n 5 "$@"
+echo "##ready" >&2
+while read -r word <&4; do
+  case $word in
+  go) break ;;
+  stop) exit 0 ;;
+  esac
+done
+[ "$word" = go ] || exit 0
+"""
+    + _AFTER
+    + _CAPTURE
+    + r"""
+echo "##done" >&2
+exec 1>&-
+while read -r word <&4; do [ "$word" = ack ] && break; done
+exit 0
+"""
+)
+"""$1 marker, $2 seconds, $3 bytes, $4 digest program, then tcpdump's argv. The pcap leaves on stdout through tee, whose
+copy is hashed here, in the pod. It begins when the client says `go` and ends when the client says `stop` or goes away;
+it stays until the client has acknowledged, so that the last bytes can't be lost with the stream."""
+
+_LOCATE = r"""
+case $where in
+here) ;;
+pid:*)
+  id=${where#pid:}
+  found=''
+  for file in $(grep -lE "(^|[/:])((cri-containerd|crio|docker)[-:])?$id(\.scope)?\$" /proc/[0-9]*/cgroup 2>/dev/null) \
+    $(grep -lE "(^|[/:])((cri-containerd|crio|docker)[-:])?$id(\.scope)?/" /proc/[0-9]*/cgroup 2>/dev/null); do
+    pid=${file#/proc/}
+    pid=${pid%/cgroup}
+    # a container within the container is not it
+    grep -qE "$id.*[0-9a-f]{64}" "$file" 2>/dev/null && continue
+    { [ -z "$found" ] || [ "$pid" -lt "$found" ]; } && found=$pid
+  done
+  [ "$found" ] || stop_here "no process of container $id is on this node"
+  set -- nsenter -t "$found" -n -- "$@"
+  ;;
+link:*)
+  found=''
+  for file in /sys/class/net/*/ifindex; do
+    [ "$(cat "$file")" = "${where#link:}" ] && found=${file%/ifindex}
+  done
+  [ "$found" ] || stop_here "the node has no interface with index ${where#link:}"
+  program=$1
+  shift
+  set -- "$program" -i "${found##*/}" "$@"
+  ;;
+route:*)
+  found=''
+  while read -r device target rest; do
+    [ "$target" = "${where#route:}" ] && found=$device
+  done </proc/net/route
+  [ "$found" ] || stop_here "the node has no route to the pod's address by an interface of its own"
+  program=$1
+  shift
+  set -- "$program" -i "$found" "$@"
+  ;;
+esac
+"""
+"""Where the packets are: `here`, in the network namespace of a container's process (its id in /proc/*/cgroup: cgroupfs
+`…/<id>`, systemd `…/cri-containerd-<id>.scope`, `crio-`, `docker-`; not CRI-O's monitor `crio-conmon-<id>`), behind the
+interface with an index of the node's, or behind the one a pod's address is routed to (/proc/net/route, host order)."""
+
+SUPERVISED = (
+    r"""
+export "$1"
+dir=$2 secs=$3 cap=$4 lapse=$5 linger=$6 until=$7 where=$8
+shift 8
+digest=sha256sum out=$dir/spool tee=tee
+stop_here() {
+  echo "$1" >/dev/termination-log 2>/dev/null
+  echo "threadcap: $1" >&2
+  exit 3
+}
+left=$((until - $(date +%s)))
+[ "$left" -gt 0 ] || stop_here "it started too late"
+mkdir -p "$dir" && mkfifo "$dir/words" && exec 4<>"$dir/words" && : >"$dir/said" || stop_here "it can't write to $dir"
+trap 'echo stop >&4' TERM
+trap 'exit 0' USR1
+"""
+    + _AFTER
+    + r"""
+after "$left" kill -USR1 "$$" >/dev/null 2>&1 4>&- &
+say() { echo "$1" >&4; }
+await() {
+  after "$1" say gone >/dev/null 2>&1 &
+  patience=$!
+  shift
+  word=''
+  while read -r word value <&4; do
+    for known in gone "$@"; do [ "$word" = "$known" ] && break 2; done
+  done
+  kill "$patience" 2>/dev/null
+}
+state=spool why=''
+case $where in
+stream:*) state=stream why=${where#stream:} ;;
+esac
+case $(stat -f -c %T "$dir") in
+tmpfs | ramfs) state=stream why="its file system lies in memory" ;;
+esac
+room=$(df -Pk "$dir" | { read -r line; read -r name total used free rest; echo $((free - total / 10)); })
+[ "$room" -ge $((cap / 1024)) ] || { state=stream why="the node's disk has no room for a spool"; }
+if [ "$state" = stream ]; then
+  echo "stream $why" >"$dir/state"
+  await "$left" stop ack
+  exit 0
+fi
+: >"$out"
+"""
+    + _LOCATE
+    + r"""
+command -v nice >/dev/null 2>&1 && set -- nice -n 5 "$@"
+tee --output-error=exit /dev/null </dev/null >/dev/null 2>&1 && tee='tee --output-error=exit'
+sleep 2147483647 &
+guard=$!
+echo "$guard" >"$dir/guard"
+echo spool >"$dir/state"
+await "$lapse" go stop
+if [ "$word" = go ]; then
+  { """
+    + _CAPTURE
+    + r"""
+  } >/dev/null 2>>"$dir/said" &
+  work=$!
+  while kill -0 "$work" 2>/dev/null; do wait "$work"; done
+  echo "##size $(wc -c <"$out")" >>"$dir/said"
+  grep -q '^tee:' "$dir/said" && echo "##sha256sum $(sha256sum <"$out")" >>"$dir/said"
+fi
+kill "$guard"
+wait "$guard" 2>/dev/null
+await "$linger" ack
+exit 0
+"""
+)
+"""The first process of a container of ours: $1 marker, $2 folder, $3 seconds, $4 bytes, $5 seconds without a heartbeat
+after which it ends, $6 seconds the spool is kept for whoever asks, $7 epoch second nothing outlives, $8 where, then
+tcpdump's argv. Words come through the fifo `words`, what is said is kept in `said`, `spool` is the pcap. A spool in
+memory, or on a disk without room for it, is none: it then waits for an attached capture. `guard` is a process that
+lives until the spool is whole: readers follow it."""
+
+FOLLOW = r"""
+exec 4<&0
+export "$1"
+dir=$2 from=$3
+tries=0
+while [ ! -s "$dir/state" ] && [ "$tries" -lt 100 ]; do
+  sleep 0.1
+  tries=$((tries + 1))
+done
+read -r state why <"$dir/state" || exit 3
+[ "$state" = spool ] || {
+  echo "##stream $why" >&2
+  exit 0
+}
+read -r guard <"$dir/guard"
+echo "##ready" >&2
+tail -c "+$((from + 1))" -f -s 0.05 --pid="$guard" "$dir/spool" 4<&- &
+tail=$!
+{
+  while read -r line <&4; do
+    echo "$line" >"$dir/words"
+  done
+  kill "$tail"
+} >/dev/null 2>&1 &
+words=$!
+wait "$tail" || exit 0
+cat "$dir/said" >&2
+echo "##done" >&2
+exec 1>&-
+wait "$words"
+exit 0
+"""
+"""What an exec in such a container runs: $1 marker, $2 folder, $3 the byte to begin with. The spool comes on stdout as
+it grows; what the client says goes to the supervisor. A client that leaves ends this and nothing else. GNU tail: with
+--pid it reads once more after the guard's end, so nothing is missed."""
+
+PROBE = r"""
+for tool in tcpdump timeout head tee sha256sum sleep nice cat chmod; do
+  command -v "$tool" >/dev/null 2>&1 && echo "has $tool"
+done
+[ -d /dev/fd ] && echo "has /dev/fd"
+echo "uid $(id -u 2>/dev/null)"
+while read -r key value; do [ "$key" = CapEff: ] && echo "caps $value"; done < /proc/self/status
+echo "time $(date +%s 2>/dev/null)"
+echo "machine $(uname -m 2>/dev/null)"
+for file in /sys/class/net/*/iflink; do
+  read -r link 2>/dev/null <"$file" && name=${file%/iflink} && echo "link ${name##*/}=$link"
+done
+for place in /tmp /var/tmp /run /dev/shm /; do
+  [ -d "$place" ] && [ -w "$place" ] && echo "writes $place"
+done
+exit 0
+"""
+
+SWEEP = r"""
+left() {
+  for dir in /proc/[0-9]*; do
+    pid=${dir#/proc/}
+    [ "$pid" = "$$" ] && continue
+    if { tr '\0' '\n' < "$dir/cmdline"; tr '\0' '\n' < "$dir/environ"; } 2>/dev/null | grep -qF -- "$1=$2"; then
+      case $(cat "$dir/stat" 2>/dev/null) in *") Z "*) ;; *) echo "$pid" ;; esac
+    fi
+  done
+}
+for signal in TERM TERM KILL KILL; do
+  pids=$(left "$1" "$2")
+  [ -z "$pids" ] && break
+  for pid in $pids; do kill "-$signal" "$pid" 2>/dev/null && echo "ended $pid"; done
+  sleep 1
+done
+echo "left $(left "$1" "$2" | wc -l)"
+"""
+"""$1=$2 is the marker; apart, so that the sweeper never finds itself. tr, as busybox's grep ends a line at a NUL."""
+
+UPLOAD = r"""
+export "$1"
+file=$2
+trap 'rm -f "$file"' EXIT
+umask 077
+head -c "$3" >"$file" || exit 1
+[ "$(wc -c <"$file")" -eq "$3" ] || exit 1
+chmod 700 "$file" && "$file" --version >/dev/null || exit 1
+trap - EXIT
+echo "##uploaded" >&2
+"""
+"""$1 marker, $2 the file to write, $3 its size: it comes on stdin. It is tried at once: a folder may be mounted noexec.
+What does not arrive whole is removed again."""
+
+REMOVE = r"""
+export "$1"
+rm -f "$2"
+"""
