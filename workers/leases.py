@@ -195,10 +195,13 @@ class LeaseKeeper:
         while not self._closing.is_set():
             try:
                 wished.update(self._store.wishes(1.0))
+                wished = self._unheeded(wished)
             except StoreUnavailable as error:
                 log.warning("wish listener failed", error=str(error))
                 self._closing.wait(1.0)
-            wished = self._unheeded(wished)
+            except Exception:  # the boundary of the thread: no wish reaches this worker in time without it
+                log.exception("wish listener failed")
+                wished.clear()
 
     def _unheeded(self, wished: Iterable[str]) -> set[str]:
         """Tell the jobs held here what is wished; returns those whose records could not be read."""

@@ -28,11 +28,12 @@ class Flaky(InMemoryJobStore):
     lost_answer = False
     renewals = 0
     unread = 0
+    reading_fails: Exception = StoreUnavailable("not read")
 
     def get(self, job_id: str) -> Job:
         if self.unread:
             self.unread -= 1
-            raise StoreUnavailable("not read")
+            raise self.reading_fails
         return super().get(job_id)
 
     def admit(self, job_id: str, limits: Mapping[str, int], ttl: float) -> str:
@@ -186,6 +187,19 @@ def test_a_wish_that_could_not_be_read_is_read_later(scene: Scene) -> None:
     assert held.stop.wait(20)
 
 
+def test_a_record_that_makes_no_sense_does_not_end_the_listening(scene: Scene) -> None:
+    keeper = scene.keeper("a")
+    held = keeper.hold(JOB.id)
+    assert held is not None
+    _capturing(scene)
+    scene.store.unread, scene.store.reading_fails = 1, ValueError("Job: expected an object")
+    keeper.start()
+    scene.store.request_extension(JOB.id, BOB, 60, 600)
+    _until(lambda: scene.store.unread == 0, "the record to be read")
+    scene.store.request_stop(JOB.id, ALICE)
+    assert held.stop.wait(20)
+
+
 def test_an_older_record_does_not_take_an_extension_back(scene: Scene) -> None:
     held = leases.Held(Lease(JOB.id, "a", 1))
     moved = replace(JOB, version=7, deadline=190.0, extended_by=BOB)
@@ -209,6 +223,17 @@ def test_places_are_held_as_long_as_the_job(scene: Scene, monkeypatch: pytest.Mo
     assert scene.store.admit("other", {"all": 1}, 10) == ""
     time.sleep(3 * leases.BEAT)  # beats after the drop must not take it back
     assert scene.store.admit("other", {"all": 1, "node:n1": 1}, 10) == ""
+
+
+def test_a_place_the_store_lost_is_taken_again(scene: Scene) -> None:
+    keeper = scene.keeper("a")
+    held = keeper.hold(JOB.id)
+    assert held is not None
+    assert JobObserver(scene.store, held).admit({"all": 1}) == ""
+    scene.store.dismiss(JOB.id, ["all"])
+    assert scene.store.admit("other", {"all": 1}, 0.01) == ""
+    keeper.start()
+    _until(lambda: scene.store.admit("other", {"all": 1}, 0.01) == "all", "the place to be taken again")
 
 
 def test_places_of_a_forgotten_job_lapse(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
