@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workers.contract.errors import JobNotFound, StaleEpoch
-from workers.contract.job import Job, Person, stopped
+from workers.contract.job import Job, Person, extended, stopped
 from workers.contract.ports import Dirty, Lease
 
 
@@ -36,7 +36,8 @@ class InMemoryJobStore:
         self._changed = threading.Condition()
         self._records: dict[str, _Record] = {}
         self._dirty: dict[str, float] = {}
-        self._stops: list[str] = []
+        self._wishes: list[str] = []
+        self._places: dict[str, dict[str, float]] = {}
         self._wakes = 0
         self._woken = 0
         self._seen: dict[str, float] = {}
@@ -121,18 +122,38 @@ class InMemoryJobStore:
 
     def request_stop(self, job_id: str, by: Person, *, discard: bool = False) -> Job:
         """See JobStore.request_stop."""
-        job = self.change(job_id, lambda old: stopped(old, by, discard=discard))
-        with self._changed:
-            self._stops.append(job_id)
-            self._changed.notify_all()
-        return job
+        return self._wished(job_id, lambda old: stopped(old, by, discard=discard))
 
-    def stop_requests(self, timeout: float) -> list[str]:
-        """See JobStore.stop_requests."""
+    def request_extension(self, job_id: str, by: Person, seconds: float, most: float) -> Job:
+        """See JobStore.request_extension."""
+        return self._wished(job_id, lambda old: extended(old, by, seconds, most))
+
+    def wishes(self, timeout: float) -> list[str]:
+        """See JobStore.wishes."""
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._stops), timeout)
-            found, self._stops = self._stops, []
+            self._changed.wait_for(lambda: bool(self._wishes), timeout)
+            found, self._wishes = self._wishes, []
             return found
+
+    def admit(self, job_id: str, limits: Mapping[str, int], ttl: float) -> str:
+        """See JobStore.admit."""
+        with self._changed:
+            now = self._clock()
+            counted = {name: most for name, most in limits.items() if most > 0}
+            for name, most in counted.items():
+                taken = {one: until for one, until in self._places.get(name, {}).items() if until > now}
+                self._places[name] = taken
+                if job_id not in taken and len(taken) >= most:
+                    return name
+            for name in counted:
+                self._places[name][job_id] = now + ttl
+            return ""
+
+    def dismiss(self, job_id: str, names: Sequence[str]) -> None:
+        """See JobStore.dismiss."""
+        with self._changed:
+            for name in names:
+                self._places.get(name, {}).pop(job_id, None)
 
     def claim_dirty(self, owner: str, ttl: float, limit: int = 50) -> list[Dirty]:
         """See JobStore.claim_dirty."""
@@ -201,6 +222,13 @@ class InMemoryJobStore:
 
     def ping(self) -> None:
         """See JobStore.ping."""
+
+    def _wished(self, job_id: str, change: Callable[[Job], Job]) -> Job:
+        job = self.change(job_id, change)
+        with self._changed:
+            self._wishes.append(job_id)
+            self._changed.notify_all()
+        return job
 
     def _record(self, job_id: str) -> _Record:
         try:

@@ -21,7 +21,7 @@ from pydantic_settings import (
 
 from workers.contract.errors import ThreadcapError
 from workers.contract.spec import Limits
-from workers.policy import Rules, Stoppers
+from workers.policy import Concurrency, Rules, Stoppers
 
 PREFIX = "THREADCAP_"
 CONFIG = f"{PREFIX}CONFIG"
@@ -58,6 +58,8 @@ class Common(BaseSettings):
     denied_namespaces: Words = ("kube-system",)
     stoppers: Stoppers = Stoppers.REQUESTER
     admins: Words = ()
+    whole_nodes: bool = False
+    at_once: Concurrency = Concurrency()
     log_level: str = "INFO"
     ready_file: str = ""
     """Touched every few seconds while the process works, for a liveness probe; "" for none."""
@@ -65,7 +67,15 @@ class Common(BaseSettings):
     @property
     def rules(self) -> Rules:
         """What the policy is asked with."""
-        return Rules(self.namespaces, self.denied_namespaces, self.limits, self.stoppers, self.admins)
+        return Rules(
+            self.namespaces,
+            self.denied_namespaces,
+            self.limits,
+            self.stoppers,
+            self.admins,
+            self.whole_nodes,
+            self.at_once,
+        )
 
     @field_validator("log_level")
     @classmethod

@@ -18,13 +18,13 @@ import redis
 
 from workers.contract import codec
 from workers.contract.errors import JobNotFound, StaleEpoch, StoreUnavailable
-from workers.contract.job import SCHEMA_VERSION, Job, Person, stopped
+from workers.contract.job import SCHEMA_VERSION, Job, Person, extended, stopped
 from workers.contract.ports import Dirty, Lease
 
 RETENTION = 14 * 24 * 3600
 AUDIT_LENGTH = 1_000_000
 CAS_TRIES = 50
-_SCRIPTS = ("create", "change", "acquire", "renew", "claim", "settle", "take")
+_SCRIPTS = ("create", "change", "acquire", "renew", "admit", "claim", "settle", "take")
 
 
 @contextlib.contextmanager
@@ -137,18 +137,42 @@ class RedisJobStore:
             now = seconds + micros / 1e6
             return cast(list[str], self._redis.zrangebyscore(self._key("leases"), "-inf", now))
 
-    # -- stop ------------------------------------------------------------------------------------------------
+    # -- wishes ----------------------------------------------------------------------------------------------
 
     def request_stop(self, job_id: str, by: Person, *, discard: bool = False) -> Job:
         """See JobStore.request_stop."""
-        job = self.change(job_id, lambda old: stopped(old, by, discard=discard))
-        with _translated("request_stop"):
-            self._redis.publish(self._key("stop"), job_id)
+        return self._wished(job_id, lambda old: stopped(old, by, discard=discard))
+
+    def request_extension(self, job_id: str, by: Person, seconds: float, most: float) -> Job:
+        """See JobStore.request_extension."""
+        return self._wished(job_id, lambda old: extended(old, by, seconds, most))
+
+    def wishes(self, timeout: float) -> list[str]:
+        """See JobStore.wishes."""
+        return self._messages("wish", timeout)
+
+    def _wished(self, job_id: str, change: Callable[[Job], Job]) -> Job:
+        job = self.change(job_id, change)
+        with _translated("wish"):
+            self._redis.publish(self._key("wish"), job_id)
         return job
 
-    def stop_requests(self, timeout: float) -> list[str]:
-        """See JobStore.stop_requests."""
-        return self._messages("stop", timeout)
+    # -- places ----------------------------------------------------------------------------------------------
+
+    def admit(self, job_id: str, limits: Mapping[str, int], ttl: float) -> str:
+        """See JobStore.admit."""
+        names = [name for name, most in limits.items() if most > 0]
+        args = [job_id, ttl, *(limits[name] for name in names)]
+        full = cast(int, self._run("admit", [self._places(name) for name in names], args)) if names else 0
+        return names[full - 1] if full else ""
+
+    def dismiss(self, job_id: str, names: Sequence[str]) -> None:
+        """See JobStore.dismiss."""
+        with _translated("dismiss"):
+            pipe = self._redis.pipeline(transaction=False)
+            for name in names:
+                pipe.zrem(self._places(name), job_id)
+            pipe.execute()
 
     # -- threads ---------------------------------------------------------------------------------------------
 
@@ -223,6 +247,9 @@ class RedisJobStore:
 
     def _job(self, job_id: str) -> str:
         return self._key(f"job:{job_id}")
+
+    def _places(self, name: str) -> str:
+        return self._key(f"places:{name}")
 
     def _run(self, script: str, keys: list[str], args: list[Any]) -> object:
         with _translated(script):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import celery
 import structlog
@@ -22,7 +22,7 @@ from workers.contract.errors import JobNotFound, QueueUnavailable, StaleEpoch, S
 from workers.contract.job import WAITING, Job, JobState
 from workers.contract.ports import JobQueue, JobStore
 from workers.delivery import Tools
-from workers.leases import Held, LeaseKeeper
+from workers.leases import Held, LeaseKeeper, heed
 from workers.pipeline import OUR_FAULT, back_to_queue, run
 from workers.queue import QUEUE, RUN, CeleryQueue, make_app
 from workers.report.renderer import Renderers
@@ -31,6 +31,8 @@ from workers.settings import WorkerSettings, read
 from workers.state import RedisJobStore
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 MAX_ATTEMPTS = 3
 """How often a job may begin to resolve its targets before we give up: each worker that tried was lost."""
@@ -52,29 +54,37 @@ class JobObserver:
     def __init__(self, store: JobStore, held: Held) -> None:
         self._store = store
         self._held = held
+        self._refused = ""
 
     def update(self, change: Callable[[Job], Job], *, patient: bool = True) -> Job:
         """See Observer.update. Raises StaleEpoch once the lease is lost."""
         lease, once = self._held.lease, _Once(change)
-        deadline = time.monotonic() + (PATIENCE if patient else 0.0)
-        while True:
-            try:
-                job = self._store.change(lease.job_id, once, epoch=lease.epoch)
-                break
-            except StoreUnavailable:
-                if time.monotonic() >= deadline:
-                    raise
-                self._held.lost.wait(RETRY_SECONDS)
-        if job.stop_by is not None:
-            self._held.stop.set()
+        patience = PATIENCE if patient else 0.0
+        try:
+            job = self._riding(lambda: self._store.change(lease.job_id, once, epoch=lease.epoch), patience)
+        except StaleEpoch:
+            self._held.lost.set()  # the other worker's from now on, its places too
+            raise
+        heed(self._store, self._held, job)
         return job
 
     def stop_requested(self) -> bool:
         """See Observer.stop_requested."""
-        if self._held.lost.is_set():
-            lease = self._held.lease
-            raise StaleEpoch(f"Another worker has taken over capture {lease.job_id}.", detail=f"epoch {lease.epoch}")
+        self._still_ours()
         return self._held.stop.is_set()
+
+    def deadline(self) -> float | None:
+        """See Observer.deadline."""
+        return self._held.deadline
+
+    def admit(self, limits: Mapping[str, int]) -> str:
+        """See Observer.admit. Raises StaleEpoch once the lease is lost."""
+        self._still_ours()
+        full = self._riding(lambda: self._held.admit(self._store, limits), PATIENCE)
+        if full and full != self._refused:  # asked again and again by a job that waits
+            self.audit("admission_refused", {"job": self._held.lease.job_id, "full": full, "limit": limits[full]})
+        self._refused = full
+        return full
 
     def interrupted(self) -> str:
         """See Observer.interrupted."""
@@ -83,6 +93,22 @@ class JobObserver:
     def audit(self, action: str, fields: Mapping[str, Any]) -> None:
         """See Observer.audit."""
         self._store.audit(action, fields)
+
+    def _still_ours(self) -> None:
+        if self._held.lost.is_set():
+            lease = self._held.lease
+            raise StaleEpoch(f"Another worker has taken over capture {lease.job_id}.", detail=f"epoch {lease.epoch}")
+
+    def _riding(self, call: Callable[[], T], patience: float) -> T:
+        """Ask the store again and again for `patience` seconds while it is away."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return call()
+            except StoreUnavailable:
+                if time.monotonic() >= deadline:
+                    raise
+                self._held.lost.wait(RETRY_SECONDS)
 
 
 class _Once:
@@ -154,6 +180,7 @@ class Worker:
         """Take a job as far as it goes in our hands; True when it waits for a worker again."""
         observer = JobObserver(self._store, held)
         job = self._store.get(held.lease.job_id)
+        held.heed(job)
         if job.final:
             return False
         if job.state is JobState.RESOLVING:

@@ -59,6 +59,14 @@ class TerminalObserver:
         """See Observer.stop_requested: Ctrl-C once ends the capture and keeps what it has."""
         return self.stop.is_set()
 
+    def deadline(self) -> float | None:
+        """See Observer.deadline: nobody extends a capture of this process."""
+        return None
+
+    def admit(self, limits: Mapping[str, int]) -> str:
+        """See Observer.admit: what others capture at once is not known here."""
+        return ""
+
     def interrupted(self) -> str:
         """See Observer.interrupted: here only a person ends a capture."""
         return ""

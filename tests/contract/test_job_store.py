@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_change_counts_versions_and_refuses_what_the_table_refuses(store: JobSto
     new(store)
     assert to(store, "a", JobState.QUEUED, JobState.RESOLVING).version == 2
     with pytest.raises(IllegalTransition):
-        to(store, "a", JobState.DONE)
+        to(store, "a", JobState.DELIVERING)
     assert store.get("a").version == 2
     assert store.change("a", lambda job: job).version == 2
 
@@ -118,12 +119,89 @@ def test_first_stop_stands_and_a_waiting_job_ends_at_once(store: JobStore) -> No
     new(store, "a")
     new(store, "b")
     to(store, "a", JobState.RESOLVING, JobState.CAPTURING)
-    assert store.stop_requests(0.01) == []
+    assert store.wishes(0.01) == []
     assert store.request_stop("a", jobs.ALICE).stop_by == jobs.ALICE
     assert store.request_stop("a", BOB, discard=True).stop_by == jobs.ALICE
     assert not store.get("a").discard
     assert store.request_stop("b", BOB).state is JobState.CANCELLED
-    assert set(store.stop_requests(2)) == {"a", "b"}
+    assert set(store.wishes(2)) == {"a", "b"}
+
+
+def test_an_extension_moves_the_end_up_to_the_ceiling_and_is_heard_of(store: JobStore) -> None:
+    new(store)
+    with pytest.raises(IllegalTransition):
+        store.request_extension("a", BOB, 30, most=600)
+    to(store, "a", JobState.RESOLVING)
+    store.change("a", lambda job: job.to(JobState.CAPTURING, started=100.0, deadline=130.0))
+    assert store.wishes(0.01) == []
+    job = store.request_extension("a", BOB, 30, most=600)
+    assert (job.deadline, job.extended_by) == (160.0, BOB)
+    assert store.request_extension("a", jobs.ALICE, 3_600, most=600).deadline == 700.0
+    assert set(store.wishes(2)) == {"a"}
+    store.request_stop("a", BOB)
+    with pytest.raises(IllegalTransition):
+        store.request_extension("a", BOB, 30, most=600)
+    assert store.get("a").deadline == 700.0
+
+
+LIMITS = {"all": 3, "node:n1": 2}
+
+
+def test_places_are_taken_all_or_none(store: JobStore) -> None:
+    assert store.admit("a", LIMITS, 10) == ""
+    assert store.admit("b", LIMITS, 10) == ""
+    assert store.admit("c", LIMITS, 10) == "node:n1"
+    assert store.admit("d", {"all": 3, "node:n2": 2}, 10) == ""  # c took no place of all
+    assert store.admit("e", {"all": 3, "node:n2": 2}, 10) == "all"
+
+
+def test_asked_again_a_place_is_renewed_and_not_taken_twice(store: JobStore) -> None:
+    assert store.admit("a", {"all": 2}, 0.3) == ""
+    for _ in range(3):
+        assert store.admit("a", {"all": 2}, 10) == ""
+    assert store.admit("b", {"all": 2}, 10) == ""
+    lapse(0.35)
+    assert store.admit("c", {"all": 2}, 10) == "all"
+    assert store.admit("a", {"all": 1}, 10) == ""  # who is in stays in, though fewer are let in now
+
+
+def test_places_of_the_dead_lapse(store: JobStore) -> None:
+    assert store.admit("dead", LIMITS, 0.2) == ""
+    assert store.admit("a", {"all": 3, "node:n1": 1}, 10) == "node:n1"
+    lapse(0.25)
+    assert store.admit("a", {"all": 3, "node:n1": 1}, 10) == ""
+
+
+def test_dismissed_places_are_free_at_once(store: JobStore) -> None:
+    assert store.admit("a", {"all": 1, "node:n1": 1}, 10) == ""
+    store.dismiss("b", ["all", "node:n1"])  # it has none
+    assert store.admit("b", {"all": 1}, 10) == "all"
+    store.dismiss("a", ["all"])
+    assert store.admit("b", {"all": 1}, 10) == ""
+    assert store.admit("b", {"node:n1": 1}, 10) == "node:n1"
+    store.dismiss("a", [])
+
+
+def test_a_limit_of_nought_is_no_limit(store: JobStore) -> None:
+    for job_id in "abc":
+        assert store.admit(job_id, {"all": 0, "person:U1": -1}, 10) == ""
+    assert store.admit("d", {}, 10) == ""
+    assert store.admit("d", {"all": 1}, 10) == ""  # nobody was counted
+
+
+def test_many_who_race_for_few_places_get_just_those(store: JobStore) -> None:
+    limits = {"all": 7, "node:n1": 5, "namespace:shop": 6}
+    start = threading.Barrier(16)
+
+    def race(number: int) -> list[str]:
+        start.wait()
+        return [store.admit(f"{number}-{again}", limits, 30) for again in range(5)]
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = [answer for some in pool.map(race, range(16)) for answer in some]
+    assert answers.count("") == 5
+    assert set(answers) == {"", "node:n1"}
+    assert [store.admit(f"rest-{n}", {"all": 7}, 30) for n in range(3)] == ["", "", "all"]  # the losers took nothing
 
 
 def test_dirty_jobs_are_claimed_once_and_stay_until_settled(store: JobStore) -> None:

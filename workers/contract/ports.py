@@ -66,8 +66,22 @@ class JobStore(Protocol):
     def request_stop(self, job_id: str, by: Person, *, discard: bool = False) -> Job:
         """Record who wants the job stopped (the first one stands) and wake the worker that runs it."""
 
-    def stop_requests(self, timeout: float) -> list[str]:
-        """Block up to `timeout` seconds for ids of jobs asked to stop (own connection; one caller a process)."""
+    def request_extension(self, job_id: str, by: Person, seconds: float, most: float) -> Job:
+        """Move the end of a capture and wake the worker that runs it (workers.contract.job.extended)."""
+
+    def wishes(self, timeout: float) -> list[str]:
+        """Block up to `timeout` seconds for ids of jobs somebody asked to stop or extend (own connection; one caller
+        a process); what is wished is in the record."""
+
+    def admit(self, job_id: str, limits: Mapping[str, int], ttl: float) -> str:
+        """Take a place of each of `limits` (name -> how many jobs at once) for `ttl` seconds, all or none.
+
+        Returns "" when taken, else the name of one that is full. Asked again it renews. One place a job and name.
+        A limit of 0 or less is no limit: such a name is never full, and no place of it is taken.
+        """
+
+    def dismiss(self, job_id: str, names: Sequence[str]) -> None:
+        """Give a job's places back."""
 
     def claim_dirty(self, owner: str, ttl: float, limit: int = 50) -> list[Dirty]:
         """Claim jobs whose thread must be looked at, oldest first, each under a render lease of `ttl` seconds."""
@@ -129,6 +143,12 @@ class Observer(Protocol):
 
     def stop_requested(self) -> bool:
         """Whether somebody asked to stop. Raises StaleEpoch once another worker has the job."""
+
+    def deadline(self) -> float | None:
+        """When the capture ends by the newest word of people, epoch seconds; None until somebody moved it."""
+
+    def admit(self, limits: Mapping[str, int]) -> str:
+        """Take a place of each of `limits` for as long as the job is held; "" or the name of one that is full."""
 
     def interrupted(self) -> str:
         """Why the job must end early though nobody asked for it, in words; "" while it need not."""

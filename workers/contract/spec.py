@@ -149,6 +149,19 @@ class CaptureSpec:
         return f"{one} -n {one.namespace}" if one.namespace and one.namespace != self.namespace else str(one)
 
 
+def same_capture(one: CaptureSpec, other: CaptureSpec) -> bool:
+    """Whether both see the same packets while they run, so that who asks for one may join the other.
+
+    How long and how much is taken is no part of it. Never so for a dry run or a grab: there is nothing to join.
+    """
+    return _seen(one) == _seen(other) and not any(s.dry_run or s.mode is Mode.GRAB for s in (one, other))
+
+
+def _seen(spec: CaptureSpec) -> tuple[object, ...]:
+    targets = frozenset((one.kind, one.name, spec.namespace_of(one)) for one in spec.targets)
+    return targets, spec.container, " ".join(spec.filter.split()), spec.interface, spec.mode
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Defaults and upper bounds for what a person may ask. Units as in CaptureSpec."""

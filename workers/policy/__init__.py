@@ -4,8 +4,26 @@ The bot previews with it before anything is queued; the worker decides with it o
 Every reason is a sentence for the person and names what is allowed.
 """
 
+from workers.policy.ceilings import longest
 from workers.policy.decision import Allowed, Decision, Denied, NeedsApproval
-from workers.policy.rules import Rules, Stoppers
-from workers.policy.rulings import decide, may_stop, preview
+from workers.policy.places import full_words, places
+from workers.policy.rules import Concurrency, Rules, Stoppers
+from workers.policy.rulings import decide, may_extend, may_grab, may_stop, preview
 
-__all__ = ["Allowed", "Decision", "Denied", "NeedsApproval", "Rules", "Stoppers", "decide", "may_stop", "preview"]
+__all__ = [
+    "Allowed",
+    "Concurrency",
+    "Decision",
+    "Denied",
+    "NeedsApproval",
+    "Rules",
+    "Stoppers",
+    "decide",
+    "full_words",
+    "longest",
+    "may_extend",
+    "may_grab",
+    "may_stop",
+    "places",
+    "preview",
+]

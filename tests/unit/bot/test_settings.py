@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.settings import BadSettings, Mode, load
+from workers.policy import Concurrency, Rules
 
 TOKENS = {"THREADCAP_SLACK_BOT_TOKEN": "xoxb-secret", "THREADCAP_SLACK_APP_TOKEN": "xapp-secret"}
 
@@ -20,13 +21,21 @@ def test_environment(env: pytest.MonkeyPatch) -> None:
     env.setenv("THREADCAP_LIMITS__MAX_DURATION", "300")
     env.setenv("THREADCAP_NAMESPACES", "shop, team-*")
     env.setenv("THREADCAP_STOPPERS", "anyone")
+    env.setenv("THREADCAP_WHOLE_NODES", "true")
+    env.setenv("THREADCAP_AT_ONCE__NODE", "8")
     env.setenv("THREADCAP_SLACK_BASE_URL", "http://127.0.0.1:1/api")
     settings = load()
     assert settings.rules.limits.max_duration == 300
     assert settings.rules.limits.max_pods == 10
     assert settings.rules.namespaces == ("shop", "team-*")
+    assert settings.rules.whole_nodes
+    assert settings.rules.at_once == Concurrency(node=8)
     assert settings.slack_base_url.endswith("/api/")
     assert "-secret" not in repr(settings)
+
+
+def test_nothing_set_is_the_rules_defaults(env: pytest.MonkeyPatch) -> None:
+    assert load().rules == Rules()
 
 
 @pytest.mark.parametrize(
@@ -50,6 +59,7 @@ def test_file_and_environment_over_it(env: pytest.MonkeyPatch, tmp_path: Path, n
     [
         ("PORT", "99999", "65535"),
         ("LIMITS__MAX_PODS", "many", "integer"),
+        ("AT_ONCE__NODE", "few", "integer"),
         ("MODE", "pigeon", "socket"),
         ("LOG_LEVEL", "loud", "DEBUG"),
         ("SLACK_BASE_URL", "ftp://x", "http"),

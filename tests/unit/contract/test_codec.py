@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from workers.contract import codec
 from workers.contract.facts import Facts
-from workers.contract.job import Artifact, Job, JobState, Origin, Person, TargetProgress
+from workers.contract.job import Artifact, Job, JobState, Origin, Person, PlannedTarget, TargetProgress
 from workers.contract.report import CaptureOutcome, Confidence, Finding, FrameRef, Named, Report, Severity, TargetResult
-from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
+from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef, Until, UntilKind
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 SLOW = settings(max_examples=40, suppress_health_check=list(HealthCheck), deadline=None)
@@ -23,12 +23,32 @@ def _there_and_back(value: Any) -> None:
     assert codec.decode(type(value), json.loads(text)) == value
 
 
+words = st.lists(st.text(), max_size=3).map(tuple)
+targets = st.builds(TargetRef, kind=st.sampled_from(TargetKind), name=st.text(), namespace=st.text())
+planned = st.builds(
+    PlannedTarget,
+    namespace=st.text(),
+    pod=st.text(),
+    method=st.text(),
+    argv=words,
+    rejected=st.lists(st.tuples(st.text(), st.text()), max_size=2).map(tuple),
+)
 jobs = st.builds(
     Job,
     id=st.text(min_size=1, max_size=8),
     spec=st.builds(
         CaptureSpec,
-        target=st.builds(TargetRef, kind=st.sampled_from(TargetKind), name=st.text()),
+        target=targets,
+        others=st.lists(targets, max_size=2).map(tuple),
+        mode=st.sampled_from(Mode),
+        until=st.none() | st.builds(Until, kind=st.sampled_from(UntilKind), value=st.text()),
+        dry_run=st.booleans(),
+        wait=finite,
+        keep=finite,
+        last=finite,
+        recording=st.text(),
+        method=st.text(),
+        max_pods=st.integers(),
         namespace=st.text(),
         container=st.none() | st.text(),
         filter=st.text(),
@@ -43,6 +63,8 @@ jobs = st.builds(
         st.builds(TargetProgress, namespace=st.text(), pod=st.text(), container=st.text(), packets=st.integers(0))
     ).map(tuple),
     stop_by=st.none() | st.builds(Person, id=st.text()),
+    extended_by=st.none() | st.builds(Person, id=st.text()),
+    planned=st.lists(planned, max_size=2).map(tuple),
     report=st.none() | st.builds(Artifact, *(st.text() for _ in range(3)), size=st.integers(0), sha256=st.text()),
 )
 
@@ -51,6 +73,21 @@ jobs = st.builds(
 @given(jobs)
 def test_any_job(job: Job) -> None:
     _there_and_back(job)
+
+
+def test_a_record_of_before_the_newest_fields_is_read() -> None:
+    old = {
+        "id": "abcd2345",
+        "spec": {"target": {"kind": "deployment", "name": "checkout"}, "namespace": "shop", "filter": "port 53"},
+        "requester": {"id": "U1", "name": "alice"},
+        "state": "capturing",
+        "schema": 1,
+        "deadline": 130.0,
+    }
+    job = codec.decode(Job, old)
+    assert job.spec == CaptureSpec(TargetRef(TargetKind.DEPLOYMENT, "checkout"), "shop", filter="port 53")
+    assert (job.spec.mode, job.spec.others, job.spec.until) == (Mode.CAPTURE, (), None)
+    assert (job.deadline, job.extended_by, job.planned) == (130.0, None, ())
 
 
 def test_a_report_with_facts() -> None:

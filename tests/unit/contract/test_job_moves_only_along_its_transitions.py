@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from workers.contract.errors import IllegalTransition
-from workers.contract.job import FINAL, TRANSITIONS, WAITING, Job, JobState, Person, new_job_id, stopped
+from workers.contract.job import FINAL, TRANSITIONS, WAITING, Job, JobState, Person, extended, new_job_id, stopped
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 
 ALICE, BOB = Person("U1", "alice"), Person("U2", "bob")
@@ -42,6 +42,17 @@ class Life(RuleBasedStateMachine):
             cancelled = JobState.CANCELLED if before.state in WAITING else before.state
             assert self.job.state is cancelled
         self.seen.append(self.job.state)
+
+    @rule(by=st.sampled_from([ALICE, BOB]), seconds=st.floats(1, 900))
+    def extend(self, by: Person, seconds: float) -> None:
+        before = self.job = self.job.evolve(started=100.0, deadline=self.job.deadline or 130.0)
+        if before.state is JobState.CAPTURING and before.stop_by is None:
+            self.job = extended(before, by, seconds, most=600.0)
+            assert self.job == before.evolve(deadline=self.job.deadline, extended_by=by)
+            assert (before.deadline or 0) <= (self.job.deadline or 0) <= 700.0
+        else:
+            with pytest.raises(IllegalTransition):
+                extended(before, by, seconds, most=600.0)
 
     @rule(message=st.text(max_size=5))
     def evolve(self, message: str) -> None:

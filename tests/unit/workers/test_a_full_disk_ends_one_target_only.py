@@ -52,6 +52,14 @@ class Nobody:
         """See Observer.stop_requested."""
         return False
 
+    def deadline(self) -> float | None:
+        """See Observer.deadline."""
+        return None
+
+    def admit(self, limits: Mapping[str, int]) -> str:
+        """See Observer.admit."""
+        return ""
+
     def interrupted(self) -> str:
         """See Observer.interrupted."""
         return ""

@@ -56,6 +56,14 @@ class Watcher:
         """See Observer.stop_requested."""
         return self.stop.is_set()
 
+    def deadline(self) -> float | None:
+        """See Observer.deadline."""
+        return None
+
+    def admit(self, limits: Mapping[str, int]) -> str:
+        """See Observer.admit."""
+        return ""
+
     def interrupted(self) -> str:
         """See Observer.interrupted."""
         return ""
