@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import structlog
 
 from workers.capture.cluster import Cluster
+from workers.capture.plans import Equipment
 from workers.contract.errors import ThreadcapError
 from workers.contract.job import Artifact, Job, JobState
 from workers.contract.ports import ArtifactStore, Observer
@@ -39,8 +40,10 @@ class Tools:
     rules: Rules
     charts: Charts
     spool_dir: Path
-    capture_image: str = ""
-    """What an ephemeral container is made of; "" adds none."""
+    equipment: Equipment = Equipment()
+    """What captures may bring along."""
+    static_tcpdump: Path | None = None
+    """The folder of what is uploaded."""
     clock: Callable[[], float] = time.time
 
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import structlog
 
-from workers.capture.methods.exec import ExecCapture
-from workers.capture.planner import Plan
+from workers.capture.attached import AttachedCapture
+from workers.capture.plans import NODE, VETH, Plan
 from workers.capture.spool import Spool
+from workers.capture.start_line import alone
+from workers.capture.tcpdump import attached_argv
 from workers.contract.errors import ThreadcapError
 from workers.contract.job import Job
 from workers.delivery import Tools
@@ -23,11 +25,14 @@ HEADERS = 96
 
 def other_ports(job: Job, made: Plan, tools: Tools) -> dict[str, int]:
     """Return "tcp/443" -> packets seen in a moment without the filter; {} when nothing was seen or we can't look."""
+    if made.method in (NODE, VETH):  # an exec there is in another network namespace
+        return {}
     spec = replace(job.spec, filter="", duration=SECONDS, max_packets=PACKETS, snaplen=HEADERS)
+    argv = attached_argv(spec, job.id, as_root=made.may_change_user, digest=made.digest, program=made.folder or "tcpdump")
     path = tools.spool_dir / f"{job.id}-{job.epoch}-{made.pod.name}-glance.pcap"
     with closing(Spool(path)) as spool:
         try:
-            ExecCapture(tools.cluster, made, spec, job.id, spool).run()
+            AttachedCapture(tools.cluster, made, spec, job.id, spool, argv).run(alone())
             return _ports(job.id, path.read_bytes())
         except ThreadcapError as error:
             log.info("no glance", job=job.id, pod=made.pod.name, error=str(error))

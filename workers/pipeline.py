@@ -4,6 +4,7 @@
 StaleEpoch (another worker has the job now) and StoreUnavailable (nobody can be told).
 """
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,25 +13,30 @@ from dataclasses import replace
 import structlog
 
 from workers.capture import filters
-from workers.capture.methods import Capture, ephemeral
-from workers.capture.methods import exec as exec_method
-from workers.capture.planner import EPHEMERAL, Plan, announcement, through_ephemeral, through_exec
+from workers.capture.methods import Capture
+from workers.capture.planner import announcement
+from workers.capture.plans import EPHEMERAL, Plan
 from workers.capture.spool import Spool
-from workers.capture.targets import Target, choose
-from workers.capture.tcpdump import Probe
-from workers.contract.errors import Denied, StaleEpoch, StoreUnavailable, ThreadcapError
+from workers.capture.targets import Target
+from workers.contract.errors import Busy, Denied, StaleEpoch, StoreUnavailable, ThreadcapError
 from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Observer
 from workers.contract.report import CaptureOutcome, TargetResult
 from workers.delivery import Tools, deliver, discard
 from workers.glance import other_ports
-from workers.policy import Allowed, Rules, decide
-from workers.session import Session, Taken
+from workers.planning import Planning
+from workers.policy import Allowed, Rules, decide, full_words, places
+from workers.resolve import Resolved, resolve
+from workers.session import Entrant, Session, Taken, progress_of
 
 log = structlog.get_logger(__name__)
 
 ANALYSIS_FAILED = "the analysis failed; the pcap is stored as captured"
 OUR_FAULT = "Something went wrong on our side. The log has the details under this capture's id."
+QUEUE_SECONDS = 120.0
+"""How long a job waits for a free place."""
+LOOK_SECONDS = 1.0
+STEPS = (JobState.CAPTURING, JobState.ANALYSING, JobState.DELIVERING)
 
 
 def run(job: Job, tools: Tools, observer: Observer) -> Job:
@@ -41,31 +47,87 @@ def run(job: Job, tools: Tools, observer: Observer) -> Job:
 def _run(job: Job, tools: Tools, observer: Observer) -> Job:
     job = observer.update(lambda old: old.to(JobState.RESOLVING, attempts=old.attempts + 1))
     filters.check(job.spec.filter, job.spec.interface)
-    targets, notes = choose(job.spec, tools.cluster.pods(job.spec), tools.rules.limits)
-    job = _decided(job, targets, tools.rules, observer)
-    plans, failed = _planned(job.id, targets, tools)
+    found = resolve(job.spec, tools.cluster, tools.rules.limits)
+    job = _decided(job, found.targets, tools.rules, observer)
+    planning = Planning(job, tools)
+    if job.spec.dry_run:
+        return _previewed(job, found, planning, observer)
+    plans, failed = _planned(found.targets, planning)
+    _admitted(job, [plan.pod.node for plan in plans.values()], found.targets, tools.rules, observer)
     if observer.stop_requested():
         return observer.update(lambda old: old.to(JobState.CANCELLED))
     if observer.interrupted():
         return observer.update(back_to_queue)
-    job = _begin(job, plans, failed, [*notes, *announcement(plans)], tools, observer)
-    with closing(Session(job, plans, lambda made, index: _opener(job, made, index, tools), tools.artifacts)) as session:
+    job = _begin(job, list(plans.values()), failed, found.notes, tools, observer)
+    entrants = [
+        Planned(job, found.targets[index], plan, place, planning, tools, observer)
+        for place, (index, plan) in enumerate(plans.items())
+    ]
+    return captured(job, entrants, failed, tools, observer)
+
+
+def captured(
+    job: Job, entrants: Sequence[Entrant], failed: tuple[TargetProgress, ...], tools: Tools, observer: Observer
+) -> Job:
+    """Run the captures to their end, analyse, deliver; `failed` are targets that have none."""
+    with closing(Session(job, entrants, tools.artifacts)) as session:
         session.run(observer)
         progress = session.progress() + failed
         job = observer.update(lambda old: old.evolve(targets=progress))
         if job.stop_by is not None and job.discard:
             return discard(job, tools, observer)
         _raise_if_none_started(session.taken)
-        job = observer.update(lambda old: old.to(JobState.ANALYSING))
+        job = observer.update(lambda old: onward(old, JobState.ANALYSING))
         analysed = session.analyse()
         results = _results(job, session, analysed, tools)
         session.leave()
-        job = observer.update(lambda old: old.to(JobState.DELIVERING))
+        job = observer.update(lambda old: onward(old, JobState.DELIVERING))
         whole = not failed and all(result.outcome.complete for result in results)
         end = JobState.DONE if whole else JobState.PARTIAL
         job = deliver(job, results, [one.capture.spool.path for one in session.taken], tools, observer, end)
         session.forget_segments()
         return job
+
+
+class Planned:
+    """See session.Entrant: one target by its plan, and by the next best when that can't start."""
+
+    def __init__(
+        self,
+        job: Job,
+        target: Target,
+        plan: Plan,
+        place: int,
+        planning: Planning,
+        tools: Tools,
+        observer: Observer,
+    ) -> None:
+        self.target = target
+        self._job = job
+        self._plan = plan
+        self._planning = planning
+        self._observer = observer
+        self._spool = Spool(tools.spool_dir / f"{job.id}-{job.epoch}-{place}.pcap")
+
+    def begin(self) -> tuple[Plan, Capture]:
+        """See Entrant.begin."""
+        return self._plan, self._planning.open(self.target, self._plan, self._spool)
+
+    def instead(self, plan: Plan, error: ThreadcapError) -> tuple[Plan, Capture] | None:
+        """See Entrant.instead. What the next plan adds is said and audited first."""
+        other = self._planning.after(self.target, plan, error)
+        if other is None:
+            return None
+        notes = " ".join(announcement([other]))
+        self._observer.update(lambda old: old.evolve(message=f"{old.message} {notes}".strip()))
+        audit_additions(self._job, [other], self._observer)
+        return other, self._planning.open(self.target, other, self._spool)
+
+
+def onward(job: Job, state: JobState) -> Job:
+    """Return the job in `state`, or as it is when it is already that far: another worker may have begun it."""
+    ahead = job.state in STEPS and STEPS.index(job.state) >= STEPS.index(state)
+    return job if ahead else job.to(state)
 
 
 def back_to_queue(job: Job) -> Job:
@@ -89,6 +151,16 @@ def guarded(job: Job, observer: Observer, work: Callable[[], Job]) -> Job:
         return _fail(observer, OUR_FAULT, "internal")
 
 
+def audit_additions(job: Job, plans: Sequence[Plan], observer: Observer) -> None:
+    """Write down what a plan adds to the cluster, before it does."""
+    for plan in plans:
+        if plan.creates:
+            pod = f"{plan.pod.namespace}/{plan.pod.name}" if not plan.pod.is_node else f"node/{plan.pod.name}"
+            what = {"pod": pod, "container": plan.container, "image": plan.image, "adds": plan.creates}
+            action = "adding_container" if plan.method == EPHEMERAL else "adding"
+            observer.audit(action, {"job": job.id, "person": job.requester.id, **what})
+
+
 def _fail(observer: Observer, message: str, code: str) -> Job:
     def change(job: Job) -> Job:
         return job if job.final else job.to(JobState.FAILED, message=message, error_code=code)
@@ -97,23 +169,37 @@ def _fail(observer: Observer, message: str, code: str) -> Job:
 
 
 def _decided(job: Job, targets: Sequence[Target], rules: Rules, observer: Observer) -> Job:
-    seen = [TargetProgress(t.pod.namespace, t.pod.name, "") for t in targets]
+    seen = [_seen(target) for target in targets]
     decision = decide(job.spec, job.requester, seen, rules)
-    who = {"job": job.id, "person": job.requester.id, "spec": str(job.spec), "pods": [t.pod for t in seen]}
+    who = {"job": job.id, "person": job.requester.id, "spec": str(job.spec), "pods": [t.pod.name for t in targets]}
     observer.audit("decided", {**who, "allowed": bool(decision), "reason": getattr(decision, "reason", "")})
     if not isinstance(decision, Allowed):
         raise Denied(decision.reason)
     return job.evolve(spec=decision.spec)
 
 
-def _planned(job_id: str, targets: Sequence[Target], tools: Tools) -> tuple[list[Plan], tuple[TargetProgress, ...]]:
-    """A plan for each target that can be captured, the others as failed. Raises when none can."""
-    plans: list[Plan] = []
+def _seen(target: Target) -> TargetProgress:
+    """A target as the policy reads it: a whole node has neither pod nor namespace."""
+    pod = target.pod
+    return TargetProgress(pod.namespace, "" if pod.is_node else pod.name, "", pod.node)
+
+
+def _previewed(job: Job, found: Resolved, planning: Planning, observer: Observer) -> Job:
+    planned = tuple(planning.preview(found.targets))
+    notes = " ".join(found.notes)
+    return observer.update(lambda old: old.to(JobState.DONE, spec=job.spec, planned=planned, message=notes))
+
+
+def _planned(targets: Sequence[Target], planning: Planning) -> tuple[dict[int, Plan], tuple[TargetProgress, ...]]:
+    """A plan for each target that can be captured, by its place; the others as failed. Raises when none can."""
+    plans: dict[int, Plan] = {}
     failed: list[TargetProgress] = []
     errors: list[ThreadcapError] = []
-    for target in targets:
+    with ThreadPoolExecutor(min(16, len(targets)), thread_name_prefix="plan") as pool:
+        asked = [pool.submit(planning.first, target) for target in targets]
+    for index, (target, answer) in enumerate(zip(targets, asked, strict=True)):
         try:
-            plans.append(_plan(job_id, target, tools))
+            plans[index] = answer.result()
         except ThreadcapError as error:
             pod = target.pod
             errors.append(error)
@@ -125,15 +211,20 @@ def _planned(job_id: str, targets: Sequence[Target], tools: Tools) -> tuple[list
     return plans, tuple(failed)
 
 
-def _plan(job_id: str, target: Target, tools: Tools) -> Plan:
-    """Ask container after container until one will do; where none does, add one of ours."""
-    probes: dict[str, Probe | str] = {}
-    for container in target.containers:
-        probes[container] = exec_method.probe(tools.cluster, target.pod, container)
-        if (made := through_exec(target, probes)) is not None:
-            return made
-    offer = ephemeral.offer(tools.cluster, target.pod.namespace, tools.capture_image)
-    return through_ephemeral(target, probes, offer, ephemeral.container_name(job_id))
+def _admitted(job: Job, nodes: Sequence[str], targets: Sequence[Target], rules: Rules, observer: Observer) -> None:
+    """Wait for a place of everything that is limited. Raises Busy when none becomes free in time."""
+    wanted = places(job, [_seen(target) for target in targets if target.pod.node in nodes], rules)
+    deadline, told = time.monotonic() + QUEUE_SECONDS, ""
+    while full := observer.admit(wanted):
+        words = full_words(full, rules)
+        if time.monotonic() > deadline:
+            raise Busy(f"{words[0].upper()}{words[1:]}. Stop one of them, or try again later.")
+        if observer.stop_requested() or observer.interrupted():
+            return
+        if full != told:
+            told, note = full, f"Waiting for a free place: {words}."
+            observer.update(lambda old, note=note: old.evolve(message=note))  # type: ignore[misc]
+        time.sleep(LOOK_SECONDS)
 
 
 def _begin(
@@ -144,12 +235,9 @@ def _begin(
     tools: Tools,
     observer: Observer,
 ) -> Job:
-    for made in plans:
-        if made.image:  # it stays in the pod's spec whatever comes of the capture
-            what = {"pod": f"{made.pod.namespace}/{made.pod.name}", "container": made.container, "image": made.image}
-            observer.audit("adding_container", {"job": job.id, "person": job.requester.id, **what})
+    audit_additions(job, plans, observer)
     started = tools.clock()
-    waiting = tuple(TargetProgress(p.pod.namespace, p.pod.name, p.container, p.pod.node, p.method) for p in plans)
+    waiting = tuple(progress_of(plan) for plan in plans)
     return observer.update(
         lambda old: old.to(
             JobState.CAPTURING,
@@ -157,15 +245,9 @@ def _begin(
             targets=waiting + failed,
             started=started,
             deadline=started + job.spec.duration,
-            message=" ".join([*notes, *(target.note for target in failed)]),
+            message=" ".join([*notes, *announcement(plans), *(target.note for target in failed)]),
         )
     )
-
-
-def _opener(job: Job, made: Plan, index: int, tools: Tools) -> Capture:
-    spool = Spool(tools.spool_dir / f"{job.id}-{job.epoch}-{index}.pcap")
-    method = ephemeral.EphemeralCapture if made.method == EPHEMERAL else exec_method.ExecCapture
-    return method(tools.cluster, made, job.spec, job.id, spool)
 
 
 def _raise_if_none_started(taken: Sequence[Taken]) -> None:
@@ -189,7 +271,7 @@ def _result(job: Job, one: Taken, analysed: bool, cut_short: str, tools: Tools) 
     silent = bool(job.spec.filter) and outcome.complete and not outcome.packets and job.stop_by is None
     return TargetResult(
         namespace=pod.namespace,
-        pod=pod.name,
+        pod=f"node/{pod.name}" if pod.is_node else pod.name,
         container=one.plan.container,
         node=pod.node,
         pod_ips=pod.ips,

@@ -1,4 +1,4 @@
-"""All targets of one job captured at once: readers, the analysis child's feeder, progress, segments, stop.
+"""All targets of one job captured at once: one start, readers, the analysis child's feeder, progress, segments, stop.
 
 Each target has a reader thread that only writes its spool; the analysis child is fed from the spools by one more
 thread, so a slow analysis never holds back a capture. The thread that calls `run` reports progress and puts what
@@ -9,16 +9,19 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import IO, Protocol
 
 import structlog
 
+from workers.capture.exec_stream import ExecRefused
 from workers.capture.methods import Capture
-from workers.capture.planner import Plan
-from workers.contract.errors import StoreUnavailable, ThreadcapError
+from workers.capture.plans import Plan
+from workers.capture.start_line import Runner, StartLine
+from workers.capture.targets import Target
+from workers.contract.errors import ClusterForbidden, NotCapturable, StoreUnavailable, ThreadcapError
 from workers.contract.facts import Facts
 from workers.contract.job import Job, TargetProgress
 from workers.contract.ports import ArtifactStore, Observer
@@ -35,37 +38,56 @@ ANALYSIS_SECONDS = 300.0
 SEGMENTS = "segments"
 
 
-class Opener(Protocol):
-    """Makes the capture of one plan; `index` is its place among the job's targets."""
+NEXT_METHOD = (NotCapturable, ClusterForbidden, ExecRefused)
+"""What keeps one method from starting and another one not."""
 
-    def __call__(self, plan: Plan, index: int) -> Capture:
-        """Return a capture that has not begun."""
+
+class Entrant(Protocol):
+    """One target's way into a session."""
+
+    @property
+    def target(self) -> Target:
+        """What is captured."""
+
+    def begin(self) -> tuple[Plan, Capture]:
+        """Return the plan to follow and its capture, which has not begun."""
+
+    def instead(self, plan: Plan, error: ThreadcapError) -> tuple[Plan, Capture] | None:
+        """Return the next best once one could not start, None when there is none."""
 
 
 @dataclass(slots=True)
 class Taken:
     """What came of one target: an outcome, or the error that kept it from starting."""
 
+    entrant: Entrant
     plan: Plan
     capture: Capture
+    runner: Runner
     outcome: CaptureOutcome | None = None
     error: ThreadcapError | None = None
     facts: Facts | None = None
+    spent: list[Capture] = field(default_factory=list)
+    """Captures of plans that could not start; closed with the rest."""
 
 
 class Session:
     """One job's captures, from start to the last byte. `run`, then `analyse`."""
 
-    def __init__(self, job: Job, plans: Sequence[Plan], open_capture: Opener, artifacts: ArtifactStore) -> None:
+    def __init__(self, job: Job, entrants: Sequence[Entrant], artifacts: ArtifactStore) -> None:
         self._job = job
         self._artifacts = artifacts
-        self.taken = [Taken(plan, open_capture(plan, index)) for index, plan in enumerate(plans)]
+        self._line = StartLine(len(entrants))
+        self.taken = [Taken(one, *one.begin(), self._line.runner()) for one in entrants]
         self._segments = Segments(job, [one.capture.spool.path for one in self.taken], artifacts)
         self._sandbox = Sandbox(job.id)
         self.cut_short = ""
         """Why the captures had to end early though nobody asked for it; "" when they did not."""
         self._all_in = threading.Event()
         self._abandoned = threading.Event()
+        self._changing = threading.Lock()
+        self._stopped_by = ""
+        self._deadline = job.deadline
         self._feeder = threading.Thread(target=self._feed, name=f"feed-{job.id}", daemon=True)
 
     def run(self, observer: Observer) -> None:
@@ -87,8 +109,11 @@ class Session:
 
     def stop(self, why: str = "stop") -> None:
         """Ask every capture to end."""
-        for one in self.taken:
-            one.capture.stop(why)
+        with self._changing:
+            self._stopped_by = self._stopped_by or why
+            self._line.open()
+            for one in self.taken:
+                one.capture.stop(why)
 
     def analyse(self) -> bool:
         """Wait for the facts of what was captured. False when analysis failed; `taken` then lacks them."""
@@ -105,7 +130,8 @@ class Session:
     def leave(self) -> None:
         """End what the methods put into the targets, all at once."""
         with ThreadPoolExecutor(len(self.taken), thread_name_prefix=f"leave-{self._job.id}") as pool:
-            list(pool.map(lambda one: one.capture.close(), self.taken))
+            captures = [capture for one in self.taken for capture in (one.capture, *one.spent)]
+            list(pool.map(lambda capture: capture.close(), captures))
 
     def close(self) -> None:
         """End what still runs here and there, and remove the local files."""
@@ -130,8 +156,7 @@ class Session:
 
     def _progress_of(self, one: Taken) -> TargetProgress:
         spool, outcome = one.capture.spool, one.outcome
-        pod = one.plan.pod
-        now = TargetProgress(pod.namespace, pod.name, one.plan.container, pod.node, one.plan.method)
+        now = progress_of(one.plan)
         now = replace(now, packets=spool.records, bytes=spool.size, note="; ".join(one.plan.reasons))
         if one.error is not None:
             return replace(now, state="failed", note=one.error.user_message)
@@ -142,7 +167,8 @@ class Session:
 
     def _capture(self, one: Taken) -> None:
         try:
-            one.outcome = one.capture.run()
+            while not self._tried(one):
+                pass
         except ThreadcapError as error:
             log.warning("target failed", job=self._job.id, pod=one.plan.pod.name, error=str(error))
             one.error = error
@@ -153,6 +179,24 @@ class Session:
                 "`--max-bytes`, or tell the platform team.",
                 detail=f"spool: {error}",
             )
+        finally:
+            one.runner.gone()
+
+    def _tried(self, one: Taken) -> bool:
+        """Capture by the plan at hand; False when it could not start and another one is at hand now."""
+        try:
+            one.outcome = one.capture.run(one.runner)
+            return True
+        except NEXT_METHOD as error:
+            if one.capture.spool.size or (other := one.entrant.instead(one.plan, error)) is None:
+                raise
+            log.info("next method", job=self._job.id, pod=one.plan.pod.name, method=other[0].method, error=str(error))
+            with self._changing:
+                one.spent.append(one.capture)
+                one.plan, one.capture = other
+                if self._stopped_by:
+                    one.capture.stop(self._stopped_by)
+            return False
 
     def _watch(self, running: Sequence["Future[None]"], observer: Observer) -> None:
         told, stopping = monotonic(), False
@@ -162,12 +206,22 @@ class Session:
                 stopping = True
                 self.cut_short = "" if asked else observer.interrupted()
                 self.stop("interrupted" if self.cut_short else "stop")
+            self._heed(observer.deadline())
             if monotonic() - told >= TICK:
                 told = monotonic()
                 self._tell(observer)  # first: a worker that lost the job learns it here and stores nothing more
                 self._segments.save([one.capture.spool.size for one in self.taken])
         for future in running:
             future.result()
+
+    def _heed(self, deadline: float | None) -> None:
+        """Move the end of every capture to where people moved the job's."""
+        if deadline is None or deadline == self._deadline:
+            return
+        self._deadline = deadline
+        with self._changing:
+            for one in self.taken:
+                one.capture.extend(max(1.0, deadline - time()))
 
     def _tell(self, observer: Observer) -> None:
         progress = self.progress()
@@ -195,6 +249,13 @@ class Session:
         if chunk:
             self._sandbox.feed(index, chunk)
         return bool(chunk)
+
+
+def progress_of(plan: Plan) -> TargetProgress:
+    """Return a planned target as the card shows it before it starts; a whole node is in no namespace."""
+    pod = plan.pod
+    name = f"node/{pod.name}" if pod.is_node else pod.name
+    return TargetProgress(pod.namespace, name, plan.container, pod.node, plan.method, uid=pod.uid)
 
 
 class Segments:

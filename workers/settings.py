@@ -107,7 +107,21 @@ class CaptureSettings(Common):
     """What whoever captures must know, worker or terminal."""
 
     capture_image: str = ""
-    """The image of ephemeral containers, for pods whose own can't capture; "" adds none."""
+    """Our capture image, for pods whose own containers can't capture; "" adds nothing to a cluster."""
+    agent_namespace: str = ""
+    """Where pods of ours may run on a target's node (methods node and veth); "" for nowhere."""
+    methods: Methods = METHODS
+    """Those that may be used, the best first."""
+    static_tcpdump: str = "/usr/share/threadcap"
+    """A folder with `tcpdump-<arch>` for method upload."""
+
+    @property
+    def equipment(self) -> Equipment:
+        """What captures may bring along."""
+        there = {
+            machine: found.name for machine in MACHINES if (found := static_binary(Path(self.static_tcpdump), machine))
+        }
+        return Equipment(self.capture_image, self.agent_namespace, self.methods, there, self.limits.max_duration)
 
 
 class WorkerSettings(CaptureSettings):

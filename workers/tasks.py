@@ -238,7 +238,8 @@ def build(settings: WorkerSettings) -> Worker:
         rules=settings.rules,
         charts=Renderers(),
         spool_dir=own_folder(Path(settings.spool_dir)),
-        capture_image=settings.capture_image,
+        equipment=settings.equipment,
+        static_tcpdump=Path(settings.static_tcpdump),
     )
     return Worker(RedisJobStore(settings.redis_url), CeleryQueue(settings.redis_url), tools)
 

@@ -61,8 +61,10 @@ class Ranking:
 
 
 def considered(spec: CaptureSpec, equipment: Equipment) -> list[Method]:
-    """Return the methods that may be used at all: those allowed, or the one asked for; for a recording those that have a
-    disk of their own."""
+    """Return the methods that may be used at all: those allowed, or the one asked for.
+
+    A recording needs a disk of its own.
+    """
     names = [name for name in equipment.methods if spec.method in ("", name)]
     if spec.mode is Mode.RECORD:
         names = [name for name in names if name in (EPHEMERAL, NODE, VETH)]
@@ -100,8 +102,9 @@ def announcement(plans: Sequence[Plan]) -> list[str]:
         names = ", ".join(plan.pod.name for plan in added[:NAMED])
         more = f" and {len(added) - NAMED} more" if len(added) > NAMED else ""
         each = "to each" if len(added) > 1 else "to it"
+        name = added[0].container
         notes += [
-            f"No container of {names}{more} can capture, so the ephemeral container {added[0].container} is added {each}.",
+            f"No container of {names}{more} can capture, so the ephemeral container {name} is added {each}.",
             "It ends with the capture; its entry stays in the pod's spec until the pod is replaced.",
         ]
     for plan in plans:

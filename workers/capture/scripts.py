@@ -257,6 +257,20 @@ exit 0
 it grows; what the client says goes to the supervisor. A client that leaves ends this and nothing else. GNU tail: with
 --pid it reads once more after the guard's end, so nothing is missed."""
 
+LEAVE = r"""
+export "$1"
+dir=$2 tries=0
+[ -p "$dir/words" ] || exit 0
+echo stop >"$dir/words"
+while grep -q '^spool' "$dir/state" && ! grep -q '^##size' "$dir/said" && [ "$tries" -lt 50 ]; do
+  sleep 0.1
+  tries=$((tries + 1))
+done
+echo ack >"$dir/words"
+exit 0
+"""
+"""What ends such a container once nobody needs it any more: $1 marker, $2 folder."""
+
 PROBE = r"""
 for tool in tcpdump timeout head tee sha256sum sleep nice cat chmod; do
   command -v "$tool" >/dev/null 2>&1 && echo "has $tool"

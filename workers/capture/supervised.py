@@ -24,7 +24,6 @@ from workers.capture.spool import Spool
 from workers.capture.start_line import Runner
 from workers.capture.targets import PodInfo
 from workers.capture.tcpdump import (
-    ACK,
     BEAT,
     GO,
     GRACE,
@@ -89,6 +88,11 @@ def supervised_argv(plan: Plan, spec: CaptureSpec, job_id: str, ceiling: float) 
 def follow_argv(job_id: str, start: int) -> list[str]:
     """Return what reads the spool from byte `start` on."""
     return ["sh", "-c", scripts.FOLLOW, "threadcap-follow", marker(job_id), FOLDER, str(start)]
+
+
+def leave_argv(job_id: str) -> list[str]:
+    """Return what ends the container."""
+    return ["sh", "-c", scripts.LEAVE, "threadcap-leave", marker(job_id), FOLDER]
 
 
 class SupervisedCapture:
@@ -226,7 +230,6 @@ class SupervisedCapture:
             if trailer.no_spool:
                 return
             if trailer.done and self._whole:
-                opened.send(ACK)
                 return
             if time.monotonic() - beat > BEAT_SECONDS:
                 beat = time.monotonic()

@@ -1,11 +1,12 @@
 """Which containers a spec means. Pure: plain values in, plain values out."""
 
 import difflib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from workers.contract.errors import TargetNotFound
-from workers.contract.spec import CaptureSpec, Limits, TargetKind
+from workers.contract.spec import CaptureSpec, TargetKind
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 """The annotation kubectl reads too: which container people mean when they name none."""
@@ -91,11 +92,20 @@ class Target:
     """One pod to capture, and the containers to try: the one that is meant, then others, which share its network."""
 
     pod: PodInfo
-    containers: tuple[str, ...]
+    containers: tuple[str, ...] = ()
+    filter: str = ""
+    """What is captured of it: the spec's, or narrowed to the other end."""
+    end: int = 0
+    """Which of the spec's targets it belongs to."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the others."""
+        return self.pod.namespace, self.pod.name
 
 
-def choose(spec: CaptureSpec, pods: Sequence[PodInfo], limits: Limits) -> tuple[list[Target], list[str]]:
-    """Return the targets among the pods a spec's target matched, and notes about what was left out.
+def choose(spec: CaptureSpec, pods: Sequence[PodInfo], end: int = 0) -> tuple[list[Target], list[str]]:
+    """Return the targets among the pods `spec.target` matched, and notes about what was left out.
 
     Raises TargetNotFound when none of them can be captured: none running, or no such container.
     """
@@ -103,10 +113,19 @@ def choose(spec: CaptureSpec, pods: Sequence[PodInfo], limits: Limits) -> tuple[
     notes = _left_out([pod for pod in pods if not pod.running])
     if not running:
         raise TargetNotFound(_none_running(spec, pods))
-    if len(running) > limits.max_pods:
-        notes.append(f"{len(running)} pods match; the first {limits.max_pods} by name are captured.")
-        running = running[: limits.max_pods]
-    return [Target(pod, _containers(spec, pod)) for pod in running], notes
+    return [Target(pod, _containers(spec, pod), spec.filter, end) for pod in running], notes
+
+
+def capped(targets: Sequence[Target], most: int) -> tuple[list[Target], list[str]]:
+    """Return the first `most` of several targets' pods, each pod once and every end in turn, and a note."""
+    once = list({(one.pod.namespace, one.pod.name): one for one in reversed(targets)}.values())[::-1]
+    if len(once) <= most:
+        return once, []
+    ends = sorted({one.end for one in once})
+    rows = [[one for one in once if one.end == end] for end in ends]
+    turns = [one for turn in itertools.zip_longest(*rows) for one in turn if one is not None]
+    kept = turns[:most]
+    return [one for one in once if one in kept], [f"{len(once)} pods match; the first {most} by name are captured."]
 
 
 def _left_out(pods: Sequence[PodInfo]) -> list[str]:
@@ -171,9 +190,16 @@ def _none_running(spec: CaptureSpec, pods: Sequence[PodInfo]) -> str:
     return f"No pod of {spec.target} in namespace {spec.namespace} is running: {states}. Try again when one runs."
 
 
+def _meant(bare: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(bare, known, 3, cutoff=0.5)
+    return f" Did you mean {', '.join(close)}?" if close else " `kubectl get nodes` shows them."
+
+
 def not_found(spec: CaptureSpec, known: Sequence[str]) -> TargetNotFound:
     """The error for a name that is not there, with the nearest names that are."""
     bare = spec.target.name
+    if spec.target.kind is TargetKind.NODE:
+        return TargetNotFound(f"There is no node {bare}." + _meant(bare, known))
     close = difflib.get_close_matches(bare, known, 3, cutoff=0.5) or [n for n in known if n.startswith(bare)][:3]
     if spec.target.kind is TargetKind.SELECTOR:
         return TargetNotFound(f"No pod in namespace {spec.namespace} has the labels {bare}.")

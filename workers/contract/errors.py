@@ -68,6 +68,13 @@ class CaptureInterrupted(ThreadcapError):
     exit_code = 5
 
 
+class Busy(ThreadcapError):
+    """Too many captures run already; the message says where."""
+
+    code = "busy"
+    retryable = True
+
+
 class StoreUnavailable(ThreadcapError):
     """Redis or the artifact store cannot be reached."""
 

@@ -6,7 +6,7 @@ since the client's `stream()` swaps a method of the ApiClient while it runs.
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kubernetes import client, config, watch
@@ -89,17 +89,18 @@ class Cluster:
                     raise
                 return self._inventory.get(namespace, lambda: self._everything_in(namespace))
 
-    def may(self, verb: str, resource: str, namespace: str, *, subresource: str = "") -> bool:
-        """Ask the cluster whether we may do something in a namespace (SelfSubjectAccessReview)."""
-        asked = {"verb": verb, "resource": resource, "subresource": subresource, "namespace": namespace}
+    def may(self, right: Right) -> bool:
+        """Ask the cluster whether we have a right (SelfSubjectAccessReview)."""
+        asked = {
+            "verb": right.verb,
+            "resource": right.resource,
+            "subresource": right.subresource,
+            "namespace": right.namespace,
+        }
         review = {"spec": {"resourceAttributes": asked}}
-        with translated(f"ask whether we may {verb} {resource}/{subresource} in {namespace}"):
+        with translated(f"ask whether we may {right}"):
             answer = self._access.create_self_subject_access_review(review, _request_timeout=TIMEOUT)
             return bool(answer.status.allowed)
-
-    def rights(self, wanted: Sequence[Right]) -> Mapping[Right, bool]:
-        """Ask for each of several rights."""
-        return {one: self.may(one.verb, one.resource, one.namespace, subresource=one.subresource) for one in wanted}
 
     def security(self, namespace: str) -> str:
         """Return the Pod Security level a namespace enforces; "" for none, or where we may not look."""

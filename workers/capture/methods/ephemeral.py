@@ -15,7 +15,7 @@ from workers.capture.cluster import Cluster
 from workers.capture.methods import Capture, Ground
 from workers.capture.plans import EPHEMERAL, Equipment, Plan, Rejected, Right, Survey
 from workers.capture.spool import Spool
-from workers.capture.supervised import Seat, SupervisedCapture
+from workers.capture.supervised import Seat, SupervisedCapture, leave_argv
 from workers.capture.targets import Target
 from workers.contract.errors import NotCapturable, ThreadcapError
 from workers.contract.spec import CaptureSpec
@@ -115,8 +115,10 @@ class AddedContainer:
         try:
             if self.find() is None:
                 return
-            sweep(self._cluster, self._plan.pod, self._plan.container, self._job_id)
-            ended = self._ended()
+            self._cluster.run(self._plan.pod, self._plan.container, leave_argv(self._job_id))
+            ended = self._ended() or (
+                sweep(self._cluster, self._plan.pod, self._plan.container, self._job_id) and self._ended()
+            )
         except ThreadcapError as error:
             log.warning("ephemeral container not seen to end", pod=self._plan.pod.name, error=str(error))
             return

@@ -1,0 +1,82 @@
+"""Asking what the planner must know about targets: what containers have, what we may do, what namespaces enforce."""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import structlog
+
+from workers.capture.attached import probe
+from workers.capture.cluster import Cluster
+from workers.capture.methods.inside import lacking
+from workers.capture.planner import considered, needed
+from workers.capture.plans import EXEC, SIDECAR, UPLOAD, VETH, Equipment, Right, Survey
+from workers.capture.targets import NodeInfo, Target
+from workers.capture.tcpdump import Probe
+from workers.contract.errors import ThreadcapError
+from workers.contract.spec import CaptureSpec
+
+log = structlog.get_logger(__name__)
+
+K = TypeVar("K")
+V = TypeVar("V")
+PROBED = (EXEC, SIDECAR, VETH, UPLOAD)
+"""Methods that must know what a container has."""
+
+
+class Once(Generic[K, V]):
+    """Answers that are asked for once, by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._known: dict[K, V] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, key: K, ask: Callable[[K], V]) -> V:
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = ask(key)
+            return self._known[key]
+
+
+class Surveyor:
+    """Asks once a job what several targets share. Safe to use from many threads."""
+
+    def __init__(self, cluster: Cluster, spec: CaptureSpec, equipment: Equipment) -> None:
+        self._cluster = cluster
+        self._spec = spec
+        self._equipment = equipment
+        self._rights: Once[Right, bool] = Once()
+        self._levels: Once[str, str] = Once()
+        self._nodes: Once[str, NodeInfo | None] = Once()
+        self.errors: dict[str, ThreadcapError] = {}
+        """Pod -> why its containers could not be asked at all."""
+
+    def containers(self, target: Target) -> Survey:
+        """Ask container after container until one can capture."""
+        probes: dict[str, Probe | str] = {}
+        if not any(method.name in PROBED for method in considered(self._spec, self._equipment)):
+            return Survey()
+        for container in target.containers:
+            probes[container] = self._probe(target, container)
+            if not lacking(probes[container]):
+                break
+        return Survey(probes)
+
+    def everything(self, target: Target, known: Survey) -> Survey:
+        """Ask what all methods want to know; what is `known` is not asked again."""
+        spaces = {target.pod.namespace, self._equipment.agent_namespace} - {""}
+        wanted = needed(target, self._spec, self._equipment)
+        return Survey(
+            probes=known.probes,
+            rights={right: self._rights(right, self._cluster.may) for right in wanted},
+            security={space: self._levels(space, self._cluster.security) for space in spaces},
+            node=self._nodes(target.pod.node, self._cluster.node) if target.pod.node else None,
+        )
+
+    def _probe(self, target: Target, container: str) -> Probe | str:
+        try:
+            return probe(self._cluster, target.pod, container)
+        except ThreadcapError as error:
+            log.info("container not asked", pod=target.pod.name, container=container, error=str(error))
+            self.errors.setdefault(target.pod.name, error)
+            return f"it could not be asked ({error.user_message.rstrip('.')})"

@@ -1,0 +1,115 @@
+"""One job's plans: what the planner (pure) is asked with, what it answers, and the next best when a plan fails."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import structlog
+
+from workers.capture.methods import Capture, Ground
+from workers.capture.planner import EVERY, Ranking, inside_suffices, rank
+from workers.capture.plans import Plan, Rejected, Survey
+from workers.capture.spool import Spool
+from workers.capture.survey import Surveyor
+from workers.capture.targets import Target
+from workers.capture.tcpdump import tcpdump_argv
+from workers.contract.errors import ClusterForbidden, ClusterUnavailable, ThreadcapError
+from workers.contract.job import Job, PlannedTarget
+from workers.contract.spec import CaptureSpec
+from workers.delivery import Tools
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 16
+"""Targets asked at once."""
+
+
+class Planning:
+    """Plans for the targets of one job. Safe to use from many threads."""
+
+    def __init__(self, job: Job, tools: Tools) -> None:
+        self._job = job
+        self._tools = tools
+        self._surveyor = Surveyor(tools.cluster, job.spec, tools.equipment)
+        self._surveys: dict[tuple[str, str], Survey] = {}
+        self._failed: dict[tuple[str, str], list[Rejected]] = {}
+        self._lock = threading.Lock()
+
+    def first(self, target: Target) -> Plan:
+        """Return the best plan. Raises NotCapturable, ClusterForbidden, … when there is none."""
+        survey = self._surveyor.containers(target)
+        ranking = self._rank(target, survey)
+        if not inside_suffices(ranking):
+            ranking = self._whole(target, survey)
+        error = self._surveyor.errors.get(target.pod.name)
+        if not ranking.plans and isinstance(error, ClusterForbidden | ClusterUnavailable):
+            raise error
+        return ranking.best()
+
+    def after(self, target: Target, plan: Plan, error: ThreadcapError) -> Plan | None:
+        """Return the next best plan once one could not start; None when there is none left."""
+        with self._lock:
+            self._failed.setdefault(target.key, []).append(Rejected(plan.method, error.user_message.rstrip(".")))
+        try:
+            plans = self._whole(target, self._surveys.get(target.key, Survey())).plans
+        except ThreadcapError as other:
+            log.info("no other plan", job=self._job.id, pod=target.pod.name, error=str(other))
+            return None
+        if not plans:
+            return None
+        because = f"{plan.method} did not work: {error.user_message.rstrip('.')}"
+        return replace(plans[0], reasons=(*plans[0].reasons, because))
+
+    def preview(self, targets: Sequence[Target]) -> list[PlannedTarget]:
+        """Return what would be done for each target, every method asked."""
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix=f"plan-{self._job.id}") as pool:
+            return list(pool.map(self._previewed, targets))
+
+    def open(self, target: Target, plan: Plan, spool: Spool, *, resume: bool = False) -> Capture:
+        """Return the capture of a plan; nothing has begun."""
+        return EVERY[plan.method].open(ground(self._job, target.filter, self._tools), plan, spool, resume=resume)
+
+    def _rank(self, target: Target, survey: Survey) -> Ranking:
+        with self._lock:
+            self._surveys[target.key] = survey
+            failed = list(self._failed.get(target.key, ()))
+        ranking = rank(target, survey, self._job.spec, self._tools.equipment, self._job.id)
+        spent = {one.method for one in failed}
+        plans = tuple(plan for plan in ranking.plans if plan.method not in spent)
+        return Ranking(target, plans, (*failed, *(one for one in ranking.rejected if one.method not in spent)))
+
+    def _whole(self, target: Target, survey: Survey) -> Ranking:
+        return self._rank(target, self._surveyor.everything(target, survey))
+
+    def _previewed(self, target: Target) -> PlannedTarget:
+        ranking = self._whole(target, self._surveyor.containers(target))
+        pod, spec = target.pod, replace(self._job.spec, filter=target.filter)
+        rejected = tuple((one.method, one.reason) for one in ranking.rejected)
+        others = tuple((one.method, "it would do, too, but comes later") for one in ranking.plans[1:])
+        seen = PlannedTarget(pod.namespace, pod.name, pod.node, rejected=(*rejected, *others))
+        if not ranking.plans:
+            return seen
+        plan = ranking.plans[0]
+        argv = tcpdump_argv(spec, as_root=plan.may_change_user)
+        return replace(
+            seen,
+            method=plan.method,
+            container=plan.container,
+            creates=plan.creates,
+            argv=(plan.folder or argv[0], *argv[1:]),
+            limits=bounds(spec),
+            reasons=plan.reasons,
+        )
+
+
+def ground(job: Job, expression: str, tools: Tools) -> Ground:
+    """Return what a method works with, for a target with this filter."""
+    spec = replace(job.spec, filter=expression)
+    return Ground(tools.cluster, tools.equipment, spec, job.id, tools.static_tcpdump)
+
+
+def bounds(spec: CaptureSpec) -> str:
+    """Say what ends a capture in the pod by itself."""
+    packets = f", {spec.max_packets:,} packets" if spec.max_packets else ""
+    return f"{spec.duration:g} s, {spec.max_bytes:,} bytes{packets}, first {spec.snaplen:,} bytes of each packet"

@@ -1,0 +1,63 @@
+"""From a spec to the pods it means: every target looked up, what runs chosen, both ends narrowed to each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from workers.capture.cluster import Cluster
+from workers.capture.targets import PodInfo, Target, capped, choose
+from workers.contract.errors import TargetNotFound
+from workers.contract.spec import CaptureSpec, Limits, Mode, TargetRef
+
+MAX_HOSTS = 100
+"""Addresses a filter names at most; libpcap compiles that in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What will be captured, and what people should know about it."""
+
+    targets: tuple[Target, ...]
+    notes: tuple[str, ...] = ()
+
+
+def resolve(spec: CaptureSpec, cluster: Cluster, limits: Limits) -> Resolved:
+    """Look every target up. Raises TargetNotFound, ClusterForbidden, ClusterUnavailable."""
+    found: list[Target] = []
+    notes: list[str] = []
+    for end, reference in enumerate(spec.targets):
+        one = alone(spec, reference)
+        targets, said = choose(one, cluster.pods(one), end)
+        found += targets
+        notes += said
+    kept, said = capped(found, min(spec.max_pods or limits.max_pods, limits.max_pods))
+    if spec.mode is Mode.BETWEEN:
+        kept = narrowed(kept, [_addresses(kept, end, cluster) for end in (0, 1)])
+    return Resolved(tuple(kept), (*notes, *said))
+
+
+def alone(spec: CaptureSpec, reference: TargetRef) -> CaptureSpec:
+    """Return the spec with one of its targets only, in that target's namespace."""
+    return replace(spec, target=reference, others=(), namespace=spec.namespace_of(reference))
+
+
+def narrowed(targets: Sequence[Target], addresses: Sequence[Sequence[str]]) -> list[Target]:
+    """Give each target of a pair the filter that matches what it says to the other end, and hears from it.
+
+    `addresses[end]` are those of an end. Raises TargetNotFound when both ends are the same pods.
+    """
+    if len({target.end for target in targets}) < 2:
+        raise TargetNotFound("Both ends are the same pods. Name two that talk to each other.")
+    return [replace(one, filter=_between(one.filter, addresses[1 - one.end])) for one in targets]
+
+
+def _between(expression: str, others: Sequence[str]) -> str:
+    hosts = " or ".join(f"host {address}" for address in others[:MAX_HOSTS])
+    return f"({hosts}) and ({expression})" if expression else hosts
+
+
+def _addresses(targets: Sequence[Target], end: int, cluster: Cluster) -> list[str]:
+    """Every address an end may be spoken to by: its pods' own, and the virtual ones of services before them."""
+    pods: list[PodInfo] = [one.pod for one in targets if one.end == end]
+    own = [address for pod in pods for address in pod.ips]
+    virtual = cluster.service_ips([pod for pod in pods if not pod.is_node])
+    return list(dict.fromkeys([*own, *virtual]))
