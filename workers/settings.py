@@ -98,6 +98,8 @@ class CaptureSettings(Common):
 
     capture_image: str = ""
     """The image of ephemeral containers, for pods whose own can't capture; "" adds none."""
+    static_tcpdump: str = "/usr/share/threadcap"
+    """The folder with tcpdump-amd64 and tcpdump-arm64, for containers that have none and can't be given a neighbour."""
 
 
 class WorkerSettings(CaptureSettings):

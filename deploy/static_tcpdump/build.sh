@@ -35,6 +35,7 @@ trap 'rm -rf "$work"' EXIT
 # --- fetch: an apt of our own beside the machine's, with deb-src ---
 apt=$work/apt
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$work/packages" "$out"
+out=$(cd "$out" && pwd)
 release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 [ "$release" = bookworm ] || stop "this is built from Debian 12's packages, on Debian 12; here is ${release:-another system}."
 key=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -150,7 +151,6 @@ build() {
   done > "$out/tcpdump-LICENSES"
 }
 
-out=$(cd "$out" && pwd)
 for architecture in "${architectures[@]}"; do
   (build "$architecture")
   echo "static tcpdump: $out/tcpdump-$architecture, $(stat -c %s "$out/tcpdump-$architecture") bytes"
