@@ -5,7 +5,7 @@ ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 WORKERS ?= 4
 OUT ?= demo-out
 
-.PHONY: demo test test-long console bench check clean setup setup-test lock wheel
+.PHONY: demo test test-long console bench check clean setup setup-test lock wheel static
 
 demo: setup
 	$(ROOT) $(PY) -m deploy.playground.demo --out $(OUT) $(if $(ID),--id $(ID))
@@ -50,3 +50,7 @@ lock: setup-test
 wheel: setup-test
 	rm -rf build
 	$(PY) -m build --wheel --no-isolation
+
+# The static tcpdump for every architecture; arm64 needs gcc-aarch64-linux-gnu and linux-libc-dev-arm64-cross.
+static: setup-test
+	deploy/static_tcpdump/build.sh --out .tools/static amd64 arm64

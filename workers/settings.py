@@ -20,7 +20,7 @@ from pydantic_settings import (
 )
 
 from workers.contract.errors import ThreadcapError
-from workers.contract.spec import Limits
+from workers.contract.spec import METHODS, Limits
 from workers.policy import Concurrency, Rules, Stoppers
 
 PREFIX = "THREADCAP_"
@@ -110,18 +110,17 @@ class CaptureSettings(Common):
     """Our capture image, for pods whose own containers can't capture; "" adds nothing to a cluster."""
     agent_namespace: str = ""
     """Where pods of ours may run on a target's node (methods node and veth); "" for nowhere."""
-    methods: Methods = METHODS
-    """Those that may be used, the best first."""
+    methods: Words = METHODS
+    """The methods that may be used, the best first."""
     static_tcpdump: str = "/usr/share/threadcap"
-    """A folder with `tcpdump-<arch>` for method upload."""
+    """The folder with tcpdump-amd64 and tcpdump-arm64, for containers that have none and can't be given a neighbour."""
 
-    @property
-    def equipment(self) -> Equipment:
-        """What captures may bring along."""
-        there = {
-            machine: found.name for machine in MACHINES if (found := static_binary(Path(self.static_tcpdump), machine))
-        }
-        return Equipment(self.capture_image, self.agent_namespace, self.methods, there, self.limits.max_duration)
+    @field_validator("methods")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or set(value) - set(METHODS):
+            raise ValueError(f"must be some of {', '.join(METHODS)}")
+        return value
 
 
 class WorkerSettings(CaptureSettings):

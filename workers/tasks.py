@@ -21,7 +21,7 @@ from workers.capture.spool import own_folder
 from workers.contract.errors import JobNotFound, QueueUnavailable, StaleEpoch, StoreUnavailable
 from workers.contract.job import WAITING, Job, JobState
 from workers.contract.ports import JobQueue, JobStore
-from workers.delivery import Tools
+from workers.delivery import Tools, equipped
 from workers.leases import Held, LeaseKeeper, heed
 from workers.pipeline import OUR_FAULT, back_to_queue, run
 from workers.queue import QUEUE, RUN, CeleryQueue, make_app
@@ -238,7 +238,7 @@ def build(settings: WorkerSettings) -> Worker:
         rules=settings.rules,
         charts=Renderers(),
         spool_dir=own_folder(Path(settings.spool_dir)),
-        equipment=settings.equipment,
+        equipment=equipped(settings),
         static_tcpdump=Path(settings.static_tcpdump),
     )
     return Worker(RedisJobStore(settings.redis_url), CeleryQueue(settings.redis_url), tools)

@@ -6,12 +6,9 @@ from typing import NamedTuple
 
 from workers.capture.targets import NodeInfo, PodInfo
 from workers.capture.tcpdump import Probe
+from workers.contract.spec import METHODS
 
-EXEC, SIDECAR, EPHEMERAL = "exec", "sidecar", "ephemeral"
-NODE, VETH, UPLOAD = "node", "veth", "upload"
-METHODS = (EXEC, SIDECAR, EPHEMERAL, NODE, VETH, UPLOAD)
-"""In the container that is meant, in another one of the pod, in one of ours in the pod; from the target's node, inside
-or outside of the pod's network namespace; in the container that is meant with a tcpdump we bring. The best first."""
+EXEC, SIDECAR, EPHEMERAL, NODE, VETH, UPLOAD = METHODS
 INSIDE = (EXEC, SIDECAR)
 """Methods that only need what a container has; asked first, as they ask the cluster for nothing more."""
 

@@ -56,6 +56,12 @@ class TargetRef:
         return f"{SHORT_KIND[self.kind]}{self.name}"
 
 
+METHODS = ("exec", "sidecar", "ephemeral", "node", "veth", "upload")
+"""Ways to get at a target's packets: in the container that is meant, in another one of the pod, in one of ours in the pod;
+from the target's node, inside or outside of the pod's network namespace; in the container that is meant with a tcpdump
+we bring. The best first."""
+
+
 class UntilKind(enum.StrEnum):
     """What ends a capture before its time: a packet that matches a filter, a finding by its rule, a pod's event."""
 
@@ -108,7 +114,7 @@ class CaptureSpec:
     max_pods: int = 0
     """Pods at most, the first by name; 0 for the installation's limit."""
     method: str = ""
-    """The one method to use (workers.capture.plans.METHODS); "" leaves it to the planner."""
+    """The one method to use (METHODS); "" leaves it to the planner."""
     dry_run: bool = False
     """Say what would be done, and do nothing."""
     wait: float = 0.0

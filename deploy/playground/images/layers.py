@@ -27,6 +27,9 @@ NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\n"
 DIRECTORIES = ("dev", "etc", "proc", "root", "run", "sys", "usr/bin", "usr/lib64", "usr/sbin", "var/log")
 MERGED = ("bin", "sbin", "lib", "lib64")  # Debian's merged /usr
 
+# Where Debian's base has another implementation than busybox, and our scripts would notice.
+DEBIAN_TOOLS = ("timeout", "head", "tail", "tee", "sha256sum", "stat", "df", "nice", "nsenter")
+
 # Large parts of the standard library that no app of the scene reaches.
 UNUSED_STDLIB = frozenset(
     [
@@ -79,6 +82,14 @@ def fill_busybox(root: Path) -> None:
 def fill_tcpdump(root: Path) -> None:
     """tcpdump and its shared objects."""
     _copy_program(Path(REQUIRED["tcpdump"]), root)
+
+
+def fill_debian_tools(root: Path) -> None:
+    """sh, coreutils and nsenter as the capture image's base has them; lies over busybox's of the same names."""
+    for name in DEBIAN_TOOLS:
+        _copy_program(Path("/usr/bin", name), root)
+    _copy_file(Path(REQUIRED["dash"]), root, "usr/bin/sh")
+    _copy_objects(Path(REQUIRED["dash"]), root)
 
 
 def fill_dnsmasq(root: Path) -> None:
@@ -161,6 +172,7 @@ LAYERS: dict[str, Layer] = {
     "base": Layer(fill_base),
     "busybox": Layer(fill_busybox),
     "tcpdump": Layer(fill_tcpdump),
+    "debian-tools": Layer(fill_debian_tools),
     "dnsmasq": Layer(fill_dnsmasq),
     "python": Layer(fill_python),
     "certificates": Layer(fill_certificates, (Path(sys.modules[make_certificates.__module__].__file__ or ""),)),

@@ -9,6 +9,9 @@ from pathlib import Path
 REQUIRED: dict[str, str] = {
     "busybox-static": "/usr/bin/busybox",
     "tcpdump": "/usr/bin/tcpdump",
+    "coreutils": "/usr/bin/timeout",
+    "dash": "/usr/bin/dash",
+    "util-linux": "/usr/bin/nsenter",
     "dnsmasq-base": "/usr/sbin/dnsmasq",
     "openssl": "/usr/bin/openssl",
     "python3.11-minimal": "/usr/bin/python3.11",
@@ -18,7 +21,7 @@ REQUIRED: dict[str, str] = {
 environment is never taken, its files would not be owned by the distribution."""
 
 # Libraries the copied programs are linked to: a security update of one makes new layers.
-LIBRARIES = ("libc6", "libssl3", "libpcap0.8", "libffi8", "zlib1g")
+LIBRARIES = ("libc6", "libssl3", "libpcap0.8", "libffi8", "zlib1g", "libselinux1", "libpcre2-8-0")
 
 
 class MissingPackagesError(RuntimeError):

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from deploy.playground.images import build_store
-from deploy.playground.images.catalog import IMAGES
+from deploy.playground.images.catalog import CAPTURE_IMAGE, IMAGES
 from deploy.playground.images.store import prune_store
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,18 @@ def test_vault_holds_no_shell_or_tool(store: Path) -> None:
     roots = [store / "layers" / layer for layer in catalog["threadcap.example/scene/vault:1"]["layers"]]
     programs = {path.name for root in roots for path in (root / "usr/bin").glob("*") if os.access(path, os.X_OK)}
     assert programs == {"python3.11"}
+
+
+def test_capture_image_holds_what_its_recipe_promises(store: Path, tmp_path: Path) -> None:
+    catalog = json.loads((store / "catalog.json").read_text())
+    for layer in catalog[CAPTURE_IMAGE]["layers"]:
+        argv = ["cp", "-a", "--remove-destination", f"{store / 'layers' / layer}/.", tmp_path]
+        subprocess.run(argv, check=True, timeout=30)
+    (tmp_path / "dev/null").touch()
+    check = (ROOT / "deploy/image/check_tools.sh").read_text()
+    argv = ["chroot", tmp_path, "/bin/sh", "-c", check]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_killed_build_leaves_nothing_in_the_way(store: Path) -> None:
