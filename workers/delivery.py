@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,7 +42,7 @@ class Tools:
     rules: Rules
     charts: Charts
     spool_dir: Path
-    equipment: Equipment = Equipment()
+    equipment: Equipment = field(default_factory=Equipment)
     """What captures may bring along."""
     static_tcpdump: Path | None = None
     """The folder of what is uploaded."""

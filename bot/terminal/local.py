@@ -27,7 +27,7 @@ from workers.contract.job import Artifact, Job, JobState, Person, new_job_id
 from workers.contract.ports import ArtifactStore
 from workers.contract.report import Report
 from workers.contract.spec import CaptureSpec
-from workers.delivery import Tools
+from workers.delivery import Tools, equipped
 from workers.export import report_json
 from workers.pipeline import run
 from workers.policy import Allowed, preview
@@ -98,7 +98,8 @@ def capture_here(spec: CaptureSpec, settings: CaptureSettings, options: argparse
     with tempfile.TemporaryDirectory(prefix="threadcap-") as scratch, Renderer() as charts:
         artifacts = open_artifacts(f"file://{scratch}/artifacts")
         cluster = Cluster(options.kubeconfig, options.context)
-        tools = Tools(cluster, artifacts, settings.rules, charts, Path(scratch), settings.capture_image)
+        static = Path(settings.static_tcpdump)
+        tools = Tools(cluster, artifacts, settings.rules, charts, Path(scratch), equipped(settings), static)
         now = time.time()
         job = Job(new_job_id(), decision.spec, _person(), created=now, updated=now, epoch=1)
         observer = TerminalObserver(job, tell=not options.json)

@@ -7,6 +7,7 @@ import pytest
 from tests.conformance.conftest import Place, until
 from tests.conformance.shapes import IDLE, MAY_NOT, container, pod
 from workers.capture.cluster import Cluster
+from workers.capture.plans import Right
 from workers.capture.targets import PodInfo
 from workers.contract.errors import ClusterForbidden, TargetNotFound, ThreadcapError
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
@@ -66,8 +67,8 @@ def test_addresses_are_named_within_our_rights(place: Place, cluster: Cluster) -
 
 
 def test_rights_are_asked_for_and_missing_ones_are_named(place: Place, cluster: Cluster, tmp_path: Path) -> None:
-    assert cluster.may("patch", "pods", place.namespace, subresource="ephemeralcontainers")
-    assert not cluster.may("delete", "pods", place.namespace)
+    assert cluster.may(Right("patch", "pods", "ephemeralcontainers", place.namespace))
+    assert not cluster.may(Right("delete", "pods", "", place.namespace))
     nobody = Cluster(str(place.account("nobody", [], tmp_path / "nobody.kubeconfig")))
     with pytest.raises(ClusterForbidden) as told:
         nobody.pods(place.spec(TargetKind.POD, "plain"))

@@ -13,8 +13,9 @@ from tests.support.cluster import MemoryCluster
 from tests.support.playground import SharedPlayground
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import ExecRefused
+from workers.capture.plans import Plan, Right
+from workers.capture.supervised import leave_argv, supervised_argv
 from workers.capture.targets import ContainerInfo, PodInfo
-from workers.capture.tcpdump import hold_argv, sweep_argv
 from workers.contract.errors import TargetNotFound
 from workers.contract.job import new_job_id
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
@@ -149,16 +150,17 @@ def test_refusals_of_exec(scene: Scene) -> None:
 def test_a_container_is_added_followed_used_and_ended(scene: Scene) -> None:
     one, job_id = scene.one(), new_job_id()
     name = f"threadcap-{job_id}"
-    assert scene.cluster.may("patch", "pods", scene.namespace, subresource="ephemeralcontainers")
+    assert scene.cluster.may(Right("patch", "pods", "ephemeralcontainers", scene.namespace))
+    argv = supervised_argv(Plan(one, name), scene.spec(TargetKind.POD, one.name), job_id, 120)
     for _ in range(2):  # said twice, done once
-        scene.cluster.add_container(one, name, CAPTURE_IMAGE, hold_argv(job_id, 120, 1 << 40))
+        scene.cluster.add_container(one, name, CAPTURE_IMAGE, argv)
     assert any(state.running for state in _until(scene, one, name, running=True))
     result = scene.cluster.run(one, name, ["sh", "-c", "echo here"])
     assert result.stdout == b"here\n"
     now = scene.cluster.pod(scene.namespace, one.name)
     assert now is not None
     assert [each.name for each in now.containers if each.ephemeral] == [name]
-    scene.cluster.run(one, name, sweep_argv(job_id))
+    scene.cluster.run(one, name, leave_argv(job_id))
     assert not _until(scene, one, name, running=False)[-1].running
     with pytest.raises(ExecRefused):
         scene.cluster.run(one, name, ["true"])

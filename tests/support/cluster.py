@@ -18,7 +18,8 @@ from typing import Self, cast
 from tests.support.local_exec import LocalPod, PipeExec
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import ExecRefused, ExecResult
-from workers.capture.targets import ContainerInfo, PodInfo, ServiceInfo, by_prefix, not_found
+from workers.capture.plans import Right
+from workers.capture.targets import ContainerInfo, NodeInfo, PodInfo, ServiceInfo, by_prefix, not_found
 from workers.contract.errors import ClusterForbidden, TargetNotFound
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 
@@ -36,6 +37,9 @@ class MemoryCluster:
         """"verb resource/subresource" that we may not do."""
         self.images: dict[str, str] = {}
         """Image -> why a container of it waits; one that is not here starts at once."""
+        self.levels: dict[str, str] = {}
+        """Namespace -> the Pod Security level it enforces."""
+        self.nodes: dict[str, NodeInfo] = {}
         self._folder = folder
         self._pods: dict[tuple[str, str], PodInfo] = {}
         self._bodies: dict[str, LocalPod] = {}
@@ -74,7 +78,7 @@ class MemoryCluster:
             return found
         if spec.namespace not in {namespace for namespace, _ in self._pods}:
             raise TargetNotFound(f"There is no namespace {spec.namespace}. Name the right one with `-n NAMESPACE`.")
-        if spec.target.kind in (TargetKind.POD, TargetKind.ANY, TargetKind.SELECTOR) or found is None:
+        if found is None:
             known = [name for namespace, name in self._pods if namespace == spec.namespace]
             raise not_found(spec, [*known, *(name for _, name in self.workloads)])
         return []
@@ -88,13 +92,25 @@ class MemoryCluster:
         pods = [dataclasses.replace(pod, labels={}, containers=()) for pod in self._pods.values()]
         return pods, [ServiceInfo(namespace, name) for name in self.services]
 
-    def may(self, verb: str, resource: str, namespace: str, *, subresource: str = "") -> bool:
+    def may(self, right: Right) -> bool:
         """See Cluster.may."""
-        return f"{verb} {resource}/{subresource}".rstrip("/") not in self.refused
+        return f"{right.verb} {right.resource}/{right.subresource}".rstrip("/") not in self.refused
+
+    def security(self, namespace: str) -> str:
+        """See Cluster.security."""
+        return self.levels.get(namespace, "")
+
+    def node(self, name: str) -> NodeInfo | None:
+        """See Cluster.node."""
+        return self.nodes.get(name)
+
+    def service_ips(self, pods: Sequence[PodInfo]) -> list[str]:
+        """See Cluster.service_ips: services have no addresses here."""
+        return []
 
     def add_container(self, pod: PodInfo, name: str, image: str, argv: Sequence[str]) -> None:
         """See Cluster.add_container."""
-        if not self.may("patch", "pods", pod.namespace, subresource="ephemeralcontainers"):
+        if not self.may(Right("patch", "pods", "ephemeralcontainers", pod.namespace)):
             raise ClusterForbidden("The cluster does not let Threadcap do this.")
         held = self._held(pod)
         if name in [one.name for one in held.containers]:

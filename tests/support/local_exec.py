@@ -2,9 +2,9 @@
 
     with LocalPod(tmp_path, "busybox") as pod:
         pod.traffic(size=200, rate=200)
-        outcome = ExecCapture(pod, pod.plan, spec, job_id, spool).run()
+        outcome = pod.capture(spec, job_id, spool).run(alone())
 
-Stands in for Cluster where ExecCapture and sweep need one; its exec streams are pipes.
+Stands in for Cluster where AttachedCapture and sweep need one; its exec streams are pipes.
 """
 
 import os
@@ -19,15 +19,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
+from workers.capture.attached import AttachedCapture
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import STDERR, STDOUT, TICK, ExecResult, ExecStatus, ExecStream
-from workers.capture.planner import Plan
+from workers.capture.plans import Plan
+from workers.capture.spool import Spool
 from workers.capture.targets import ContainerInfo, PodInfo
+from workers.capture.tcpdump import ACK, GO, attached_argv
+from workers.contract.spec import CaptureSpec
 
 PORT = 9001
 SHELLS = ("dash", "busybox")
-TOOLS = "timeout head tee sha256sum grep cat wc sleep id date tr kill".split()
+TOOLS = "timeout head tee sha256sum grep cat wc sleep id date tr kill nice uname chmod rm mkdir mkfifo df stat".split()
 POD = PodInfo("test", "pod-0", uid="u0", node="n1", phase="Running", containers=(ContainerInfo("app", running=True),))
+OPTIONAL = ("nice",)
+"""Tools not every busybox has; the containers named for it here don't."""
 _SEND = """
 import socket, sys, time
 size, gap = int(sys.argv[1]), 1 / float(sys.argv[2])
@@ -53,7 +59,7 @@ class PipeExec:
 
     def send(self, data: bytes) -> None:
         assert self.process.stdin is not None
-        if not self._deaf or data == b"ack\n":
+        if not self._deaf or data in (GO, ACK):
             with suppress(OSError, ValueError):
                 self.process.stdin.write(data)
                 self.process.stdin.flush()
@@ -118,6 +124,10 @@ class LocalPod:
         """Itself, for those who ask for a Cluster."""
         return cast(Cluster, self)
 
+    def capture(self, spec: CaptureSpec, job_id: str, spool: Spool, **options: Any) -> AttachedCapture:
+        """An attached capture in its container."""
+        return AttachedCapture(self.cluster, self.plan, spec, job_id, spool, attached_argv(spec, job_id, **options))
+
     def traffic(self, *, size: int = 200, rate: float = 200.0, port: int = PORT) -> None:
         """Send datagrams of `size` bytes on the pod's loopback until the end."""
         self._start(*self._inside, sys.executable, "-c", _SEND, str(size), str(rate), str(port))
@@ -165,11 +175,11 @@ def _tools(folder: Path, shell: str, lacking: Sequence[str] = ()) -> Path:
     """A folder to be PATH: the tools of a shell's system and tcpdump."""
     folder.mkdir()
     program = shutil.which(shell)
-    for tool in (*TOOLS, "sh", "tcpdump"):
-        own = tool == "sh" or (shell == "busybox" and tool != "tcpdump")
+    for tool in (*TOOLS, "sh", "tcpdump", "tail"):  # tail as in our own image: GNU's
+        own = tool == "sh" or (shell == "busybox" and tool not in ("tcpdump", "tail"))
         found = program if own else shutil.which(tool)
         assert found is not None
-        if tool not in lacking:
+        if tool not in lacking and (tool not in OPTIONAL or not own):
             (folder / tool).symlink_to(found)
     return folder
 

@@ -106,7 +106,7 @@ class AttachedCapture:
             if not self._trailer.done and (self._went or not self._stopped_by):
                 sweep(self._cluster, self._plan.pod, self._plan.container, self._job_id)
         if self._stopped_by and not self._went:
-            return unstarted(began)
+            return unstarted(self.spool, began)
         ending = Ending(self._plan, self._spec, self.spool, self._trailer, self._stopped_by, began)
         return ending.outcome(self._lost)
 

@@ -97,6 +97,13 @@ class Ending:
         return NotCapturable(f"tcpdump could not start in container {container} of pod {pod}: {complaint[:160]}.")
 
 
-def unstarted(began: float) -> CaptureOutcome:
-    """Return the outcome of a capture that was stopped before it began."""
-    return CaptureOutcome(reason="stopped before it began", ended_by="stop", started_at=began, ended_at=time.time())
+def unstarted(spool: Spool, began: float) -> CaptureOutcome:
+    """Return the outcome of a capture that was stopped before it began: nothing is missing of nothing."""
+    return CaptureOutcome(
+        complete=True,
+        reason="stopped before it began",
+        sha256=spool.sha256(),
+        ended_by="stop",
+        started_at=began,
+        ended_at=time.time(),
+    )

@@ -6,7 +6,7 @@ holds the output open, and one that ends while it starts takes the container's f
 tries). Signals go to tcpdump's own pid, which comes by a pipe. TERM, not INT: sh ignores INT in background jobs.
 """
 
-_AFTER = r"""
+AFTER = r"""
 after() {
   over='' nap=''
   trap 'over=1; [ "$nap" ] && kill "$nap"' TERM
@@ -19,7 +19,7 @@ after() {
 """
 """`after SECONDS COMMAND…` in the background; told to end, it leaves no sleep behind."""
 
-_CAPTURE = r"""
+CAPTURE = r"""
 { { {
       { while read -r line <&4; do echo "$line"; done; echo gone; } 3>&- 5>&- 2>/dev/null &
       reader=$!
@@ -87,8 +87,8 @@ while read -r word <&4; do
 done
 [ "$word" = go ] || exit 0
 """
-    + _AFTER
-    + _CAPTURE
+    + AFTER
+    + CAPTURE
     + r"""
 echo "##done" >&2
 exec 1>&-
@@ -100,7 +100,7 @@ exit 0
 copy is hashed here, in the pod. It begins when the client says `go` and ends when the client says `stop` or goes away;
 it stays until the client has acknowledged, so that the last bytes can't be lost with the stream."""
 
-_LOCATE = r"""
+LOCATE = r"""
 case $where in
 here) ;;
 pid:*)
@@ -160,7 +160,7 @@ mkdir -p "$dir" && mkfifo "$dir/words" && exec 4<>"$dir/words" && : >"$dir/said"
 trap 'echo stop >&4' TERM
 trap 'exit 0' USR1
 """
-    + _AFTER
+    + AFTER
     + r"""
 after "$left" kill -USR1 "$$" >/dev/null 2>&1 4>&- &
 say() { echo "$1" >&4; }
@@ -190,7 +190,7 @@ if [ "$state" = stream ]; then
 fi
 : >"$out"
 """
-    + _LOCATE
+    + LOCATE
     + r"""
 command -v nice >/dev/null 2>&1 && set -- nice -n 5 "$@"
 tee --output-error=exit /dev/null </dev/null >/dev/null 2>&1 && tee='tee --output-error=exit'
@@ -201,7 +201,7 @@ echo spool >"$dir/state"
 await "$lapse" go stop
 if [ "$word" = go ]; then
   { """
-    + _CAPTURE
+    + CAPTURE
     + r"""
   } >/dev/null 2>>"$dir/said" &
   work=$!
@@ -325,5 +325,6 @@ What does not arrive whole is removed again."""
 
 REMOVE = r"""
 export "$1"
-rm -f "$2"
+for place in /tmp /var/tmp /run /dev/shm ''; do rm -f "$place/$2"; done
 """
+"""$1 marker, $2 the name of what was uploaded; whichever folder it is in."""

@@ -161,7 +161,7 @@ class SupervisedCapture:
         began = time.time()
         seat = self._seat()
         if seat is None:
-            return unstarted(began)
+            return unstarted(self.spool, began)
         lost = self._follow(seat, runner)
         if self._trailer.no_spool:
             return self._without_spool(seat, runner)

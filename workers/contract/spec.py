@@ -57,9 +57,9 @@ class TargetRef:
 
 
 METHODS = ("exec", "sidecar", "ephemeral", "node", "veth", "upload")
-"""Ways to get at a target's packets: in the container that is meant, in another one of the pod, in one of ours in the pod;
-from the target's node, inside or outside of the pod's network namespace; in the container that is meant with a tcpdump
-we bring. The best first."""
+"""Ways to get at a target's packets: in the container that is meant, in another one of the pod, in one of ours in the
+pod; from the target's node, inside or outside of the pod's network namespace; in the container that is meant with a
+tcpdump we bring. The best first."""
 
 
 class UntilKind(enum.StrEnum):

@@ -13,7 +13,6 @@ from deploy.playground import clean
 from deploy.playground.scene import Manifest
 from tests.integration.playground.node_support import V4, drain
 from tests.support.playground import SharedPlayground
-from workers.capture.container_id import maybe_pid, parse_id, parse_listing
 
 SERVER = ["sh", "-c", "mkdir -p /tmp/www; hostname > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www"]
 FETCH = "timeout 5 wget -q -O - http://{}/"
@@ -108,23 +107,6 @@ async def test_host_namespaces_are_those_of_the_node(playground: SharedPlaygroun
     ours = [os.readlink(f"/proc/self/ns/{name}") for name in ("pid", "net", "uts", "ipc", "mnt")]  # noqa: PTH115
     for mine, first, second in zip(ours, seen["a"], seen["b"], strict=True):
         assert len({mine, first, second}) == 3
-
-
-async def test_a_container_id_leads_to_its_interface(playground: SharedPlayground, run: Run) -> None:
-    """The node way: id from the API, PID from the node's /proc, and into its network namespace."""
-    looker = (await run(hostPID=True))["b"]
-    target = json.loads(playground.kubectl("get", "pods", "-n", "shop", "-l", "app=vault", "-o", "json").stdout)[
-        "items"
-    ][0]
-    if target["spec"]["nodeName"] != "node-2":
-        looker = {**looker, "metadata": {**looker["metadata"], "name": "a"}}
-    listing = _sh(playground, looker, "grep -H '' /proc/[0-9]*/cgroup 2>/dev/null || true")
-    (status,) = target["status"]["containerStatuses"]
-    pid = maybe_pid(parse_id(status["containerID"]), parse_listing(listing))
-    assert pid is not None
-    shown = _sh(playground, looker, f"nsenter -t {pid} -n ip -4 addr show eth0")
-    assert f" {target['status']['podIP']}/32 " in shown
-    assert f" {target['status']['podIP']}/" not in _sh(playground, looker, "ip addr")
 
 
 def _agent(playground: SharedPlayground, node: str) -> aiohttp.ClientSession:

@@ -6,7 +6,8 @@ import pytest
 import urllib3
 from kubernetes import client
 
-from workers.capture.cluster import Cluster, translated
+from workers.capture.cluster import Cluster
+from workers.capture.cluster.answers import translated
 from workers.capture.exec_stream import ExecRefused
 from workers.contract.errors import ClusterForbidden, ClusterUnavailable, TargetNotFound, ThreadcapError
 

@@ -1,18 +1,32 @@
 """Which containers a spec means, which one will do, and what people are told otherwise. All pure."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from workers.capture.planner import NET_RAW, Offer, Plan, announcement, through_ephemeral, through_exec
-from workers.capture.targets import DEFAULT_CONTAINER, SIDECAR, ContainerInfo, PodInfo, Target, choose, not_found
+from workers.capture.methods.inside import NET_RAW
+from workers.capture.planner import Ranking, announcement, inside_suffices, rank
+from workers.capture.plans import Equipment, Plan, Rejected, Right, Survey
+from workers.capture.shapes import node_target
+from workers.capture.targets import (
+    DEFAULT_CONTAINER,
+    SIDECAR,
+    ContainerInfo,
+    NodeInfo,
+    PodInfo,
+    Target,
+    capped,
+    choose,
+    not_found,
+)
 from workers.capture.tcpdump import Probe
 from workers.contract.errors import NotCapturable, TargetNotFound
-from workers.contract.spec import CaptureSpec, Limits, TargetKind, TargetRef
+from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 
 SPEC = CaptureSpec(TargetRef(TargetKind.DEPLOYMENT, "cart"), "shop")
 APP, SIDE = ContainerInfo("app", running=True), ContainerInfo("tcpdump", running=True)
-ALL = Probe(frozenset("tcpdump timeout head tee sha256sum".split()), 0, NET_RAW)
+ALL = Probe(frozenset("tcpdump timeout head tee sha256sum sleep cat chmod /dev/fd".split()), 0, NET_RAW)
 
 
 def pod(name: str = "cart-1", *containers: ContainerInfo, **more: object) -> PodInfo:
@@ -20,7 +34,7 @@ def pod(name: str = "cart-1", *containers: ContainerInfo, **more: object) -> Pod
 
 
 def test_every_running_pod_by_name_and_its_containers_in_order() -> None:
-    targets, notes = choose(SPEC, [pod("b"), pod("a")], Limits())
+    targets, notes = choose(SPEC, [pod("b"), pod("a")])
     assert [t.pod.name for t in targets] == ["a", "b"]
     assert targets[0].containers == ("app", "tcpdump")
     assert notes == []
@@ -28,67 +42,76 @@ def test_every_running_pod_by_name_and_its_containers_in_order() -> None:
 
 def test_of_many_ended_pods_a_few_are_named() -> None:
     ended = ContainerInfo("app", waiting_reason="Completed")
-    _, notes = choose(SPEC, [pod("web"), *(pod(f"job-{n}", ended, phase="Succeeded") for n in range(300))], Limits())
+    _, notes = choose(SPEC, [pod("web"), *(pod(f"job-{n}", ended, phase="Succeeded") for n in range(300))])
     assert notes[0] == "job-0 is Completed and was left out."
     assert notes[-1] == "295 more pods are not running either."
     assert len(notes) == 6
 
 
 def test_the_default_container_is_tried_first() -> None:
-    (target,), _ = choose(SPEC, [pod(annotations={DEFAULT_CONTAINER: "tcpdump"})], Limits())
+    (target,), _ = choose(SPEC, [pod(annotations={DEFAULT_CONTAINER: "tcpdump"})])
     assert target.containers == ("tcpdump", "app")
 
 
 def test_a_mesh_proxy_is_never_the_first_by_accident() -> None:
     proxy = ContainerInfo("istio-proxy", running=True)
-    (target,), _ = choose(SPEC, [pod("cart-1", proxy, APP, SIDE)], Limits())
+    (target,), _ = choose(SPEC, [pod("cart-1", proxy, APP, SIDE)])
     assert target.containers == ("app", "tcpdump", "istio-proxy")
-    (target,), _ = choose(SPEC, [pod("cart-1", proxy)], Limits())
+    (target,), _ = choose(SPEC, [pod("cart-1", proxy)])
     assert target.containers == ("istio-proxy",)
 
 
 def test_the_sidecar_named_by_annotation_is_tried_second() -> None:
     other = ContainerInfo("other", running=True)
-    (target,), _ = choose(SPEC, [pod("cart-1", APP, other, SIDE, annotations={SIDECAR: "tcpdump"})], Limits())
+    (target,), _ = choose(SPEC, [pod("cart-1", APP, other, SIDE, annotations={SIDECAR: "tcpdump"})])
     assert target.containers == ("app", "tcpdump", "other")
-    (target,), _ = choose(SPEC, [pod("cart-1", APP, annotations={SIDECAR: "none"})], Limits())
+    (target,), _ = choose(SPEC, [pod("cart-1", APP, annotations={SIDECAR: "none"})])
     assert target.containers == ("app",)
 
 
 def test_a_named_container_is_the_only_one() -> None:
-    (target,), _ = choose(replace(SPEC, container="tcpdump"), [pod()], Limits())
+    (target,), _ = choose(replace(SPEC, container="tcpdump"), [pod()])
     assert target.containers == ("tcpdump",)
 
 
 def test_an_unknown_container_gets_the_nearest_name() -> None:
     with pytest.raises(TargetNotFound, match=r"no container tcpdmp; it has app, tcpdump\. Did you mean tcpdump\?"):
-        choose(replace(SPEC, container="tcpdmp"), [pod()], Limits())
+        choose(replace(SPEC, container="tcpdmp"), [pod()])
 
 
 def test_a_waiting_container_says_why() -> None:
     waiting = ContainerInfo("side", waiting_reason="ImagePullBackOff")
     with pytest.raises(TargetNotFound, match="side of pod cart-1 is ImagePullBackOff"):
-        choose(replace(SPEC, container="side"), [pod("cart-1", APP, waiting)], Limits())
+        choose(replace(SPEC, container="side"), [pod("cart-1", APP, waiting)])
 
 
 def test_pods_that_do_not_run_are_named_and_left_out() -> None:
     crashed = pod("z", ContainerInfo("app", waiting_reason="CrashLoopBackOff"))
-    targets, notes = choose(SPEC, [pod("a"), crashed, pod("going", deleting=True)], Limits())
+    targets, notes = choose(SPEC, [pod("a"), crashed, pod("going", deleting=True)])
     assert [t.pod.name for t in targets] == ["a"]
     assert notes == ["z is CrashLoopBackOff and was left out.", "going is being deleted and was left out."]
 
 
 def test_no_running_pod_is_an_error_with_the_reasons() -> None:
     with pytest.raises(TargetNotFound, match=r"No pod of deploy/cart .* a is being deleted"):
-        choose(SPEC, [pod("a", deleting=True)], Limits())
+        choose(SPEC, [pod("a", deleting=True)])
     with pytest.raises(TargetNotFound, match="has no pods right now"):
-        choose(SPEC, [], Limits())
+        choose(SPEC, [])
 
 
 def test_too_many_pods_are_cut_and_said() -> None:
-    targets, notes = choose(SPEC, [pod(f"p{i}") for i in range(5)], Limits(max_pods=2))
-    assert [t.pod.name for t in targets] == ["p0", "p1"]
+    targets, _ = choose(SPEC, [pod(f"p{i}") for i in range(5)])
+    kept, notes = capped(targets, 2)
+    assert [t.pod.name for t in kept] == ["p0", "p1"]
     assert notes == ["5 pods match; the first 2 by name are captured."]
+    assert capped(targets, 5) == (targets, [])
+
+
+def test_of_two_ends_both_are_kept_when_pods_are_cut() -> None:
+    one, _ = choose(SPEC, [pod(f"a{i}") for i in range(5)])
+    other, _ = choose(SPEC, [pod("b0"), pod("b1"), pod("a0")], 1)
+    kept, _ = capped([*one, *other], 3)
+    assert [t.pod.name for t in kept] == ["a0", "a1", "b0"]  # a0 is one pod, whoever else names it
 
 
 def test_a_name_that_is_not_there_gets_near_ones() -> None:
@@ -97,43 +120,128 @@ def test_a_name_that_is_not_there_gets_near_ones() -> None:
     assert "has the labels app=nope" in not_found(missing, []).user_message
 
 
+def asked(target: Target, survey: Survey, spec: CaptureSpec = SPEC, **equipment: Any) -> Ranking:
+    return rank(target, survey, spec, Equipment(**equipment), "x")
+
+
 def test_the_plan_passes_over_what_lacks_tools_and_says_so() -> None:
-    made = through_exec(Target(pod(), ("app", "tcpdump")), {"app": "it has no sh", "tcpdump": ALL})
-    assert made is not None
+    ranking = asked(Target(pod(), ("app", "tcpdump")), Survey({"app": "it has no sh", "tcpdump": ALL}))
+    made = ranking.best()
     assert (made.container, made.method) == ("tcpdump", "sidecar")
-    assert "container app: it has no sh" in made.reasons[0]
+    assert ranking.rejected[0] == Rejected("exec", "container app: it has no sh")
+    assert inside_suffices(ranking)
 
 
 def test_the_first_container_that_will_do_needs_no_words() -> None:
-    made = through_exec(Target(pod(), ("app", "tcpdump")), {"app": ALL})
+    made = asked(Target(pod(), ("app", "tcpdump")), Survey({"app": ALL})).best()
     assert made == Plan(pod(), "app", may_change_user=False)
 
 
 LACKING = [
-    (Probe(ALL.tools - {"tcpdump", "tee"}, 0, NET_RAW), "Container app: it has no tcpdump, no tee."),
+    (replace(ALL, tools=ALL.tools - {"tcpdump", "tee"}), "exec: container app: it has no tcpdump, no tee."),
     (replace(ALL, capabilities=0), "NET_RAW"),
-    ("it has no sh", "Container app: it has no sh."),
+    ("it has no sh", "exec: container app: it has no sh."),
 ]
 
 
 @pytest.mark.parametrize(("probe", "words"), LACKING)
-def test_where_no_container_will_do_and_none_may_be_added_both_are_said(probe: Probe | str, words: str) -> None:
-    target = Target(pod(), ("app",))
-    assert through_exec(target, {"app": probe}) is None
+def test_where_nothing_will_do_every_method_says_why(probe: Probe | str, words: str) -> None:
+    ranking = asked(Target(pod(), ("app",)), Survey({"app": probe}))
+    assert [one.method for one in ranking.rejected] == ["exec", "sidecar", "ephemeral", "node", "veth", "upload"]
     with pytest.raises(NotCapturable) as refused:
-        through_ephemeral(target, {"app": probe}, Offer(refusal="there is no image"), "threadcap-x")
+        ranking.best()
     assert words in refused.value.user_message
-    assert "An ephemeral container can't be added: there is no image." in refused.value.user_message
+    assert "ephemeral: no image is configured for it (THREADCAP_CAPTURE_IMAGE)." in refused.value.user_message
+
+
+def test_missing_tools_that_prove_or_bound_mean_less_and_not_another_method() -> None:
+    poor = replace(ALL, tools=ALL.tools - {"sha256sum", "timeout"})
+    made = asked(Target(pod(), ("app",)), Survey({"app": poor})).best()
+    assert (made.method, made.digest, made.bounded) == ("exec", "wc -c", False)
+    assert "proved by their number alone" in made.reasons[0]
+    assert "no timeout" in made.reasons[1]
+
+
+MAY_ADD = {Right("patch", "pods", "ephemeralcontainers", "shop"): True}
+AGENT = {
+    **{Right(verb, "pods", "", "tools"): True for verb in ("create", "delete", "get", "list", "watch")},
+    Right("create", "pods", "exec", "tools"): True,
+}
+RUNNING = ContainerInfo("app", running=True, id="containerd://" + "ab" * 32)
 
 
 def test_an_ephemeral_container_is_added_where_that_is_allowed() -> None:
-    made = through_ephemeral(Target(pod(), ("app",)), {"app": "it has no sh"}, Offer("example/it:1"), "threadcap-x")
+    made = asked(Target(pod(), ("app",)), Survey({"app": "it has no sh"}, MAY_ADD), image="example/it:1").best()
     assert (made.method, made.container, made.image) == ("ephemeral", "threadcap-x", "example/it:1")
     assert "stays in the pod's spec" in made.reasons[0]
+    assert made.creates == ("ephemeral container threadcap-x (example/it:1) in pod shop/cart-1",)
+
+
+def test_a_pod_with_a_limited_disk_is_streamed_from() -> None:
+    small = pod(disk_limited=True)
+    made = asked(Target(small, ("app",)), Survey({"app": "no sh"}, MAY_ADD), image="example/it:1").best()
+    assert made.where.startswith("stream:")
+    assert "would evict the pod" in made.reasons[1]
+
+
+@pytest.mark.parametrize("level", ["baseline", "restricted"])
+def test_pod_security_leaves_the_node(level: str) -> None:
+    survey = Survey({"app": "it has no sh"}, {**MAY_ADD, **AGENT}, {"shop": level})
+    ranking = asked(
+        Target(pod("v", RUNNING, node="n1"), ("app",)), survey, image="example/it:1", agent_namespace="tools"
+    )
+    assert f"the Pod Security level of namespace shop is {level}" in {one.reason for one in ranking.rejected}
+    made = ranking.best()
+    assert (made.method, made.where) == ("node", "pid:" + "ab" * 32)
+    assert "privileged" in made.creates[0]
+
+
+def test_the_interface_on_the_node_is_known_by_index_or_by_route() -> None:
+    outside = {"methods": ("veth",), "image": "example/it:1", "agent_namespace": "tools"}
+    target = Target(pod("v", RUNNING, node="n1", ips=("198.18.3.4",)), ("app",))
+    made = asked(target, Survey({"app": replace(ALL, links={"eth0": 17})}, AGENT), **outside).best()
+    assert made.where == "link:17"
+    assert "on lo is missing" in made.reasons[1]
+    assert asked(target, Survey({"app": "it has no sh"}, AGENT), **outside).best().where == "route:040312C6"
+
+
+def test_a_pod_on_the_nodes_network_and_a_node_need_no_entering() -> None:
+    for target in (pod("v", RUNNING, node="n1", host_network=True), node_target(NodeInfo("n1"))):
+        ranking = asked(Target(target), Survey({}, AGENT), image="example/it:1", agent_namespace="tools")
+        assert (ranking.best().method, ranking.best().where) == ("node", "here")
+        assert "privileged" not in ranking.best().creates[0]
+
+
+def test_a_node_that_is_not_ready_gets_no_pod() -> None:
+    survey = Survey({}, AGENT, node=NodeInfo("n1", ready=False))
+    target = Target(pod("v", RUNNING, node="n1"), ("app",))
+    ranking = asked(target, survey, image="example/it:1", agent_namespace="tools")
+    assert Rejected("node", "node n1 is not ready") in ranking.rejected
+
+
+def test_uploading_needs_root_a_folder_and_a_tcpdump_for_the_machine() -> None:
+    bare = replace(ALL, tools=ALL.tools - {"tcpdump"}, writable=("/tmp", "/"), machine="x86_64")
+    target, brings = Target(pod(), ("app",)), {"machines": {"x86_64": "tcpdump-amd64"}}
+    made = asked(target, Survey({"app": bare}), **brings).best()
+    assert (made.method, made.folder, made.machine) == ("upload", "/tmp/threadcap-x", "x86_64")
+    for unfit, why in (
+        (replace(bare, uid=1000), "root"),
+        (replace(bare, writable=()), "folder"),
+        (replace(bare, machine="s390x"), "s390x"),
+    ):
+        assert why in asked(target, Survey({"app": unfit}), **brings).rejected[-1].reason
+
+
+def test_one_method_can_be_asked_for_and_only_allowed_ones_are_used() -> None:
+    target = Target(pod(), ("app", "tcpdump"))
+    survey = Survey({"app": ALL, "tcpdump": ALL})
+    assert asked(target, survey, replace(SPEC, method="sidecar")).best().container == "tcpdump"
+    (only,) = asked(target, survey, replace(SPEC, method="sidecar"), methods=("exec",)).rejected
+    assert only.reason == "it is not among the allowed ones (exec)"
 
 
 def test_what_is_added_is_announced_once_for_all_pods() -> None:
-    added = [through_ephemeral(Target(pod(f"web-{n}"), ()), {}, Offer("example/it:1"), "threadcap-x") for n in range(5)]
+    added = [asked(Target(pod(f"web-{n}"), ()), Survey({}, MAY_ADD), image="example/it:1").best() for n in range(5)]
     text = " ".join(announcement([Plan(pod("cart-1"), "app"), *added]))
     assert "No container of web-0, web-1, web-2 and 2 more can capture" in text
     assert "threadcap-x" in text
@@ -142,6 +250,4 @@ def test_what_is_added_is_announced_once_for_all_pods() -> None:
 
 
 def test_unreadable_capabilities_are_no_reason_to_refuse() -> None:
-    made = through_exec(Target(pod(), ("app",)), {"app": replace(ALL, capabilities=None)})
-    assert made is not None
-    assert made.container == "app"
+    assert asked(Target(pod(), ("app",)), Survey({"app": replace(ALL, capabilities=None)})).best().container == "app"

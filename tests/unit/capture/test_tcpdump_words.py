@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.capture.tcpdump import Trailer, parse_probe, sweep_argv, tcpdump_argv, wrapper_argv
+from workers.capture.tcpdump import Trailer, attached_argv, parse_probe, sweep_argv, tcpdump_argv
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 
 SPEC = CaptureSpec(TargetRef(TargetKind.POD, "x"), "shop", duration=12.6)
@@ -18,7 +18,7 @@ tcpdump: something odd\r
 11 packets dropped by kernel
 1 packet dropped by interface
 ##rc 0
-##sha256 abcdef
+##sha256sum abcdef
 ##done
 """
 
@@ -41,7 +41,7 @@ def test_limits_and_flags() -> None:
 
 
 def test_the_wrapper_is_constant_and_all_else_is_a_parameter() -> None:
-    one, two = wrapper_argv(SPEC, "aaaa2222"), wrapper_argv(replace(SPEC, filter="$(reboot)"), "bbbb3333")
+    one, two = attached_argv(SPEC, "aaaa2222"), attached_argv(replace(SPEC, filter="$(reboot)"), "bbbb3333")
     assert one[one.index("-c") + 1] == two[two.index("-c") + 1]
     assert "threadcap=aaaa2222" in one
     assert "13" in one  # seconds, rounded

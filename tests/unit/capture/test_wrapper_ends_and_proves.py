@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.local_exec import SHELLS, LocalPod, marked, until_none
-from workers.capture.methods.exec import ExecCapture, probe, sweep
-from workers.capture.planner import through_exec
+from workers.capture.attached import probe, sweep
+from workers.capture.methods.inside import lacking
 from workers.capture.spool import Spool
-from workers.capture.targets import Target
-from workers.capture.tcpdump import SLACK, Probe, marker, wrapper_argv
+from workers.capture.start_line import alone
+from workers.capture.tcpdump import SLACK, Probe, attached_argv, marker
 from workers.contract.errors import NotCapturable
 from workers.contract.job import new_job_id
 from workers.contract.report import CaptureOutcome
@@ -37,11 +37,11 @@ class Trial:
         self.pod = pod
         self.spec = replace(SPEC, **changes)  # type: ignore[arg-type]
         self.spool = Spool(folder / f"{self.job_id}.pcap")
-        self.capture = ExecCapture(pod.cluster, pod.plan, self.spec, self.job_id, self.spool)
+        self.capture = pod.capture(self.spec, self.job_id, self.spool)
 
     def run(self) -> CaptureOutcome:
         try:
-            outcome = self.capture.run()
+            outcome = self.capture.run(alone())
         finally:
             self.spool.close()
         until_none(marker(self.job_id))
@@ -150,7 +150,7 @@ def test_clients_that_leave_at_once_leave_nothing(pod: LocalPod) -> None:
     jobs = [new_job_id() for _ in range(120)]
 
     def come_and_go(job_id: str) -> None:
-        process = pod.open_exec(pod.plan.pod, "app", wrapper_argv(SPEC, job_id)).process
+        process = pod.open_exec(pod.plan.pod, "app", attached_argv(SPEC, job_id)).process
         time.sleep(random.random() * 0.03)  # anywhere in the start of timeout and tcpdump
         process.communicate(timeout=20)  # ends stdin
 
@@ -226,9 +226,8 @@ def test_probe_says_what_there_is(pod: LocalPod) -> None:
     assert found.missing == ()
     assert found.uid == 0
     assert found.time == pytest.approx(time.time(), abs=20)
-    made = through_exec(Target(pod.plan.pod, ("app",)), {"app": found})
-    assert made is not None
-    assert made.container == "app"
+    assert lacking(found) == ""
+    assert found.machine == os.uname().machine
 
 
 def _kill(pid: int) -> None:

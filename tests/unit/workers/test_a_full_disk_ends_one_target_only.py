@@ -8,23 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import jobs
-from workers.capture.planner import Plan
+from workers.capture.plans import Plan
 from workers.capture.spool import Spool
-from workers.capture.targets import PodInfo
+from workers.capture.start_line import Runner
+from workers.capture.targets import PodInfo, Target
+from workers.contract.errors import ThreadcapError
 from workers.contract.job import Job
 from workers.contract.report import CaptureOutcome
 from workers.memory import MemoryArtifacts
 from workers.session import Session
 
 
-class Target:
+class Writing:
     """A capture that ends at once, or finds the disk full."""
 
     def __init__(self, spool: Spool, full: bool) -> None:
         self.spool = spool
         self._full = full
 
-    def run(self) -> CaptureOutcome:
+    def run(self, runner: Runner) -> CaptureOutcome:
         """See Capture.run."""
         if self._full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -33,8 +35,26 @@ class Target:
     def stop(self, why: str = "stop") -> None:
         """See Capture.stop."""
 
+    def extend(self, seconds: float) -> None:
+        """See Capture.extend."""
+
     def close(self) -> None:
         """See Capture.close."""
+
+
+class Entering:
+    """See session.Entrant."""
+
+    def __init__(self, spool: Spool, full: bool) -> None:
+        self.target = Target(PodInfo("shop", spool.path.stem))
+        self._capture = Writing(spool, full)
+
+    def begin(self) -> tuple[Plan, Writing]:
+        """See Entrant.begin."""
+        return Plan(self.target.pod, "app"), self._capture
+
+    def instead(self, plan: Plan, error: ThreadcapError) -> None:
+        """See Entrant.instead."""
 
 
 class Nobody:
@@ -70,12 +90,8 @@ class Nobody:
 
 def test_the_other_targets_go_on(tmp_path: Path) -> None:
     job = jobs.job()
-    plans = [Plan(PodInfo("shop", name), "app") for name in ("web-1", "web-2")]
-
-    def opened(plan: Plan, index: int) -> Target:
-        return Target(Spool(tmp_path / f"{index}.pcap"), full=index == 0)
-
-    with closing(Session(job, plans, opened, MemoryArtifacts())) as session:
+    entrants = [Entering(Spool(tmp_path / f"{n}.pcap"), full=n == 0) for n in range(2)]
+    with closing(Session(job, entrants, MemoryArtifacts())) as session:
         session.run(Nobody(job))
         first, second = session.taken
     assert first.error is not None

@@ -11,6 +11,7 @@ import pytest
 from tests.support import jobs
 from tests.support.cluster import MemoryCluster
 from tests.support.local_exec import PORT, until_none
+from workers.capture.plans import Equipment
 from workers.capture.targets import ContainerInfo, PodInfo
 from workers.capture.tcpdump import marker
 from workers.contract.job import Job, JobState, new_job_id
@@ -89,7 +90,7 @@ class Trial:
 
     def run(self) -> Job:
         """Take the job to its end; nothing of it may run afterwards."""
-        tools = Tools(self.cluster.real, MemoryArtifacts(), Rules(), NoCharts(), self._folder, self.image)
+        tools = Tools(self.cluster.real, MemoryArtifacts(), Rules(), NoCharts(), self._folder, Equipment(self.image))
         job = run(self.watcher.job, tools, self.watcher)
         until_none(marker(job.id))
         assert job.final

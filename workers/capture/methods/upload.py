@@ -34,6 +34,11 @@ PIECE = 32 << 10
 TOOLS = ("cat", "chmod", *NEEDED)
 
 
+def file_name(job_id: str) -> str:
+    """The name of the uploaded program in a container."""
+    return f"threadcap-{job_id}"
+
+
 class Upload:
     """See the module."""
 
@@ -55,7 +60,7 @@ class Upload:
             return Rejected(self.name, f"container {container}: {probe}")
         if why := self._unfit(probe, equipment):
             return Rejected(self.name, f"container {container}: {why}")
-        program = f"{probe.writable[0].rstrip('/')}/threadcap-{job_id}"
+        program = f"{probe.writable[0].rstrip('/')}/{file_name(job_id)}"
         adds = f"file {program} in container {container} of pod {target.pod.name}, removed afterwards"
         reasons = (f"with a static tcpdump uploaded to container {container} and removed afterwards", *less(probe))
         return Plan(
@@ -73,8 +78,7 @@ class Upload:
 
     def open(self, ground: Ground, plan: Plan, spool: Spool, *, resume: bool = False) -> Capture:
         """See Method.open."""
-        assert ground.static_tcpdump is not None
-        return UploadCapture(ground, plan, spool, ground.static_tcpdump / ground.equipment.machines[plan.machine])
+        return UploadCapture(ground, plan, spool, there=resume)
 
     def _unfit(self, probe: Probe, equipment: Equipment) -> str:
         if probe.machine not in equipment.machines:
@@ -91,7 +95,7 @@ class Upload:
 class UploadCapture(AttachedCapture):
     """An attached capture whose program is brought first and removed at the end."""
 
-    def __init__(self, ground: Ground, plan: Plan, spool: Spool, program: Path) -> None:
+    def __init__(self, ground: Ground, plan: Plan, spool: Spool, *, there: bool = False) -> None:
         argv = attached_argv(
             ground.spec,
             ground.job_id,
@@ -103,13 +107,17 @@ class UploadCapture(AttachedCapture):
         super().__init__(ground.cluster, plan, ground.spec, ground.job_id, spool, argv)
         self._ground = ground
         self._upload = plan
-        self._program = program
-        self._there = False
+        self._there = there
 
     def run(self, runner: Runner) -> CaptureOutcome:
         """See Capture.run."""
         self._there = True
-        bring(self._ground.cluster, self._upload, self._program, self._ground.job_id)
+        folder, name = self._ground.static_tcpdump, self._ground.equipment.machines.get(self._upload.machine)
+        if folder is None or name is None:
+            raise NotCapturable(
+                "There is no static tcpdump to upload. Tell the platform team (THREADCAP_STATIC_TCPDUMP)."
+            )
+        bring(self._ground.cluster, self._upload, folder / name, self._ground.job_id)
         return super().run(runner)
 
     def close(self) -> None:
@@ -142,8 +150,8 @@ def bring(cluster: Cluster, plan: Plan, program: Path, job_id: str) -> None:
 
 def remove(cluster: Cluster, plan: Plan, job_id: str) -> None:
     """Delete what was uploaded. Never raises."""
-    argv = ["sh", "-c", scripts.REMOVE, "threadcap-remove", marker(job_id), plan.folder]
+    argv = ["sh", "-c", scripts.REMOVE, "threadcap-remove", marker(job_id), file_name(job_id)]
     try:
         cluster.run(plan.pod, plan.container, argv)
     except ThreadcapError as error:
-        log.warning("upload not removed", pod=plan.pod.name, file=plan.folder, error=str(error))
+        log.warning("upload not removed", pod=plan.pod.name, file=file_name(job_id), error=str(error))

@@ -1,8 +1,13 @@
-"""Container id -> PID, on cgroup files as containerd, CRI-O and Docker leave them."""
+"""Container id -> PID by the script of our pod, on cgroup files as containerd, CRI-O and Docker leave them."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from workers.capture.container_id import maybe_pid, parse_id, parse_listing
+from workers.capture import scripts
+from workers.capture.methods.agent import parse_id
 
 APP = "3f1c0ab4" * 8
 OTHER = "9d2e77c1" * 8
@@ -47,32 +52,35 @@ ELSEWHERE = {
 }
 
 
+def located(folder: Path, cgroups: Mapping[int, str], shell: str = "dash") -> str:
+    """The PID whose namespace would be entered; "" when none is."""
+    for pid, text in cgroups.items():
+        (folder / str(pid)).mkdir(parents=True)
+        (folder / str(pid) / "cgroup").write_text(text)
+    script = "stop_here() { exit 3; }\nwhere=$1\n" + scripts.LOCATE.replace("/proc/", f"{folder}/") + '\necho "$3"'
+    argv = ["busybox", "sh"] if shell == "busybox" else [shell]
+    done = subprocess.run(
+        [*argv, "-c", script, "x", f"pid:{APP}"], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode in (0, 3), done.stderr
+    return done.stdout.strip()
+
+
 @pytest.mark.parametrize("text", RECORDED.values(), ids=RECORDED)
-def test_the_id_is_found_however_the_runtime_writes_it(text: str) -> None:
+def test_the_id_is_found_however_the_runtime_writes_it(text: str, tmp_path: Path) -> None:
     cgroups = dict(enumerate(ELSEWHERE.values(), 100)) | {4242: text + "\n"}
-    assert maybe_pid(APP, cgroups) == 4242
+    assert located(tmp_path, cgroups) == "4242"
 
 
 @pytest.mark.parametrize("text", ELSEWHERE.values(), ids=ELSEWHERE)
-def test_others_are_not_taken_for_it(text: str) -> None:
-    assert maybe_pid(APP, {1: text}) is None
+def test_others_are_not_taken_for_it(text: str, tmp_path: Path) -> None:
+    assert located(tmp_path, {1: text}) == ""
 
 
-def test_the_first_process_of_several_is_taken() -> None:
+@pytest.mark.parametrize("shell", ["dash", "busybox"])
+def test_the_first_process_of_several_is_taken(shell: str, tmp_path: Path) -> None:
     inside = f"0::{SLICE}/cri-containerd-{APP}.scope"
-    assert maybe_pid(APP, {900: inside, 71: inside, 1: "0::/init.scope"}) == 71
-
-
-def test_a_listing_of_all_processes_is_read() -> None:
-    listing = (
-        "/proc/1/cgroup:0::/init.scope\n"
-        f"/proc/71/cgroup:5:memory:/kubepods/pod{UID}/{APP}\n"
-        "/proc/71/cgroup:0::/\n"
-        "grep: /proc/80/cgroup: No such file or directory\n"
-    )
-    cgroups = parse_listing(listing)
-    assert cgroups == {1: "0::/init.scope", 71: f"5:memory:/kubepods/pod{UID}/{APP}\n0::/"}
-    assert maybe_pid(APP, cgroups) == 71
+    assert located(tmp_path, {900: inside, 71: inside, 1: "0::/init.scope"}, shell) == "71"
 
 
 @pytest.mark.parametrize("scheme", ["containerd://", "cri-o://", "docker://", ""])
