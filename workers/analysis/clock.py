@@ -37,6 +37,7 @@ Point = tuple[float, float]
 class ClockOffset:
     """How far a clock is ahead of a reference clock; `seconds` None: unsynchronised, `words` say why.
 
+    `uncertainty` holds from the first pair to the last; before and after, the clocks may drift farther.
     `drift` is what it gains, seconds a second; `seconds` holds at `at` (epoch nanoseconds by the other clock).
     """
 
@@ -100,12 +101,12 @@ def _by_hops(half: list[tuple[int, int, int]]) -> int:
 
 
 def _by_order(half: list[tuple[int, int, int]], mirror: list[tuple[int, int, int]]) -> int:
-    """Compare neighbours in time of both halves, so that drift between them is nothing."""
+    """Compare neighbours in time of both halves, where drift between them can't explain the difference."""
     both = sorted([(*item[:2], 1) for item in half] + [(*item[:2], -1) for item in mirror])
     votes = 0
-    for (_, one, side), (_, other, far_side) in pairwise(both):
-        if side != far_side:
-            votes += side * ((one > other) - (one < other))
+    for (before, one, side), (after, other, far_side) in pairwise(both):
+        if side != far_side and abs(one - other) > (after - before) * MAX_DRIFT / 1e9:
+            votes += side if one > other else -side
     return (votes > 0) - (votes < 0)
 
 
@@ -227,7 +228,10 @@ def _wander(found: Bounds, start: int, base: int, zero: float, drift: float) -> 
     for time, difference in found.least:
         left, window = difference - base - zero - drift * (time - start) / 1e9, (time - start) // width
         low[window] = max(low.get(window, left), left)
-    return RESOLUTION + max((max(abs(high[n]), abs(low[n])) for n in high.keys() & low.keys()), default=MAX_WANDER)
+    both = high.keys() & low.keys()
+    # a window in which the clock moved contradicts itself: what the fastest round trip leaves open comes on top
+    trip = min((high[n] - low[n] for n in both if high[n] >= low[n]), default=MAX_WANDER)
+    return RESOLUTION + trip + max((max(abs(high[n]), abs(low[n])) for n in both), default=MAX_WANDER)
 
 
 def sentence(offset: ClockOffset, reference: str, other: str) -> str:
@@ -245,7 +249,9 @@ def sentence(offset: ClockOffset, reference: str, other: str) -> str:
 
 def _one_sided(found: Bounds, reference: str, other: str) -> str:
     why = f"unsynchronised: no packet was seen on both {reference} and {other}"
-    if found.most or found.least or found.unclear:
+    if found.unclear:
+        why = f"unsynchronised: nothing tells which way packets between {reference} and {other} went"
+    if found.most or found.least:
         why = f"unsynchronised: packets between {reference} and {other} were seen in one direction only"
     if found.most:
         return f"{why}; {other}'s clock is {_limit(min(diff for _, diff in found.most), 'at most')} {reference}'s"
