@@ -75,8 +75,9 @@ class TwoEnds:
         far: list[Seen] = []
         for number in range(self.count):
             asked = START + round(self.seconds * 1e9 * (number + chance.random()) / self.count)
-            arrived = self._send(chance, asked, True, 2 * number, near, far)
-            self._send(chance, arrived + chance.randrange(5_000, 400_000), False, 2 * number + 1, near, far)
+            first = (2 * number + (self.seed << 16)) & 0xFFFF_FFFE
+            arrived = self._send(chance, asked, True, first, near, far)
+            self._send(chance, arrived + chance.randrange(5_000, 400_000), False, first + 1, near, far)
         return sorted(near), [(self.far_time(time), data) for time, data in sorted(far)]
 
     def _send(self, chance: random.Random, time: int, up: bool, number: int, near: list[Seen], far: list[Seen]) -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from workers.analysis.clock import ClockOffset
 from workers.export import pcapng
-from workers.export.timebase import Source, batches, offsets
+from workers.export.timebase import CHUNK, Source, batches, offsets
 from workers.packets.capture import CaptureReader
 from workers.packets.link import ETHERNET
 from workers.packets.pcap import Record
@@ -62,13 +62,13 @@ def merged(sources: Sequence[Source], out_path: Path) -> Merged:
 class Merge:
     """One merge; `chunks` may be taken once, then `packets` and `notes` are complete."""
 
-    def __init__(self, sources: Sequence[Source], clocks: dict[str, ClockOffset]) -> None:
+    def __init__(self, sources: Sequence[Source], clocks: dict[str, ClockOffset], chunk_size: int = CHUNK) -> None:
         self.packets = 0
         self.notes = _about_clocks(sources, clocks)
         self._interfaces = 0
         self._last = 0
         self._late = 0
-        self._streams = [_Stream(source, clocks[source.clock], self._number) for source in sources]
+        self._streams = [_Stream(source, clocks[source.clock], self._number, chunk_size) for source in sources]
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the file."""
@@ -118,7 +118,7 @@ class Merge:
 class _Stream:
     """One source as pcapng blocks, sorted within a read or two. `horizon`: nothing earlier is expected from it."""
 
-    def __init__(self, source: Source, clock: ClockOffset, number: Callable[[], int]) -> None:
+    def __init__(self, source: Source, clock: ClockOffset, number: Callable[[], int], chunk_size: int) -> None:
         self.source = source
         self.horizon = 0
         self.error = ""
@@ -127,7 +127,7 @@ class _Stream:
         self._clock = clock
         self._number = number
         self._reader = CaptureReader()
-        self._batches = batches(source.path, self._reader)
+        self._batches = batches(source.path, self._reader, chunk_size)
         self._declared: list[bytes] = []
         self._held: list[Timed] = []
         self._size = 0

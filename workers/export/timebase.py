@@ -38,10 +38,10 @@ class Source:
         return self.node or self.name
 
 
-def batches(path: Path, reader: CaptureReader) -> Iterator[Batch]:
+def batches(path: Path, reader: CaptureReader, chunk_size: int = CHUNK) -> Iterator[Batch]:
     """Yield a file's records, a read at a time; then `reader.error` says whether it ended in the middle."""
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(chunk_size):
             yield from reader.feed(chunk)
     reader.close()
 
@@ -54,7 +54,7 @@ def offsets(sources: Sequence[Source]) -> dict[str, ClockOffset]:
     known = {clocks[0]: ClockOffset(0.0, words=f"{clocks[0]}'s clock is the one that times are by")}
     if len(clocks) > 1:
         _reach(known, clocks, _together(sources))
-    return known
+    return {clock: known[clock] for clock in clocks}
 
 
 def _together(sources: Sequence[Source]) -> dict[str, list[Sightings]]:
