@@ -5,7 +5,7 @@ rewritten between two pods (service DNAT, SNAT, routing) and are no part of a pa
 sequence numbers, flags and timestamps, lengths and the first payload bytes are. A packet that was cut into others on
 the way (segmentation offload) or whose identity is not unique pairs with nothing: pairs are fewer, never wrong.
 
-Memory is bounded: beyond `limit` packets, those whose identity's checksum has more and more low zero bits are kept, so
+Memory is bounded: beyond `limit` packets, those whose checksum has more and more low zero bits are kept, so
 that two captures keep the same ones.
 """
 
@@ -29,7 +29,8 @@ _NARROWEST = 0xFFFF
 _TCP, _UDP = 6, 17
 _IP4 = Struct("!BxHHHBB2x8s").unpack_from
 _IP6 = Struct("!xxxxHBB32s").unpack_from
-_PORTS = Struct("!HH").unpack_from
+_FIXED = Struct("!BHH").pack
+"""Protocol, payload length, IP identification: the start of an identity. TCP's numbers follow, then the payload."""
 
 
 @dataclass(slots=True)
@@ -87,11 +88,13 @@ class Sightings:
         """Build the identity from the transport header on; `wire_end` is where the packet ended on the wire."""
         time, hops, protocol, identification, (source, destination) = network
         if protocol == _TCP and end - at >= 20:
+            if zlib.crc32(buffer[at + 4 : at + 12]) & self.mask:
+                return
             body = at + (buffer[at + 12] >> 4 << 2)
             options = buffer[at + 20 : min(body, end)]
             stamp = options.find(b"\x08\x0a")
             # the window may be rescaled and other options rewritten (MSS clamping) on the way
-            head = buffer[at + 4 : at + 14] + (options[stamp : stamp + 10] if stamp >= 0 else b"")
+            head = buffer[at + 4 : at + 14] + (options[stamp + 2 : stamp + 10] if stamp >= 0 else b"")
         elif protocol == _UDP:
             body, head = at + 8, b""
         else:
@@ -100,9 +103,8 @@ class Sightings:
         compared = min(length, PAYLOAD)
         if length < (protocol == _UDP) or length > _LONGEST or end < body + compared:
             return
-        what = head + bytes((protocol, length >> 8, length & 255, identification >> 8, identification & 255))
-        what += buffer[body : body + compared]
-        if zlib.crc32(what) & self.mask == 0:
+        what = _FIXED(protocol, length, identification) + head + buffer[body : body + compared]
+        if protocol == _TCP or _sample(what) & self.mask == 0:
             ports = buffer[at : at + 4]
             self._keep(what, identification, Sighting(time, hops, source + ports[:2], destination + ports[2:]))
 
@@ -114,13 +116,18 @@ class Sightings:
             return
         while len(self.seen) >= self.limit and self.mask < _NARROWEST:
             self.narrow(self.mask << 1 | 1)
-        if len(self.seen) < self.limit and zlib.crc32(what) & self.mask == 0:
+        if len(self.seen) < self.limit and _sample(what) & self.mask == 0:
             self.seen[what] = sighting
 
     def narrow(self, mask: int) -> None:
         """Keep fewer packets: those whose checksum has none of the bits of `mask`."""
         self.mask |= mask
-        self.seen = {what: seen for what, seen in self.seen.items() if zlib.crc32(what) & self.mask == 0}
+        self.seen = {what: seen for what, seen in self.seen.items() if _sample(what) & self.mask == 0}
+
+
+def _sample(what: bytes) -> int:
+    """What decides whether an identity is kept: of TCP its two numbers alone, so that most cost no more than that."""
+    return zlib.crc32(what[5:13] if what[0] == _TCP else what)
 
 
 def pairs(one: Sightings, other: Sightings) -> list[tuple[Sighting, Sighting]]:

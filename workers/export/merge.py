@@ -41,11 +41,14 @@ class Merged:
     sha256: str
     packets: int
     notes: tuple[str, ...]
+    clocks: dict[str, ClockOffset]
+    """By node: how far its clock is ahead of the first source's node; `seconds` None when unsynchronised."""
 
 
 def merged(sources: Sequence[Source], out_path: Path) -> Merged:
     """Merge `sources` into `out_path`, times by the clock of the first one's node. Removes the file when it fails."""
-    merge = Merge(sources, offsets(sources))
+    clocks = offsets(sources)
+    merge = Merge(sources, clocks)
     size, digest = 0, hashlib.sha256()
     try:
         with out_path.open("wb") as file:
@@ -56,7 +59,7 @@ def merged(sources: Sequence[Source], out_path: Path) -> Merged:
     except BaseException:
         out_path.unlink(missing_ok=True)
         raise
-    return Merged(size, digest.hexdigest(), merge.packets, tuple(merge.notes))
+    return Merged(size, digest.hexdigest(), merge.packets, tuple(merge.notes), clocks)
 
 
 class Merge:
@@ -131,7 +134,6 @@ class _Stream:
         self._declared: list[bytes] = []
         self._held: list[Timed] = []
         self._size = 0
-        self._packets = 0
         self._last = 0
 
     def read(self) -> None:
@@ -146,7 +148,6 @@ class _Stream:
             return
         buffer, records = batch
         blocks = self._blocks(buffer, records)
-        self._packets += len(blocks)
         self._size += len(buffer)
         self.horizon = min(blocks, key=_time)[0]
         self._held += blocks

@@ -147,6 +147,8 @@ def test_planted_clock_is_corrected_within_what_is_said(tmp_path: Path) -> None:
     done = merged(sources, out)
     data = out.read_bytes()
     assert (done.size, done.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert done.clocks["node-client"].seconds == 0.0
+    assert done.clocks["node-server"].seconds == pytest.approx(-1.204, abs=0.001)
     far = {data: time for time, data in ends.seen()[1]}
     errors = [abs(time - (far[data] - ends.offset)) for data, _, time, _ in read(data)[0] if data in far]
     assert len(errors) == 400
