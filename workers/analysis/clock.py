@@ -1,26 +1,19 @@
 """How far two nodes' clocks are apart, from packets that were captured on both.
 
-In: pairs of sightings of one packet, at a reference capture and at another one. Out: a ClockOffset. A packet that goes
-from reference to other says the offset is at most the difference of its times, one that comes back says it is at least
-that, whatever the delays were: so the fastest packet of each direction bounds it (the minimum filter of Paxson, "On
+In: differences of the times of packets, by direction. Out: a ClockOffset. A packet that goes from the reference to the
+other capture says the offset is at most the difference of its times, one that comes back says it is at least that,
+whatever the delays were: so the fastest packet of each direction bounds it (the minimum filter of Paxson, "On
 Calibrating Measurements of Packet Transit Times", 1998), and half the fastest round trip is the uncertainty. Clocks of
 different speeds make the bounds slope; every line between them is possible, and the uncertainty covers all of them.
-
-The direction of a packet is told by its falling TTL, or, between ends without a router, by its conversation: the half
-whose differences are the larger ones goes from reference to other, as no delay is negative.
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 
-from workers.analysis.sightings import Sighting
+from workers.analysis.directions import MAX_DRIFT, Bounds
 
-MAX_DRIFT = 500_000.0
-"""Nanoseconds a second: no clock in use runs wronger, and NTP slews no faster."""
 RESOLUTION = 1_000
 """Nanoseconds a difference of two truncated microsecond times may be wrong by."""
 MAX_WANDER = 5_000_000
@@ -65,51 +58,6 @@ class ClockOffset:
         )
 
 
-@dataclass(slots=True)
-class Bounds:
-    """(other clock's epoch nanoseconds, difference in nanoseconds) of pairs: `most` from reference to other."""
-
-    most: list[tuple[int, int]]
-    least: list[tuple[int, int]]
-    unclear: int = 0
-    """Pairs whose direction nothing tells."""
-
-    def __len__(self) -> int:
-        return len(self.most) + len(self.least)
-
-
-def bounds(seen: Iterable[tuple[Sighting, Sighting]]) -> Bounds:
-    """Sort pairs (reference, other) of two captures by direction."""
-    halves: dict[tuple[bytes, bytes], list[tuple[int, int, int]]] = defaultdict(list)
-    for one, other in seen:
-        halves[one.source, one.destination].append((other.time, other.time - one.time, one.hops - other.hops))
-    found = Bounds([], [])
-    for ends, half in halves.items():
-        mirror = halves.get(ends[::-1], [])
-        sign = _by_hops(half) or -_by_hops(mirror) or _by_order(half, mirror)
-        if sign == 0:
-            found.unclear += len(half)
-        else:
-            (found.most if sign > 0 else found.least).extend((time, difference) for time, difference, _ in half)
-    return found
-
-
-def _by_hops(half: list[tuple[int, int, int]]) -> int:
-    """1 when packets lose hops from reference to other, -1 the other way, 0 when none does."""
-    votes = sum((hops > 0) - (hops < 0) for _, _, hops in half)
-    return (votes > 0) - (votes < 0)
-
-
-def _by_order(half: list[tuple[int, int, int]], mirror: list[tuple[int, int, int]]) -> int:
-    """Compare neighbours in time of both halves, where drift between them can't explain the difference."""
-    both = sorted([(*item[:2], 1) for item in half] + [(*item[:2], -1) for item in mirror])
-    votes = 0
-    for (before, one, side), (after, other, far_side) in pairwise(both):
-        if side != far_side and abs(one - other) > (after - before) * MAX_DRIFT / 1e9:
-            votes += side if one > other else -side
-    return (votes > 0) - (votes < 0)
-
-
 def estimate(found: Bounds, reference: str, other: str) -> ClockOffset:
     """Return how far `other`'s clock is ahead of `reference`'s; the names are for `words`."""
     if not found.most or not found.least:
@@ -121,15 +69,15 @@ def estimate(found: Bounds, reference: str, other: str) -> ClockOffset:
         _hull([((time - start) / 1e9, float(diff - base - RESOLUTION)) for time, diff in found.least], -1),
     )
     drift = 0.0 if line.gap(0.0) >= 0 else _peak(line.gap, -MAX_DRIFT, MAX_DRIFT)
-    if line.gap(drift) < -2 * MAX_WANDER:
-        moved = -line.gap(drift) / 2e9
-        words = f"unsynchronised: a clock was set during the capture, by about {moved:.3g} s ({reference}, {other})"
+    gap, zero, middle = line.gap(drift), line.middle(drift), line.last / 2
+    if gap < -2 * MAX_WANDER:
+        words = (
+            f"unsynchronised: a clock was set during the capture, by about {-gap / 2e9:.3g} s ({reference}, {other})"
+        )
         return ClockOffset(pairs=len(found), words=words)
-    middle = line.last / 2
-    value = line.middle(drift) + drift * middle
-    doubt = line.doubt(drift) if line.gap(drift) >= 0 else _wander(found, start, base, line.middle(drift), drift)
-    at = start + round(middle * 1e9)
-    offset = ClockOffset((value + base) / 1e9, doubt / 1e9, len(found), "", drift / 1e9, at)
+    doubt = line.doubt(drift) if gap >= 0 else _wander(found, start, base, zero, drift)
+    seconds, at = (zero + drift * middle + base) / 1e9, start + round(middle * 1e9)
+    offset = ClockOffset(seconds, doubt / 1e9, len(found), "", drift / 1e9, at)
     return replace(offset, words=sentence(offset, reference, other))
 
 

@@ -11,7 +11,7 @@ A record that is cut off at the end of a file is left out and said.
 """
 
 import hashlib
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -154,8 +154,8 @@ class _Stream:
         self._held.sort(key=_time)
 
     def take(self, bound: int) -> list[Timed]:
-        """Hand over what is not later than `bound`, and more when too much waits."""
-        cut = bisect_right(self._held, bound, key=_time)
+        """Hand over what is earlier than `bound`, and more when too much waits."""
+        cut = bisect_left(self._held, bound, key=_time)
         if self._size > HELD:
             self._size = sum(len(block) for _, block in self._held[cut:])
             cut = cut if self._size <= HELD else (cut + len(self._held)) // 2

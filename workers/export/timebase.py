@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from workers.analysis.clock import Bounds, ClockOffset, bounds, estimate, sentence
+from workers.analysis.clock import ClockOffset, estimate, sentence
+from workers.analysis.directions import Bounds, bounds
 from workers.analysis.sightings import Sightings, pairs
 from workers.contract.report import CaptureOutcome
 from workers.packets.capture import Batch, CaptureReader

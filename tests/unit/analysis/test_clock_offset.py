@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.two_ends import START, Seen, TwoEnds, frame, pcap
-from workers.analysis.clock import ClockOffset, bounds, estimate
+from workers.analysis.clock import ClockOffset, estimate
+from workers.analysis.directions import bounds
 from workers.analysis.sightings import Sightings, pairs
 from workers.packets.capture import CaptureReader
 
@@ -150,7 +151,7 @@ def test_no_packet_in_common_is_unsynchronised() -> None:
 
 @pytest.mark.parametrize("limit", [64, 500])
 def test_bounded_memory_keeps_the_same_packets_at_both_ends(limit: int) -> None:
-    ends = TwoEnds(count=5_000, offset=-77_000_000)
+    ends = TwoEnds(count=2_000, offset=-77_000_000)
     near, far = (sightings(seen, limit=limit) for seen in ends.seen())
     assert len(near.seen) <= limit
     assert len(pairs(near, far)) > limit / 8

@@ -61,6 +61,12 @@ def test_all_packets_come_out_in_order_of_time(
     assert done.notes == ["All captures are of node-a: one clock, offset 0."]
 
 
+def test_times_that_are_all_the_same_keep_source_and_file_order(tmp_path: Path) -> None:
+    names = [[(START, bytes([number, n])) for n in range(200)] for number in range(3)]
+    file, _ = merge(*(source(tmp_path, str(n), pcap(seen)) for n, seen in enumerate(names)), chunk_size=100)
+    assert [data for data, *_ in read(file)[0]] == [data for seen in names for _, data in seen]
+
+
 def test_packets_a_little_late_in_a_file_are_put_in_order(tmp_path: Path) -> None:
     chance = random.Random(3)
     seen = [(START + 1_000 * n, n.to_bytes(4, "big") * 30) for n in range(4_000)]
