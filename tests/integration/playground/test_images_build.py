@@ -51,11 +51,11 @@ def test_vault_holds_no_shell_or_tool(store: Path) -> None:
 def test_capture_image_holds_what_its_recipe_promises(store: Path, tmp_path: Path) -> None:
     catalog = json.loads((store / "catalog.json").read_text())
     for layer in catalog[CAPTURE_IMAGE]["layers"]:
-        argv = ["cp", "-a", "--remove-destination", f"{store / 'layers' / layer}/.", tmp_path]
+        argv = ["cp", "-a", "--remove-destination", f"{store / 'layers' / layer}/.", str(tmp_path)]
         subprocess.run(argv, check=True, timeout=30)
     (tmp_path / "dev/null").touch()
     check = (ROOT / "deploy/image/check_tools.sh").read_text()
-    argv = ["chroot", tmp_path, "/bin/sh", "-c", check]
+    argv = ["chroot", str(tmp_path), "/bin/sh", "-c", check]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
