@@ -2,7 +2,7 @@
 # Builds tcpdump as one static program of a few hundred kilobytes that runs in any Linux container, from Debian 12's
 # source packages with Debian's patches, linked with musl. It writes packets and shows none (capture_only.c).
 #   build.sh [--out DIR] [amd64|arm64 ...]   tcpdump-ARCH and tcpdump-LICENSES in DIR; default .tools/static, this ARCH
-#   build.sh --renew                         write sources.lock anew, from the newest versions that Debian 12 offers
+#   build.sh --renew                         the same for both, and sources.lock anew from what Debian 12 offers now
 # The machine's own apt sources are used, its configuration and lists stay as they are. Needs dpkg-dev, make, flex,
 # bison, gcc and linux-libc-dev; for another architecture than this one's gcc-TRIPLET and linux-libc-dev-ARCH-cross.
 set -euo pipefail
@@ -95,7 +95,6 @@ done < "$lock"
 if [ -n "$renew" ]; then
   { sed -n '/^#/p' "$lock"; cat "$work/lock"; sha256sum -- * | sed 's/^/sha256 /'; } > "$work/renewed"
   cp "$work/renewed" "$lock"
-  exit
 fi
 
 for file in *; do
@@ -154,4 +153,9 @@ build() {
 for architecture in "${architectures[@]}"; do
   (build "$architecture")
   echo "static tcpdump: $out/tcpdump-$architecture, $(stat -c %s "$out/tcpdump-$architecture") bytes"
+  got=$(sha256sum < "$out/tcpdump-$architecture" | cut -d' ' -f1)
+  if [ -n "$renew" ]; then echo "built $got  tcpdump-$architecture" >> "$lock"; fi
+  # no error: a later gcc of Debian 12 may put the same sources another way
+  grep -qx "built $got  tcpdump-$architecture" "$lock" ||
+    echo "static tcpdump: tcpdump-$architecture is not byte for byte what the lock records; is the compiler another?" >&2
 done
