@@ -29,7 +29,11 @@ def other_ports(job: Job, made: Plan, tools: Tools) -> dict[str, int]:
         return {}
     spec = replace(job.spec, filter="", duration=SECONDS, max_packets=PACKETS, snaplen=HEADERS)
     argv = attached_argv(
-        spec, job.id, as_root=made.may_change_user, digest=made.digest, program=made.folder or "tcpdump"
+        spec,
+        job.id,
+        as_root=made.may_change_user,
+        digest=made.digest,
+        program=f"{made.folder}/tcpdump" if made.folder else "tcpdump",
     )
     path = tools.spool_dir / f"{job.id}-{job.epoch}-{made.pod.name}-glance.pcap"
     with closing(Spool(path)) as spool:

@@ -97,7 +97,7 @@ class Planning:
             method=plan.method,
             container=plan.container,
             creates=plan.creates,
-            argv=(plan.folder or argv[0], *argv[1:]),
+            argv=(f"{plan.folder}/tcpdump" if plan.folder else argv[0], *argv[1:]),
             limits=bounds(spec),
             reasons=plan.reasons,
         )

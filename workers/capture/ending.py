@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from workers.capture.plans import Plan
 from workers.capture.spool import FILE_HEADER, Spool
 from workers.capture.tcpdump import Trailer
-from workers.contract.errors import CaptureInterrupted, NotCapturable, ThreadcapError
+from workers.contract.errors import CaptureInterrupted, NoSuchInterface, NotCapturable, ThreadcapError
 from workers.contract.report import CaptureOutcome
 from workers.contract.spec import CaptureSpec
 
@@ -94,13 +94,17 @@ class Ending:
                 f"tcpdump may not capture in container {container} of pod {pod}: it lacks the capability NET_RAW. "
                 "Name another container with `-c NAME`."
             )
+        if "No such device" in complaint or "is not up" in complaint:
+            return NoSuchInterface(
+                f"Pod {pod} has no interface {self.spec.interface} that can be captured ({complaint[:120]}). Leave `-i` "
+                "out for all interfaces."
+            )
         return NotCapturable(f"tcpdump could not start in container {container} of pod {pod}: {complaint[:160]}.")
 
 
 def unstarted(spool: Spool, began: float) -> CaptureOutcome:
-    """Return the outcome of a capture that was stopped before it began: nothing is missing of nothing."""
+    """Return the outcome of a capture that was stopped before it began."""
     return CaptureOutcome(
-        complete=True,
         reason="stopped before it began",
         sha256=spool.sha256(),
         ended_by="stop",

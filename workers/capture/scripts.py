@@ -106,8 +106,8 @@ here) ;;
 pid:*)
   id=${where#pid:}
   found=''
-  for file in $(grep -lE "(^|[/:])((cri-containerd|crio|docker)[-:])?$id(\.scope)?\$" /proc/[0-9]*/cgroup 2>/dev/null) \
-    $(grep -lE "(^|[/:])((cri-containerd|crio|docker)[-:])?$id(\.scope)?/" /proc/[0-9]*/cgroup 2>/dev/null); do
+  for file in $(grep -lE "[/:]((cri-containerd|crio|docker)[-:])?$id(\.scope)?\$" /proc/[0-9]*/cgroup 2>/dev/null) \
+    $(grep -lE "[/:]((cri-containerd|crio|docker)[-:])?$id(\.scope)?/" /proc/[0-9]*/cgroup 2>/dev/null); do
     pid=${file#/proc/}
     pid=${pid%/cgroup}
     # a container within the container is not it
@@ -311,20 +311,20 @@ echo "left $(left "$1" "$2" | wc -l)"
 
 UPLOAD = r"""
 export "$1"
-file=$2
-trap 'rm -f "$file"' EXIT
+file=$2/tcpdump
+trap 'rm -rf "$2"' EXIT
 umask 077
-head -c "$3" >"$file" || exit 1
+mkdir "$2" && head -c "$3" >"$file" || exit 1
 [ "$(wc -c <"$file")" -eq "$3" ] || exit 1
 chmod 700 "$file" && "$file" --version >/dev/null || exit 1
 trap - EXIT
 echo "##uploaded" >&2
 """
-"""$1 marker, $2 the file to write, $3 its size: it comes on stdin. It is tried at once: a folder may be mounted noexec.
-What does not arrive whole is removed again."""
+"""$1 marker, $2 the folder to make, $3 the size of what comes on stdin. It is tried at once: a folder may be mounted
+noexec. What does not arrive whole is removed again."""
 
 REMOVE = r"""
 export "$1"
-for place in /tmp /var/tmp /run /dev/shm ''; do rm -f "$place/$2"; done
+for place in /tmp /var/tmp /run /dev/shm ''; do rm -rf "$place/$2"; done
 """
-"""$1 marker, $2 the name of what was uploaded; whichever folder it is in."""
+"""$1 marker, $2 the name of the uploaded folder; whichever place it is in."""

@@ -118,7 +118,10 @@ def choose(spec: CaptureSpec, pods: Sequence[PodInfo], end: int = 0) -> tuple[li
 
 def capped(targets: Sequence[Target], most: int) -> tuple[list[Target], list[str]]:
     """Return the first `most` of several targets' pods, each pod once and every end in turn, and a note."""
-    once = list({(one.pod.namespace, one.pod.name): one for one in reversed(targets)}.values())[::-1]
+    named: dict[tuple[str, str], Target] = {}
+    for target in targets:
+        named.setdefault(target.key, target)
+    once = list(named.values())
     if len(once) <= most:
         return once, []
     ends = sorted({one.end for one in once})

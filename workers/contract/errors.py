@@ -46,6 +46,13 @@ class NotCapturable(ThreadcapError):
     exit_code = 3
 
 
+class NoSuchInterface(ThreadcapError):
+    """The pod does not have the interface that was asked for: no other method would find it."""
+
+    code = "no_such_interface"
+    exit_code = 4
+
+
 class ClusterForbidden(ThreadcapError):
     """The cluster refuses our service account; the message names the missing permission."""
 

@@ -21,7 +21,7 @@ from workers.capture.methods.inside import lacking
 from workers.capture.spool import Spool
 from workers.capture.start_line import alone
 from workers.capture.tcpdump import SLACK, Probe, attached_argv, marker
-from workers.contract.errors import NotCapturable
+from workers.contract.errors import NoSuchInterface, NotCapturable
 from workers.contract.job import new_job_id
 from workers.contract.report import CaptureOutcome
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
@@ -142,8 +142,7 @@ def test_stop_before_the_stream_is_open(pod: LocalPod, tmp_path: Path) -> None:
     trial = Trial(pod, tmp_path)
     trial.capture.stop()
     outcome = trial.run()
-    assert outcome.ended_by == "stop"
-    assert outcome.complete
+    assert (outcome.ended_by, outcome.reason) == ("stop", "stopped before it began")
 
 
 def test_clients_that_leave_at_once_leave_nothing(pod: LocalPod) -> None:
@@ -209,7 +208,7 @@ def test_no_packets_is_a_proved_empty_capture(pod: LocalPod, tmp_path: Path) -> 
 
 
 def test_what_tcpdump_complains_of_is_said(pod: LocalPod, tmp_path: Path) -> None:
-    with pytest.raises(NotCapturable, match="nosuch0"):
+    with pytest.raises(NoSuchInterface, match="nosuch0"):
         Trial(pod, tmp_path, interface="nosuch0").run()
 
 

@@ -121,12 +121,12 @@ def test_each_pod_gets_the_method_that_works_there(trial: Trial) -> None:
 def test_one_pod_that_cannot_be_captured_makes_it_partial(trial: Trial) -> None:
     trial.image = ""
     trial.add("web-0")
-    trial.add("web-1", "tcpdump", "timeout")
+    trial.add("web-1", "tcpdump", "tee")
     job = trial.run()
     assert job.state is JobState.PARTIAL
     (failed,) = [target for target in job.targets if target.state == "failed"]
     assert failed.pod == "web-1"
-    assert "it has no tcpdump, no timeout" in failed.note
+    assert "it has no tcpdump, no tee" in failed.note
     assert "THREADCAP_CAPTURE_IMAGE" in failed.note
 
 
@@ -135,7 +135,7 @@ def test_a_missing_right_is_named(trial: Trial) -> None:
     trial.add("web-0", "tcpdump")
     job = trial.run()
     assert (job.state, job.error_code) == (JobState.FAILED, "not_capturable")
-    assert "it may not patch pods/ephemeralcontainers in shop" in job.message
+    assert "Threadcap may not patch pods/ephemeralcontainers in shop" in job.message
 
 
 def test_an_image_that_does_not_arrive_is_told(trial: Trial) -> None:
@@ -153,12 +153,12 @@ def test_stop_is_heard_while_an_image_is_still_on_its_way(trial: Trial) -> None:
     trial.watcher.stop_when = lambda job: job.state is JobState.CAPTURING
     job = trial.run()
     assert job.state is JobState.PARTIAL
-    assert "stopped before the added container ran" in job.targets[0].note
+    assert "stopped before it began" in job.targets[0].note
 
 
 def test_a_pod_whose_tcpdump_fails_is_told_in_its_words(trial: Trial) -> None:
     trial.add("web-0")
     trial.watcher.job = replace(trial.watcher.job, spec=replace(SPEC, interface="nosuch0", filter=""))
     job = trial.run()
-    assert (job.state, job.error_code) == (JobState.FAILED, "not_capturable")
+    assert (job.state, job.error_code) == (JobState.FAILED, "no_such_interface")
     assert "nosuch0" in job.message

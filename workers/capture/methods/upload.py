@@ -31,11 +31,11 @@ SECONDS = 60.0
 """How long the upload may take."""
 PIECE = 32 << 10
 """Bytes a frame carries at most."""
-TOOLS = ("cat", "chmod", *NEEDED)
+TOOLS = ("chmod", *NEEDED)
 
 
-def file_name(job_id: str) -> str:
-    """The name of the uploaded program in a container."""
+def folder_name(job_id: str) -> str:
+    """The name of the folder an upload makes; the program in it is called tcpdump, as it names itself in complaints."""
     return f"threadcap-{job_id}"
 
 
@@ -60,8 +60,8 @@ class Upload:
             return Rejected(self.name, f"container {container}: {probe}")
         if why := self._unfit(probe, equipment):
             return Rejected(self.name, f"container {container}: {why}")
-        program = f"{probe.writable[0].rstrip('/')}/{file_name(job_id)}"
-        adds = f"file {program} in container {container} of pod {target.pod.name}, removed afterwards"
+        folder = f"{probe.writable[0].rstrip('/')}/{folder_name(job_id)}"
+        adds = f"folder {folder} with a tcpdump in container {container} of pod {target.pod.name}, removed afterwards"
         reasons = (f"with a static tcpdump uploaded to container {container} and removed afterwards", *less(probe))
         return Plan(
             target.pod,
@@ -73,7 +73,7 @@ class Upload:
             "timeout" in probe.tools,
             creates=(adds,),
             machine=probe.machine,
-            folder=program,
+            folder=folder,
         )
 
     def open(self, ground: Ground, plan: Plan, spool: Spool, *, resume: bool = False) -> Capture:
@@ -102,7 +102,7 @@ class UploadCapture(AttachedCapture):
             as_root=plan.may_change_user,
             digest=plan.digest,
             ceiling=ground.equipment.ceiling if plan.bounded else 0.0,
-            program=plan.folder,
+            program=f"{plan.folder}/tcpdump",
         )
         super().__init__(ground.cluster, plan, ground.spec, ground.job_id, spool, argv)
         self._ground = ground
@@ -150,8 +150,8 @@ def bring(cluster: Cluster, plan: Plan, program: Path, job_id: str) -> None:
 
 def remove(cluster: Cluster, plan: Plan, job_id: str) -> None:
     """Delete what was uploaded. Never raises."""
-    argv = ["sh", "-c", scripts.REMOVE, "threadcap-remove", marker(job_id), file_name(job_id)]
+    argv = ["sh", "-c", scripts.REMOVE, "threadcap-remove", marker(job_id), folder_name(job_id)]
     try:
         cluster.run(plan.pod, plan.container, argv)
     except ThreadcapError as error:
-        log.warning("upload not removed", pod=plan.pod.name, file=file_name(job_id), error=str(error))
+        log.warning("upload not removed", pod=plan.pod.name, folder=folder_name(job_id), error=str(error))
