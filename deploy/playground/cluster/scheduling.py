@@ -116,8 +116,11 @@ def _selects(spec: Object, node: Object) -> bool:
         "requiredDuringSchedulingIgnoredDuringExecution"
     )
     terms = (wish or {}).get("nodeSelectorTerms")
+    fields = {"metadata.name": name_of(node)}  # the only field there is
     return terms is None or any(
-        label_selector({"matchExpressions": t.get("matchExpressions") or []})(labels) for t in terms
+        label_selector({"matchExpressions": t.get("matchExpressions") or []})(labels)
+        and label_selector({"matchExpressions": t.get("matchFields") or []})(fields)
+        for t in terms
     )
 
 

@@ -178,6 +178,25 @@ async def test_pressure_taints_the_node_and_refuses_pods(cluster: SharedPlaygrou
     ok(cluster, "delete", "pod", "bound")
 
 
+async def test_a_full_disk_is_met_by_whoever_writes(cluster: SharedPlayground) -> None:
+    write = "dd if=/dev/zero of={}/big bs=64k count=40"
+    volume = {"name": "spool", "emptyDir": {"sizeLimit": "32Mi"}}
+    await inject(cluster, "node-disk", node="node-2", bytes=1_000_000)
+    for pod, healed in (("tight", False), ("roomy", True)):
+        if healed:
+            await inject(cluster, "node-heal", node="node-2")
+        manifest = _pod(pod, "node-2", volumes=[volume])
+        manifest["spec"]["containers"][0]["volumeMounts"] = [{"name": "spool", "mountPath": "/spool"}]
+        await cluster.apply([manifest])
+        for place in ("/spool", "/root"):
+            said = cluster.kubectl("exec", pod, "--", *write.format(place).split())
+            assert ("No space left on device" in said.stderr) != healed, said.stderr
+            assert (said.returncode == 0) == healed
+        mounted = ok(cluster, "exec", pod, "--", "grep", " /spool ", "/proc/mounts")
+        assert mounted.split()[2] != "tmpfs"
+    ok(cluster, "delete", "pod", "tight", "roomy")
+
+
 async def test_a_drained_node_is_empty_until_uncordoned(cluster: SharedPlayground) -> None:
     ok(cluster, "create", "deployment", "spread", "--image=busybox:1", "--replicas=4", "--", "sleep", "infinity")
     ok(cluster, "rollout", "status", "deployment/spread", "--timeout=30s")
@@ -240,6 +259,7 @@ def packet_shift(cluster: SharedPlayground, pod: str) -> float:
         ({"kind": "node-lost", "node": "node-9"}, 404),
         ({"kind": "node-pressure", "node": "node-1", "resource": "patience"}, 400),
         ({"kind": "node-clock", "node": "node-1", "offsetSeconds": "soon"}, 400),
+        ({"kind": "node-disk", "node": "node-1", "bytes": 0}, 400),
         ({"kind": "evict", "namespace": "default", "pod": "nobody"}, 404),
     ],
 )
