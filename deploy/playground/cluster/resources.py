@@ -150,6 +150,13 @@ DEPLOYMENTS = _workload("deployments", "Deployment", "deploy")
 REPLICASETS = _workload("replicasets", "ReplicaSet", "rs")
 STATEFULSETS = _workload("statefulsets", "StatefulSet", "sts")
 DAEMONSETS = _workload("daemonsets", "DaemonSet", "ds", scale=False)
+JOBS = Resource("batch", "v1", "jobs", "Job", categories=("all",), subresources=(_status("Job"),))
+CRONJOBS = Resource(
+    "batch", "v1", "cronjobs", "CronJob", short=("cj",), categories=("all",), subresources=(_status("CronJob"),)
+)
+INGRESSES = Resource(
+    "networking.k8s.io", "v1", "ingresses", "Ingress", short=("ing",), subresources=(_status("Ingress"),)
+)
 ENDPOINTSLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 ROLES = Resource(_RBAC, "v1", "roles", "Role")
@@ -186,6 +193,9 @@ BUILT_IN = (
     REPLICASETS,
     STATEFULSETS,
     DAEMONSETS,
+    JOBS,
+    CRONJOBS,
+    INGRESSES,
     ENDPOINTSLICES,
     LEASES,
     ROLES,
