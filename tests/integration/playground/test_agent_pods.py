@@ -3,14 +3,20 @@ hostPID), and at the host's end of its interface (hostNetwork, NET_RAW only). Ta
 """
 
 import asyncio
+import contextlib
+import hashlib
 import json
+import random
 import secrets
 import subprocess
 from collections.abc import AsyncIterator
 from typing import Any
 
+import kubernetes
 import pytest
 import pytest_asyncio
+import websocket
+from kubernetes.stream import stream
 
 from deploy.playground.images import CAPTURE_IMAGE
 from deploy.playground.scene import Manifest
@@ -219,6 +225,38 @@ async def test_what_an_agent_began_on_the_node_ends_with_it(playground: SharedPl
         ok(playground, "wait", "-n", HOME, f"pod/{name}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=30s")
         assert sh(playground, agents["node-1/inside"], count).strip() == "0"
         await client.call("DELETE", f"/api/v1/namespaces/{HOME}/pods/{name}")
+
+
+async def test_a_spool_is_read_whole_over_fifty_cut_streams(playground: SharedPlayground, agents: Agents) -> None:
+    pod, size, seed = agents["node-1/inside"], 3_000_000, secrets.randbits(32)
+    dice = random.Random(seed)
+    wanted = sh(playground, pod, f"head -c {size} /dev/urandom > /spool/whole; sha256sum < /spool/whole").split()[0]
+    cuts = [dice.randrange(2 * size // 50) for _ in range(50)]
+    fault = {"kind": "stream", "namespace": HOME, "pod": pod, "command": "tail -c", "action": "cut"}
+    async with Client(playground.admin_kubeconfig) as client:
+        await client.call("POST", "/_playground/faults", {**fault, "afterBytes": cuts})
+    received = bytearray()
+    streams = 0
+    with kubernetes.config.new_client_from_config(str(playground.admin_kubeconfig)) as api:
+        api.set_default_header("sec-websocket-protocol", "v4.channel.k8s.io")
+        while len(received) < size and streams < 60:
+            received += read(api, pod, ["tail", "-c", f"+{len(received) + 1}", "/spool/whole"])
+            streams += 1
+    assert (hashlib.sha256(received).hexdigest(), len(received)) == (wanted, size), f"seed {seed}"
+    assert streams > 20, f"seed {seed}"
+
+
+def read(api: Any, pod: str, command: list[str]) -> bytes:
+    """Standard output of a command as far as the stream brings it."""
+    call = kubernetes.client.CoreV1Api(api).connect_get_namespaced_pod_exec
+    words = {"command": command, "stderr": False, "stdin": False, "stdout": True, "tty": False}
+    opened = stream(call, pod, HOME, **words, binary=True, _preload_content=False)
+    out = bytearray()
+    with contextlib.suppress(websocket.WebSocketConnectionClosedException):
+        while (message := opened.sock.recv_data_frame(True)[1]).opcode == websocket.ABNF.OPCODE_BINARY:
+            out += message.data[1:] if message.data[:1] == b"\x01" else b""
+    opened.sock.shutdown()
+    return bytes(out)
 
 
 async def test_a_node_is_chosen_by_its_name(playground: SharedPlayground) -> None:

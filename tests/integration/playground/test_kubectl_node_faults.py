@@ -120,6 +120,18 @@ def v4_stream(cluster: SharedPlayground, pod: str, command: list[str]) -> Any:
     return Open()
 
 
+async def test_a_killed_api_server_leaves_what_it_ran_alive(cluster: SharedPlayground) -> None:
+    script = "echo $$; while :; do date > /tmp/alive; sleep 0.1; done"
+    with running(cluster, "exec", "two", "--", "sh", "-c", script) as kubectl:
+        assert kubectl.stdout is not None
+        pid = kubectl.stdout.readline().strip().decode()
+        await inject(cluster, "outage", how="hard", seconds=1)
+        assert await asyncio.to_thread(kubectl.wait, SECONDS) != 0
+    await until(lambda: cluster.kubectl("get", "pods").returncode == 0)
+    alive = "rm /tmp/alive; until [ -e /tmp/alive ]; do sleep 0.05; done; kill"
+    ok(cluster, "exec", "two", "--", "timeout", "10", "sh", "-c", f"{alive} {pid}")
+
+
 async def test_a_lost_node_is_unknown_and_comes_back(cluster: SharedPlayground) -> None:
     containers = ok(cluster, "get", "pods", "-o", CONTAINERS)
     await inject(cluster, "node-lost", node="node-2")
