@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from . import quota
 from .endpoints import sync_service
 from .errors import Refusal
 from .establishing import sync_definition
@@ -35,12 +36,13 @@ from .resources import (
     NEW_EVENTS,
     NODES,
     PODS,
+    QUOTAS,
     REPLICASETS,
     SERVICES,
     STATEFULSETS,
     Resource,
 )
-from .scheduling import evict, schedule, seconds_left
+from .scheduling import collect_orphan, evict, schedule, seconds_left
 from .store import Change
 from .workloads import sync_daemonset, sync_deployment, sync_replicaset, sync_statefulset
 
@@ -53,6 +55,11 @@ _SILENT = (EVENTS, NEW_EVENTS, LEASES)
 _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 30.0
 
+
+def _sync_quota(registry: Registry, obj: Object) -> None:
+    registry.set_status(QUOTAS, obj, quota.status(registry.store, obj))
+
+
 Sync = Callable[[Registry, Object], None]
 _SYNCS: tuple[tuple[Resource, Sync], ...] = (
     (NODES, sync_node),
@@ -63,6 +70,7 @@ _SYNCS: tuple[tuple[Resource, Sync], ...] = (
     (CRONJOBS, sync_cron_job),
     (JOBS, sync_job),
     (SERVICES, sync_service),
+    (QUOTAS, _sync_quota),
     (CRDS, sync_definition),
 )
 
@@ -121,9 +129,12 @@ class Controllers:
             _LOG.warning("garbage collection: %s", refusal.message)
 
     def _maybe_evict(self, pod: Object) -> None:
-        """Take a pod off a node whose NoExecute taints it does not tolerate (any longer)."""
+        """Take a pod off a node whose NoExecute taints it does not tolerate (any longer), or that is no more."""
         node = self._registry.store.get(NODES, "", pod["spec"]["nodeName"])
-        left = seconds_left(pod, node) if node else float("inf")
+        if node is None:
+            collect_orphan(self._registry, pod)
+            return
+        left = seconds_left(pod, node)
         if left <= 0:
             evict(self._registry, pod)
         elif left < float("inf"):

@@ -64,6 +64,8 @@ _FIELDS: dict[str, dict[int, str]] = {
         5: "immutable:flag",
     },
     "ServiceAccount": {1: "metadata:ObjectMeta", 4: "automountServiceAccountToken:flag"},
+    "ResourceQuota": {1: "metadata:ObjectMeta", 2: "spec:ResourceQuotaSpec", 3: "status:Empty"},
+    "ResourceQuotaSpec": {1: "hard:quantities", 2: "scopes:*str"},
     "Service": {1: "metadata:ObjectMeta", 2: "spec:ServiceSpec", 3: "status:Empty"},
     "ServiceSpec": {
         1: "ports:*ServicePort",

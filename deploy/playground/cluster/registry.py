@@ -13,7 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 
-from . import batch, defaults, definitions, errors, podsecurity, strategy, validation
+from . import batch, defaults, definitions, errors, podsecurity, quota, strategy, validation
 from .addresses import assign_cluster_ip
 from .errors import Refusal
 from .objects import Object, is_deleting, meta, name_of, namespace_of, now, random_suffix, timestamp, uid_of
@@ -71,6 +71,8 @@ class Registry:
         if self.store.get(resource, namespace, name_of(obj)):
             raise errors.already_exists(resource, name_of(obj))
         self._check_service_account(resource, namespace, obj)
+        if resource is PODS:
+            quota.admit(self.store, obj)
         if resource is SERVICES:
             assign_cluster_ip(self.store, obj)
         self._stamp(resource, obj)

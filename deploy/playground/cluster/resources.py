@@ -144,6 +144,9 @@ SERVICE_ACCOUNTS = Resource(
     short=("sa",),
     subresources=(Subresource("token", "TokenRequest", ("create",), (_AUTHN, "v1")),),
 )
+QUOTAS = Resource(
+    "", "v1", "resourcequotas", "ResourceQuota", short=("quota",), subresources=(_status("ResourceQuota"),)
+)
 EVENTS = Resource("", "v1", "events", "Event", short=("ev",))
 NEW_EVENTS = Resource("events.k8s.io", "v1", "events", "Event", short=("ev",))
 DEPLOYMENTS = _workload("deployments", "Deployment", "deploy")
@@ -188,6 +191,7 @@ BUILT_IN = (
     CONFIGMAPS,
     SECRETS,
     SERVICE_ACCOUNTS,
+    QUOTAS,
     EVENTS,
     DEPLOYMENTS,
     REPLICASETS,

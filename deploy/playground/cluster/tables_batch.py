@@ -1,4 +1,4 @@
-"""Columns of Jobs, CronJobs and Ingresses. Pure."""
+"""Columns of Jobs, CronJobs, Ingresses and ResourceQuotas. Pure."""
 
 from __future__ import annotations
 
@@ -53,6 +53,12 @@ def _addresses(ingress: Object) -> str:
     return ",".join(entry.get("ip") or entry.get("hostname", "") for entry in held)
 
 
+def _quota(quota: Object) -> str:
+    status = quota.get("status", {})
+    used = status.get("used") or {}
+    return ", ".join(f"{key}: {used.get(key, 0)}/{limit}" for key, limit in sorted((status.get("hard") or {}).items()))
+
+
 BATCH: dict[str, tuple[Column, ...]] = {
     "Job": (
         NAME,
@@ -76,6 +82,7 @@ BATCH: dict[str, tuple[Column, ...]] = {
         _job_containers("image"),
         ("Selector", "string", 1, lambda _: NONE),
     ),
+    "ResourceQuota": (NAME, ("Request", "string", 0, _quota), ("Limit", "string", 0, lambda _: ""), AGE),
     "Ingress": (
         NAME,
         ("Class", "string", 0, path("spec.ingressClassName", NONE)),

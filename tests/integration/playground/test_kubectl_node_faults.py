@@ -166,6 +166,16 @@ async def test_a_lost_node_is_unknown_and_comes_back(cluster: SharedPlayground) 
     assert ok(cluster, "get", "pods", "-o", CONTAINERS) == containers
 
 
+async def test_a_deleted_node_takes_its_pods_with_it(cluster: SharedPlayground) -> None:
+    ok(cluster, "delete", "node", "node-2")
+    ok(cluster, "wait", "pod/two", "--for=delete", "--timeout=20s")
+    assert "node-2" not in ok(cluster, "get", "nodes")
+    await inject(cluster, "node-restart", node="node-2")
+    await until(lambda: cluster.kubectl("get", "node", "node-2").returncode == 0)
+    ok(cluster, "wait", "node/node-2", "--for=condition=Ready", "--timeout=20s")
+    await cluster.apply([_pod("two", "node-2")])
+
+
 async def test_pressure_taints_the_node_and_refuses_pods(cluster: SharedPlayground) -> None:
     await inject(cluster, "node-pressure", node="node-2", resource="disk")
     await inject(cluster, "node-pressure", node="node-2", resource="memory")

@@ -1,11 +1,14 @@
 """The pods that methods are tried on are what their names say."""
 
+import dataclasses
 import json
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.support.accounts import capture_account
 from tests.support.every_kind import KINDS, KindOfPod, every_kind
 from tests.support.playground import SharedPlayground
 
@@ -68,6 +71,20 @@ async def test_a_restricted_namespace_refuses_root(playground: SharedPlayground,
     space = kinds["restricted"].namespace
     refused = playground.kubectl("run", "root", "-n", space, "--image=busybox:1", "--", "sleep", "1")
     assert 'violates PodSecurity "restricted:latest"' in refused.stderr
+
+
+async def test_an_account_lacks_what_it_should_lack(playground: SharedPlayground, tmp_path: Path) -> None:
+    lacking = [("create", "pods/exec"), ("*", "services")]
+    async with capture_account(playground.admin_kubeconfig, tmp_path / "config", lacking) as file:
+        account = dataclasses.replace(playground, admin_kubeconfig=file)
+        asked = [(verb, what) for verb, what in (("get", "pods"), ("get", "pods/exec"), *lacking, ("get", "services"))]
+        words = [account.kubectl("auth", "can-i", verb, what, "-n", "shop").stdout.strip() for verb, what in asked]
+        assert words == ["yes", "yes", "no", "no", "no"]
+        assert 'cannot list resource "services"' in account.kubectl("get", "services", "-n", "shop").stderr
+        name = playground.kubectl("config", "view", "--kubeconfig", str(file), "-o", "jsonpath={.users[0].name}").stdout
+    left = playground.kubectl("get", "clusterroles,clusterrolebindings,serviceaccounts", "-n", "threadcap").stdout
+    assert name.startswith("capture-")
+    assert name not in left
 
 
 async def test_the_crashing_one_is_started_again(playground: SharedPlayground, kinds: Kinds) -> None:
