@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from deploy.playground.scene.client import Client
 from tests.support.accounts import capture_account
+from tests.support.agent_pods import DUMP, HOME, INTO, PRIVILEGED, agent
 from tests.support.every_kind import KINDS, KindOfPod, every_kind
 from tests.support.playground import SharedPlayground
 
@@ -41,6 +44,36 @@ async def test_tcpdump_sees_the_caller(playground: SharedPlayground, kinds: Kind
     code, said = run(playground, kinds[kind], *TCPDUMP, container=container)
     assert code == 0, said
     assert "ICMP echo" in said
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def agents(playground: SharedPlayground) -> AsyncIterator[Mapping[str, KindOfPod]]:
+    """A privileged capture pod on each node, by its name."""
+    found = {node: KindOfPod(HOME, f"agent-{secrets.token_hex(4)}", node, "") for node in ("node-1", "node-2")}
+    async with Client(playground.admin_kubeconfig) as client:
+        await client.apply([agent(each.name, node, PRIVILEGED, hostPID=True) for node, each in found.items()])
+        for each in found.values():
+            wait = ("wait", "-n", HOME, f"pod/{each.name}", "--for=condition=Ready", "--timeout=30s")
+            assert playground.kubectl(*wait, seconds=60).returncode == 0
+        yield found
+        for each in found.values():
+            await client.call("DELETE", f"/api/v1/namespaces/{HOME}/pods/{each.name}")
+
+
+@pytest.mark.parametrize(
+    "kind", ["distroless", "hardened", "restricted", "without-tcpdump", "host-network", "writable"]
+)
+async def test_a_pod_on_the_node_captures_whatever_the_target_lacks(
+    playground: SharedPlayground, kinds: Kinds, agents: Kinds, kind: str
+) -> None:
+    pod = kinds[kind]
+    column = "jsonpath={.status.containerStatuses[0].containerID}"
+    said = playground.kubectl("get", "pod", "-n", pod.namespace, pod.name, "-o", column).stdout
+    script = f"{INTO} {DUMP} -i any -c 4 icmp and host {pod.address}"
+    words = ("sh", "-c", script, "sh", said.removeprefix("containerd://"))
+    code, seen = run(playground, agents[pod.node], *words, container="capture")
+    assert code == 0, seen
+    assert f"> {pod.address}: ICMP echo request" in seen
 
 
 @pytest.mark.parametrize("kind", ["without-tcpdump", "with-sidecar", "hardened", "writable", "host-network"])
