@@ -21,7 +21,7 @@ from deploy.playground.scene.client import Client
 MANIFEST = Path(__file__).with_name("pods_of_every_kind.yaml")
 KINDS: tuple[str, ...] = tuple(each["metadata"]["name"] for each in yaml.safe_load_all(MANIFEST.read_text()))
 PING = 'for address in "$@"; do ping -q -i 0.2 "$address" & done; wait'
-START_SECONDS = 40.0
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

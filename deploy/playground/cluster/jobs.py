@@ -103,7 +103,7 @@ def _grow(registry: Registry, job: Object, pods: list[Object], status: Object, a
     wanted = spec["parallelism"] if not (spec.get("completions") is None and status["succeeded"]) else active
     if spec.get("completions") is not None:
         wanted = min(wanted, spec["completions"] - status["succeeded"])
-    wait = min(_FIRST_BACKOFF * 2 ** max(0, status["failed"] - 1), _LONGEST_BACKOFF)
+    wait = min(_FIRST_BACKOFF * 2 ** min(max(0, status["failed"] - 1), 10), _LONGEST_BACKOFF)
     failed = [pod for pod in pods if pod["status"].get("phase") == "Failed"]
     if failed and min(_age(_ended(pod)) for pod in failed) < wait:
         return []
