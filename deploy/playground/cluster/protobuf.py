@@ -20,7 +20,7 @@ _MAGIC = b"k8s\x00"
 
 # message -> field number -> "name:type". Types: str, flag and num are left out when empty (Go's omitempty), int and
 # bool are kept when 0 (pointers in Go), map has text values, bytemap bytes, quantities those; anything else is a
-# message; * marks a list.
+# message; * marks a list, and a message without a name is embedded.
 _FIELDS: dict[str, dict[int, str]] = {
     "ObjectMeta": {
         1: "name:str",
@@ -119,6 +119,21 @@ _FIELDS: dict[str, dict[int, str]] = {
         7: "failedJobsHistoryLimit:int",
     },
     "JobTemplateSpec": {1: "metadata:ObjectMeta", 2: "spec:JobSpec"},
+    "Ingress": {1: "metadata:ObjectMeta", 2: "spec:IngressSpec", 3: "status:Empty"},
+    "IngressSpec": {
+        1: "defaultBackend:IngressBackend",
+        2: "tls:*IngressTLS",
+        3: "rules:*IngressRule",
+        4: "ingressClassName:str",
+    },
+    "IngressTLS": {1: "hosts:*str", 2: "secretName:str"},
+    "IngressRule": {1: "host:str", 2: ":IngressRuleValue"},
+    "IngressRuleValue": {1: "http:IngressPaths"},
+    "IngressPaths": {1: "paths:*IngressPath"},
+    "IngressPath": {1: "path:str", 2: "backend:IngressBackend", 3: "pathType:str"},
+    "IngressBackend": {4: "service:IngressService"},
+    "IngressService": {1: "name:str", 2: "port:IngressPort"},
+    "IngressPort": {1: "name:str", 2: "number:num"},
     "PodTemplateSpec": {1: "metadata:ObjectMeta", 2: "spec:PodSpec"},
     "Pod": {1: "metadata:ObjectMeta", 2: "spec:PodSpec", 3: "status:Empty"},
     "PodSpec": {
@@ -279,6 +294,8 @@ def _message(name: str, data: bytes) -> Any:
             entry = dict(_pieces(value))
             held = result.setdefault(field, {})
             held[bytes(entry.get(1, b"")).decode()] = _text(kind, entry.get(2, b""))
+        elif not field:
+            result |= _message(kind, value)
         elif kind not in _IGNORED and (found := _value(kind, value)) not in ("", None, {}):
             result[field] = found
     return _int_or_string(result) if name == "IntOrString" else result

@@ -197,6 +197,11 @@ def test_an_ingress_is_kept_and_shown(sh: Shell, api: Any) -> None:
     assert "shop.example" in described
     assert "/pay" in described
     sh("delete", "ingress", "front")
+    sh("create", "ingress", "plain", "--rule=a.example/x*=web:8080", "--rule=b.example/=web:http")
+    assert re.search(r"^plain +<none> +a\.example,b\.example +80 +\d+s$", sh("get", "ingress", "--no-headers"))
+    rules = sh.json("get", "ingress", "plain")["spec"]["rules"]
+    backend = {"service": {"name": "web", "port": {"number": 8080}}}
+    assert rules[0]["http"]["paths"] == [{"path": "/x", "pathType": "Prefix", "backend": backend}]
 
 
 @pytest.mark.parametrize(
