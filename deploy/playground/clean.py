@@ -2,9 +2,9 @@
 
 What belongs to a playground: processes with THREADCAP_PLAYGROUND in their environment, or running
 `deploy.playground…` with a path under /run/threadcap in their arguments, or in a cgroup under /threadcap; mounts
-and run folders under /run/threadcap; cgroups under /threadcap; network namespaces named threadcap-…. Pods,
-their namespaces and the mounts inside them end with their node's init. Without --id every playground is ended,
-running ones too.
+and folders under /run/threadcap and /var/lib/threadcap-playground; cgroups under /threadcap; network namespaces
+named threadcap-…. Pods, their namespaces and the mounts inside them end with their node's init. Without --id every
+playground is ended, running ones too.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.playground.cluster.node import cgroups
+from deploy.playground.cluster.node.settings import DISK
 from deploy.playground.redis_server import MARKER
 
 RUN = Path("/run/threadcap")
@@ -65,10 +66,10 @@ class Leftovers:
 def find(only: str | None = None) -> Leftovers:
     """What is left now of all playgrounds, or of the one with the id `only`; changes nothing."""
     tops = cgroups.directories(CGROUP if only is None else f"{CGROUP}/{only}")
-    folders = sorted(RUN.iterdir()) if RUN.is_dir() else []
+    folders = [folder for top in (RUN, DISK) if top.is_dir() for folder in sorted(top.iterdir())]
     return Leftovers(
         processes=_processes(only, tops),
-        mounts=_mounts(RUN if only is None else RUN / only),
+        mounts=[mount for top in (RUN, DISK) for mount in _mounts(top if only is None else top / only)],
         netns=[name for name in _names(NETNS) if _is_netns(name, only)],
         cgroups=tops,
         folders=[folder for folder in folders if only is None or folder.name == only],
@@ -86,12 +87,13 @@ def remove(found: Leftovers, only: str | None = None) -> list[str]:
     for name in rest.netns:
         subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
     cgroups.remove(CGROUP if only is None else f"{CGROUP}/{only}")
-    if not _mounts(RUN):  # never delete through a mount that would not go
+    if not (_mounts(RUN) or _mounts(DISK)):  # never delete through a mount that would not go
         for folder in rest.folders:
             shutil.rmtree(folder, ignore_errors=True)
     if only is None:
-        with contextlib.suppress(OSError):
-            RUN.rmdir()
+        for top in (RUN, DISK):
+            with contextlib.suppress(OSError):
+                top.rmdir()
     return find(only).lines()
 
 

@@ -96,8 +96,8 @@ class Ending:
             )
         if "No such device" in complaint or "is not up" in complaint:
             return NoSuchInterface(
-                f"Pod {pod} has no interface {self.spec.interface} that can be captured ({complaint[:120]}). Leave `-i` "
-                "out for all interfaces."
+                f"Pod {pod} has no interface {self.spec.interface} that can be captured ({complaint[:120]}). "
+                "Leave `-i` out for all interfaces."
             )
         return NotCapturable(f"tcpdump could not start in container {container} of pod {pod}: {complaint[:160]}.")
 

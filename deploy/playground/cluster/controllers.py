@@ -7,46 +7,58 @@ every controller level-triggered: missed or doubled wake-ups change nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from . import quota
 from .endpoints import sync_service
 from .errors import Refusal
 from .establishing import sync_definition
 from .events import record
 from .garbage import collect, sync_namespace
+from .jobs import sync_cron_job, sync_job
 from .nodes import sync_node
 from .objects import Object, is_active, is_deleting, name_of, namespace_of, uid_of
 from .registry import Registry
 from .resources import (
     CRDS,
+    CRONJOBS,
     DAEMONSETS,
     DEPLOYMENTS,
     EVENTS,
+    JOBS,
     LEASES,
     NAMESPACES,
     NEW_EVENTS,
     NODES,
     PODS,
+    QUOTAS,
     REPLICASETS,
     SERVICES,
     STATEFULSETS,
     Resource,
 )
-from .scheduling import evict, schedule, seconds_left
+from .scheduling import collect_orphan, evict, schedule, seconds_left
 from .store import Change
 from .workloads import sync_daemonset, sync_deployment, sync_replicaset, sync_statefulset
 
 _LOG = logging.getLogger(__name__)
 # A pass waits this long for more changes of the same burst.
 _GATHER_SECONDS = 0.005
+_CLOCK_SECONDS = 1.0
 _SILENT = (EVENTS, NEW_EVENTS, LEASES)
 # What was refused is tried again after this long, then twice as long, and so on (client-go's rate limiter).
 _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 30.0
+
+
+def _sync_quota(registry: Registry, obj: Object) -> None:
+    registry.set_status(QUOTAS, obj, quota.status(registry.store, obj))
+
 
 Sync = Callable[[Registry, Object], None]
 _SYNCS: tuple[tuple[Resource, Sync], ...] = (
@@ -55,7 +67,10 @@ _SYNCS: tuple[tuple[Resource, Sync], ...] = (
     (REPLICASETS, sync_replicaset),
     (STATEFULSETS, sync_statefulset),
     (DAEMONSETS, sync_daemonset),
+    (CRONJOBS, sync_cron_job),
+    (JOBS, sync_job),
     (SERVICES, sync_service),
+    (QUOTAS, _sync_quota),
     (CRDS, sync_definition),
 )
 
@@ -85,10 +100,15 @@ class Controllers:
     async def run(self) -> None:
         self._dirty.set()
         while True:
-            await self._dirty.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._dirty.wait(), _CLOCK_SECONDS if self._timed() else None)
             await asyncio.sleep(_GATHER_SECONDS)
             self._dirty.clear()
             self.step()
+
+    def _timed(self) -> bool:
+        """Whether there is what waits for the clock, and not for a change."""
+        return any(self._registry.store.all(resource) for resource in (JOBS, CRONJOBS))
 
     def step(self) -> None:
         """One pass over everything."""
@@ -109,9 +129,12 @@ class Controllers:
             _LOG.warning("garbage collection: %s", refusal.message)
 
     def _maybe_evict(self, pod: Object) -> None:
-        """Take a pod off a node whose NoExecute taints it does not tolerate (any longer)."""
+        """Take a pod off a node whose NoExecute taints it does not tolerate (any longer), or that is no more."""
         node = self._registry.store.get(NODES, "", pod["spec"]["nodeName"])
-        left = seconds_left(pod, node) if node else float("inf")
+        if node is None:
+            collect_orphan(self._registry, pod)
+            return
+        left = seconds_left(pod, node)
         if left <= 0:
             evict(self._registry, pod)
         elif left < float("inf"):

@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
-from . import definitions
+from . import batch, definitions
 from .objects import Object
 
+_JOBS = ("Job", "CronJob")
 _TEMPLATED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
 
 
@@ -20,6 +21,10 @@ def complete(obj: Object) -> None:
     if kind in _TEMPLATED:
         template = obj.setdefault("spec", {}).setdefault("template", {})
         pod_spec(template.setdefault("spec", {}))
+    if kind in _JOBS:
+        job = batch.job_template(obj)
+        pod_spec(job.setdefault("template", {}).setdefault("spec", {}))
+        batch.complete_job(job)
     if kind in _COMPLETERS:
         _COMPLETERS[kind](obj)
 
@@ -29,7 +34,7 @@ def initial_status(obj: Object) -> Object:
     kind = obj.get("kind")
     if kind == "Pod":
         return {"phase": "Pending", "qosClass": _quality(obj["spec"])}
-    if kind == "Service":
+    if kind in ("Service", "Ingress"):
         return {"loadBalancer": {}}
     return {"phase": "Active"} if kind == "Namespace" else {}
 
@@ -168,6 +173,7 @@ _COMPLETERS: dict[str, Callable[[Object], None]] = {
     "ReplicaSet": _replicaset,
     "StatefulSet": _statefulset,
     "DaemonSet": _daemonset,
+    "CronJob": batch.complete_cron_job,
     "Service": _service,
     "Secret": _secret,
     "Namespace": _namespace,

@@ -2,8 +2,9 @@
 
 In: bodies of `POST /_playground/faults` (administrators only). kinds:
 
-    stream   namespace, pod, container ("" means any), action cut|stall|slow|lie, afterBytes, bytesPerSecond,
-             orphan (see StreamFault), times (streams it meets; 1): exec only
+    stream   namespace, pod, container ("" means any), command (words in it; "" any), action cut|stall|slow|lie,
+             afterBytes (a list: one stream after the other), bytesPerSecond, orphan (see StreamFault), times
+             (streams it meets; 1): exec and attach
     request  verb, resource ("pods", "pods/exec"), namespace ("" means any), code (0: only slow), message,
              delayMs, retryAfter (seconds), times (0: until healed); a 403 meets controllers as well, as quotas do
     outage   how hard|soft, seconds: soft answers 503 and leaves streams alone; hard drops and refuses connections
@@ -32,6 +33,7 @@ _LONGEST_SECONDS = 600.0
 @dataclass
 class _StreamRule:
     place: tuple[str, str, str]
+    command: str
     fault: StreamFault
     left: int
 
@@ -66,7 +68,7 @@ class ServerFaults:
         """Raises Refusal(400) for what makes no sense."""
         match body.get("kind"):
             case "stream":
-                self._streams.append(_stream_rule(body))
+                self._streams += _stream_rules(body)
             case "request":
                 self._requests.append(_request_rule(body))
             case "outage":
@@ -76,11 +78,12 @@ class ServerFaults:
                 self._requests.clear()
                 self._unavailable_until = 0.0
 
-    def take_stream(self, namespace: str, pod: str, container: str) -> StreamFault | None:
-        """The fault a new stream begins with; used up by that."""
+    def take_stream(self, namespace: str, pod: str, container: str, command: str) -> StreamFault | None:
+        """The fault a new stream begins with; used up by that. An attached stream has no command."""
         place = (namespace, pod, container)
         for rule in self._streams:
-            if all(wish in ("", found) for wish, found in zip(rule.place, place, strict=True)):
+            fits = all(wish in ("", found) for wish, found in zip(rule.place, place, strict=True))
+            if fits and rule.command in command:
                 rule.left -= 1
                 if rule.left <= 0:
                     self._streams.remove(rule)
@@ -131,6 +134,11 @@ def _number(body: Object, name: str, default: float) -> float:
     return float(value)
 
 
+def _stream_rules(body: Object) -> list[_StreamRule]:
+    after = body.get("afterBytes", 0)
+    return [_stream_rule({**body, "afterBytes": each}) for each in (after if isinstance(after, list) else [after])]
+
+
 def _stream_rule(body: Object) -> _StreamRule:
     action, rate = body.get("action"), int(_number(body, "bytesPerSecond", 0))
     if action not in _ACTIONS:
@@ -139,7 +147,7 @@ def _stream_rule(body: Object) -> _StreamRule:
         raise bad_request("bytesPerSecond goes with slow, and slow with bytesPerSecond")
     fault = StreamFault(str(action), int(_number(body, "afterBytes", 0)), rate, bool(body.get("orphan")))
     place = (str(body.get("namespace", "")), str(body.get("pod", "")), str(body.get("container", "")))
-    return _StreamRule(place, fault, int(_number(body, "times", 1)))
+    return _StreamRule(place, str(body.get("command", "")), fault, int(_number(body, "times", 1)))
 
 
 def _request_rule(body: Object) -> _RequestRule:

@@ -15,8 +15,9 @@ _FIELDS = (
 
 def tell(registry: Registry, pod: Object, status: Object) -> None:
     """Record what changed for the pod and its containers between it as it is held and the status now reported."""
-    if status.get("reason") == "Evicted" != pod.get("status", {}).get("reason"):
-        record(registry, pod, "Evicted", status["message"], warning=True, by="kubelet")
+    reason = status.get("reason")
+    if reason and reason != pod.get("status", {}).get("reason"):
+        record(registry, pod, reason, status["message"], warning=reason == "Evicted", by="kubelet")
     for field, statuses in _FIELDS:
         images = {c["name"]: c["image"] for c in pod["spec"].get(field) or ()}
         held = {entry["name"]: entry for entry in pod.get("status", {}).get(statuses) or ()}

@@ -3,6 +3,7 @@
 node-restart   node: its agent ends in order and is started again; processes and pods stay
 node-lost      node: its agent ends and stays away until healed; processes live on
 node-pressure  node, resource disk|memory|pid: the condition, its taint, and new pods refused
+node-disk      node, bytes: what pods there write to from now on has so much room, then ENOSPC (node/small_disk)
 node-clock     node, offsetSeconds: processes started from now on see a shifted wall clock, tcpdump too (node/clock)
 evict          namespace, pod, message: the node's agent evicts the pod
 node-heal      node: takes back what was done to it ("heal" does so for every node)
@@ -23,9 +24,10 @@ from .objects import Object, uid_of
 from .registry import Registry
 from .resources import NODES, PODS
 
-NODE_KINDS = ("node-restart", "node-lost", "node-pressure", "node-clock", "node-heal", "evict")
+NODE_KINDS = ("node-restart", "node-lost", "node-pressure", "node-disk", "node-clock", "node-heal", "evict")
 _PRESSURES = {"disk": "DiskPressure", "memory": "MemoryPressure", "pid": "PIDPressure"}
 _LOW = "The node was low on resource: ephemeral-storage. Threshold quantity: 2Gi, available: 1Gi. "
+_LEAST_ROOM = 65_536
 _LARGEST_OFFSET = 366 * 86400.0
 
 
@@ -59,6 +61,8 @@ class NodeFaults:
             await self._evict(body)
         elif kind == "node-pressure":
             self._press(self._node(name), body)
+        elif kind == "node-disk":
+            self._ours(self._node(name)).set_room(_room(body))
         elif kind == "node-clock":
             await self._node(name).agent.set_clock({"offsetSeconds": _offset(body)})
             self._shifted.add(name)
@@ -85,11 +89,15 @@ class NodeFaults:
         node.link.report()
 
     @staticmethod
-    async def _end_agent(node: FaultyNode, *, hold: bool) -> None:
+    def _ours(node: FaultyNode) -> NodeProcess:
         if node.process is None:
             raise bad_request("this node's agent was not started by the playground")
+        return node.process
+
+    async def _end_agent(self, node: FaultyNode, *, hold: bool) -> None:
+        process = self._ours(node)
         if hold:
-            node.process.hold_agent()
+            process.hold_agent()
         await node.agent.stop()
 
     async def _heal(self, name: str) -> None:
@@ -98,6 +106,7 @@ class NodeFaults:
         node.link.report()
         if node.process is not None:
             node.process.release_agent()
+            node.process.set_room(0)
         if name in self._shifted:
             # An agent that starts anew has no shift; any other takes its own back.
             with contextlib.suppress(*UNREACHABLE):
@@ -109,6 +118,13 @@ class NodeFaults:
         node = self._node(pod["spec"].get("nodeName", ""))
         message = str(body.get("message") or _LOW)
         await node.agent.evict(uid_of(pod), {"message": message})
+
+
+def _room(body: Object) -> int:
+    value = body.get("bytes")
+    if isinstance(value, bool) or not isinstance(value, int) or value < _LEAST_ROOM:
+        raise bad_request(f"bytes must be a whole number from {_LEAST_ROOM}")
+    return value
 
 
 def _offset(body: Object) -> float:

@@ -64,9 +64,11 @@ class NodeLink:
             try:
                 async for event in self.agent.events():
                     self._silent_since = None
-                    self.report()
                     if event:
                         self._apply(event)
+                    else:
+                        self._register()
+                    self.report()
             except UNREACHABLE as error:
                 _LOG.info("node %s: %s", self.name, error)
             self._silent_since = self._silent_since or time.monotonic()
@@ -184,7 +186,9 @@ class NodeLink:
             self._registry.update(LEASES, _LEASES, self.name, lambda lease: lease | {"spec": spec})
 
     def _register(self) -> None:
-        self._registry.create(NODES, "", new_node(self.name, self._index))
+        """As a kubelet does when it starts: a node that was deleted is there again after a restart."""
+        if self._registry.store.get(NODES, "", self.name) is None:
+            self._registry.create(NODES, "", new_node(self.name, self._index))
 
 
 def _with_files(registry: Registry, pod: Object) -> Object:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 
 from .events import record
+from .node.settings import DISK
 from .objects import Object, condition, is_deleting, name_of, timestamp
 from .registry import Registry
 from .resources import NODES, PODS
@@ -155,7 +157,9 @@ def _entry(kind: str, status: str, reason: str, message: str) -> Object:
 
 def _status(name: str, index: int, machine: str) -> Object:
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
-    resources = {"cpu": str(os.cpu_count() or 1), "memory": f"{pages}Ki", "pods": "110"}
+    disk = shutil.disk_usage(DISK if DISK.exists() else "/").total // 1024
+    resources = {"cpu": str(os.cpu_count() or 1), "ephemeral-storage": f"{disk}Ki"}
+    resources |= {"memory": f"{pages}Ki", "pods": "110"}
     why = "container runtime status check may not have completed yet"
     return {
         "addresses": [

@@ -20,7 +20,7 @@ from .resources import PODS
 _PREFIX = "pod-security.kubernetes.io/"
 _LEVELS = ("privileged", "baseline", "restricted")
 _VERSION = re.compile(r"^(latest|v1\.\d{1,3})$")
-_TEMPLATED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
+_TEMPLATED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def admit(namespace: Object, pod: Object, before: Object | None = None) -> None:
 
 def warnings(namespace: Object, obj: Object, before: Object | None = None) -> list[str]:
     """What a client is told about a pod or workload that was let in."""
-    spec = obj["spec"] if obj["kind"] == "Pod" else obj["spec"]["template"]["spec"]
+    spec = obj["spec"]["jobTemplate"]["spec"] if obj["kind"] == "CronJob" else obj["spec"]
+    spec = spec if obj["kind"] == "Pod" else spec["template"]["spec"]
     if obj["kind"] == "Pod" and before is not None and not _matters(before["spec"], spec):
         return []
     standard = warned(namespace)

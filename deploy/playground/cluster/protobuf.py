@@ -18,8 +18,9 @@ from .objects import Object
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\x00"
 
-# message -> field number -> "name:type". Types: str, flag and num are left out when empty (Go's omitempty), int is
-# kept when 0 (a pointer in Go), map has text values, bytemap bytes, anything else is a message; * marks a list.
+# message -> field number -> "name:type". Types: str, flag and num are left out when empty (Go's omitempty), int and
+# bool are kept when 0 (pointers in Go), map has text values, bytemap bytes, quantities those; anything else is a
+# message; * marks a list, and a message without a name is embedded.
 _FIELDS: dict[str, dict[int, str]] = {
     "ObjectMeta": {
         1: "name:str",
@@ -31,6 +32,15 @@ _FIELDS: dict[str, dict[int, str]] = {
         8: "creationTimestamp:Time",
         11: "labels:map",
         12: "annotations:map",
+        13: "ownerReferences:*OwnerReference",
+    },
+    "OwnerReference": {
+        1: "kind:str",
+        3: "name:str",
+        4: "uid:str",
+        5: "apiVersion:str",
+        6: "controller:bool",
+        7: "blockOwnerDeletion:bool",
     },
     "Time": {},
     "LabelSelector": {1: "matchLabels:map", 2: "matchExpressions:*LabelSelectorRequirement"},
@@ -54,6 +64,8 @@ _FIELDS: dict[str, dict[int, str]] = {
         5: "immutable:flag",
     },
     "ServiceAccount": {1: "metadata:ObjectMeta", 4: "automountServiceAccountToken:flag"},
+    "ResourceQuota": {1: "metadata:ObjectMeta", 2: "spec:ResourceQuotaSpec", 3: "status:Empty"},
+    "ResourceQuotaSpec": {1: "hard:quantities", 2: "scopes:*str"},
     "Service": {1: "metadata:ObjectMeta", 2: "spec:ServiceSpec", 3: "status:Empty"},
     "ServiceSpec": {
         1: "ports:*ServicePort",
@@ -83,21 +95,65 @@ _FIELDS: dict[str, dict[int, str]] = {
         5: "minReadySeconds:num",
     },
     "DeploymentStrategy": {1: "type:str"},
+    "Job": {1: "metadata:ObjectMeta", 2: "spec:JobSpec", 3: "status:Empty"},
+    "JobSpec": {
+        1: "parallelism:int",
+        2: "completions:int",
+        3: "activeDeadlineSeconds:int",
+        4: "selector:LabelSelector",
+        6: "template:PodTemplateSpec",
+        7: "backoffLimit:int",
+        8: "ttlSecondsAfterFinished:int",
+        9: "completionMode:str",
+        10: "suspend:bool",
+        14: "podReplacementPolicy:str",
+    },
+    "CronJob": {1: "metadata:ObjectMeta", 2: "spec:CronJobSpec", 3: "status:Empty"},
+    "CronJobSpec": {
+        1: "schedule:str",
+        2: "startingDeadlineSeconds:int",
+        3: "concurrencyPolicy:str",
+        4: "suspend:bool",
+        5: "jobTemplate:JobTemplateSpec",
+        6: "successfulJobsHistoryLimit:int",
+        7: "failedJobsHistoryLimit:int",
+    },
+    "JobTemplateSpec": {1: "metadata:ObjectMeta", 2: "spec:JobSpec"},
+    "Ingress": {1: "metadata:ObjectMeta", 2: "spec:IngressSpec", 3: "status:Empty"},
+    "IngressSpec": {
+        1: "defaultBackend:IngressBackend",
+        2: "tls:*IngressTLS",
+        3: "rules:*IngressRule",
+        4: "ingressClassName:str",
+    },
+    "IngressTLS": {1: "hosts:*str", 2: "secretName:str"},
+    "IngressRule": {1: "host:str", 2: ":IngressRuleValue"},
+    "IngressRuleValue": {1: "http:IngressPaths"},
+    "IngressPaths": {1: "paths:*IngressPath"},
+    "IngressPath": {1: "path:str", 2: "backend:IngressBackend", 3: "pathType:str"},
+    "IngressBackend": {4: "service:IngressService"},
+    "IngressService": {1: "name:str", 2: "port:IngressPort"},
+    "IngressPort": {1: "name:str", 2: "number:num"},
     "PodTemplateSpec": {1: "metadata:ObjectMeta", 2: "spec:PodSpec"},
     "Pod": {1: "metadata:ObjectMeta", 2: "spec:PodSpec", 3: "status:Empty"},
     "PodSpec": {
         2: "containers:*Container",
         3: "restartPolicy:str",
         4: "terminationGracePeriodSeconds:int",
+        5: "activeDeadlineSeconds:int",
         6: "dnsPolicy:str",
         7: "nodeSelector:map",
         8: "serviceAccountName:str",
+        9: "serviceAccount:str",
         10: "nodeName:str",
         11: "hostNetwork:flag",
         12: "hostPID:flag",
+        14: "securityContext:PodSecurityContext",
         16: "hostname:str",
         17: "subdomain:str",
+        19: "schedulerName:str",
         20: "initContainers:*Container",
+        21: "automountServiceAccountToken:bool",
         27: "shareProcessNamespace:flag",
     },
     "Container": {
@@ -108,11 +164,35 @@ _FIELDS: dict[str, dict[int, str]] = {
         5: "workingDir:str",
         6: "ports:*ContainerPort",
         7: "env:*EnvVar",
-        8: "resources:Empty",
+        8: "resources:Resources",
+        13: "terminationMessagePath:str",
         14: "imagePullPolicy:str",
+        15: "securityContext:SecurityContext",
         16: "stdin:flag",
         17: "stdinOnce:flag",
         18: "tty:flag",
+        20: "terminationMessagePolicy:str",
+    },
+    "Resources": {1: "limits:quantities", 2: "requests:quantities"},
+    "Quantity": {1: "string:str"},
+    "SecurityContext": {
+        1: "capabilities:Capabilities",
+        2: "privileged:bool",
+        4: "runAsUser:int",
+        5: "runAsNonRoot:bool",
+        6: "readOnlyRootFilesystem:bool",
+        7: "allowPrivilegeEscalation:bool",
+        8: "runAsGroup:int",
+        11: "seccompProfile:SeccompProfile",
+    },
+    "Capabilities": {1: "add:*str", 2: "drop:*str"},
+    "SeccompProfile": {1: "type:str", 2: "localhostProfile:str"},
+    "PodSecurityContext": {
+        2: "runAsUser:int",
+        3: "runAsNonRoot:bool",
+        5: "fsGroup:int",
+        6: "runAsGroup:int",
+        10: "seccompProfile:SeccompProfile",
     },
     "ContainerPort": {1: "name:str", 2: "hostPort:num", 3: "containerPort:num", 4: "protocol:str"},
     "EnvVar": {1: "name:str", 2: "value:str"},
@@ -152,6 +232,7 @@ _FIELDS["ClusterRole"] = _FIELDS["Role"]
 _FIELDS["ClusterRoleBinding"] = _FIELDS["RoleBinding"]
 # What a server fills in anyway, or what means nothing in a request.
 _IGNORED = ("Time", "Empty")
+_MAPS = ("map", "bytemap", "quantities")
 
 
 def decode(content: bytes) -> Object:
@@ -209,10 +290,12 @@ def _message(name: str, data: bytes) -> Any:
         field, _, kind = described.partition(":")
         if kind.startswith("*"):
             result.setdefault(field, []).append(_value(kind[1:], value))
-        elif kind in ("map", "bytemap"):
+        elif kind in _MAPS:
             entry = dict(_pieces(value))
             held = result.setdefault(field, {})
             held[bytes(entry.get(1, b"")).decode()] = _text(kind, entry.get(2, b""))
+        elif not field:
+            result |= _message(kind, value)
         elif kind not in _IGNORED and (found := _value(kind, value)) not in ("", None, {}):
             result[field] = found
     return _int_or_string(result) if name == "IntOrString" else result
@@ -223,12 +306,16 @@ def _value(kind: str, value: Any) -> Any:
         return bytes(value).decode()
     if kind == "flag":
         return True if value else None
+    if kind == "bool":
+        return bool(value)
     if kind == "num":
         return value or None
     return value if kind == "int" else _message(kind, value)
 
 
 def _text(kind: str, value: bytes) -> str:
+    if kind == "quantities":
+        return str(_message("Quantity", value).get("string", "0"))
     return base64.b64encode(value).decode() if kind == "bytemap" else value.decode()
 
 

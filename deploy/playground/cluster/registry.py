@@ -13,12 +13,12 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 
-from . import defaults, definitions, errors, podsecurity, strategy, validation
+from . import batch, defaults, definitions, errors, podsecurity, quota, strategy, validation
 from .addresses import assign_cluster_ip
 from .errors import Refusal
 from .objects import Object, is_deleting, meta, name_of, namespace_of, now, random_suffix, timestamp, uid_of
 from .rbac import Attributes
-from .resources import NAMESPACES, PODS, SERVICE_ACCOUNTS, SERVICES, Catalogue, Resource
+from .resources import JOBS, NAMESPACES, PODS, SERVICE_ACCOUNTS, SERVICES, Catalogue, Resource
 from .store import Store
 from .versions import kept, shown
 
@@ -71,9 +71,13 @@ class Registry:
         if self.store.get(resource, namespace, name_of(obj)):
             raise errors.already_exists(resource, name_of(obj))
         self._check_service_account(resource, namespace, obj)
+        if resource is PODS:
+            quota.admit(self.store, obj)
         if resource is SERVICES:
             assign_cluster_ip(self.store, obj)
         self._stamp(resource, obj)
+        if resource is JOBS:
+            batch.select(obj)
         if dry_run:
             return obj
         created = self.store.put(resource, obj)

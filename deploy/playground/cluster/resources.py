@@ -144,12 +144,22 @@ SERVICE_ACCOUNTS = Resource(
     short=("sa",),
     subresources=(Subresource("token", "TokenRequest", ("create",), (_AUTHN, "v1")),),
 )
+QUOTAS = Resource(
+    "", "v1", "resourcequotas", "ResourceQuota", short=("quota",), subresources=(_status("ResourceQuota"),)
+)
 EVENTS = Resource("", "v1", "events", "Event", short=("ev",))
 NEW_EVENTS = Resource("events.k8s.io", "v1", "events", "Event", short=("ev",))
 DEPLOYMENTS = _workload("deployments", "Deployment", "deploy")
 REPLICASETS = _workload("replicasets", "ReplicaSet", "rs")
 STATEFULSETS = _workload("statefulsets", "StatefulSet", "sts")
 DAEMONSETS = _workload("daemonsets", "DaemonSet", "ds", scale=False)
+JOBS = Resource("batch", "v1", "jobs", "Job", categories=("all",), subresources=(_status("Job"),))
+CRONJOBS = Resource(
+    "batch", "v1", "cronjobs", "CronJob", short=("cj",), categories=("all",), subresources=(_status("CronJob"),)
+)
+INGRESSES = Resource(
+    "networking.k8s.io", "v1", "ingresses", "Ingress", short=("ing",), subresources=(_status("Ingress"),)
+)
 ENDPOINTSLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 ROLES = Resource(_RBAC, "v1", "roles", "Role")
@@ -181,11 +191,15 @@ BUILT_IN = (
     CONFIGMAPS,
     SECRETS,
     SERVICE_ACCOUNTS,
+    QUOTAS,
     EVENTS,
     DEPLOYMENTS,
     REPLICASETS,
     STATEFULSETS,
     DAEMONSETS,
+    JOBS,
+    CRONJOBS,
+    INGRESSES,
     ENDPOINTSLICES,
     LEASES,
     ROLES,

@@ -77,6 +77,13 @@ def evict(registry: Registry, pod: Object) -> None:
     registry.delete(PODS, namespace_of(pod), name_of(pod), DeleteOptions(uid=uid_of(pod)))
 
 
+def collect_orphan(registry: Registry, pod: Object) -> None:
+    """What the pod garbage collector does to a pod whose node was deleted (40 s later on a real cluster)."""
+    pod = mark_disrupted(registry, pod, "DeletionByPodGC", "PodGC: node no longer exists")
+    registry.set_status(PODS, pod, {**pod["status"], "phase": "Failed"})
+    registry.delete(PODS, namespace_of(pod), name_of(pod), DeleteOptions(grace=0, uid=uid_of(pod)))
+
+
 def mark_disrupted(registry: Registry, pod: Object, reason: str, message: str) -> Object:
     """Give a pod the condition DisruptionTarget."""
     entry = {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": message}
@@ -116,8 +123,11 @@ def _selects(spec: Object, node: Object) -> bool:
         "requiredDuringSchedulingIgnoredDuringExecution"
     )
     terms = (wish or {}).get("nodeSelectorTerms")
+    fields = {"metadata.name": name_of(node)}  # the only field there is
     return terms is None or any(
-        label_selector({"matchExpressions": t.get("matchExpressions") or []})(labels) for t in terms
+        label_selector({"matchExpressions": t.get("matchExpressions") or []})(labels)
+        and label_selector({"matchExpressions": t.get("matchFields") or []})(fields)
+        for t in terms
     )
 
 

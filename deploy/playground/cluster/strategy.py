@@ -7,7 +7,8 @@ from .errors import Cause
 from .objects import Object
 from .resources import Resource
 
-_WITH_GENERATION = ("Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "CustomResourceDefinition")
+_BATCH = ("Job", "CronJob", "Ingress")
+_WITH_GENERATION = ("Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "CustomResourceDefinition", *_BATCH)
 
 
 def complete(resource: Resource, obj: Object) -> None:

@@ -86,7 +86,7 @@ class Streams:
         self._registry, self.listing, self._agent = registry, listing, agent
         self.exec_needs_create = exec_needs_create
         self._relays: set[Side] = set()
-        self.maybe_fault: Callable[[str, str, str], StreamFault | None] = lambda namespace, pod, container: None
+        self.maybe_fault: Callable[[str, str, str, str], StreamFault | None] = lambda *place_and_command: None
 
     def close(self) -> None:
         """Cut every stream at once, as a killed API server does."""
@@ -155,7 +155,7 @@ class Streams:
         answer = (await node.head()).decode("latin-1")
         if answer.split(" ", 2)[1] != "101":
             return await _refused(node, answer)
-        fault = self.maybe_fault(namespace, name, container)
+        fault = self.maybe_fault(namespace, name, container, " ".join(request.query.getall("command", [])))
         return await self._relay(request, node, _accept_head(answer, protocol if offered else ""), fault)
 
     @staticmethod

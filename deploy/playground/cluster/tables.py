@@ -6,40 +6,14 @@ Columns follow k8s.io/kubernetes/pkg/printers/internalversion; priority 1 shows 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
+from .cells import AGE, NAME, NONE, Cell, Column, age, containers, count, fraction, pairs, path
 from .jsonpath import find
-from .objects import Object, condition, is_deleting, name_of, now, parse_timestamp
+from .objects import Object, condition, is_deleting, name_of
 from .resources import Resource
-
-Cell = Callable[[Object], Any]
-Column = tuple[str, str, int, Cell]
-_NONE = "<none>"
-
-
-def age(moment: str | None, at: datetime | None = None) -> str:
-    """duration.HumanDuration: 5s, 3m12s, 47m, 5h3m, 2d."""
-    if not moment:
-        return "<unknown>"
-    seconds = int(((at or now()) - parse_timestamp(moment)).total_seconds())
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if seconds < 120:
-        return f"{max(seconds, 0)}s"
-    if minutes < 10:
-        return f"{minutes}m{seconds % 60}s" if seconds % 60 else f"{minutes}m"
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    if hours < 192:
-        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
-    if days < 730:
-        return f"{days}d"
-    return f"{days // 365}y{days % 365}d" if days < 8 * 365 else f"{days // 365}y"
+from .tables_batch import BATCH
 
 
 def pod_status(pod: Object) -> str:
@@ -97,45 +71,13 @@ def _pod_ready(pod: Object) -> str:
 
 def _pod_ip(pod: Object) -> str:
     addresses = pod.get("status", {}).get("podIPs") or ()
-    return str(addresses[0]["ip"]) if addresses else str(pod.get("status", {}).get("podIP") or _NONE)
+    return str(addresses[0]["ip"]) if addresses else str(pod.get("status", {}).get("podIP") or NONE)
 
 
 def _gates(pod: Object) -> str:
     gates = pod.get("spec", {}).get("readinessGates") or ()
     met = sum((condition(pod, g["conditionType"]) or {}).get("status") == "True" for g in gates)
-    return f"{met}/{len(gates)}" if gates else _NONE
-
-
-def _path(path: str, default: Any = "") -> Cell:
-    """A cell that reads a dotted path."""
-
-    def cell(obj: Object) -> Any:
-        value: Any = obj
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        return default if value is None else value
-
-    return cell
-
-
-def _fraction(part: str, whole: str) -> Cell:
-    return lambda obj: f"{_path(part, 0)(obj)}/{_path(whole, 0)(obj)}"
-
-
-def _count(path: str) -> Cell:
-    return lambda obj: len(_path(path, ())(obj) or ())
-
-
-def _pairs(path: str) -> Cell:
-    def cell(obj: Object) -> str:
-        held = _path(path, {})(obj) or {}
-        return ",".join(f"{key}={held[key]}" for key in sorted(held)) or _NONE
-
-    return cell
-
-
-def _containers(field: str) -> Cell:
-    return lambda obj: ",".join(str(c.get(field, "")) for c in obj["spec"]["template"]["spec"].get("containers") or ())
+    return f"{met}/{len(gates)}" if gates else NONE
 
 
 def _ports(service: Object) -> str:
@@ -143,7 +85,7 @@ def _ports(service: Object) -> str:
         node = f":{port['nodePort']}" if port.get("nodePort") else ""
         return f"{port['port']}{node}/{port.get('protocol', 'TCP')}"
 
-    return ",".join(one(port) for port in service["spec"].get("ports") or ()) or _NONE
+    return ",".join(one(port) for port in service["spec"].get("ports") or ()) or NONE
 
 
 def _node_status(node: Object) -> str:
@@ -155,12 +97,12 @@ def _node_status(node: Object) -> str:
 def _node_roles(node: Object) -> str:
     prefix = "node-role.kubernetes.io/"
     labels = node["metadata"].get("labels") or {}
-    return ",".join(sorted(label[len(prefix) :] for label in labels if label.startswith(prefix))) or _NONE
+    return ",".join(sorted(label[len(prefix) :] for label in labels if label.startswith(prefix))) or NONE
 
 
 def _node_address(node: Object) -> str:
     addresses = node.get("status", {}).get("addresses") or ()
-    return next((entry["address"] for entry in addresses if entry["type"] == "InternalIP"), _NONE)
+    return next((entry["address"] for entry in addresses if entry["type"] == "InternalIP"), NONE)
 
 
 def _endpoints(entry: Object) -> str:
@@ -199,117 +141,116 @@ def _role_ref(obj: Object) -> str:
     return f"{obj['roleRef']['kind']}/{obj['roleRef']['name']}"
 
 
-_NAME: Column = ("Name", "string", 0, name_of)
-_AGE: Column = ("Age", "string", 0, lambda obj: age(obj["metadata"].get("creationTimestamp")))
 _WORKLOAD_WIDE: tuple[Column, ...] = (
-    ("Containers", "string", 1, _containers("name")),
-    ("Images", "string", 1, _containers("image")),
-    ("Selector", "string", 1, _pairs("spec.selector.matchLabels")),
+    ("Containers", "string", 1, containers("name")),
+    ("Images", "string", 1, containers("image")),
+    ("Selector", "string", 1, pairs("spec.selector.matchLabels")),
 )
 _INFO = "status.nodeInfo."
 
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "Pod": (
-        _NAME,
+        NAME,
         ("Ready", "string", 0, _pod_ready),
         ("Status", "string", 0, pod_status),
         ("Restarts", "string", 0, _restarts),
-        _AGE,
+        AGE,
         ("IP", "string", 1, _pod_ip),
-        ("Node", "string", 1, _path("spec.nodeName", _NONE)),
-        ("Nominated Node", "string", 1, _path("status.nominatedNodeName", _NONE)),
+        ("Node", "string", 1, path("spec.nodeName", NONE)),
+        ("Nominated Node", "string", 1, path("status.nominatedNodeName", NONE)),
         ("Readiness Gates", "string", 1, _gates),
     ),
     "Deployment": (
-        _NAME,
-        ("Ready", "string", 0, _fraction("status.readyReplicas", "spec.replicas")),
-        ("Up-to-date", "integer", 0, _path("status.updatedReplicas", 0)),
-        ("Available", "integer", 0, _path("status.availableReplicas", 0)),
-        _AGE,
+        NAME,
+        ("Ready", "string", 0, fraction("status.readyReplicas", "spec.replicas")),
+        ("Up-to-date", "integer", 0, path("status.updatedReplicas", 0)),
+        ("Available", "integer", 0, path("status.availableReplicas", 0)),
+        AGE,
         *_WORKLOAD_WIDE,
     ),
     "ReplicaSet": (
-        _NAME,
-        ("Desired", "integer", 0, _path("spec.replicas", 0)),
-        ("Current", "integer", 0, _path("status.replicas", 0)),
-        ("Ready", "integer", 0, _path("status.readyReplicas", 0)),
-        _AGE,
+        NAME,
+        ("Desired", "integer", 0, path("spec.replicas", 0)),
+        ("Current", "integer", 0, path("status.replicas", 0)),
+        ("Ready", "integer", 0, path("status.readyReplicas", 0)),
+        AGE,
         *_WORKLOAD_WIDE,
     ),
     "StatefulSet": (
-        _NAME,
-        ("Ready", "string", 0, _fraction("status.readyReplicas", "spec.replicas")),
-        _AGE,
+        NAME,
+        ("Ready", "string", 0, fraction("status.readyReplicas", "spec.replicas")),
+        AGE,
         *_WORKLOAD_WIDE[:2],
     ),
     "DaemonSet": (
-        _NAME,
-        ("Desired", "integer", 0, _path("status.desiredNumberScheduled", 0)),
-        ("Current", "integer", 0, _path("status.currentNumberScheduled", 0)),
-        ("Ready", "integer", 0, _path("status.numberReady", 0)),
-        ("Up-to-date", "integer", 0, _path("status.updatedNumberScheduled", 0)),
-        ("Available", "integer", 0, _path("status.numberAvailable", 0)),
-        ("Node Selector", "string", 0, _pairs("spec.template.spec.nodeSelector")),
-        _AGE,
+        NAME,
+        ("Desired", "integer", 0, path("status.desiredNumberScheduled", 0)),
+        ("Current", "integer", 0, path("status.currentNumberScheduled", 0)),
+        ("Ready", "integer", 0, path("status.numberReady", 0)),
+        ("Up-to-date", "integer", 0, path("status.updatedNumberScheduled", 0)),
+        ("Available", "integer", 0, path("status.numberAvailable", 0)),
+        ("Node Selector", "string", 0, pairs("spec.template.spec.nodeSelector")),
+        AGE,
         *_WORKLOAD_WIDE,
     ),
     "Service": (
-        _NAME,
-        ("Type", "string", 0, _path("spec.type")),
-        ("Cluster-IP", "string", 0, _path("spec.clusterIP", _NONE)),
-        ("External-IP", "string", 0, _path("spec.externalName", _NONE)),
+        NAME,
+        ("Type", "string", 0, path("spec.type")),
+        ("Cluster-IP", "string", 0, path("spec.clusterIP", NONE)),
+        ("External-IP", "string", 0, path("spec.externalName", NONE)),
         ("Port(s)", "string", 0, _ports),
-        _AGE,
-        ("Selector", "string", 1, _pairs("spec.selector")),
+        AGE,
+        ("Selector", "string", 1, pairs("spec.selector")),
     ),
     "Node": (
-        _NAME,
+        NAME,
         ("Status", "string", 0, _node_status),
         ("Roles", "string", 0, _node_roles),
-        _AGE,
-        ("Version", "string", 0, _path(f"{_INFO}kubeletVersion")),
+        AGE,
+        ("Version", "string", 0, path(f"{_INFO}kubeletVersion")),
         ("Internal-IP", "string", 1, _node_address),
-        ("External-IP", "string", 1, lambda _: _NONE),
-        ("OS-Image", "string", 1, _path(f"{_INFO}osImage")),
-        ("Kernel-Version", "string", 1, _path(f"{_INFO}kernelVersion")),
-        ("Container-Runtime", "string", 1, _path(f"{_INFO}containerRuntimeVersion")),
+        ("External-IP", "string", 1, lambda _: NONE),
+        ("OS-Image", "string", 1, path(f"{_INFO}osImage")),
+        ("Kernel-Version", "string", 1, path(f"{_INFO}kernelVersion")),
+        ("Container-Runtime", "string", 1, path(f"{_INFO}containerRuntimeVersion")),
     ),
-    "Namespace": (_NAME, ("Status", "string", 0, _path("status.phase")), _AGE),
-    "ConfigMap": (_NAME, ("Data", "integer", 0, _count("data")), _AGE),
+    "Namespace": (NAME, ("Status", "string", 0, path("status.phase")), AGE),
+    "ConfigMap": (NAME, ("Data", "integer", 0, count("data")), AGE),
     "Secret": (
-        _NAME,
-        ("Type", "string", 0, _path("type")),
-        ("Data", "integer", 0, _count("data")),
-        _AGE,
+        NAME,
+        ("Type", "string", 0, path("type")),
+        ("Data", "integer", 0, count("data")),
+        AGE,
     ),
-    "ServiceAccount": (_NAME, ("Secrets", "integer", 0, _count("secrets")), _AGE),
+    "ServiceAccount": (NAME, ("Secrets", "integer", 0, count("secrets")), AGE),
     "EndpointSlice": (
-        _NAME,
-        ("AddressType", "string", 0, _path("addressType")),
+        NAME,
+        ("AddressType", "string", 0, path("addressType")),
         ("Ports", "string", 0, _slice_ports),
         ("Endpoints", "string", 0, _endpoints),
-        _AGE,
+        AGE,
     ),
     "Event": (
         ("Last Seen", "string", 0, lambda obj: age(last_seen(obj))),
-        ("Type", "string", 0, _path("type")),
-        ("Reason", "string", 0, _path("reason")),
+        ("Type", "string", 0, path("type")),
+        ("Reason", "string", 0, path("reason")),
         ("Object", "string", 0, _event_object),
-        ("Subobject", "string", 1, _path("involvedObject.fieldPath")),
+        ("Subobject", "string", 1, path("involvedObject.fieldPath")),
         ("Source", "string", 1, _event_source),
         ("Message", "string", 0, lambda obj: str(obj.get("message", "")).strip()),
         ("First Seen", "string", 1, lambda obj: age(obj.get("firstTimestamp") or obj.get("eventTime"))),
         ("Count", "string", 1, _event_count),
         ("Name", "string", 1, name_of),
     ),
-    "CustomResourceDefinition": (_NAME, ("Created At", "date", 0, _path("metadata.creationTimestamp"))),
-    "Lease": (_NAME, ("Holder", "string", 0, _path("spec.holderIdentity")), _AGE),
-    "RoleBinding": (_NAME, ("Role", "string", 0, _role_ref), _AGE),
-    "ClusterRoleBinding": (_NAME, ("Role", "string", 0, _role_ref), _AGE),
-    "Role": (_NAME, ("Created At", "date", 0, _path("metadata.creationTimestamp"))),
-    "ClusterRole": (_NAME, ("Created At", "date", 0, _path("metadata.creationTimestamp"))),
+    "CustomResourceDefinition": (NAME, ("Created At", "date", 0, path("metadata.creationTimestamp"))),
+    "Lease": (NAME, ("Holder", "string", 0, path("spec.holderIdentity")), AGE),
+    "RoleBinding": (NAME, ("Role", "string", 0, _role_ref), AGE),
+    "ClusterRoleBinding": (NAME, ("Role", "string", 0, _role_ref), AGE),
+    "Role": (NAME, ("Created At", "date", 0, path("metadata.creationTimestamp"))),
+    "ClusterRole": (NAME, ("Created At", "date", 0, path("metadata.creationTimestamp"))),
+    **BATCH,
 }
-_GENERIC: tuple[Column, ...] = (_NAME, _AGE)
+_GENERIC: tuple[Column, ...] = (NAME, AGE)
 
 
 def partial(obj: Object) -> Object:
@@ -321,7 +262,7 @@ def columns_of(resource: Resource) -> Sequence[Column]:
     if resource.custom is None:
         return COLUMNS.get(resource.kind, _GENERIC)
     return (
-        _NAME,
+        NAME,
         *((name, kind, priority, _found(path, kind)) for name, kind, priority, path in resource.custom.columns),
     )
 

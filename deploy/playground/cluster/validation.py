@@ -9,7 +9,7 @@ import re
 from copy import deepcopy
 from typing import Any
 
-from . import definitions, errors
+from . import batch, definitions, errors
 from .errors import Cause
 from .objects import Object, name_of
 
@@ -34,6 +34,7 @@ _POD_CHANGE = (
     "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously "
     "negative)"
 )
+_TEMPLATES = {"Job": "spec.template.spec", "CronJob": "spec.jobTemplate.spec.template.spec"}
 _NOT_EPHEMERAL = ("ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resizePolicy")
 
 
@@ -47,6 +48,11 @@ def on_create(obj: Object) -> list[Cause]:
             causes.append(errors.forbidden_field("spec.ephemeralContainers", "cannot be set on create"))
     elif kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"):
         causes += _workload(obj)
+    elif kind in ("Job", "CronJob"):
+        causes += batch.job_causes(obj)
+        causes += pod_spec(batch.job_template(obj)["template"]["spec"], _TEMPLATES[kind])
+    elif kind == "Ingress":
+        causes += batch.ingress_causes(obj.get("spec") or {})
     elif kind == "Service" and obj["spec"]["type"] != "ExternalName":
         causes += _service(obj["spec"])
     elif kind in ("RoleBinding", "ClusterRoleBinding"):
@@ -71,6 +77,12 @@ def on_update(before: Object, after: Object) -> list[Cause]:
             text = errors.invalid_value("spec.selector", str(after["spec"].get("selector")), "field is immutable")
             causes.append(text)
         return causes
+    if kind == "Job":
+        return batch.job_causes(after) + batch.job_change(before, after)
+    if kind == "CronJob":
+        return batch.job_causes(after)
+    if kind == "Ingress":
+        return batch.ingress_causes(after.get("spec") or {})
     if kind == "Service" and before["spec"].get("clusterIP") != after["spec"].get("clusterIP"):
         return [errors.invalid_value("spec.clusterIPs[0]", after["spec"].get("clusterIP"), "field is immutable")]
     if kind in ("RoleBinding", "ClusterRoleBinding") and before.get("roleRef") != after.get("roleRef"):

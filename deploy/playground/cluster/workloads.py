@@ -56,7 +56,7 @@ def owned(registry: Registry, resource: Resource, owner: Object) -> list[Object]
     return [obj for obj in candidates if (controller_of(obj) or {}).get("uid") == uid_of(owner)]
 
 
-def _pod_from(owner: Object, template: Object, extra: Object, labels: Object) -> Object:
+def pod_from(owner: Object, template: Object, extra: Object, labels: Object) -> Object:
     metadata = deepcopy(template.get("metadata") or {})
     metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
     metadata["ownerReferences"] = [owner_reference(owner)]
@@ -73,13 +73,13 @@ def _component(owner: Object) -> str:
     return f"{owner['kind'].lower()}-controller"
 
 
-def _start(registry: Registry, owner: Object, pod: Object) -> None:
+def start_pod(registry: Registry, owner: Object, pod: Object) -> None:
     registry.admit(Attributes("create", "", "pods", "", namespace_of(owner)))
     created = registry.create(PODS, namespace_of(owner), pod)
     record(registry, owner, "SuccessfulCreate", f"Created pod: {name_of(created)}", by=_component(owner))
 
 
-def _end(registry: Registry, owner: Object, pod: Object) -> None:
+def end_pod(registry: Registry, owner: Object, pod: Object) -> None:
     registry.delete(PODS, namespace_of(pod), name_of(pod), DeleteOptions())
     record(registry, owner, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}", by=_component(owner))
 
@@ -108,10 +108,10 @@ def sync_replicaset(registry: Registry, owner: Object) -> None:
     if not is_deleting(owner):
         for _ in range(wanted - len(pods)):
             extra = {"generateName": f"{name_of(owner)}-", "name": ""}
-            _start(registry, owner, _pod_from(owner, owner["spec"]["template"], extra, {}))
+            start_pod(registry, owner, pod_from(owner, owner["spec"]["template"], extra, {}))
         surplus = sorted(pods, key=lambda pod: (is_ready(pod), _negated_age(pod)))
         for pod in surplus[: max(0, len(pods) - wanted)]:
-            _end(registry, owner, pod)
+            end_pod(registry, owner, pod)
     pods = [pod for pod in owned(registry, PODS, owner) if is_active(pod)]
     ready = sum(map(is_ready, pods))
     counts = {
@@ -297,9 +297,9 @@ def _step_statefulset(registry: Registry, owner: Object, pods: dict[str, Object]
     for index, name in enumerate(names):
         pod = pods.get(name)
         if pod is None:
-            _start(registry, owner, _stateful_pod(owner, name, index, digest))
+            start_pod(registry, owner, _stateful_pod(owner, name, index, digest))
         elif not is_active(pod) and not is_deleting(pod):
-            _end(registry, owner, pod)
+            end_pod(registry, owner, pod)
         if not parallel and (pod is None or not is_ready(pod) or is_deleting(pod)):
             return
     leaving = [pod for name, pod in pods.items() if name not in names and not is_deleting(pod)]
@@ -309,7 +309,7 @@ def _step_statefulset(registry: Registry, owner: Object, pods: dict[str, Object]
         if name in pods and pods[name]["metadata"]["labels"].get(_CONTROLLER_HASH) != digest
     ]
     for pod in leaving or outdated[:1]:
-        _end(registry, owner, pod)
+        end_pod(registry, owner, pod)
 
 
 def _stateful_pod(owner: Object, name: str, index: int, digest: str) -> Object:
@@ -318,7 +318,7 @@ def _stateful_pod(owner: Object, name: str, index: int, digest: str) -> Object:
         "apps.kubernetes.io/pod-index": str(index),
         _CONTROLLER_HASH: digest,
     }
-    pod = _pod_from(owner, owner["spec"]["template"], {"name": name}, labels)
+    pod = pod_from(owner, owner["spec"]["template"], {"name": name}, labels)
     pod["spec"] |= {"hostname": name, "subdomain": owner["spec"].get("serviceName", "")}
     return pod
 
@@ -334,12 +334,12 @@ def sync_daemonset(registry: Registry, owner: Object) -> None:
     if not is_deleting(owner):
         for node in (node for node in nodes if node not in placed):
             extra = {"generateName": f"{name_of(owner)}-", "name": ""}
-            pod = _pod_from(owner, owner["spec"]["template"], extra, {_CONTROLLER_HASH: digest})
+            pod = pod_from(owner, owner["spec"]["template"], extra, {_CONTROLLER_HASH: digest})
             pod["spec"] |= {"nodeName": node, "tolerations": like["spec"]["tolerations"]}
-            _start(registry, owner, pod)
+            start_pod(registry, owner, pod)
         for pod in pods:
             if pod["metadata"]["labels"].get(_CONTROLLER_HASH) != digest:
-                _end(registry, owner, pod)
+                end_pod(registry, owner, pod)
     pods = [pod for pod in owned(registry, PODS, owner) if is_active(pod)]
     ready = sum(map(is_ready, pods))
     updated = sum(pod["metadata"]["labels"].get(_CONTROLLER_HASH) == digest for pod in pods)

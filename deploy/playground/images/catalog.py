@@ -53,6 +53,9 @@ IMAGES: dict[str, Image] = {
     ),
     "threadcap.example/scene/tcpdump:1": Image(layers=("base", "busybox", "tcpdump"), cmd=SLEEP),
     "threadcap.example/scene/quiet:1": Image(layers=("base", "busybox", "tcpdump"), cmd=SLEEP),
+    "threadcap.example/scene/static:1": Image(
+        layers=("static",), entrypoint=("/sleep",), cmd=("infinity",), user=NONROOT
+    ),
     CAPTURE_IMAGE: Image(layers=("base", "busybox", "debian-tools", "tcpdump"), cmd=SLEEP),
     "busybox:1": Image(layers=("base", "busybox"), cmd=("sh",)),
 }

@@ -79,6 +79,11 @@ def fill_busybox(root: Path) -> None:
             (root / "usr/bin" / applet).symlink_to("busybox")
 
 
+def fill_static(root: Path) -> None:
+    """One static program and nothing else, not even /etc: busybox under a name that makes it sleep."""
+    _copy_file(Path(REQUIRED["busybox-static"]), root, "sleep")
+
+
 def fill_tcpdump(root: Path) -> None:
     """tcpdump and its shared objects."""
     _copy_program(Path(REQUIRED["tcpdump"]), root)
@@ -171,6 +176,7 @@ _PYTHON_APPS = ("web", "checkout", "payments", "cart", "vault", "firehose")
 LAYERS: dict[str, Layer] = {
     "base": Layer(fill_base),
     "busybox": Layer(fill_busybox),
+    "static": Layer(fill_static),
     "tcpdump": Layer(fill_tcpdump),
     "debian-tools": Layer(fill_debian_tools),
     "dnsmasq": Layer(fill_dnsmasq),

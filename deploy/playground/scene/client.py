@@ -21,6 +21,7 @@ from deploy.playground.scene import Manifest
 MERGE = "application/merge-patch+json"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 CORE, APPS, RBAC = "/api/v1", "/apis/apps/v1", "/apis/rbac.authorization.k8s.io/v1"
+BATCH, NETWORKING = "/apis/batch/v1", "/apis/networking.k8s.io/v1"
 
 # kind -> (path of the group and version, plural, in a namespace)
 KINDS: dict[str, tuple[str, str, bool]] = {
@@ -31,6 +32,11 @@ KINDS: dict[str, tuple[str, str, bool]] = {
     "ServiceAccount": (CORE, "serviceaccounts", True),
     "ConfigMap": (CORE, "configmaps", True),
     "Deployment": (APPS, "deployments", True),
+    "StatefulSet": (APPS, "statefulsets", True),
+    "DaemonSet": (APPS, "daemonsets", True),
+    "Job": (BATCH, "jobs", True),
+    "CronJob": (BATCH, "cronjobs", True),
+    "Ingress": (NETWORKING, "ingresses", True),
     "ClusterRole": (RBAC, "clusterroles", False),
     "ClusterRoleBinding": (RBAC, "clusterrolebindings", False),
     "Role": (RBAC, "roles", True),

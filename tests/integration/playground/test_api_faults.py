@@ -51,6 +51,20 @@ async def test_a_stream_is_cut_after_so_many_bytes_without_a_status(ready: Api, 
     assert len(await whole.receive_bytes()) == 101
 
 
+async def test_streams_are_cut_one_after_the_other(ready: Api) -> None:
+    await inject(ready, "stream", action="cut", command="ca", afterBytes=[3, 5])
+    await inject(ready, "stream", action="cut", command="tail -c", afterBytes=1)
+    for length in (3, 5, 8):
+        socket = await connect(ready)
+        await socket.send_bytes(b"\x0112345678")
+        received = b""
+        async with asyncio.timeout(SECONDS):
+            while len(received) < 8 and (message := await socket.receive()).type is aiohttp.WSMsgType.BINARY:
+                received += message.data[1:]
+        assert (received, socket.closed) == (b"12345678" if length == 8 else b"", length != 8)
+        await socket.close()
+
+
 async def test_a_success_can_lie(ready: Api, agent: FakeAgent) -> None:
     await inject(ready, "stream", action="lie", pod="x", afterBytes=4)
     socket = await connect(ready)

@@ -120,6 +120,18 @@ def v4_stream(cluster: SharedPlayground, pod: str, command: list[str]) -> Any:
     return Open()
 
 
+async def test_a_killed_api_server_leaves_what_it_ran_alive(cluster: SharedPlayground) -> None:
+    script = "echo $$; while :; do date > /tmp/alive; sleep 0.1; done"
+    with running(cluster, "exec", "two", "--", "sh", "-c", script) as kubectl:
+        assert kubectl.stdout is not None
+        pid = kubectl.stdout.readline().strip().decode()
+        await inject(cluster, "outage", how="hard", seconds=1)
+        assert await asyncio.to_thread(kubectl.wait, SECONDS) != 0
+    await until(lambda: cluster.kubectl("get", "pods").returncode == 0)
+    alive = "rm /tmp/alive; until [ -e /tmp/alive ]; do sleep 0.05; done; kill"
+    ok(cluster, "exec", "two", "--", "timeout", "10", "sh", "-c", f"{alive} {pid}")
+
+
 async def test_a_lost_node_is_unknown_and_comes_back(cluster: SharedPlayground) -> None:
     containers = ok(cluster, "get", "pods", "-o", CONTAINERS)
     await inject(cluster, "node-lost", node="node-2")
@@ -154,6 +166,16 @@ async def test_a_lost_node_is_unknown_and_comes_back(cluster: SharedPlayground) 
     assert ok(cluster, "get", "pods", "-o", CONTAINERS) == containers
 
 
+async def test_a_deleted_node_takes_its_pods_with_it(cluster: SharedPlayground) -> None:
+    ok(cluster, "delete", "node", "node-2")
+    ok(cluster, "wait", "pod/two", "--for=delete", "--timeout=20s")
+    assert "node-2" not in ok(cluster, "get", "nodes")
+    await inject(cluster, "node-restart", node="node-2")
+    await until(lambda: cluster.kubectl("get", "node", "node-2").returncode == 0)
+    ok(cluster, "wait", "node/node-2", "--for=condition=Ready", "--timeout=20s")
+    await cluster.apply([_pod("two", "node-2")])
+
+
 async def test_pressure_taints_the_node_and_refuses_pods(cluster: SharedPlayground) -> None:
     await inject(cluster, "node-pressure", node="node-2", resource="disk")
     await inject(cluster, "node-pressure", node="node-2", resource="memory")
@@ -176,6 +198,25 @@ async def test_pressure_taints_the_node_and_refuses_pods(cluster: SharedPlaygrou
         await client.apply([_pod("bound", "node-2")])
     ok(cluster, "wait", "pod/bound", "--for=condition=Ready", "--timeout=30s")
     ok(cluster, "delete", "pod", "bound")
+
+
+async def test_a_full_disk_is_met_by_whoever_writes(cluster: SharedPlayground) -> None:
+    write = "dd if=/dev/zero of={}/big bs=64k count=40"
+    volume = {"name": "spool", "emptyDir": {"sizeLimit": "32Mi"}}
+    await inject(cluster, "node-disk", node="node-2", bytes=1_000_000)
+    for pod, healed in (("tight", False), ("roomy", True)):
+        if healed:
+            await inject(cluster, "node-heal", node="node-2")
+        manifest = _pod(pod, "node-2", volumes=[volume])
+        manifest["spec"]["containers"][0]["volumeMounts"] = [{"name": "spool", "mountPath": "/spool"}]
+        await cluster.apply([manifest])
+        for place in ("/spool", "/root"):
+            said = cluster.kubectl("exec", pod, "--", *write.format(place).split())
+            assert ("No space left on device" in said.stderr) != healed, said.stderr
+            assert (said.returncode == 0) == healed
+        mounted = ok(cluster, "exec", pod, "--", "grep", " /spool ", "/proc/mounts")
+        assert mounted.split()[2] != "tmpfs"
+    ok(cluster, "delete", "pod", "tight", "roomy")
 
 
 async def test_a_drained_node_is_empty_until_uncordoned(cluster: SharedPlayground) -> None:
@@ -240,6 +281,7 @@ def packet_shift(cluster: SharedPlayground, pod: str) -> float:
         ({"kind": "node-lost", "node": "node-9"}, 404),
         ({"kind": "node-pressure", "node": "node-1", "resource": "patience"}, 400),
         ({"kind": "node-clock", "node": "node-1", "offsetSeconds": "soon"}, 400),
+        ({"kind": "node-disk", "node": "node-1", "bytes": 0}, 400),
         ({"kind": "evict", "namespace": "default", "pod": "nobody"}, 404),
     ],
 )

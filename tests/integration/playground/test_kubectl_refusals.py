@@ -1,4 +1,4 @@
-"""What kubectl shows of refusals that the playground makes up: a used-up quota, for a pod and for a deployment."""
+"""What kubectl shows of a used-up quota, a real one and one that is made up, for a pod and for a deployment."""
 
 from pathlib import Path
 
@@ -16,6 +16,20 @@ async def test_a_used_up_quota(api: Api, tmp_path: Path) -> None:
     assert (code, errors) == (1, f"Error from server (Forbidden): {QUOTA}\n")
     code, errors = await kubectl(api, tmp_path, *words)
     assert (code, errors) == (0, "")
+
+
+async def test_a_real_quota_counts_pods(api: Api, tmp_path: Path) -> None:
+    made = await kubectl(api, tmp_path, "create", "quota", "small", "--hard=pods=1", "-n", "default")
+    assert made == (0, "")
+    words = ("run", "--image=busybox:1", "-n", "default", "--restart=Never")
+    assert await kubectl(api, tmp_path, *words, "first") == (0, "")
+    why = "exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1"
+    refused = await kubectl(api, tmp_path, *words, "one")
+    assert refused == (1, f'Error from server (Forbidden): pods "one" is forbidden: {why}\n')
+    held = f"{CORE}/namespaces/default/resourcequotas/small"
+    await api.until(held, lambda _, quota: quota["status"].get("used") == {"pods": "1"})
+    await kubectl(api, tmp_path, "delete", "pod", "first", "-n", "default", "--now")
+    assert await kubectl(api, tmp_path, *words, "one") == (0, "")
 
 
 async def test_a_used_up_quota_keeps_a_deployment_from_its_pods(api: Api, tmp_path: Path) -> None:

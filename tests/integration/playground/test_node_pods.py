@@ -386,6 +386,7 @@ async def test_stop_leaves_nothing(store: Path) -> None:
     assert processes_of(settings.id) == []
     assert cgroups.directories(f"threadcap/{settings.id}") == []
     assert not settings.home.exists()
+    assert not settings.disk.parent.exists()
     assert not mounts_and_namespaces_of(settings.id, uid)
 
 

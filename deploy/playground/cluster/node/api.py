@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 from . import faults, logs, streaming
 from .agent import Agent
 from .attaching import AttachSession
+from .limits import EVICTED, Ending
 from .pod import PodWorker
 from .process import Json, ToolError, log
 
@@ -85,7 +86,7 @@ async def _put_fault(request: web.Request) -> web.Response:
 
 
 async def _evict(request: web.Request) -> web.Response:
-    _pod(request).evict(str((await request.json())["message"]))
+    _pod(request).end(Ending(EVICTED, str((await request.json())["message"])))
     return web.Response(status=202)
 
 

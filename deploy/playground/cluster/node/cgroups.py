@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -25,6 +27,15 @@ def remove(relative: str, seconds: float = 3.0) -> list[Path]:
             _remove_empty_parents(relative)
             return left
         time.sleep(0.02)
+
+
+def kill(relative: str) -> None:
+    """SIGKILL to every process of a cgroup."""
+    for top in directories(relative):
+        with contextlib.suppress(OSError):
+            for word in (top / "cgroup.procs").read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(word), signal.SIGKILL)
 
 
 def oom_kills(relative: str) -> int:

@@ -39,6 +39,8 @@ class Tools(Protocol):
     def backoff_seconds(self) -> float: ...
     @property
     def environment(self) -> list[str]: ...
+    @property
+    def room(self) -> int: ...
 
 
 class Surroundings(Protocol):
@@ -157,7 +159,7 @@ class ContainerWorker:
         image = self._tools.images.find(self.spec["image"])
         self.record.container_id = secrets.token_hex(32)
         self.record.image_id = f"{image.name.rpartition(':')[0] or image.name}@{image.id}"
-        rootfs = image.mount(self._home)
+        rootfs = image.mount(self._home, self._tools.room)
         place = self._pod.place(self.spec, self.record, rootfs, image)
         config = oci.config(self._pod.pod, self.spec, image.config, place)
         self._process = dict(config["process"])
@@ -217,7 +219,12 @@ class ContainerWorker:
             kill(self.record.pid, signal.SIGKILL)
 
     async def _finish(self, code: int) -> None:
-        """Let the log reach its end, then say how it ended."""
+        """End what it left running elsewhere, let the log reach its end, then say how it ended."""
+        config = json.loads((self._home / "bundle" / "config.json").read_text())
+        group = config["linux"]["cgroupsPath"].lstrip("/")
+        if {"type": "pid"} not in config["linux"]["namespaces"]:
+            # Nothing ends with a PID namespace of its own: containerd kills the rest (shouldKillAllOnExit).
+            cgroups.kill(group)
         copier, *probing = self._helpers
         for task in probing:
             task.cancel()
@@ -227,12 +234,8 @@ class ContainerWorker:
         began = self.record.state["running"]["startedAt"]
         if time.monotonic() - self.record.since > _BACKOFF_FORGET:
             self._backoff = self._tools.backoff_seconds
-        self._end(code, "Completed" if code == 0 else self._reason(), began)
-
-    def _reason(self) -> str:
-        config = json.loads((self._home / "bundle" / "config.json").read_text())
-        path = config["linux"]["cgroupsPath"].lstrip("/")
-        return "OOMKilled" if cgroups.oom_kills(path) else "Error"
+        failed = "OOMKilled" if cgroups.oom_kills(group) else "Error"
+        self._end(code, "Completed" if code == 0 else failed, began)
 
     def _end(self, code: int, reason: str, began: str, message: str = "") -> None:
         self.record.passed = False
@@ -295,6 +298,7 @@ class ContainerWorker:
         except RuncError as error:
             log("runc delete failed", container=self.record.container_id, error=str(error))
         mounts.unmount(self._home / "rootfs")
+        mounts.unmount(self._home / "disk")
         for name in ("upper", "work"):
             await asyncio.to_thread(shutil.rmtree, self._home / name, True)
         self.log_path().with_name(f"{self.record.attempt - 2}.log").unlink(missing_ok=True)

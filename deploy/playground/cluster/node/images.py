@@ -24,10 +24,14 @@ class Image:
     config: Json
     id: str
 
-    def mount(self, home: Path) -> Path:
-        """A writable root filesystem under `home`; returns where it is mounted."""
-        target = home / "rootfs"
-        mounts.overlay(self.layers, home / "upper", home / "work", target)
+    def mount(self, home: Path, room: int = 0) -> Path:
+        """A root filesystem under `home`, writable for `room` bytes (see small_disk); returns where it is mounted."""
+        target, upper = home / "rootfs", home
+        if room:
+            upper = home / "disk"
+            upper.mkdir(parents=True, exist_ok=True)
+            mounts.mount("tmpfs", upper, "tmpfs", mounts.NOSUID | mounts.NODEV, f"size={room}")
+        mounts.overlay(self.layers, upper / "upper", upper / "work", target)
         return target
 
 

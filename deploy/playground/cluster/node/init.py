@@ -46,7 +46,8 @@ def run(settings: NodeSettings) -> int:
 def _make_directories(settings: NodeSettings) -> None:
     settings.rundir.mkdir(mode=0o700, parents=True, exist_ok=True)
     for directory in (settings.home, settings.pods, settings.exits, settings.dns, settings.clock, settings.runc_root):
-        directory.mkdir(mode=0o755, exist_ok=True)
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    settings.disk.parent.chmod(0o700)
     for stale in settings.exits.iterdir():
         stale.unlink()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from . import cgroups
+from . import cgroups, small_disk
 from .settings import NodeSettings
 
 _ROOT = Path(__file__).resolve().parents[4]
@@ -62,7 +62,10 @@ class NodeProcess:
         if self._process.returncode is None:
             await self._end(self._process, seconds)
         await asyncio.to_thread(cgroups.remove, self.settings.cgroup)
-        await asyncio.to_thread(shutil.rmtree, self.settings.home, True)
+        for folder in (self.settings.home, self.settings.disk):
+            await asyncio.to_thread(shutil.rmtree, folder, True)
+        with contextlib.suppress(OSError):  # another node's is there, or it has gone
+            self.settings.disk.parent.rmdir()
         self._process = None
 
     @property
@@ -79,6 +82,10 @@ class NodeProcess:
     def release_agent(self) -> None:
         """An agent that was held back starts again."""
         self.settings.hold.unlink(missing_ok=True)
+
+    def set_room(self, room: int) -> None:
+        """What pods write to from now on has room for so many bytes; 0 is the whole disk."""
+        small_disk.write(self.settings.room, room)
 
     async def _end(self, process: asyncio.subprocess.Process, seconds: float) -> None:
         # unshare itself ignores SIGTERM while it waits; killed, it takes the tree with it (--kill-child).

@@ -7,12 +7,13 @@ import contextlib
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import clock, faults, oci, sandbox, security, volumes
+from . import clock, faults, limits, oci, sandbox, security, small_disk, volumes
 from .container import ContainerWorker
 from .images import Catalogue, Image
+from .limits import Ending
 from .network import NodeNetwork, PodNetwork
 from .process import Json, ToolError, log, now
 from .runtime import Exits, Runc
@@ -23,7 +24,7 @@ from .status import ContainerRecord, Kind, PodFacts, pod_status
 _SANDBOX_RETRY_SECONDS = 2.0
 _EVICTION_GRACE_SECONDS = 1.0
 # A kubelet looks every 10 seconds.
-_VOLUMES_SECONDS = 1.0
+_LIMITS_SECONDS = 1.0
 _LISTS: tuple[tuple[Kind, str], ...] = (
     ("init", "initContainers"),
     ("app", "containers"),
@@ -47,6 +48,11 @@ class NodeTools:
         return self.settings.backoff_seconds
 
     @property
+    def room(self) -> int:
+        """Bytes that what pods write to may have from now on; 0 is the whole disk."""
+        return small_disk.read(self.settings.room)
+
+    @property
     def environment(self) -> list[str]:
         """What every process gets that starts now."""
         return clock.environment(self.settings.clock)
@@ -66,7 +72,7 @@ class PodWorker:
         # What a restart of the agent left in place is known at once, so that nothing of the status is lost.
         known = self._load("sandbox.json")
         self.status: Json = self._load("status.json")
-        self._evicted: str = self._load("evicted.json").get("message", "")
+        self._ending = Ending(**self._load("ending.json"))
         old = known.get("ipv4")
         self._network: PodNetwork | None = tools.network.adopt_pod(self.uid, old) if old else None
         self._volumes: dict[str, Path] = {}
@@ -102,13 +108,14 @@ class PodWorker:
         if self._end is None:
             self._end = asyncio.create_task(self._tear_down())
 
-    def evict(self, message: str) -> None:
-        """End all containers, nearly without grace; the pod stays, Failed for this reason."""
-        self._evicted = message
-        self._save("evicted.json", {"message": message})
+    def end(self, ending: Ending) -> None:
+        """End all containers, nearly without grace when evicted; the pod stays, Failed for this reason."""
+        self._ending = ending
+        self._save("ending.json", asdict(ending))
         self._stopping.set()
+        usual: float = self.pod["spec"].get("terminationGracePeriodSeconds", 30)
         for worker in self._workers.values():
-            worker.stop(_EVICTION_GRACE_SECONDS)
+            worker.stop(_EVICTION_GRACE_SECONDS if ending.reason == limits.EVICTED else usual)
         self.changed()
 
     def worker(self, container: str) -> ContainerWorker | None:
@@ -130,7 +137,7 @@ class PodWorker:
         records = [worker.record for worker in self._workers.values()]
         policy = self.pod["spec"].get("restartPolicy", "Always")
         ips = self._ips()
-        facts = PodFacts(records, ips, self._tools.network.node_ip, self._start_time, policy, self._evicted)
+        facts = PodFacts(records, ips, self._tools.network.node_ip, self._start_time, policy, self._ending)
         status = pod_status(facts, self.status, now())
         if status != self.status:
             self.status = status
@@ -189,8 +196,8 @@ class PodWorker:
         return ContainerRecord(spec["name"], spec["image"], kind, sidecar=sidecar)
 
     async def _run(self) -> None:
-        if self._evicted:
-            self._end_evicted()
+        if self._ending.reason:
+            self._go_on_ending()
             return
         while not self._stopping.is_set():
             try:
@@ -200,8 +207,7 @@ class PodWorker:
                 log("sandbox could not be made", pod=self._label(), error=str(error)[:500])
                 await self._pause_for(_SANDBOX_RETRY_SECONDS)
         self.changed()
-        if limits := volumes.limits(self.pod["spec"].get("volumes") or []):
-            self._spawn(self._watch_volumes(limits))
+        self._spawn(self._watch_limits())
         if not await self._run_inits() or self._stopping.is_set():
             return
         self._start_kind("app")
@@ -222,25 +228,27 @@ class PodWorker:
         if known:
             self._volumes = {volume["name"]: home / volume["name"] for volume in wanted}
         else:
-            self._volumes = {v["name"]: volumes.set_up(v, home, context.get("fsGroup")) for v in wanted}
+            group, room = context.get("fsGroup"), self._tools.room
+            self._volumes = {v["name"]: volumes.set_up(v, home, group, room) for v in wanted}
             sandbox.write_files(self.home, self.pod, self._tools.settings.name, self._ips())
         ipv4 = self._network.ipv4 if self._network else ""
         self._save("sandbox.json", {"ipv4": ipv4, "pause": self._pause, "startTime": self._start_time})
         if fault := self._load("fault.json"):
             await self.fault(fault)
 
-    def _end_evicted(self) -> None:
-        """An eviction that an earlier agent began."""
+    def _go_on_ending(self) -> None:
+        """An end that an earlier agent began."""
         for worker in self._workers.values():
             worker.stop(0)
             if worker.record.running:
                 self._spawn(worker.run())
 
-    async def _watch_volumes(self, limits: dict[str, str]) -> None:
-        while not self._stopping.is_set():
-            if over := await asyncio.to_thread(volumes.exceeded, self.home / "volumes", limits):
-                self.evict(over)
-            await self._pause_for(_VOLUMES_SECONDS)
+    async def _watch_limits(self) -> None:
+        while not self._stopping.is_set() and self.status.get("phase") not in ("Succeeded", "Failed"):
+            ending = await asyncio.to_thread(limits.maybe_ending, self.pod["spec"], self.home, self._start_time)
+            if ending and not self._stopping.is_set():
+                self.end(ending)
+            await self._pause_for(_LIMITS_SECONDS)
 
     async def _run_inits(self) -> bool:
         for worker in [w for w in self._workers.values() if w.record.kind == "init"]:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+DISK = Path("/var/lib/threadcap-playground")
+"""Where pods keep what they write: on disk, which /run usually is not."""
+
 
 @dataclass(frozen=True)
 class NodeSettings:
@@ -40,8 +43,17 @@ class NodeSettings:
         return self.home / "runc"
 
     @property
+    def disk(self) -> Path:
+        return DISK / self.id / self.name
+
+    @property
     def pods(self) -> Path:
-        return self.home / "pods"
+        return self.disk / "pods"
+
+    @property
+    def room(self) -> Path:
+        """Holds the bytes that what pods write to may have from now on, while a fault says so (see small_disk)."""
+        return self.home / "disk.bytes"
 
     @property
     def exits(self) -> Path:

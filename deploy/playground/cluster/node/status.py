@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from .limits import EVICTED, Ending
 from .process import Json
 
 Kind = Literal["init", "app", "ephemeral"]
@@ -51,14 +52,14 @@ class PodFacts:
     host_ip: str
     start_time: str
     restart_policy: str
-    evicted: str = ""
+    ending: Ending
 
 
 def pod_status(facts: PodFacts, before: Json, now: str) -> Json:
     """The PodStatus; conditions keep the transition times of the status before."""
     groups = {kind: [r for r in facts.records if r.kind == kind] for kind in ("init", "app", "ephemeral")}
     phase = _phase(facts, groups["init"], groups["app"])
-    over = bool(facts.evicted) and not any(record.running for record in facts.records)
+    over = bool(facts.ending.reason) and not any(record.running for record in facts.records)
     phase = "Failed" if over else phase
     status: Json = {
         "phase": phase,
@@ -69,8 +70,9 @@ def pod_status(facts: PodFacts, before: Json, now: str) -> Json:
         "containerStatuses": [_container_status(record) for record in groups["app"]],
     }
     if over:
-        status |= {"reason": "Evicted", "message": facts.evicted}
-        status["conditions"].append(_disrupted(facts.evicted, before.get("conditions", []), now))
+        status |= asdict(facts.ending)
+    if over and facts.ending.reason == EVICTED:
+        status["conditions"].append(_disrupted(facts.ending.message, before.get("conditions", []), now))
     if facts.pod_ips:
         status |= {"podIP": facts.pod_ips[0], "podIPs": [{"ip": ip} for ip in facts.pod_ips]}
     for kind in ("init", "ephemeral"):

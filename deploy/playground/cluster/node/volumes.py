@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import os
 from pathlib import Path, PurePosixPath
 
-from . import mounts
+from . import mounts, small_disk
 from .process import Json
 from .security import ConfigError
 
@@ -26,12 +25,12 @@ def quantity(text: str | int | float) -> float:
         raise ConfigError(f"{word!r} is no quantity") from wrong
 
 
-def set_up(volume: Json, home: Path, fs_group: int | None) -> Path:
-    """Make one volume's directory under `home` and fill it; returns the directory."""
+def set_up(volume: Json, home: Path, fs_group: int | None, room: int = 0) -> Path:
+    """Make one volume's directory under `home` and fill it; returns the directory. `room`: see small_disk."""
     path: Path = home / volume["name"]
     path.mkdir(parents=True, exist_ok=True)
     if "emptyDir" in volume:
-        _empty_dir(volume["emptyDir"] or {}, path)
+        _empty_dir(volume["emptyDir"] or {}, path, room)
     elif "configMap" in volume:
         _files(volume["configMap"], "configmap", volume["configMap"].get("name", ""), path)
     elif "secret" in volume:
@@ -44,22 +43,8 @@ def set_up(volume: Json, home: Path, fs_group: int | None) -> Path:
     return path
 
 
-def limits(volumes: list[Json]) -> dict[str, str]:
-    """The size limits someone has to watch: those of emptyDirs on disk (a tmpfs keeps its own)."""
-    dirs = {volume["name"]: volume.get("emptyDir") or {} for volume in volumes}
-    return {name: d["sizeLimit"] for name, d in dirs.items() if d.get("sizeLimit") and d.get("medium") != "Memory"}
-
-
-def exceeded(home: Path, limits: dict[str, str]) -> str:
-    """What a kubelet says of the first volume under `home` over its limit, or ""."""
-    for name, limit in limits.items():
-        if _used(home / name) > quantity(limit):
-            return f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". '
-    return ""
-
-
 def tear_down(home: Path) -> None:
-    """Unmount the memory-backed volumes under `home`; the files go with the pod's directory."""
+    """Unmount the volumes under `home`; the files go with the pod's directory."""
     for path in home.iterdir() if home.is_dir() else []:
         mounts.unmount(path)
 
@@ -89,22 +74,14 @@ def bind_mounts(container: Json, volumes: dict[str, Path]) -> list[Json]:
     return found
 
 
-def _empty_dir(spec: Json, path: Path) -> None:
+def _empty_dir(spec: Json, path: Path, room: int) -> None:
     limit = spec.get("sizeLimit")
     if spec.get("medium") == "Memory":
         size = f",size={int(quantity(limit))}" if limit is not None else ""
         mounts.mount("tmpfs", path, "tmpfs", mounts.NOSUID | mounts.NODEV, f"mode=777{size}")
+    elif room:
+        small_disk.make(path, room)
     path.chmod(0o777)
-
-
-def _used(top: Path) -> int:
-    """Bytes on disk below `top`."""
-    total = 0
-    for folder, _, names in os.walk(top):
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                total += Path(folder, name).lstat().st_blocks * 512
-    return total
 
 
 def _files(spec: Json, kind: str, name: str, path: Path) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from deploy.playground.cluster.cells import age
 from deploy.playground.cluster.resources import PODS, Resource
-from deploy.playground.cluster.tables import age, pod_status, table
+from deploy.playground.cluster.tables import pod_status, table
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

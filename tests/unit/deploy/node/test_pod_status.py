@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from deploy.playground.cluster.node.limits import Ending
 from deploy.playground.cluster.node.status import ContainerRecord, PodFacts, pod_status, should_restart
 
 RUNNING = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
@@ -22,7 +23,7 @@ def ended(code: int) -> dict[str, Any]:
 
 
 def status(*records: ContainerRecord, policy: str = "Always", before: Any = None, now: str = "t1") -> dict[str, Any]:
-    facts = PodFacts(list(records), ("198.18.1.2",), "198.18.1.1", "t0", policy)
+    facts = PodFacts(list(records), ("198.18.1.2",), "198.18.1.1", "t0", policy, Ending())
     return pod_status(facts, before or {}, now)
 
 

@@ -1,11 +1,9 @@
-"""Pure parts of the node: which faults make sense and what they ask for, and which volumes are over their limit."""
+"""Pure parts of the node: which faults make sense and what they ask for."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deploy.playground.cluster.node import volumes
 from deploy.playground.cluster.node.faults import FaultError, Impairment, check, impairment, ruleset
 
 
@@ -50,22 +48,3 @@ def test_a_pods_rules_are_replaced_by_every_fault() -> None:
     for fault in ({"kind": "loss", "percent": 1}, {"kind": "none"}):
         assert ruleset(check(fault)) == "table inet threadcap_fault\ndelete table inet threadcap_fault\n"
     assert "reject with tcp reset" in ruleset(check({"kind": "refuse", "port": 80}))
-
-
-def test_only_directories_on_disk_are_watched() -> None:
-    wanted = [
-        {"name": "disk", "emptyDir": {"sizeLimit": "1Mi"}},
-        {"name": "memory", "emptyDir": {"sizeLimit": "1Mi", "medium": "Memory"}},
-        {"name": "free", "emptyDir": {}},
-        {"name": "files", "configMap": {"name": "x"}},
-    ]
-    assert volumes.limits(wanted) == {"disk": "1Mi"}
-
-
-def test_a_volume_over_its_limit_is_named(tmp_path: Path) -> None:
-    (tmp_path / "small").mkdir()
-    (tmp_path / "big" / "deep").mkdir(parents=True)
-    (tmp_path / "big" / "deep" / "file").write_bytes(bytes(70_000))
-    limits = {"small": "64Ki", "big": "64Ki"}
-    assert volumes.exceeded(tmp_path, limits) == 'Usage of EmptyDir volume "big" exceeds the limit "64Ki". '
-    assert volumes.exceeded(tmp_path, {"big": "128Ki"}) == ""
