@@ -75,6 +75,12 @@ def _what(spec: CaptureSpec) -> tuple[object, ...]:
     return (spec.mode, targets, spec.container, spec.filter, spec.interface)
 
 
+def _no_more(job: Job) -> str:
+    if job.state in WAITING or job.state is JobState.RESOLVING:
+        return f"Capture {job.id} has not begun yet ({job.state}). Extend it once it captures."
+    return f"Capture {job.id} does not capture any more; it can't be extended. Run it again from its card."
+
+
 def _no_grab(recording: Job) -> str:
     if recording.final or recording.stop_by is not None:
         state = f"Recording {recording.id} has ended ({recording.state})"
@@ -170,9 +176,11 @@ class Commands:
             reason = ruling.reason.replace("may stop it", "may extend it")
             self._store.audit("extension_refused", asked | {"reason": reason})
             return Refusal(reason, "denied", job_id)
+        if job.state is not JobState.CAPTURING or job.stop_by is not None:
+            return Refusal(_no_more(job), "not_capturing", job_id)
         limits = self._rules.limits
         most = limits.max_record if job.spec.mode is Mode.RECORD else limits.max_duration
-        if job.started is not None and job.deadline is not None and job.deadline >= job.started + most:
+        if job.started is not None and job.deadline is not None and job.deadline >= job.started + most - 0.5:
             reason = f"Capture {job_id} already goes on for as long as is allowed, {most:g} s from its start."
             return Refusal(reason, "at_limit", job_id)
         self._store.audit("extension_requested", asked)

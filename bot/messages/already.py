@@ -4,7 +4,7 @@ from bot.messages import parts
 from bot.messages.blocks import ANYWAY, JOIN, OPEN, actions, button, context, section
 from bot.messages.limits import VALUE, fit
 from bot.messages.message import Message
-from bot.messages.text import asked_for, code, person, subject
+from bot.messages.text import asked_for, code, person, plain, subject
 from workers.contract.job import Job
 
 
@@ -21,7 +21,7 @@ def already(job: Job, now: float, place: str, line: str) -> Message:
         buttons.append(button("Capture anyway", ANYWAY, again))
     small = "Join brings its verdict here, too. To capture once more all the same, add `--anyway`."
     blocks = [section(head), context(f"{small} Capture {code(job.id, 40)}."), actions(*buttons)]
-    return fit(Message(f"Already being captured: {subject(job.spec)}, capture {job.id}.", blocks))
+    return fit(Message(plain(f"Already being captured: {subject(job.spec)}, capture {job.id}.", 400), blocks))
 
 
 def _left(job: Job, now: float) -> str:
@@ -35,4 +35,4 @@ def joined(job: Job, link: str) -> Message:
     blocks = [section(text)]
     if link:
         blocks.append(actions(button("Open its card", OPEN, job.id, url=link)))
-    return fit(Message(f"Joined capture {job.id}; its verdict comes here, too.", blocks))
+    return fit(Message(plain(f"Joined capture {job.id}; its verdict comes here, too.", 400), blocks))

@@ -33,7 +33,7 @@ def _small_print(job: Job, now: float) -> Block:
         parts.time_left(job, now),
         parts.extended_by(job),
         parts.methods(job),
-        f"capture {code(job.id, 40)}",
+        f"{'recording' if job.spec.mode is Mode.RECORD else 'capture'} {code(job.id, 40)}",
     ]
     return context(" · ".join(detail for detail in details if detail))
 
@@ -43,7 +43,7 @@ def _buttons(job: Job) -> list[Block]:
         return _afterwards(job)
     if job.stop_by is not None:
         return []
-    if parts.waiting(job):
+    if parts.waiting(job) or (job.spec.mode is Mode.GRAB and job.state is JobState.CAPTURING):
         return [button("Cancel", DISCARD, job.id)]
     if job.state is not JobState.CAPTURING:
         return []

@@ -103,8 +103,8 @@ def _between(line: _Line, limits: Limits) -> list[str]:
     )
     return [
         (
-            f"{line('between TARGET and TARGET [options] [filter]')} captures both ends at the same time, and only what they"
-            " say to each other. It shows what was sent and never arrived."
+            f"{line('between TARGET and TARGET [options] [filter]')} captures both ends at the same time, and only what"
+            " they say to each other. It shows what was sent and never arrived."
         ),
         "\n".join(examples),
         "A namespace after each end is for that end; a single one is for both.",
@@ -115,8 +115,8 @@ def _between(line: _Line, limits: Limits) -> list[str]:
 def _record(line: _Line, limits: Limits) -> list[str]:
     return [
         (
-            f"{line('record TARGET... [options] [filter]')} keeps the last minutes of packets in the pods, all the time, and"
-            " sends nothing until you ask."
+            f"{line('record TARGET... [options] [filter]')} keeps the last minutes of packets in the pods, all the"
+            " time, and sends nothing until you ask."
         ),
         (
             f"`--keep 5m`  how much it keeps. Default {lasting(limits.keep)}, at most {lasting(limits.max_keep)}\n"
@@ -131,8 +131,8 @@ def _record(line: _Line, limits: Limits) -> list[str]:
 def _grab(line: _Line, limits: Limits) -> list[str]:
     return [
         (
-            f"{line('grab JOB')} delivers all that a recording holds right now, {line('grab JOB --last 2m')} the newest part"
-            " of it. The recording goes on."
+            f"{line('grab JOB')} delivers all that a recording holds right now, {line('grab JOB --last 2m')} the newest"
+            " part of it. The recording goes on."
         ),
         _where(),
     ]
@@ -142,8 +142,8 @@ def _extend(line: _Line, limits: Limits) -> list[str]:
     return [
         f"{line('extend JOB by 30s')} gives a running capture more time. So do the buttons on its card.",
         (
-            f"A capture takes {lasting(limits.max_duration)} at most, a recording {lasting(limits.max_record)}. Whoever may"
-            " stop it may extend it."
+            f"A capture takes {lasting(limits.max_duration)} at most, a recording {lasting(limits.max_record)}."
+            " Whoever may stop it may extend it."
         ),
         _where(),
     ]
@@ -153,8 +153,8 @@ def _dry_run(line: _Line, limits: Limits) -> list[str]:
     return [
         f"{line('capture deploy/checkout -n shop --dry-run')} says what would be done, and does nothing.",
         (
-            "For each pod: the method, what it would create, tcpdump's exact command line, the limits, and why not another"
-            " method. It goes with `between` and `record`, too."
+            "For each pod: the method, what it would create, tcpdump's exact command line, the limits, and why not"
+            " another method. It goes with `between` and `record`, too."
         ),
         "Capture now, a button on the plan, does what it says.",
     ]

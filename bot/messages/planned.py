@@ -22,7 +22,7 @@ def tally(job: Job) -> str:
         can = "It can be captured." if pods == 1 else f"All {pods} pods can be captured."
     else:
         can = f"{able or 'None'} of {count(pods, 'pod')} can be captured."
-    return f"{can} This is only a plan: nothing was created or started."
+    return f"{can} Nothing was created or started."
 
 
 def planned(job: Job) -> list[str]:

@@ -98,14 +98,14 @@ async def test_a_command_delivered_twice_starts_one_capture(desk: Desk) -> None:
     await desk.tasks.drain(5)
     assert desk.acks == 2
     assert len(desk.queue.jobs) == 1
-    await desk.command("deploy/checkout -n shop", trigger="t2")
+    await desk.command("deploy/checkout -n shop --anyway", trigger="t2")
     await desk.tasks.drain(5)
     assert len(desk.queue.jobs) == 2
 
 
 async def test_the_word_capture_may_be_said_or_left_out(desk: Desk) -> None:
     await desk.command("capture deploy/checkout -n shop", "t1")
-    await desk.command("deploy/checkout -n shop", "t2")
+    await desk.command("deploy/checkout -n shop --anyway", "t2")
     await desk.command("status", "t3")
     await desk.tasks.drain(5)
     first, second = desk.store.recent()
