@@ -12,6 +12,7 @@ from typing import Protocol, cast
 import structlog
 
 from bot.plan import ALSO, join_key
+from bot.running import Running
 from workers.contract.errors import IllegalTransition, JobNotFound, QueueUnavailable, StoreUnavailable
 from workers.contract.job import WAITING, Job, JobState, Origin, Person, new_job_id
 from workers.contract.ports import JobQueue, JobStore
@@ -57,24 +58,6 @@ def _queued(job: Job) -> Job:
     return job.to(JobState.QUEUED) if job.state is JobState.REQUESTED else job
 
 
-def _joinable(job: Job, spec: CaptureSpec, origin: Origin) -> bool:
-    """Whether `job` captures what `spec` asks for, is still at it, and is no secret to who asks at `origin`.
-
-    What goes on in somebody's direct messages is their own; a terminal's job has no thread that could be joined.
-    """
-    early = job.state in WAITING or job.state in (JobState.RESOLVING, JobState.CAPTURING)
-    if not early or job.stop_by is not None or job.spec.dry_run or _what(job.spec) != _what(spec):
-        return False
-    if not origin.channel:
-        return True
-    return job.origin.channel == origin.channel or job.origin.channel[:1] not in ("", "D")
-
-
-def _what(spec: CaptureSpec) -> tuple[object, ...]:
-    targets = frozenset((one.kind, one.name, spec.namespace_of(one)) for one in spec.targets)
-    return (spec.mode, targets, spec.container, spec.filter, spec.interface)
-
-
 def _no_more(job: Job) -> str:
     if job.state in WAITING or job.state is JobState.RESOLVING:
         return f"Capture {job.id} has not begun yet ({job.state}). Extend it once it captures."
@@ -96,6 +79,7 @@ class Commands:
         self._queue = queue
         self._rules = rules
         self._clock = clock
+        self._running = Running(store)
 
     def capture(self, spec: CaptureSpec, person: Person, origin: Origin) -> Accepted | Refusal:
         """Preview by policy, record the job, hand it to the workers. Both decision and job are audited.
@@ -121,7 +105,7 @@ class Commands:
         """Return a running job that captures the same and whose results the person may see where they ask."""
         if spec.dry_run or spec.mode is Mode.GRAB or not isinstance(preview(spec, person, self._rules), Allowed):
             return None
-        return next((job for job in self._store.unfinished() if _joinable(job, spec, origin)), None)
+        return self._running.joinable(spec, origin)
 
     def join(self, job_id: str, person: Person, origin: Origin) -> Job | Refusal:
         """Have the job's verdict brought to the thread of `origin`, too; in its own channel the person is named."""
@@ -193,6 +177,7 @@ class Commands:
         while True:
             job = Job(new_job_id(), spec, person, origin, created=self._clock(), updated=self._clock())
             if self._store.create(job):
+                self._running.add(job)
                 return job
 
     def _hand_over(self, job: Job, notes: tuple[str, ...]) -> Accepted | Refusal:
