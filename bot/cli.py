@@ -12,21 +12,23 @@ from collections.abc import Callable, Sequence
 
 from workers.contract.errors import ThreadcapError
 
-WORDS = ("capture", "status", "list", "stop", "help")
+WORDS = ("capture", "between", "record", "grab", "extend", "status", "list", "stop", "help")
 """The commands of the shared grammar (bot.grammar)."""
 
 USAGE = """\
 usage: threadcap COMMAND ...
 
-  capture TARGET [...]      capture packets (threadcap help capture); with --local in this process, without Slack
-  status [JOB], list, stop JOB, help [COMMAND]
+  capture TARGET... [...]   capture packets (threadcap help capture); with --local in this process, without Slack
+  between A and B [...]     what two targets say to each other
+  record TARGET... [...]    keep the last minutes; grab JOB [--last 2m] delivers them
+  extend JOB by 30s, stop JOB, status [JOB], list, help [COMMAND]
   analyze FILE... [--json]  verdict and facts of pcap files
   bot | worker              run one side
   playground up|clean|demo|console
 
-for capture, status, list, stop also:
+for these also:
   --json                    answer as JSON
-  --local                   capture: in this process, against the cluster of your kubeconfig; no Redis, no Slack
+  --local                   capture, between: in this process, with your kubeconfig; no Redis, no Slack
   --kubeconfig FILE, --context NAME, --out DIR
 """
 

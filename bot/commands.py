@@ -4,15 +4,19 @@ Synchronous, like the ports it uses. Outcomes: the thing asked for, or a Refusal
 Raises StoreUnavailable where nothing could be recorded at all.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import structlog
 
-from workers.contract.errors import JobNotFound, QueueUnavailable, StoreUnavailable
-from workers.contract.job import Job, JobState, Origin, Person, new_job_id
+from bot.plan import ALSO, join_key
+from bot.running import Running
+from workers.contract.errors import IllegalTransition, JobNotFound, QueueUnavailable, StoreUnavailable
+from workers.contract.job import WAITING, Job, JobState, Origin, Person, new_job_id
 from workers.contract.ports import JobQueue, JobStore
-from workers.contract.spec import CaptureSpec
+from workers.contract.spec import CaptureSpec, Mode
 from workers.policy import Allowed, Denied, Rules, may_stop, preview
 
 log = structlog.get_logger()
@@ -27,6 +31,13 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Already:
+    """The same is being captured by `job`: nothing was started, joining it is on offer."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """No, and why, for the person. `code` is stable, `job_id` is set when a job was recorded all the same."""
 
@@ -35,9 +46,29 @@ class Refusal:
     job_id: str = ""
 
 
+class _Extending(Protocol):
+    """The part of JobStore that gives a job more time."""
+
+    def request_extension(self, job_id: str, by: Person, seconds: float, most: float) -> Job:
+        """Move the end of a capture. Raises IllegalTransition when it is not capturing."""
+
+
 def _queued(job: Job) -> Job:
     """A worker may have been quicker: a job that is being resolved must not be called queued again."""
     return job.to(JobState.QUEUED) if job.state is JobState.REQUESTED else job
+
+
+def _no_more(job: Job) -> str:
+    if job.state in WAITING or job.state is JobState.RESOLVING:
+        return f"Capture {job.id} has not begun yet ({job.state}). Extend it once it captures."
+    return f"Capture {job.id} does not capture any more; it can't be extended. Run it again from its card."
+
+
+def _no_grab(recording: Job) -> str:
+    if recording.final or recording.stop_by is not None:
+        state = f"Recording {recording.id} has ended ({recording.state})"
+        return f"{state}; what it held is gone, unless it was grabbed or kept: its thread has that."
+    return f"Recording {recording.id} has not begun yet ({recording.state}). Ask again in a moment."
 
 
 class Commands:
@@ -48,9 +79,13 @@ class Commands:
         self._queue = queue
         self._rules = rules
         self._clock = clock
+        self._running = Running(store)
 
     def capture(self, spec: CaptureSpec, person: Person, origin: Origin) -> Accepted | Refusal:
-        """Preview by policy, record the job, hand it to the workers. Both decision and job are audited."""
+        """Preview by policy, record the job, hand it to the workers. Both decision and job are audited.
+
+        It may be a plan only, a recording or a grab: the spec says it, and the way is the same.
+        """
         decision = preview(spec, person, self._rules)
         asked = {"by": person.id, "spec": str(spec), "channel": origin.channel, "source": origin.source}
         if not isinstance(decision, Allowed):
@@ -61,10 +96,88 @@ class Commands:
         self._store.audit("capture_requested", asked | {"job": job.id})
         return self._hand_over(job, decision.notes)
 
+    def capture_or_join(self, spec: CaptureSpec, person: Person, origin: Origin) -> Accepted | Already | Refusal:
+        """As `capture`, unless the same is being captured already, by whomever."""
+        running = self.alike(spec, person, origin)
+        return Already(running) if running is not None else self.capture(spec, person, origin)
+
+    def alike(self, spec: CaptureSpec, person: Person, origin: Origin) -> Job | None:
+        """Return a running job that captures the same and whose results the person may see where they ask."""
+        if spec.dry_run or spec.mode is Mode.GRAB or not isinstance(preview(spec, person, self._rules), Allowed):
+            return None
+        return self._running.joinable(spec, origin)
+
+    def join(self, job_id: str, person: Person, origin: Origin) -> Job | Refusal:
+        """Have the job's verdict brought to the thread of `origin`, too; in its own channel the person is named."""
+        job = self.status(job_id)
+        if isinstance(job, Refusal):
+            return job
+        if job.final:
+            return Refusal(f"Capture {job_id} has ended ({job.state}); its thread has the verdict.", "already_ended")
+        decision = preview(job.spec, person, self._rules)
+        if not isinstance(decision, Allowed):
+            return Refusal(decision.reason, "denied", job_id)
+        self._store.audit("joined", {"by": person.id, "job": job_id, "channel": origin.channel})
+        here = origin.channel == job.origin.channel and origin.thread_ts in ("", job.origin.thread_ts)
+        key = f"{ALSO}{person.id}" if here else join_key(origin.channel, origin.thread_ts)
+        self._store.record_posted(job_id, **{key: person.id})
+        # should it have ended meanwhile, its thread must be looked at once more
+        return self._store.change(job_id, lambda old: old.evolve(updated=self._clock()) if old.final else old)
+
+    def grab(self, job_id: str, last: float, person: Person, origin: Origin) -> Accepted | Refusal:
+        """Deliver what a live recording holds, or its last seconds, as a job of its own."""
+        recording = self.status(job_id)
+        if isinstance(recording, Refusal):
+            return recording
+        if recording.spec.mode is not Mode.RECORD:
+            reason = f"Capture {job_id} is no recording. `record TARGET` starts one, which can be grabbed from."
+            return Refusal(reason, "not_recording", job_id)
+        if recording.state is not JobState.CAPTURING or recording.stop_by is not None:
+            return Refusal(_no_grab(recording), "not_recording", job_id)
+        accepted = self.capture(self._grabbing(recording, last), person, origin)
+        if isinstance(accepted, Accepted) and last > recording.spec.keep:
+            note = f"The recording keeps {recording.spec.keep:g} s; all of it is delivered."
+            return Accepted(accepted.job, (*accepted.notes, note))
+        return accepted
+
+    def _grabbing(self, recording: Job, last: float) -> CaptureSpec:
+        kept = recording.spec.keep
+        last = last if 0 < last < kept else 0.0
+        # how long a grab takes is nobody's to say: the time is within every limit
+        duration = min(last or kept, self._rules.limits.max_duration)
+        return dataclasses.replace(
+            recording.spec, mode=Mode.GRAB, recording=recording.id, last=last, duration=duration, wait=0.0
+        )
+
+    def extend(self, job_id: str, seconds: float, person: Person) -> Job | Refusal:
+        """Let a running job go on for longer, as far as the limits allow; who may stop it may do so."""
+        job = self.status(job_id)
+        if isinstance(job, Refusal):
+            return job
+        ruling = may_stop(job, person, self._rules)
+        asked = {"by": person.id, "job": job_id, "seconds": seconds}
+        if isinstance(ruling, Denied):
+            reason = ruling.reason.replace("may stop it", "may extend it")
+            self._store.audit("extension_refused", asked | {"reason": reason})
+            return Refusal(reason, "denied", job_id)
+        if job.state is not JobState.CAPTURING or job.stop_by is not None:
+            return Refusal(_no_more(job), "not_capturing", job_id)
+        limits = self._rules.limits
+        most = limits.max_record if job.spec.mode is Mode.RECORD else limits.max_duration
+        if job.started is not None and job.deadline is not None and job.deadline >= job.started + most - 0.5:
+            reason = f"Capture {job_id} already goes on for as long as is allowed, {most:g} s from its start."
+            return Refusal(reason, "at_limit", job_id)
+        self._store.audit("extension_requested", asked)
+        try:
+            return cast(_Extending, self._store).request_extension(job_id, person, seconds, most)
+        except IllegalTransition as error:
+            return Refusal(error.user_message, error.code, job_id)
+
     def _create(self, spec: CaptureSpec, person: Person, origin: Origin) -> Job:
         while True:
             job = Job(new_job_id(), spec, person, origin, created=self._clock(), updated=self._clock())
             if self._store.create(job):
+                self._running.add(job)
                 return job
 
     def _hand_over(self, job: Job, notes: tuple[str, ...]) -> Accepted | Refusal:
@@ -94,10 +207,13 @@ class Commands:
         self._store.audit("enqueue_failed", {"job": job.id})
         return Refusal(error.user_message, error.code, job.id)
 
-    def again(self, job_id: str, person: Person, origin: Origin) -> Accepted | Refusal:
-        """Ask for the same capture once more, in this person's name."""
+    def again(self, job_id: str, person: Person, origin: Origin, *, planned: bool = False) -> Accepted | Refusal:
+        """Ask for the same once more, in this person's name; with `planned` for what was only a plan."""
         found = self.status(job_id)
-        return found if isinstance(found, Refusal) else self.capture(found.spec, person, origin)
+        if isinstance(found, Refusal):
+            return found
+        spec = dataclasses.replace(found.spec, dry_run=False) if planned else found.spec
+        return self.capture(spec, person, origin)
 
     def stop(self, job_id: str, person: Person, *, discard: bool = False) -> Job | Refusal:
         """Ask the job to end, keeping or discarding what it has. The first one who asks stands."""

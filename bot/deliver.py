@@ -16,7 +16,7 @@ import structlog
 from bot import messages
 from bot.ledger import Ledger, NotYet, aside
 from bot.messages import ChartRef, Message
-from bot.plan import CARD, VERDICT, Kind, Step, charts, settled, thread_of
+from bot.plan import ALSO, CARD, VERDICT, Kind, Step, charts, join_key, joined_place, settled, thread_of
 from bot.ports import Chat, ChatLimited, ChatRefused, Key
 from bot.uploads import Uploads
 from workers.contract import codec
@@ -70,6 +70,8 @@ class Deliverer:
                 await self._uploads.once(job, step.part, step.artifact, shared=False)
             case Kind.POST_VERDICT:
                 await self._post_verdict(job)
+            case Kind.POST_JOINED:
+                await self._post_joined(job, step.part)
             case Kind.UPLOAD_FILE if step.artifact:
                 await self._uploads.once(job, step.part, step.artifact, shared=True)
             case Kind.POST_NOTICE:
@@ -121,13 +123,28 @@ class Deliverer:
     async def _post_verdict(self, job: Job) -> None:
         refs = await self._chart_refs(job)
         report = await self._report(job)
-        plain = messages.verdict(report, job, [])
+        also = [key.removeprefix(ALSO) for key in sorted(await self.ledger.posted(job)) if key.startswith(ALSO)]
+        plain = messages.verdict(report, job, [], also)
         shapes = [("plain", plain), ("text", Message(plain.text, []))]
         wanted = len(charts(job))
         if refs or not wanted:
-            full = messages.verdict(report, job, refs) if refs else plain
+            full = messages.verdict(report, job, refs, also) if refs else plain
             shapes.insert(0, ("full" if len(refs) == wanted else "plain", full))
         await self._post_once(job, VERDICT, shapes)
+
+    async def _post_joined(self, job: Job, part: str) -> None:
+        """Bring the verdict to another thread whose people joined this capture."""
+        channel, thread = joined_place(part)
+        posted = await self.ledger.posted(job)
+        link = ""
+        if posted.get(CARD):
+            with contextlib.suppress(ChatRefused):
+                link = await self.ledger.call(self.chat.permalink(job.origin.channel, posted[CARD]))
+        refs = await self._chart_refs(job)
+        user = posted[join_key(channel, thread)]
+        message = messages.joined_verdict(await self._report(job), job, refs, user, link)
+        shapes = [("full", message), ("text", Message(message.text, []))]
+        await self._post_once(job, part, shapes, place=(channel, thread))
 
     async def _chart_refs(self, job: Job) -> list[ChartRef]:
         """Return the charts that can be shown now. A message that names an unprocessed file is refused."""
@@ -162,13 +179,18 @@ class Deliverer:
         message = messages.refusal(f"The file {name} could not be put into this thread: Slack said {reason}.")
         await self._post_once(job, part, [("full", message)])
 
-    async def _post_once(self, job: Job, part: str, shapes: list[tuple[str, Message]]) -> bool:
-        """Post the first of `shapes` that Slack takes, unless the thread has the part already; say if it did."""
+    async def _post_once(
+        self, job: Job, part: str, shapes: list[tuple[str, Message]], *, place: tuple[str, str] | None = None
+    ) -> bool:
+        """Post the first of `shapes` that Slack takes, unless the thread has the part already; say if it did.
+
+        `place` is another channel and thread than the job's own.
+        """
         began = time.monotonic()
         posted = await self.ledger.posted(job)
         if settled(posted, part):
             return False
-        channel, thread = job.origin.channel, thread_of(job, posted)
+        channel, thread = place or (job.origin.channel, thread_of(job, posted))
         key = Key(job.id, part)
         if posted.get(f"{part}.try"):
             found = await self.ledger.call(self.chat.find_post(channel, thread, key, job.created - 60))

@@ -6,12 +6,10 @@ their author alone; what a mention asks for is answered in its thread.
 """
 
 import asyncio
-import dataclasses
 import functools
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -21,14 +19,12 @@ from slack_bolt.app.async_server import AsyncSlackAppServer
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot import messages
+from bot.answers import ACTIONS, Answers, Asker
 from bot.chat import WebClient
-from bot.commands import Accepted, Commands, Refusal
-from bot.grammar import Capture, Command, Help, ListJobs, Mistake, Status, Stop, parse
+from bot.commands import Commands
 from bot.ledger import aside
 from bot.messages import Message
-from bot.messages.blocks import DISCARD, RERUN, STOP
 from bot.ports import Chat
-from bot.unmangle import unmangle
 from workers.contract.errors import ThreadcapError
 from workers.contract.job import Origin, Person
 from workers.contract.ports import JobStore
@@ -64,30 +60,15 @@ class Tasks:
         await asyncio.gather(*late, return_exceptions=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asked what, where, and how to answer: `alone` reaches the author only, `openly` the thread."""
-
-    person: Person
-    origin: Origin
-    prefix: str
-    """What goes before a command in examples, such as "/capture "."""
-    alone: Callable[[Message], Awaitable[object]]
-    openly: Callable[[Message], Awaitable[object]]
-    about: str = ""
-    """The job a button belongs to."""
-
-
 class Listeners:
     """Turns Slack's deliveries into commands, and their outcomes into answers."""
 
     def __init__(
         self, commands: Commands, store: JobStore, chat: Chat, limits: Limits, tasks: Tasks, *, command: str
     ) -> None:
-        self._commands = commands
+        self._answers = Answers(commands, store, chat, limits)
         self._store = store
         self._chat = chat
-        self._limits = limits
         self._tasks = tasks
         self._command = command
 
@@ -96,7 +77,7 @@ class Listeners:
         app.command(self._command)(self._on_command)
         app.event("app_mention")(self._on_mention)
         app.event("message")(self._on_message)
-        for action in (STOP, DISCARD, RERUN):
+        for action in ACTIONS:
             app.action(action)(self._on_click)
         app.action(re.compile(".*"))(_on_link)
 
@@ -113,7 +94,7 @@ class Listeners:
             functools.partial(self._chat.respond, str(body["response_url"])),
         )
         text = str(body.get("text", ""))
-        self._once(f"trigger:{body['trigger_id']}", asker, lambda: self._line(asker, text))
+        self._once(f"trigger:{body['trigger_id']}", asker, lambda: self._answers.line(asker, text))
 
     async def _on_mention(self, event: dict[str, Any], body: dict[str, Any], context: dict[str, Any]) -> None:
         text = str(event.get("text", ""))
@@ -140,11 +121,11 @@ class Listeners:
             alone = openly
         prefix = "" if source == "message" else "@threadcap "
         asker = Asker(Person(user), Origin(channel, root, source), prefix, alone, openly)
-        self._once(f"event:{body['event_id']}", asker, lambda: self._line(asker, text))
+        self._once(f"event:{body['event_id']}", asker, lambda: self._answers.line(asker, text))
 
     async def _on_click(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        action, job_id = str(body["actions"][0]["action_id"]), str(body["actions"][0].get("value", ""))
+        action, value = str(body["actions"][0]["action_id"]), str(body["actions"][0].get("value", ""))
         channel = str((body.get("channel") or {}).get("id", ""))
         place = body.get("message") or body.get("container") or {}
         ts = str(place.get("ts") or place.get("message_ts") or "")
@@ -157,9 +138,9 @@ class Listeners:
             "@threadcap ",
             functools.partial(self._chat.ephemeral, channel, person.id, within),
             functools.partial(self._chat.post, channel, within or ts),
-            job_id,
+            "" if " " in value else value,
         )
-        work = functools.partial(self._pressed, asker, action, job_id)
+        work = functools.partial(self._answers.pressed, asker, action, value)
         self._once(f"trigger:{body['trigger_id']}", asker, work)
 
     def _once(self, key: str, asker: Asker, work: Callable[[], Awaitable[None]]) -> None:
@@ -191,76 +172,6 @@ class Listeners:
             await asker.alone(message)
         except ThreadcapError as error:
             log.warning("answer_lost", detail=str(error)[:300], by=asker.person.id)
-
-    # -- what was asked --------------------------------------------------------------------------------------
-
-    async def _line(self, asker: Asker, text: str) -> None:
-        if not asker.person.name:  # events carry ids only
-            name = await self._chat.name_of(asker.person.id)
-            asker = dataclasses.replace(asker, person=Person(asker.person.id, name))
-        implied = "capture" if asker.origin.source == "slash" else ""
-        understood = parse(unmangle(text), self._limits, implied=implied)
-        if isinstance(understood, Mistake):
-            await asker.alone(messages.mistake(understood, asker.prefix))
-        else:
-            await self._do(asker, understood)
-
-    async def _do(self, asker: Asker, command: Command) -> None:
-        match command:
-            case Capture(spec):
-                await self._started(asker, functools.partial(self._commands.capture, spec, asker.person, asker.origin))
-            case Status(None):
-                await self._list(asker)
-            case Status(str(job_id)):
-                job = await aside(self._commands.status, job_id)
-                refused = isinstance(job, Refusal)
-                message = (
-                    messages.refusal(job.reason) if isinstance(job, Refusal) else messages.status(job, time.time())
-                )
-                await (asker.alone if refused else asker.openly)(message)
-            case ListJobs():
-                await self._list(asker)
-            case Stop(job_id):
-                await self._stop(asker, job_id, discard=False)
-            case Help(topic):
-                await asker.alone(messages.help_page(topic, self._limits, asker.prefix))
-
-    async def _list(self, asker: Asker) -> None:
-        jobs = await aside(self._commands.listing)
-        await asker.openly(messages.listing(jobs, time.time()))
-
-    async def _started(self, asker: Asker, start: Callable[[], Accepted | Refusal]) -> None:
-        """Start a capture; its card is the answer. A slash command's author gets the echo as well."""
-        if not await self._chat.is_member(asker.origin.channel):
-            await asker.alone(messages.refusal(_not_here(asker.origin.channel)))
-            return
-        outcome = await aside(start)
-        if isinstance(outcome, Refusal):
-            await asker.alone(messages.refusal(outcome.reason, outcome.job_id))
-        elif asker.origin.source == "slash" or outcome.notes:
-            await asker.alone(messages.accepted(outcome.job, outcome.notes))
-
-    async def _stop(self, asker: Asker, job_id: str, *, discard: bool) -> None:
-        """Stop a job; its card names who did it. A typed command is confirmed to its author."""
-        outcome = await aside(self._commands.stop, job_id, asker.person, discard=discard)
-        if isinstance(outcome, Refusal):
-            await asker.alone(messages.refusal(outcome.reason))
-        elif asker.origin.source != "button":
-            await asker.alone(messages.status(outcome, time.time()))
-
-    async def _pressed(self, asker: Asker, action: str, job_id: str) -> None:
-        if action == RERUN:
-            again = functools.partial(self._commands.again, job_id, asker.person, asker.origin)
-            await self._started(asker, again)
-        else:
-            await self._stop(asker, job_id, discard=action == DISCARD)
-
-
-def _not_here(channel: str) -> str:
-    """Nobody can be invited to a direct message between two people."""
-    if channel.startswith("D"):
-        return "I can't post in this conversation. Ask in a channel I am in, or in a direct message to me."
-    return "I can't post in this channel. Invite me with `/invite @threadcap` and ask again."
 
 
 async def _on_link(ack: AsyncAck) -> None:

@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 STEPS = 200
 """Steps of one claim at most; more means that a step does not stick, and it is tried again later."""
-SKIPPABLE = (Kind.UPLOAD_FILE, Kind.UPDATE_CARD)
+SKIPPABLE = (Kind.UPLOAD_FILE, Kind.UPDATE_CARD, Kind.POST_JOINED)
 
 
 @dataclass(frozen=True, slots=True)

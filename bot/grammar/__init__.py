@@ -5,8 +5,21 @@ Out: a `Command`, or a `Mistake` that marks the place, says why and offers a cor
 Nothing here raises on any input, and the work is linear in its length.
 """
 
-from bot.grammar.commands import Capture, Command, Help, ListJobs, Mistake, Status, Stop
+from bot.grammar.commands import Capture, Command, Extend, Grab, Help, ListJobs, Mistake, Status, Stop
 from bot.grammar.parser import parse, parse_words
 from bot.grammar.render import render
 
-__all__ = ["Capture", "Command", "Help", "ListJobs", "Mistake", "Status", "Stop", "parse", "parse_words", "render"]
+__all__ = [
+    "Capture",
+    "Command",
+    "Extend",
+    "Grab",
+    "Help",
+    "ListJobs",
+    "Mistake",
+    "Status",
+    "Stop",
+    "parse",
+    "parse_words",
+    "render",
+]

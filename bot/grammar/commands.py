@@ -1,4 +1,4 @@
-"""What a line can mean: five commands, or a mistake."""
+"""What a line can mean: a command, or a mistake."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,29 @@ from workers.contract.spec import CaptureSpec
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Capture packets. Every default is filled in."""
+    """Capture packets, or record them; the spec's mode says which. Every default is filled in.
+
+    `anyway`: even if the same is being captured already.
+    """
 
     spec: CaptureSpec
+    anyway: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grab:
+    """Deliver what a recording holds, or only its `last` seconds (0 for all), without ending it."""
+
+    job_id: str
+    last: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Let a running job go on for so many seconds more."""
+
+    job_id: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +58,7 @@ class Help:
     topic: str | None = None
 
 
-Command = Capture | Status | ListJobs | Stop | Help
+Command = Capture | Grab | Extend | Status | ListJobs | Stop | Help
 
 
 @dataclass(frozen=True, slots=True)

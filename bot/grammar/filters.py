@@ -30,13 +30,13 @@ def free_filter(line: Line, words: list[Token]) -> str:
                 _refuse_stranger(line, word, piece, done)
                 small = piece
             done.append(small)
-    _refuse_leading_dash(done, words)
+    _refuse_beginning(done, words)
     return " ".join(done)
 
 
-def _refuse_leading_dash(done: list[str], words: list[Token]) -> None:
-    if done and done[0].startswith("-"):
-        raise Wrong(words[0].start, words[0].end, "A filter can't begin with -.", instead="")
+def _refuse_beginning(done: list[str], words: list[Token]) -> None:
+    if done and (done[0].startswith("-") or done[0] in ("and", "or", "&&", "||")):
+        raise Wrong(words[0].start, words[0].end, f"A filter can't begin with {done[0][:3]}.", instead="")
 
 
 def _refuse_stranger(line: Line, word: Token, piece: str, before: list[str]) -> None:
@@ -45,7 +45,7 @@ def _refuse_stranger(line: Line, word: Token, piece: str, before: list[str]) -> 
         raise Wrong(word.start, word.end, _no_option(piece), instead="")
     kind, slash, name = piece.partition("/")
     if slash and name and kind.lower() in KINDS:
-        raise Wrong(word.start, word.end, "One target a capture; this is a second one.", instead="")
+        raise Wrong(word.start, word.end, "Targets come before the filter, each a word of its own.")
     previous = before[-1] if before else ""
     if _LASTING.fullmatch(piece.lower()) and previous not in NAMED_NEXT:
         reason = f"{shown(piece)} looks like a duration; say for {piece}."
@@ -55,7 +55,7 @@ def _refuse_stranger(line: Line, word: Token, piece: str, before: list[str]) -> 
     close = _nearest(piece.lower())
     if previous in _JOINING and len(before) > 1 and not close:
         return
-    reason = f"{shown(piece)} is neither an option nor a word of a filter."
+    reason = f"{shown(piece)} is neither an option nor a word of a filter; a further target needs its kind, pod/NAME."
     if close:
         reason = f"{reason} Did you mean {close}?"
     raise Wrong(word.start, word.end, reason, instead=close)

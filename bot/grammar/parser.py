@@ -3,16 +3,17 @@
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
-from bot.grammar import values
+from bot.grammar import jobs
 from bot.grammar.capture import capture
 from bot.grammar.commands import Command, Help, ListJobs, Mistake, Status, Stop
 from bot.grammar.line import Line, Token, read_line, read_words
 from bot.grammar.targets import is_target
 from bot.grammar.values import shown
-from bot.grammar.vocabulary import COMMANDS, SYNONYMS, TOPICS
-from bot.grammar.wrong import Unfit, Wrong
-from workers.contract.spec import Limits
+from bot.grammar.vocabulary import COMMANDS, PLANNING, SYNONYMS, TOPICS
+from bot.grammar.wrong import Wrong
+from workers.contract.spec import Limits, Mode
 
+_MODES = {"capture": Mode.CAPTURE, "between": Mode.BETWEEN, "record": Mode.RECORD}
 _MOST_CORRECTIONS = 8
 """How many mistakes of one line are put right for its suggestion."""
 
@@ -82,20 +83,27 @@ def _command(line: Line, limits: Limits, implied: str) -> Command:
     word = first.text.lower()
     if word in ("-h", "--help", "?"):
         return Help(None)
-    if word == "capture":
-        return capture(line, line.tokens[1:], limits)
+    if word in _MODES:
+        return capture(line, line.tokens[1:], limits, _MODES[word])
     if word in COMMANDS:
-        return _simple(line, word)
+        return _simple(line, word, limits)
     if implied == "capture" and not _mistyped(word):
         return capture(line, line.tokens, limits)
     raise _unknown_command(line, first)
 
 
-def _simple(line: Line, word: str) -> Command:
-    """Read the commands that take one word at most."""
+def _simple(line: Line, word: str, limits: Limits) -> Command:
+    """Read the commands that have no filter."""
     arguments = line.tokens[1:] if line.tail is None else (*line.tokens[1:], line.tail)
     if arguments and arguments[0].text in ("-h", "--help"):
         return Help(word)
+    if word in ("grab", "extend"):
+        return jobs.grab(line, arguments, limits) if word == "grab" else jobs.extend(line, arguments, limits)
+    return _about(line, word, arguments)
+
+
+def _about(line: Line, word: str, arguments: tuple[Token, ...]) -> Command:
+    """Read the commands that take one word at most."""
     most = 0 if word == "list" else 1
     if len(arguments) > most:
         takes = "nothing more" if most == 0 else "one word at most"
@@ -107,19 +115,12 @@ def _simple(line: Line, word: str) -> Command:
     if word == "list":
         return ListJobs()
     if argument is not None:
-        job = _job(argument)
+        job = jobs.job(argument)
         return Stop(job) if word == "stop" else Status(job)
     if word == "stop":
         end = len(line.text)
         raise Wrong(end, end, "Say which capture to stop: stop and its id. `list` shows them.", whole="list")
     return Status(None)
-
-
-def _job(token: Token) -> str:
-    try:
-        return values.job_id(token.text)
-    except Unfit as unfit:
-        raise Wrong(token.start, token.end, unfit.reason, whole="list") from None
 
 
 def _topic(token: Token) -> str:
@@ -148,6 +149,9 @@ def _unknown_command(line: Line, token: Token) -> Wrong:
     if is_target(token.text) or token.text.startswith("-"):
         reason = f"The line begins with a command: {known}."
         return Wrong(token.start, token.end, reason, instead=f"capture {line.source(token)}")
+    if token.text.lower() in PLANNING:
+        reason = "A plan is asked for with --dry-run, which creates nothing."
+        return Wrong(token.start, token.end, reason, instead="capture --dry-run")
     close = _closest(token.text.lower(), COMMANDS)
     if close:
         reason = f"There is no command {shown(token.text)}. Did you mean {close}?"

@@ -1,16 +1,23 @@
 """A command to its canonical line."""
 
-from bot.grammar.commands import Capture, Command, Help, ListJobs, Status, Stop
+from collections.abc import Iterator
+
+from bot.grammar.commands import Capture, Command, Extend, Grab, Help, ListJobs, Status, Stop
 from bot.grammar.line import quote
 from bot.grammar.values import seconds_text, size_text
-from workers.contract.spec import CaptureSpec, Limits, TargetKind
+from bot.grammar.vocabulary import PLACELESS
+from workers.contract.spec import CaptureSpec, Limits, Mode, TargetKind, TargetRef
 
 
 def render(command: Command, limits: Limits | None = None) -> str:
     """Return the line that parses to `command`. With `limits`, what equals a default is left out."""
     match command:
-        case Capture(spec):
-            return _capture(spec, limits)
+        case Capture(spec, anyway):
+            return " ".join(_capture(spec, limits, anyway=anyway))
+        case Grab(job_id, last):
+            return f"grab {job_id} --last {seconds_text(last)}" if last else f"grab {job_id}"
+        case Extend(job_id, seconds):
+            return f"extend {job_id} by {seconds_text(seconds)}"
         case Status(job_id):
             return f"status {job_id}" if job_id else "status"
         case ListJobs():
@@ -21,28 +28,61 @@ def render(command: Command, limits: Limits | None = None) -> str:
             return f"help {topic}" if topic else "help"
 
 
-def _capture(spec: CaptureSpec, limits: Limits | None) -> str:
-    words = ["capture", _target(spec)]
-    if limits is None or spec.namespace != limits.namespace:
-        words.append(f"-n {spec.namespace}")
+def _capture(spec: CaptureSpec, limits: Limits | None, *, anyway: bool) -> Iterator[str]:
+    """Yield the words. Raises ValueError for a grab, which is no capture."""
+    if spec.mode is Mode.GRAB:
+        raise ValueError("a grab is rendered as Grab")
+    recording = spec.mode is Mode.RECORD
+    yield str(spec.mode)
+    yield from _targets(spec, limits)
     if spec.container:
-        words.append(f"-c {spec.container}")
-    if limits is None or spec.duration != limits.duration:
-        words.append(f"--for {seconds_text(spec.duration)}")
+        yield f"-c {spec.container}"
+    if limits is None or spec.duration != (limits.record if recording else limits.duration):
+        yield f"--for {seconds_text(spec.duration)}"
+    if recording and (limits is None or spec.keep != limits.keep):
+        yield f"--keep {seconds_text(spec.keep)}"
     if spec.max_packets:
-        words.append(f"--packets {spec.max_packets}")
+        yield f"--packets {spec.max_packets}"
     if limits is None or spec.max_bytes != limits.max_bytes:
-        words.append(f"--max-bytes {size_text(spec.max_bytes)}")
+        yield f"--max-bytes {size_text(spec.max_bytes)}"
     if limits is None or spec.snaplen != limits.snaplen:
-        words.append(f"--snaplen {spec.snaplen}")
+        yield f"--snaplen {spec.snaplen}"
     if limits is None or spec.interface != limits.interface:
-        words.append(f"-i {spec.interface}")
+        yield f"-i {spec.interface}"
+    yield from _ways(spec)
+    if anyway:
+        yield "--anyway"
     if spec.filter:
-        words.append(f"-- {spec.filter}")
-    return " ".join(words)
+        yield f"-- {spec.filter}"
 
 
-def _target(spec: CaptureSpec) -> str:
-    if spec.target.kind is TargetKind.SELECTOR:
-        return f"-l {quote(spec.target.name)}"
-    return str(spec.target)
+def _ways(spec: CaptureSpec) -> Iterator[str]:
+    if spec.max_pods:
+        yield f"--max-pods {spec.max_pods}"
+    if spec.method:
+        yield f"--method {spec.method}"
+    if spec.wait:
+        yield f"--wait {seconds_text(spec.wait)}"
+    if spec.until:
+        yield f"--until {quote(str(spec.until))}"
+    if spec.dry_run:
+        yield "--dry-run"
+
+
+def _targets(spec: CaptureSpec, limits: Limits | None) -> Iterator[str]:
+    """Yield the targets and their namespaces: one for all at the end, or else each target's after it."""
+    several = any(one.namespace for one in spec.targets)
+    for index, one in enumerate(spec.targets):
+        if index and spec.mode is Mode.BETWEEN:
+            yield "and"
+        yield _target(one)
+        if several and (index == 0 or one.kind not in PLACELESS):
+            yield f"-n {one.namespace or spec.namespace}"
+    if not several and (limits is None or spec.namespace != limits.namespace):
+        yield f"-n {spec.namespace}"
+
+
+def _target(target: TargetRef) -> str:
+    if target.kind is TargetKind.SELECTOR:
+        return f"-l {quote(target.name)}"
+    return str(target)

@@ -22,16 +22,24 @@ def target(line: Line, bare: list[Token]) -> TargetRef:
     kind, slash, name = token.text.partition("/")
     if not slash:
         _refuse_split_target(line, bare)
-        return TargetRef(TargetKind.ANY, _name(token, token.text, ""))
+        return TargetRef(TargetKind.ANY, _name(token, token.text, "", TargetKind.ANY))
     if kind.lower() not in KINDS:
         raise _unknown_kind(token, kind, name)
-    return TargetRef(KINDS[kind.lower()], _name(token, name, f"{kind.lower()}/"))
+    known = KINDS[kind.lower()]
+    return TargetRef(known, _name(token, name, f"{kind.lower()}/", known))
 
 
-def _name(token: Token, name: str, prefix: str) -> str:
+def _name(token: Token, name: str, prefix: str, kind: TargetKind) -> str:
     try:
-        return values.object_name(name)
+        if kind is TargetKind.NAMESPACE:
+            return values.label(name, "namespace")
+        return values.host(name) if kind is TargetKind.INGRESS else values.object_name(name)
     except Unfit as unfit:
+        first, comma, rest = name.partition(",")
+        if comma and is_target(rest):
+            raise Wrong(
+                token.start, token.end, "A space goes between two targets, no comma.", instead=f"{prefix}{first} {rest}"
+            ) from None
         better = None if unfit.better is None else prefix + unfit.better
         reason = unfit.reason if name else f"The name is missing. Write {KIND_FORMS}."
         raise Wrong(token.start, token.end, reason, instead=better) from None
@@ -76,3 +84,16 @@ def misplaced_filter(line: Line, bare: list[Token]) -> Wrong:
         between = between.removesuffix(joint)
     after = line.text[named.end :]
     return Wrong(token.start, token.end, reason, whole=f"{before}{line.source(named)} {between}{after}")
+
+
+def late_target(line: Line, words: list[Token], index: int) -> Wrong:
+    """Return the mistake of a target that stands in or after the filter; it is moved up."""
+    token, first = words[index], words[0]
+    if index == 1 and first.text.lower() in ("and", "&", "&&", "or"):
+        reason = "Targets follow one another without and. For what two say to each other: between A and B."
+        return Wrong(first.start, first.end, reason, instead="")
+    before, between = line.text[: first.start], line.text[first.start : token.start].rstrip()
+    for joint in (" and", " or", " on", " of", " at", " from", " to"):
+        between = between.removesuffix(joint)
+    whole = f"{before}{line.source(token)} {between}{line.text[token.end :]}"
+    return Wrong(token.start, token.end, "Targets come before the filter.", whole=whole)

@@ -1,8 +1,12 @@
 """Single values: durations, sizes, counts, names. Each returns the value or raises Unfit with the reason."""
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
+from difflib import get_close_matches
 
+from bot.grammar.line import Token
+from bot.grammar.vocabulary import METHODS
 from bot.grammar.wrong import Unfit
 from workers.contract.spec import Limits
 
@@ -29,6 +33,8 @@ _INTERFACE = re.compile(r"[A-Za-z0-9._@][A-Za-z0-9._@-]{0,14}")
 _JOB = re.compile(r"[a-z0-9][a-z0-9-]{2,39}")
 
 MIN_DURATION = 1.0
+USUAL_WAIT = 300.0
+"""Seconds that `--wait` means, where the installation allows so many."""
 MIN_BYTES = 1000
 MIN_SNAPLEN = 64
 """The longest link header we write (SLL2, 20 bytes) and the smallest IP and TCP headers, rounded up."""
@@ -37,20 +43,58 @@ MAX_SNAPLEN = 262_144
 
 
 def duration(text: str, limits: Limits) -> float:
-    """Return seconds, rounded to milliseconds. `30s`, `2m`, `1m30s`, `90`, `1.5h`."""
-    seconds = _seconds(text.lower())
+    """Return how long a capture lasts, in seconds rounded to milliseconds. `30s`, `2m`, `1m30s`, `90`, `1.5h`."""
+    return span(text, limits.duration, limits.max_duration, "A capture can't last")
+
+
+def recording(text: str, limits: Limits) -> float:
+    """Return how long a recording goes on, in seconds."""
+    return span(text, limits.record, limits.max_record, "A recording can't last")
+
+
+def keep(text: str, limits: Limits) -> float:
+    """Return the seconds that a recording keeps."""
+    return span(text, limits.keep, limits.max_keep, "A recording can't keep")
+
+
+def wait(text: str, limits: Limits) -> float:
+    """Return the seconds to wait for a pod."""
+    return span(text, usual_wait(limits), limits.max_wait, "Nothing can wait")
+
+
+def usual_wait(limits: Limits) -> float:
+    """Return how long `--wait` waits when nothing is said."""
+    return min(USUAL_WAIT, limits.max_wait)
+
+
+def last(text: str, limits: Limits) -> float:
+    """Return how much of a recording to deliver, in seconds."""
+    return span(text, limits.keep, limits.max_keep, "Nothing can be grabbed for")
+
+
+def extension(text: str, limits: Limits) -> float:
+    """Return by how much a job is extended, in seconds."""
+    most = max(limits.max_duration, limits.max_record)
+    return span(text.removeprefix("+"), limits.duration, most, "A capture can't be extended by")
+
+
+def span(text: str, usual: float, most: float, impossible: str) -> float:
+    """Return a time in seconds, rounded to milliseconds, of at least MIN_DURATION and at most `most`."""
+    seconds, usually = seconds_of(text), seconds_text(min(usual, most))
     if seconds is None:
         if text.startswith("-"):
-            raise Unfit(f"A capture can't last {shown(text)}; {seconds_text(MIN_DURATION)} is the least.", "1s")
-        reason = f"{shown(text)} is not a duration. Write it as 30s, 2m or 1m30s."
-        raise Unfit(reason, seconds_text(limits.duration))
+            raise Unfit(f"{impossible} {shown(text)}; {seconds_text(MIN_DURATION)} is the least.", "1s")
+        raise Unfit(f"{shown(text)} is not a duration. Write it as 30s, 2m or 1m30s.", usually)
     if seconds < Decimal(str(MIN_DURATION)):
-        reason = f"{shown(text)} is too short; {seconds_text(MIN_DURATION)} is the least."
-        raise Unfit(reason, seconds_text(limits.duration))
-    if seconds > Decimal(str(limits.max_duration)):
-        most = seconds_text(limits.max_duration)
-        raise Unfit(f"{shown(text)} is too long; {most} is the most.", most)
+        raise Unfit(f"{shown(text)} is too short; {seconds_text(MIN_DURATION)} is the least.", usually)
+    if seconds > Decimal(str(most)):
+        raise Unfit(f"{shown(text)} is too long; {seconds_text(most)} is the most.", seconds_text(most))
     return float(round(seconds, 3))
+
+
+def seconds_of(text: str) -> Decimal | None:
+    """Return the seconds that a word means, None when it is no duration."""
+    return _seconds(text.lower())
 
 
 def _seconds(text: str) -> Decimal | None:
@@ -62,6 +106,15 @@ def _seconds(text: str) -> Decimal | None:
             return None
         total, place, last = total + Decimal(match[1]) * unit, match.end(), unit
     return total if text and place == len(text) else None
+
+
+def with_unit(tokens: Sequence[Token], index: int) -> tuple[Token, int]:
+    """Return the word at `index`, joined with a unit that follows it (`30 seconds`), and where to go on."""
+    value, after = tokens[index], index + 1
+    unit = tokens[after].text.lower() if after < len(tokens) else ""
+    if value.text.removeprefix("+").isdigit() and unit in DURATION_UNITS:
+        return Token(value.text + unit, value.start, tokens[after].end), after + 1
+    return value, after
 
 
 def seconds_text(seconds: float) -> str:
@@ -103,6 +156,20 @@ def packets(text: str, limits: Limits) -> int:
     return _count(text, 1, limits.max_max_packets, "number of packets", "1000")
 
 
+def max_pods(text: str, limits: Limits) -> int:
+    """Return how many pods are captured at most."""
+    return _count(text, 1, limits.max_pods, "number of pods", str(limits.max_pods))
+
+
+def method(text: str) -> str:
+    """Return the name of a way to get at packets."""
+    name = text.lower()
+    if name in METHODS:
+        return name
+    close = get_close_matches(name[:40], METHODS, 1, 0.6)
+    raise Unfit(f"{shown(text)} is not a method. There is {', '.join(METHODS)}.", close[0] if close else None)
+
+
 def snaplen(text: str, limits: Limits) -> int:
     """Return how many bytes of each packet are kept."""
     return _count(text, MIN_SNAPLEN, MAX_SNAPLEN, "snaplen in bytes", str(limits.snaplen))
@@ -127,6 +194,11 @@ def label(text: str, what: str) -> str:
     better = text.lower().replace("_", "-")
     rule = "small letters, digits and -, at most 63, starting and ending with a letter or digit"
     raise Unfit(f"{shown(text)} can't be the name of a {what}: {rule}.", better if _LABEL.fullmatch(better) else None)
+
+
+def host(text: str) -> str:
+    """Return the host of an ingress's rule, or its name: a subdomain, perhaps after `*.`."""
+    return f"*.{object_name(text[2:])}" if text.startswith("*.") else object_name(text)
 
 
 def object_name(text: str) -> str:

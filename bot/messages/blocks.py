@@ -7,6 +7,15 @@ from bot.messages.message import Block, ChartRef
 STOP = "stop"
 DISCARD = "discard"
 RERUN = "rerun"
+GO = "go"
+"""Do what a dry run said."""
+EXTEND = {"extend_30": 30.0, "extend_300": 300.0}
+"""Action ids, and by how many seconds."""
+GRAB = {"grab_120": 120.0, "grab_all": 0.0}
+"""Action ids, and how many of the last seconds; 0 for all."""
+JOIN = "join"
+ANYWAY = "anyway"
+OPEN = "open"
 
 
 def mrkdwn(text: str) -> Block:
@@ -34,11 +43,15 @@ def actions(*buttons: Block) -> Block:
     return {"type": "actions", "elements": list(buttons)}
 
 
-def button(label: str, action_id: str, value: str, *, style: str = "", confirm: Block | None = None) -> Block:
-    """A button; `style` is "", "primary" or "danger"."""
+def button(
+    label: str, action_id: str, value: str, *, style: str = "", confirm: Block | None = None, url: str = ""
+) -> Block:
+    """A button; `style` is "", "primary" or "danger"; one with a `url` opens it."""
     made = {"type": "button", "text": plain_text(label), "action_id": action_id, "value": value}
     if style:
         made["style"] = style
+    if url:
+        made["url"] = url
     return made if confirm is None else {**made, "confirm": confirm}
 
 

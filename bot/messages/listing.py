@@ -6,7 +6,7 @@ from bot.messages import parts
 from bot.messages.blocks import context, section
 from bot.messages.limits import fit
 from bot.messages.message import Message
-from bot.messages.text import ago, code, person, plain, target
+from bot.messages.text import ago, code, person, place
 from workers.contract.job import Job
 
 MAX_LINES = 20
@@ -35,7 +35,7 @@ def _paragraphs(jobs: Sequence[Job], now: float) -> list[str]:
 def _line(job: Job, now: float) -> str:
     words = [
         f"{code(job.id, 40)} {parts.state_words(job)}",
-        f"{code(target(job.spec), 60)} in {plain(job.spec.namespace, 63)}",
+        place(job.spec, 2, 60),
         person(job.requester),
     ]
     if job.created:

@@ -2,6 +2,7 @@
 
 from bot.messages.text import code, count, lasting, person, plain, size
 from workers.contract.job import WAITING, Job, JobState, TargetProgress
+from workers.contract.spec import Mode
 
 MAX_PODS = 10
 
@@ -29,20 +30,35 @@ _WORDS = {
     JobState.FAILED: "Failed",
     JobState.CANCELLED: "Cancelled",
 }
+_RECORDING = {JobState.CAPTURING: "Recording", JobState.DONE: "Recording ended"}
+_GRABBING = {JobState.RESOLVING: "Taking what is kept", JobState.CAPTURING: "Taking what is kept"}
+_PLANNING = {JobState.RESOLVING: "Making the plan", JobState.DONE: "Plan"}
 
 
 def emoji(job: Job) -> str:
     """Return the one status emoji of a job."""
-    return _EMOJI[job.state]
+    if job.spec.dry_run and job.state is JobState.DONE:
+        return ":memo:"
+    return ":hourglass_flowing_sand:" if waits_for_pod(job) else _EMOJI[job.state]
+
+
+def waits_for_pod(job: Job) -> bool:
+    """Whether the job was asked to wait for a pod, and does."""
+    return job.state is JobState.RESOLVING and job.spec.wait > 0 and bool(job.message)
 
 
 def state_words(job: Job) -> str:
     """Return the state in words, with a stop that is on its way."""
     if job.stop_by is not None and not job.final and job.state is not JobState.DELIVERING:
-        return "Discarding" if job.discard else "Stopping"
+        return "Discarding" if _discards(job) else "Stopping"
     if job.state is JobState.CANCELLED and job.discard and job.started is not None:
-        return "Discarded"
-    return _WORDS[job.state]
+        return "Discarded" if _discards(job) else "Recording ended"
+    if waits_for_pod(job):
+        return "Waiting for a pod"
+    if job.spec.dry_run:
+        return _PLANNING.get(job.state, _WORDS[job.state])
+    own = {Mode.RECORD: _RECORDING, Mode.GRAB: _GRABBING}.get(job.spec.mode, {})
+    return own.get(job.state, _WORDS[job.state])
 
 
 def stopped_by(job: Job) -> str:
@@ -51,7 +67,9 @@ def stopped_by(job: Job) -> str:
         return ""
     who = person(job.stop_by)
     if not job.final:
-        return f"{who} asked to {'discard' if job.discard else 'stop'} it."
+        return f"{who} asked to {'discard' if _discards(job) else 'stop'} it."
+    if job.state is JobState.CANCELLED and job.spec.mode is Mode.RECORD and job.started is not None:
+        return f"Ended by {who}; what was grabbed before is kept."
     if job.state is JobState.CANCELLED:
         return f"Discarded by {who}; nothing was kept." if job.started is not None else f"Cancelled by {who}."
     if job.discard:
@@ -67,6 +85,18 @@ def time_left(job: Job, now: float) -> str:
     return f"{lasting(left)} left" if left > 0 else "ending now"
 
 
+def _discards(job: Job) -> bool:
+    """Whether something is lost by the stop; of a recording it is only what nobody grabbed."""
+    return job.discard and job.spec.mode is not Mode.RECORD
+
+
+def extended_by(job: Job) -> str:
+    """Return who asked last for more time, while it runs, or ""."""
+    if job.extended_by is None or job.state is not JobState.CAPTURING:
+        return ""
+    return f"extended by {person(job.extended_by)}"
+
+
 def pods(job: Job) -> int | None:
     """Return how many pods are captured, None until they are known."""
     return len({(target.namespace, target.pod) for target in job.targets}) or None
@@ -80,13 +110,16 @@ def methods(job: Job) -> str:
 
 def pod_lines(job: Job) -> str:
     """Return one line a target, live counters and drops; ten at most."""
-    lines = [_pod_line(target) for target in job.targets[:MAX_PODS]]
+    several = len({target.namespace for target in job.targets}) > 1
+    lines = [_pod_line(target, several) for target in job.targets[:MAX_PODS]]
     more = len(job.targets) - MAX_PODS
     return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
 
 
-def _pod_line(target: TargetProgress) -> str:
+def _pod_line(target: TargetProgress, several: bool) -> str:
+    """`several`: there are pods of more than one namespace, so each names its own."""
     name = target.pod if not target.container else f"{target.pod}/{target.container}"
+    name = f"{target.namespace}/{name}" if several else name
     parts = [count(target.packets, "packet"), size(target.bytes), drops(target)]
     if target.state not in ("capturing", "done"):
         parts = [plain(target.state, 20)] if not target.packets else [plain(target.state, 20), *parts]

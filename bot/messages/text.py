@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from workers.contract.job import Person
-from workers.contract.spec import SHORT_KIND, CaptureSpec, TargetKind
+from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef, Until, UntilKind
 
 JOINER = "\u2060"
 """WORD JOINER: keeps Slack from reading a mention, a link or an emoji where none is meant."""
@@ -116,18 +117,81 @@ def asked_for(spec: CaptureSpec, pods: int | None = None) -> str:
     if spec.container:
         parts.append(f"container {code(spec.container, 63)}")
     parts.append(code(spec.filter, 200) if spec.filter else "all packets")
-    parts.append(lasting(spec.duration))
+    parts += [*_times(spec), *_bounds(spec)]
+    if spec.dry_run:
+        parts.append("only a plan")
+    return f"{place(spec)} → {', '.join(parts)}"
+
+
+def _times(spec: CaptureSpec) -> list[str]:
+    match spec.mode:
+        case Mode.RECORD:
+            said = [f"the last {lasting(spec.keep)} kept", f"for {lasting(spec.duration)}"]
+        case Mode.GRAB:
+            said = [f"the last {lasting(spec.last)}" if spec.last else "all that is kept"]
+        case _:
+            said = [lasting(spec.duration)]
+    if spec.until:
+        said.append(condition(spec.until))
+    if spec.wait:
+        said.append(f"waits up to {lasting(spec.wait)} for a pod")
+    return said
+
+
+def _bounds(spec: CaptureSpec) -> list[str]:
+    said = []
     if spec.max_packets:
-        parts.append(f"at most {count(spec.max_packets, 'packet')} a pod")
+        said.append(f"at most {count(spec.max_packets, 'packet')} a pod")
+    if spec.max_pods:
+        said.append(f"at most {count(spec.max_pods, 'pod')}")
     if spec.snaplen < 65_536:
-        parts.append(f"first {spec.snaplen} bytes of each")
+        said.append(f"first {spec.snaplen} bytes of each")
     if spec.interface != "any":
-        parts.append(f"on {code(spec.interface, 15)}")
-    return f"{code(target(spec))} in {plain(spec.namespace, 63)} → {', '.join(parts)}"
+        said.append(f"on {code(spec.interface, 15)}")
+    if spec.method:
+        said.append(f"method {code(spec.method, 20)}")
+    return said
 
 
-def target(spec: CaptureSpec) -> str:
-    """Return the target as a person writes it, raw."""
-    if spec.target.kind is TargetKind.SELECTOR:
-        return f"-l {spec.target.name}"
-    return f"{SHORT_KIND[spec.target.kind]}{spec.target.name}"
+def condition(until: Until) -> str:
+    """Return what ends a capture early, in words."""
+    match until.kind:
+        case UntilKind.PACKET:
+            return f"until a packet matches {code(until.value, 200)}"
+        case UntilKind.EVENT:
+            return f"until a pod has the event {code(until.value, 128)}"
+        case UntilKind.FINDING:
+            return "until the first finding" if until.value == "any" else f"until the finding {code(until.value, 60)}"
+
+
+NAMED = 6
+"""Targets named in one line at most."""
+
+
+def place(spec: CaptureSpec, named: int = NAMED, most: int = 160) -> str:
+    """Return what is captured and where: "`deploy/a`, `svc/b` in shop" (mrkdwn); `most` characters a name."""
+    return _joined(spec, lambda word: code(word, most), lambda name: plain(name, 63), named)
+
+
+def subject(spec: CaptureSpec, most: int = 160) -> str:
+    """Return the same without markup, for a fallback text: raw."""
+    return raw(_joined(spec, str, str, NAMED), most)
+
+
+def _joined(spec: CaptureSpec, word: Callable[[str], str], name: Callable[[str], str], most: int) -> str:
+    """Name the targets; a namespace is said once where it is the same for all that are in one."""
+    spaces = spec.namespaces
+    several = len(spaces) > 1
+    named = [_target(one, spec.namespace_of(one) if several else "", word, name) for one in spec.targets[:most]]
+    if len(spec.targets) > most:
+        named.append(f"{len(spec.targets) - most} more")
+    text = f"between {' and '.join(named)}" if spec.mode is Mode.BETWEEN else ", ".join(named)
+    if spec.mode is Mode.GRAB:
+        text = f"recording {word(spec.recording)} of {text}"
+    spoken = any(one.kind not in (TargetKind.NODE, TargetKind.NAMESPACE) for one in spec.targets)
+    return f"{text} in {name(spaces[0])}" if spoken and not several else text
+
+
+def _target(one: TargetRef, space: str, word: Callable[[str], str], name: Callable[[str], str]) -> str:
+    text = word(str(one))
+    return f"{text} in {name(space)}" if space and one.kind not in (TargetKind.NODE, TargetKind.NAMESPACE) else text

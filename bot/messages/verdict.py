@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 
 from bot.messages import parts
-from bot.messages.blocks import context, image, section, table
+from bot.messages.blocks import OPEN, actions, button, context, image, section, table
 from bot.messages.limits import fit
 from bot.messages.message import Block, ChartRef, Message
 from bot.messages.proof import drops_line, proof_lines
 from bot.messages.text import asked_for, bold, code, person, plain
-from workers.contract.job import Job, JobState
+from workers.contract.job import Job, JobState, Person
 from workers.contract.report import Finding, FrameRef, Report, Severity
 
 MAX_FINDINGS = 8
 MAX_CHARTS = 4
 MAX_NOTES = 6
 MAX_ROWS = 15
+MAX_JOINED = 10
 _EMOJI = {
     Severity.CRITICAL: ":red_circle:",
     Severity.WARNING: ":large_orange_circle:",
@@ -24,10 +25,30 @@ _EMOJI = {
 _OPEN = "Open a pcap in Wireshark, or read it with `tcpdump -nr FILE`; `threadcap analyze FILE` repeats this report."
 
 
-def verdict(report: Report | None, job: Job, charts: Sequence[ChartRef] = ()) -> Message:
-    """Return the verdict message. Without a report (it could not be made) the job's own words are used."""
+def verdict(report: Report | None, job: Job, charts: Sequence[ChartRef] = (), also: Sequence[str] = ()) -> Message:
+    """Return the verdict message. Without a report (it could not be made) the job's own words are used.
+
+    `also` are the ids of people who joined the capture.
+    """
+    people = f"asked by {person(job.requester, ping=True)}"
+    if also:
+        people += f", joined by {', '.join(person(Person(user), ping=True) for user in also[:MAX_JOINED])}"
+    return fit(_verdict(report, job, charts, people))
+
+
+def joined_verdict(report: Report | None, job: Job, charts: Sequence[ChartRef], user: str, link: str) -> Message:
+    """Return the verdict for another thread, for `user` who joined; the files stay at `link`, the first thread."""
+    said = _verdict(report, job, charts, f"asked by {person(job.requester)}")
+    told = f"For {person(Person(user), ping=True)}, who joined capture {code(job.id, 40)}."
+    if any(artifact.kind == "pcap" for artifact in job.artifacts):
+        told += " The pcap files are in its own thread."
+    open_it = [actions(button("Open its thread", OPEN, job.id, url=link))] if link else []
+    return fit(Message(said.text, [*said.blocks, context(told), *open_it]))
+
+
+def _verdict(report: Report | None, job: Job, charts: Sequence[ChartRef], people: str) -> Message:
     if report is None:
-        return _without_report(job)
+        return _without_report(job, people)
     line = plain(report.verdict or job.verdict or "The capture is done; no verdict was reached.", 600)
     blocks = [section(f"{_emoji(report, job)} {bold(line)}\n{drops_line(report)}"), *_incomplete(job)]
     blocks += _findings(report)
@@ -36,8 +57,8 @@ def verdict(report: Report | None, job: Job, charts: Sequence[ChartRef] = ()) ->
     blocks += [section(text) for text in proof_lines(report)]
     blocks += _notes(report)
     pods = len({(target.namespace, target.pod) for target in report.targets}) or None
-    blocks.append(context(f"{asked_for(report.spec, pods)} · asked by {person(job.requester, ping=True)}", _OPEN))
-    return fit(Message(line, blocks))
+    blocks.append(context(f"{asked_for(report.spec, pods)} · {people}", _OPEN))
+    return Message(line, blocks)
 
 
 def _emoji(report: Report, job: Job) -> str:
@@ -46,7 +67,7 @@ def _emoji(report: Report, job: Job) -> str:
     return _EMOJI[report.severity]
 
 
-def _without_report(job: Job) -> Message:
+def _without_report(job: Job, people: str) -> Message:
     line = plain(job.verdict or job.message or "The capture ended, and no report could be made.", 600)
     blocks = [section(f"{parts.emoji(job)} {bold(line)}")]
     if job.verdict and job.message:
@@ -57,9 +78,9 @@ def _without_report(job: Job) -> Message:
     if pcaps:
         files = "\n".join(f"{code(item.name, 120)} sha256 {code(item.sha256, 64)}" for item in pcaps[: parts.MAX_PODS])
         blocks.append(section(f"The files are kept and follow here.\n{files}"))
-    asked = f"{asked_for(job.spec, parts.pods(job))} · asked by {person(job.requester, ping=True)}"
+    asked = f"{asked_for(job.spec, parts.pods(job))} · {people}"
     blocks.append(context(asked, _OPEN if pcaps else ""))
-    return fit(Message(line, blocks))
+    return Message(line, blocks)
 
 
 def _incomplete(job: Job) -> list[Block]:

@@ -8,14 +8,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bot.commands import Accepted, Commands, Refusal
-from bot.grammar import Capture, Command, Help, ListJobs, Mistake, Status, Stop, parse_words
+from bot.commands import Accepted, Already, Commands, Refusal
+from bot.grammar import Capture, Command, Extend, Grab, Help, ListJobs, Mistake, Status, Stop, parse_words
 from bot.messages import help_page, listing, status
 from bot.messages.as_text import as_text
+from bot.messages.text import lasting
 from bot.terminal.local import capture_here
+from bot.terminal.planned import plan_text
 from workers.contract import codec
 from workers.contract.errors import StoreUnavailable, ThreadcapError
 from workers.contract.job import Job, JobState, Origin, Person
+from workers.contract.spec import Mode
 from workers.settings import CaptureSettings, Common, read
 
 EXIT = {JobState.DONE: 0, JobState.PARTIAL: 5}
@@ -34,8 +37,11 @@ def run(words: list[str]) -> int:
         case Help(topic):
             print(as_text(help_page(topic, settings.limits, prefix="threadcap ").blocks))
             return 0
-        case Capture(spec) if options.local:
+        case Capture(spec) if options.local and (spec.mode is not Mode.RECORD or spec.dry_run):
             return capture_here(spec, settings, options)
+        case Capture() | Grab() | Extend() if options.local:
+            print("threadcap: Recordings and running captures are the workers': leave --local out.", file=sys.stderr)
+            return 2
         case _:
             return _remote(command, settings, options)
 
@@ -78,9 +84,13 @@ def _remote(command: Command, settings: Common, options: argparse.Namespace) -> 
     person = Person(f"terminal:{getpass.getuser()}", getpass.getuser())
     try:
         match command:
-            case Capture(spec):
-                accepted = commands.capture(spec, person, Origin())
-                job = _wait(commands, accepted.job, options.json) if isinstance(accepted, Accepted) else accepted
+            case Capture(spec, anyway):
+                start = commands.capture if anyway else commands.capture_or_join
+                job = _followed(commands, start(spec, person, Origin()), options.json)
+            case Grab(job_id, last):
+                job = _followed(commands, commands.grab(job_id, last, person, Origin()), options.json)
+            case Extend(job_id, seconds):
+                job = commands.extend(job_id, seconds, person)
             case Stop(job_id):
                 job = commands.stop(job_id, person)
             case Status(job_id):
@@ -89,7 +99,7 @@ def _remote(command: Command, settings: Common, options: argparse.Namespace) -> 
                 return _show(commands, None, options.json)
             case _:
                 raise ThreadcapError("That command is not for a terminal.")
-        return answer(job, options.json, stopped=isinstance(command, Stop))
+        return answer(job, options.json, going_on=isinstance(command, Stop | Extend) or _records(job))
     except StoreUnavailable as error:
         aside = " With `--local` a capture needs no store." if isinstance(command, Capture) else ""
         said = "The job store (THREADCAP_REDIS_URL) does not answer. Start it, or name the right one."
@@ -98,8 +108,28 @@ def _remote(command: Command, settings: Common, options: argparse.Namespace) -> 
         store.close()
 
 
+def _followed(commands: Commands, outcome: Accepted | Already | Refusal, quiet: bool) -> Job | Refusal:
+    if isinstance(outcome, Already):
+        job = outcome.job
+        who = job.requester.name or job.requester.id
+        reason = f"Capture {job.id}, asked for by {who}, captures the same already ({job.state})."
+        next_step = f"See `threadcap status {job.id}`; add --anyway to capture once more."
+        return Refusal(f"{reason} {next_step}", "already_capturing", job.id)
+    if isinstance(outcome, Refusal):
+        return outcome
+    if not quiet:
+        for note in outcome.notes:
+            print(note, file=sys.stderr)
+    return _wait(commands, outcome.job, quiet)
+
+
+def _records(job: Job | Refusal) -> bool:
+    """Whether it is a recording that goes on after the terminal has gone."""
+    return isinstance(job, Job) and job.spec.mode is Mode.RECORD and job.state is JobState.CAPTURING
+
+
 def _wait(commands: Commands, job: Job, quiet: bool) -> Job | Refusal:
-    """Follow the job to its end, saying each new state."""
+    """Follow the job to its end, a recording to its beginning, saying each new state."""
     told = ""
     while True:
         now = commands.status(job.id)
@@ -108,7 +138,7 @@ def _wait(commands: Commands, job: Job, quiet: bool) -> Job | Refusal:
         if str(now.state) != told and not quiet:
             told = str(now.state)
             print(f"{job.id}: {told}", file=sys.stderr)
-        if now.final:
+        if now.final or _records(now):
             return now
         time.sleep(POLL)
 
@@ -131,10 +161,11 @@ def _show(commands: Commands, job_id: str | None, as_json: bool) -> int:
     return 0
 
 
-def answer(job: Job | Refusal, as_json: bool, *, stopped: bool = False) -> int:
+def answer(job: Job | Refusal, as_json: bool, *, going_on: bool = False) -> int:
+    """Print what came of it and return the exit code; `going_on`: the job need not be at its end."""
     if isinstance(job, Refusal):
         if as_json:
-            _print_json({"error": job.code, "message": job.reason})
+            _print_json({"error": job.code, "message": job.reason} | ({"job": job.job_id} if job.job_id else {}))
         else:
             print(f"threadcap: {job.reason}", file=sys.stderr)
         return REFUSED.get(job.code, 1)
@@ -143,8 +174,18 @@ def answer(job: Job | Refusal, as_json: bool, *, stopped: bool = False) -> int:
     elif job.state is JobState.FAILED:
         print(f"threadcap: {job.message}", file=sys.stderr)
     else:
-        print(job.verdict or job.message or f"Capture {job.id} is {job.state}.")
-    return 0 if stopped else EXIT.get(job.state, _exit_of(job))
+        print(_said(job))
+    return 0 if going_on else EXIT.get(job.state, _exit_of(job))
+
+
+def _said(job: Job) -> str:
+    if job.planned:
+        return plan_text(job)
+    if _records(job):
+        return f"Recording {job.id} goes on. Deliver what it holds: threadcap grab {job.id} --last 2m"
+    if job.extended_by is not None and job.state is JobState.CAPTURING and job.deadline is not None:
+        return f"Capture {job.id} goes on for {lasting(max(1.0, job.deadline - time.time()))}."
+    return job.verdict or job.message or f"Capture {job.id} is {job.state}."
 
 
 def _exit_of(job: Job) -> int:

@@ -21,15 +21,15 @@ async def test_dropped_and_refreshed_sockets_come_back(scene: Scene) -> None:
         old = set(scene.slack.sockets._sockets)
         await scene.slack.sockets.drop()
         await until(lambda: scene.slack.sockets.connected and not old & set(scene.slack.sockets._sockets))
-        await scene.slack.people.command("alice", "incidents", "/capture deploy/checkout -n shop")
+        await scene.slack.people.command("alice", "incidents", "/capture deploy/payments -n shop")
         await scene.job(2)
 
 
 async def test_sigterm_drains_within_ten_seconds(scene: Scene) -> None:
     async with process(scene) as bot:
         await until(lambda: scene.slack.sockets.connected == 1)
-        for _ in range(3):
-            await scene.slack.people.command("alice", "incidents", "/capture deploy/checkout -n shop")
+        for name in ("checkout", "payments", "cart"):
+            await scene.slack.people.command("alice", "incidents", f"/capture deploy/{name} -n shop")
         started = time.monotonic()
         bot.terminate()
         assert await asyncio.wait_for(bot.wait(), 15) == 0

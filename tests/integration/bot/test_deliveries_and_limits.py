@@ -22,8 +22,8 @@ async def test_rate_limit_storm_loses_nothing(scene: Scene) -> None:
     for method in ("chat.postMessage", "chat.update", "files.getUploadURLExternal", "files.completeUploadExternal"):
         scene.slack.context.limits.force(method, 3, 1)
     async with scene.bot():
-        for _ in range(4):
-            await scene.slack.people.command("alice", "incidents", "/capture deploy/checkout -n shop")
+        for number in range(4):
+            await scene.slack.people.command("alice", "incidents", f"/capture deploy/checkout{number} -n shop")
         await scene.job(4)
         made = scene.store.recent()
         await asyncio.gather(*(scene.finish(job.id, pods=1) for job in made))
@@ -92,8 +92,8 @@ async def test_help_status_and_list(scene: Scene) -> None:
 async def test_burst_is_acknowledged_in_time_and_none_is_lost(scene: Scene) -> None:
     scene.slack.context.limits.enabled = False
     async with scene.bot():
-        line = "/capture deploy/checkout -n shop"
-        await asyncio.gather(*(scene.slack.people.command("alice", "incidents", line) for _ in range(50)))
+        lines = [f"/capture deploy/checkout{number} -n shop" for number in range(50)]
+        await asyncio.gather(*(scene.slack.people.command("alice", "incidents", line) for line in lines))
         await until(lambda: len(scene.store.recent(100)) == 50)
         acks = scene.slack.context.journal.find("delivery", "/capture")
         assert all(ack["acked"] for ack in acks)

@@ -92,8 +92,8 @@ def unsettled(scene: Scene, job_id: str) -> list[str]:
 async def test_two_bots_share_the_work(scene: Scene) -> None:
     scene.slack.context.limits.enabled = False
     async with scene.bot(), scene.bot():
-        line = "/capture deploy/checkout -n shop"
-        await asyncio.gather(*(scene.slack.people.command("alice", "incidents", line) for _ in range(6)))
+        lines = [f"/capture deploy/checkout{number} -n shop" for number in range(6)]
+        await asyncio.gather(*(scene.slack.people.command("alice", "incidents", line) for line in lines))
         await scene.job(6)
         made = scene.store.recent()
         await asyncio.gather(*(scene.finish(job.id, pods=2) for job in made))

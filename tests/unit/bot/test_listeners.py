@@ -14,7 +14,7 @@ from bot.messages.blocks import STOP
 from tests.support import jobs
 from tests.support.twins import FakeChat, FakeQueue
 from workers.contract.errors import StoreUnavailable
-from workers.contract.job import Job, JobState
+from workers.contract.job import Job, JobState, Person
 from workers.contract.spec import Limits
 from workers.memory import InMemoryJobStore
 from workers.policy import Rules
@@ -75,10 +75,12 @@ class Desk:
         event = {"user": "U1", "channel": "D1", "ts": "5.0", "text": "list", "channel_type": "im"} | more
         await self.app.by_name["message"](event=event, body={"event_id": "E1"})
 
-    async def click(self, action: str, job_id: str, trigger: str = "t1") -> None:
+    async def click(
+        self, action: str, value: str, trigger: str = "t1", channel: str = "C1", user: Person = jobs.ALICE
+    ) -> None:
         body = {
-            "actions": [{"action_id": action, "value": job_id}], "channel": {"id": "C1"}, "trigger_id": trigger,
-            "message": {"ts": "9.0"}, "user": {"id": jobs.ALICE.id, "username": "alice"},
+            "actions": [{"action_id": action, "value": value}], "channel": {"id": channel}, "trigger_id": trigger,
+            "message": {"ts": "9.0"}, "user": {"id": user.id, "username": user.name},
         }  # fmt: skip
         await self.app.by_name[action](ack=self.ack, body=body)
 
@@ -98,14 +100,14 @@ async def test_a_command_delivered_twice_starts_one_capture(desk: Desk) -> None:
     await desk.tasks.drain(5)
     assert desk.acks == 2
     assert len(desk.queue.jobs) == 1
-    await desk.command("deploy/checkout -n shop", trigger="t2")
+    await desk.command("deploy/checkout -n shop --anyway", trigger="t2")
     await desk.tasks.drain(5)
     assert len(desk.queue.jobs) == 2
 
 
 async def test_the_word_capture_may_be_said_or_left_out(desk: Desk) -> None:
     await desk.command("capture deploy/checkout -n shop", "t1")
-    await desk.command("deploy/checkout -n shop", "t2")
+    await desk.command("deploy/checkout -n shop --anyway", "t2")
     await desk.command("status", "t3")
     await desk.tasks.drain(5)
     first, second = desk.store.recent()

@@ -70,9 +70,11 @@ class World:
         raise AssertionError(f"never complete: {self.store.posted('abcd2345')}")
 
 
-async def play(faults: list[str], turns: list[int], thread: str, pods: int, charts: int) -> None:
+async def play(faults: list[str], turns: list[int], thread: str, pods: int, charts: int, joined: int = 0) -> None:
     world = World(iter(faults))
     world.store.create(jobs.job(thread=thread, created=world.time))
+    for number in range(joined):
+        world.store.record_posted("abcd2345", **{f"join:C9:{number}.0": "U2"})
     for turn in turns:
         if turn == 0 and not world.store.get("abcd2345").final:
             jobs.advance(world.store, world.artifacts, "abcd2345", pods=pods, charts=charts)
@@ -82,10 +84,10 @@ async def play(faults: list[str], turns: list[int], thread: str, pods: int, char
     while not world.store.get("abcd2345").final:
         jobs.advance(world.store, world.artifacts, "abcd2345", pods=pods, charts=charts)
     await world.until_clean()
-    check(world, thread, pods)
+    check(world, thread, joined)
 
 
-def check(world: World, thread: str, pods: int) -> None:
+def check(world: World, thread: str, joined: int) -> None:
     job, chat = world.store.get("abcd2345"), world.chat
     assert world.store.posted(job.id)[COMPLETE] == "1"
     parts = chat.parts()
@@ -95,7 +97,9 @@ def check(world: World, thread: str, pods: int) -> None:
     assert sorted(chat.shared()) == sorted(a.name for a in job.artifacts if a.kind == "pcap"), "files lost or doubled"
     root = thread or chat.posts[0].ts
     assert chat.posts[0].thread_ts == thread
-    assert {post.thread_ts for post in chat.posts[1:]} == {root}
+    assert {post.thread_ts for post in chat.posts[1:] if post.channel == "C1"} == {root}
+    others = [(post.channel, post.thread_ts) for post in chat.posts if post.channel != "C1"]
+    assert sorted(others) == [("C9", f"{number}.0") for number in range(joined)], "a joined thread missed or told twice"
     assert {file.thread_ts for file in chat.files.values() if file.channel} <= {root}
     assert len([part for part in parts if part.startswith("notice")]) == 0
 
@@ -107,9 +111,12 @@ def check(world: World, thread: str, pods: int) -> None:
     thread=st.sampled_from(["", "7.000000"]),
     pods=st.integers(0, 3),
     charts=st.integers(0, 2),
+    joined=st.integers(0, 2),
 )
-def test_exactly_once_whatever_fails(faults: list[str], turns: list[int], thread: str, pods: int, charts: int) -> None:
-    asyncio.run(play(faults, turns, thread, pods, charts))
+def test_exactly_once_whatever_fails(
+    faults: list[str], turns: list[int], thread: str, pods: int, charts: int, joined: int
+) -> None:
+    asyncio.run(play(faults, turns, thread, pods, charts, joined))
 
 
 def test_job_that_ends_before_anyone_looked_still_gets_its_card() -> None:

@@ -1,13 +1,28 @@
 """What holds for every text: nothing raises, corrections parse, a rendered command means itself."""
 
+import dataclasses
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.grammar import Capture, Command, Help, ListJobs, Mistake, Status, Stop, parse, parse_words, render
+from bot.grammar import (
+    Capture,
+    Command,
+    Extend,
+    Grab,
+    Help,
+    ListJobs,
+    Mistake,
+    Status,
+    Stop,
+    parse,
+    parse_words,
+    render,
+)
 from bot.grammar.filters import option_like
-from bot.grammar.vocabulary import COMMANDS, OPTIONS, PCAP_WORDS, RESERVED, TOPICS
+from bot.grammar.vocabulary import COMMANDS, FINDINGS, METHODS, OPTIONS, PCAP_WORDS, PLACELESS, RESERVED, TOPICS
 from bot.unmangle import unmangle
-from workers.contract.spec import CaptureSpec, Limits, TargetKind, TargetRef
+from workers.contract.spec import CaptureSpec, Limits, Mode, TargetKind, TargetRef, Until, UntilKind
 
 LIMITS = Limits()
 
@@ -23,10 +38,18 @@ _REQUIREMENT = st.one_of(
     _KEY,
     _KEY.map(lambda key: f"!{key}"),
 )
-_TARGET = st.one_of(
-    st.builds(TargetRef, st.sampled_from([k for k in TargetKind if k not in ("any", "selector")]), _NAME),
-    st.builds(TargetRef, st.just(TargetKind.ANY), _NAME.filter(lambda name: name not in RESERVED)),
-    st.builds(TargetRef, st.just(TargetKind.SELECTOR), st.lists(_REQUIREMENT, min_size=1, max_size=3).map(",".join)),
+_KINDED = st.one_of(
+    st.builds(
+        TargetRef,
+        st.sampled_from([k for k in TargetKind if k not in ("any", "selector", "namespace", "ingress")]),
+        _NAME,
+    ),
+    st.builds(TargetRef, st.just(TargetKind.NAMESPACE), _LABEL),
+    st.builds(TargetRef, st.just(TargetKind.INGRESS), _NAME | _NAME.map(lambda name: f"*.{name}")),
+)
+_BARE = st.builds(TargetRef, st.just(TargetKind.ANY), _NAME.filter(lambda name: name not in RESERVED | {"and"}))
+_LABELS = st.builds(
+    TargetRef, st.just(TargetKind.SELECTOR), st.lists(_REQUIREMENT, min_size=1, max_size=3).map(",".join)
 )
 _FILTER = (
     st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=60)
@@ -34,21 +57,63 @@ _FILTER = (
     .filter(lambda text: not text.startswith("-") and not any(map(option_like, text.split())))
     .filter(lambda text: not (len(text) > 1 and text[0] in "\"'" and text[0] == text[-1]))
 )
-_SPEC = st.builds(
-    CaptureSpec,
-    target=_TARGET,
-    namespace=_LABEL,
-    container=st.none() | _LABEL,
-    filter=_FILTER,
-    duration=st.integers(1000, 600_000).map(lambda milliseconds: milliseconds / 1000),
-    max_packets=st.integers(0, 10_000_000),
-    max_bytes=st.integers(1000, 500_000_000),
-    snaplen=st.integers(64, 262_144),
-    interface=st.from_regex(r"[A-Za-z0-9._@][A-Za-z0-9._@-]{0,14}", fullmatch=True),
+_UNTIL = st.one_of(
+    st.builds(Until, st.just(UntilKind.FINDING), st.sampled_from(["any", *sorted(FINDINGS)])),
+    st.builds(Until, st.just(UntilKind.EVENT), st.from_regex(r"[A-Za-z][A-Za-z0-9_.-]{0,20}", fullmatch=True)),
+    st.builds(
+        Until, st.just(UntilKind.PACKET), _FILTER.filter(lambda text: text and not set(text) & {'"', "'"}).map(str)
+    ),
 )
+
+
+def _seconds(most: int) -> st.SearchStrategy[float]:
+    return st.integers(1000, most * 1000).map(lambda milliseconds: milliseconds / 1000)
+
+
+@st.composite
+def _specs(draw: st.DrawFn) -> CaptureSpec:
+    """A spec as the grammar makes them: the first target is in the spec's namespace, others may name one."""
+    mode, namespace = draw(st.sampled_from([Mode.CAPTURE, Mode.BETWEEN, Mode.RECORD])), draw(_LABEL)
+    target = draw(_KINDED | _BARE | _LABELS)
+    if mode is Mode.BETWEEN:
+        others = [draw(_KINDED | _BARE | _LABELS)]
+    else:
+        others = [] if target.kind is TargetKind.SELECTOR else draw(st.lists(_KINDED, max_size=3))
+    placed = [target]
+    for other in others:
+        space = "" if other.kind in PLACELESS else draw(st.just("") | _LABEL)
+        there = dataclasses.replace(other, namespace="" if space == namespace else space)
+        if there not in placed:
+            placed.append(there)
+    if mode is Mode.BETWEEN and len(placed) < 2:
+        mode = Mode.CAPTURE
+    recording = mode is Mode.RECORD
+    return CaptureSpec(
+        target=target,
+        namespace=namespace,
+        container=draw(st.none() | _LABEL),
+        filter=draw(_FILTER),
+        duration=draw(_seconds(28_800 if recording else 600)),
+        max_packets=0 if recording else draw(st.integers(0, 10_000_000)),
+        max_bytes=draw(st.integers(1000, 500_000_000)),
+        snaplen=draw(st.integers(64, 262_144)),
+        interface=draw(st.from_regex(r"[A-Za-z0-9._@][A-Za-z0-9._@-]{0,14}", fullmatch=True)),
+        others=tuple(placed[1:]),
+        mode=mode,
+        max_pods=draw(st.integers(0, 10)),
+        method=draw(st.sampled_from(["", *METHODS])),
+        dry_run=draw(st.booleans()),
+        wait=draw(st.just(0.0) | _seconds(900)),
+        until=None if recording else draw(st.none() | _UNTIL),
+        keep=draw(_seconds(1800)) if recording else 0.0,
+    )
+
+
 _JOB = st.from_regex(r"[a-z0-9][a-z0-9-]{2,39}", fullmatch=True)
 _COMMAND: st.SearchStrategy[Command] = st.one_of(
-    st.builds(Capture, _SPEC),
+    st.builds(Capture, _specs(), st.booleans()),
+    st.builds(Grab, _JOB, st.just(0.0) | _seconds(1800)),
+    st.builds(Extend, _JOB, _seconds(28_800)),
     st.builds(Status, st.none() | _JOB),
     st.just(ListJobs()),
     st.builds(Stop, _JOB),
@@ -61,6 +126,28 @@ _WORD = st.one_of(
     ),
     st.sampled_from(
         ["&amp;", "<@U1>", "<http://a.io|a.io>", "–for", "\u200b", "😀", "app=web", "10MB", "=", "-n=", "--x=y"]
+    ),
+    st.sampled_from(
+        [
+            "and",
+            "keep",
+            "last",
+            "by",
+            "job/a",
+            "ns/b",
+            "between",
+            "until packet tcp",
+            "until finding any",
+            "finding",
+            '--until "packet port 80"',
+            "event",
+            "Unhealthy",
+            "--wait",
+            "5m",
+            "abcd2345",
+            "dry-run",
+            "a,pod/b",
+        ]
     ),
     st.text(max_size=6),
 )

@@ -1,11 +1,13 @@
 """Jobs and reports as the messages get them, sober and absurd."""
 
+import dataclasses
+
 from hypothesis import strategies as st
 
 from workers.contract.facts import Conversation, DnsFacts, Facts, HttpFacts, Reset, Tally, TcpFacts, TlsFacts
-from workers.contract.job import Artifact, Job, JobState, Origin, Person, TargetProgress
+from workers.contract.job import Artifact, Job, JobState, Origin, Person, PlannedTarget, TargetProgress
 from workers.contract.report import CaptureOutcome, Confidence, Finding, FrameRef, Named, Report, Severity, TargetResult
-from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
+from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef, Until, UntilKind
 
 ALICE, BOB = Person("U012ABCDEF", "alice"), Person("U099ZZZZZZ", "bob")
 SPEC = CaptureSpec(TargetRef(TargetKind.DEPLOYMENT, "checkout"), "shop", filter="port 5432")
@@ -76,6 +78,34 @@ def report() -> Report:
     )
 
 
+ARGV = ("tcpdump", "-i", "any", "-w", "-", "--", "port 8080 and tcp[13] & 4 != 0")
+PLANNED = (
+    *(
+        PlannedTarget(
+            "shop", f"checkout-{end}", "n1", "exec", "app", (), ARGV, "30 s", ("app has tcpdump.",),
+            (("ephemeral", "no image is set."),),
+        )
+        for end in ("x2x", "abc")
+    ),
+    PlannedTarget(
+        "shop", "vault-0", "n2", "ephemeral", "threadcap-1", ("an ephemeral container in shop/vault-0",), ARGV, "30 s"
+    ),
+    PlannedTarget("bank", "ledger-0", "n2", rejected=(("exec", "ledger has no tcpdump."),)),
+)  # fmt: skip
+
+
+def recording() -> Job:
+    """A job that keeps the last five minutes until 4601."""
+    spec = dataclasses.replace(SPEC, mode=Mode.RECORD, keep=300.0, duration=3600.0)
+    return dataclasses.replace(capturing(), spec=spec, deadline=4601.0)
+
+
+def plan_made() -> Job:
+    """A dry run at its end."""
+    job = queued().to(JobState.RESOLVING).to(JobState.DONE, planned=PLANNED)
+    return job.evolve(spec=dataclasses.replace(SPEC, dry_run=True))
+
+
 ABSURD = st.one_of(
     st.text(max_size=30),
     st.sampled_from(
@@ -85,14 +115,7 @@ ABSURD = st.one_of(
 _NUMBER = st.integers(-(10**18), 10**18)
 _SECONDS = st.floats(-1e12, 1e12, allow_nan=False)
 _PERSON = st.builds(Person, ABSURD | st.just("U012ABCDEF"), ABSURD)
-_TARGET = st.builds(TargetRef, st.sampled_from(TargetKind), ABSURD)
-_SPEC = st.builds(
-    CaptureSpec, _TARGET, ABSURD, st.none() | ABSURD, ABSURD, _SECONDS, _NUMBER, _NUMBER, _NUMBER, interface=ABSURD
-)
-_PROGRESS = st.builds(
-    TargetProgress, ABSURD, ABSURD, ABSURD, ABSURD, ABSURD, ABSURD, _NUMBER, _NUMBER, st.none() | _NUMBER, ABSURD
-)
-_ARTIFACT = st.builds(Artifact, st.sampled_from(["pcap", "chart"]), ABSURD, ABSURD, _NUMBER, ABSURD)
+_TARGET = st.builds(TargetRef, st.sampled_from(TargetKind), ABSURD, st.just("") | ABSURD)
 _MANY = st.integers(0, 60)
 
 
@@ -101,6 +124,45 @@ def _repeated(item: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[object
     return st.tuples(st.lists(item, max_size=2), _MANY).map(lambda drawn: tuple(drawn[0] * drawn[1]))
 
 
+_SPEC = st.builds(
+    CaptureSpec,
+    _TARGET,
+    ABSURD,
+    st.none() | ABSURD,
+    ABSURD,
+    _SECONDS,
+    _NUMBER,
+    _NUMBER,
+    _NUMBER,
+    interface=ABSURD,
+    others=_repeated(_TARGET),
+    mode=st.sampled_from(Mode),
+    max_pods=_NUMBER,
+    method=ABSURD,
+    dry_run=st.booleans(),
+    wait=_SECONDS,
+    until=st.none() | st.builds(Until, st.sampled_from(UntilKind), ABSURD),
+    keep=_SECONDS,
+    recording=ABSURD,
+    last=_SECONDS,
+)
+_PLANNED = st.builds(
+    PlannedTarget,
+    ABSURD,
+    ABSURD,
+    ABSURD,
+    ABSURD,
+    ABSURD,
+    st.lists(ABSURD, max_size=3).map(tuple),
+    st.lists(ABSURD, max_size=4).map(tuple),
+    ABSURD,
+    st.lists(ABSURD, max_size=3).map(tuple),
+    st.lists(st.tuples(ABSURD, ABSURD), max_size=3).map(tuple),
+)
+_PROGRESS = st.builds(
+    TargetProgress, ABSURD, ABSURD, ABSURD, ABSURD, ABSURD, ABSURD, _NUMBER, _NUMBER, st.none() | _NUMBER, ABSURD
+)
+_ARTIFACT = st.builds(Artifact, st.sampled_from(["pcap", "chart"]), ABSURD, ABSURD, _NUMBER, ABSURD)
 JOBS = st.builds(
     Job,
     id=ABSURD,
@@ -117,6 +179,8 @@ JOBS = st.builds(
     message=ABSURD,
     verdict=ABSURD,
     artifacts=_repeated(_ARTIFACT),
+    planned=_repeated(_PLANNED),
+    extended_by=st.none() | _PERSON,
 )
 _TALLY = st.builds(Tally, _NUMBER)
 _TCP = st.builds(

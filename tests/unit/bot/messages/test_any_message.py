@@ -11,6 +11,7 @@ from bot.grammar import Mistake, parse
 from bot.grammar.vocabulary import TOPICS
 from bot.messages.limits import _texts
 from bot.messages.lint import lint
+from bot.terminal.planned import plan_text
 from deploy.playground.slack.blocks import UPDATE_TEXT, check_message
 from tests.support.examples import examples
 from tests.unit.bot.messages.samples import ABSURD, JOBS, REPORTS
@@ -43,7 +44,16 @@ def test_job_messages(job: Job, now: float) -> None:
     check(messages.card(job, now))
     check(messages.status(job, now))
     check(messages.listing([job] * 30, now))
-    check(messages.verdict(None, job))
+    check(messages.verdict(None, job, [], ["U012ABCDEF", "<!channel>"]))
+    check(messages.joined_verdict(None, job, [], job.id, "https://chat.example/1"))
+    check(messages.joined(job, ""))
+    plan_text(job)
+
+
+@_SETTINGS
+@given(JOBS, ABSURD, ABSURD)
+def test_offers(job: Job, place: str, line: str) -> None:
+    check(messages.already(job, 0.0, place, line))
 
 
 @_SETTINGS

@@ -8,6 +8,7 @@ import pytest
 
 from bot import messages
 from bot.grammar import Mistake, parse
+from bot.grammar.vocabulary import TOPICS
 from bot.messages import Message
 from tests.unit.bot.messages.samples import ALICE, BOB, PCAP, PODS, SHA, SPEC, capturing, done, queued, report
 from workers.contract.errors import StoreUnavailable
@@ -42,7 +43,12 @@ def test_a_running_card() -> None:
         "`checkout-7d9f8-abc/app`  waiting\n"
         "Asked by alice · 18 s left · method exec · capture `abcd2345`"
     )
-    assert buttons(card) == [("Stop and keep", "stop", "abcd2345"), ("Discard", "discard", "abcd2345")]
+    assert buttons(card) == [
+        ("Stop and keep", "stop", "abcd2345"),
+        ("Discard", "discard", "abcd2345"),
+        ("+30 s", "extend_30", "abcd2345"),
+        ("+5 min", "extend_300", "abcd2345"),
+    ]
     discard = card.blocks[-1]["elements"][1]
     assert discard["confirm"]["confirm"]["text"] == "Discard"
 
@@ -218,11 +224,11 @@ def test_people() -> None:
     assert "Asked by <@U012ABCDEF>" in lines(messages.card(job, 0.0))
 
 
-@pytest.mark.parametrize("topic", [None, "capture", "filter", "status", "list", "stop"])
+@pytest.mark.parametrize("topic", [None, *TOPICS])
 def test_every_example_in_the_help_means_something(topic: str | None) -> None:
     said = lines(messages.help_page(topic, Limits(), "/capture ")).replace("&amp;", "&")
     examples = re.findall(r"`/capture ([^`]*)`", said)
-    assert examples or topic is None
+    assert examples or topic == "help"
     for example in examples:
         line = example.replace("JOB", "abcd2345")
         if "TARGET" not in line:
