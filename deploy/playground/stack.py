@@ -35,6 +35,10 @@ MANIFEST = ROOT / "deploy" / "slack" / "manifest.yaml"
 """The Slack app as customers install it: its scopes, events and command are all that the playground grants too."""
 
 
+STATIC_TCPDUMP = Path(__file__).parents[2] / ".tools" / "static"
+"""Where `make static` and the tests' set-up put it; without it there is no method `upload`."""
+
+
 @dataclass
 class Part:
     """One process of the product: what it is called, its process, its log."""
@@ -118,7 +122,12 @@ class Stack:
     async def start_worker(self, **extra: str) -> Part:
         """Start one more capture worker and wait until it takes jobs."""
         assert self.cluster is not None, "not entered"
-        env = {"THREADCAP_KUBECONFIG": str(self.cluster.capture_kubeconfig), "THREADCAP_CAPTURE_IMAGE": CAPTURE_IMAGE}
+        env = {
+            "THREADCAP_KUBECONFIG": str(self.cluster.capture_kubeconfig),
+            "THREADCAP_CAPTURE_IMAGE": CAPTURE_IMAGE,
+            "THREADCAP_AGENT_NAMESPACE": "threadcap",
+            "THREADCAP_STATIC_TCPDUMP": str(STATIC_TCPDUMP),
+        }
         return await self._start("worker", env | extra)
 
     async def start_bot(self, **extra: str) -> Part:

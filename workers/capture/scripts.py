@@ -19,6 +19,17 @@ after() {
 """
 """`after SECONDS COMMAND…` in the background; told to end, it leaves no sleep behind."""
 
+CUT = r"""
+cut='head -c '
+if stdbuf -o0 true 2>/dev/null; then
+  cut='stdbuf -o0 head -c '
+elif dd --help 2>&1 | grep -q BusyBox && dd if=/dev/null of=/dev/null iflag=count_bytes count=1 2>/dev/null; then
+  cut='dd bs=64k iflag=count_bytes count='
+fi
+"""
+"""What lets $cap bytes pass. By itself head holds packets back until it has 4,096 bytes, GNU's and busybox's alike;
+busybox's dd hands on what it reads, GNU's counts a short read as the last."""
+
 CAPTURE = r"""
 { { {
       { while read -r line <&4; do echo "$line"; done; echo gone; } 3>&- 5>&- 2>/dev/null &
@@ -62,10 +73,10 @@ CAPTURE = r"""
       wait
       echo "##rc $code" >&2
     } 5>&-
-  } 5>&1 | head -c "$cap" | $tee "$out" | { $digest 3>&-; } | { read -r sum rest; echo "##$digest $sum" >&2; }
+  } 5>&1 | $cut"$cap" 2>/dev/null | $tee "$out" | { $digest 3>&-; } | { read -r sum rest; echo "##$digest $sum" >&2; }
 } 3>&1
 """
-"""tcpdump ("$@") from its start to its end. In: $secs, $lapse, $cap, $out, $tee, $digest, and words on fd 4: `stop`,
+"""tcpdump ("$@") from its start to its end. In: $secs, $lapse, $cap, $out, $tee, $cut, $digest, and words on fd 4: `stop`,
 `for SECONDS` (from now on), `beat`. One loop hears them, tcpdump's pid and its end: nothing is missed between two.
 
 The reader of fd 4 is gone before the end is told: otherwise it would take the acknowledgement that follows.
@@ -78,6 +89,9 @@ mark=$1 secs=$2 cap=$3 digest=$4 lapse='' out=/dev/fd/3 tee=tee
 shift 4
 export "$mark"
 command -v nice >/dev/null 2>&1 && set -- nice -n 5 "$@"
+"""
+    + CUT
+    + r"""
 echo "##ready" >&2
 while read -r word <&4; do
   case $word in
@@ -191,6 +205,9 @@ fi
 : >"$out"
 """
     + LOCATE
+    + r"""
+"""
+    + CUT
     + r"""
 command -v nice >/dev/null 2>&1 && set -- nice -n 5 "$@"
 tee --output-error=exit /dev/null </dev/null >/dev/null 2>&1 && tee='tee --output-error=exit'

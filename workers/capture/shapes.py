@@ -7,6 +7,11 @@ from typing import Any
 from workers.capture.targets import ContainerInfo, NodeInfo, PodInfo
 
 
+def literally(argv: Sequence[str]) -> list[str]:
+    """Return an argv as a pod's spec must have it: Kubernetes reads `$(NAME)` as a variable and `$$` as one dollar."""
+    return [word.replace("$", "$$") for word in argv]
+
+
 def capture_container(name: str, image: str, argv: Sequence[str]) -> dict[str, Any]:
     """Return an ephemeral container that may capture.
 
@@ -16,7 +21,7 @@ def capture_container(name: str, image: str, argv: Sequence[str]) -> dict[str, A
         "name": name,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": list(argv),
+        "command": literally(argv),
         "securityContext": {
             "runAsUser": 0,
             "runAsNonRoot": False,
@@ -61,7 +66,7 @@ def agent_manifest(pod: AgentPod, now: float) -> dict[str, Any]:
         "name": "capture",
         "image": pod.image,
         "imagePullPolicy": "IfNotPresent",
-        "command": list(pod.argv),
+        "command": literally(pod.argv),
         "securityContext": {"runAsUser": 0, **({"privileged": True} if pod.privileged else unprivileged)},
         "resources": {
             "requests": {"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "1Mi"},

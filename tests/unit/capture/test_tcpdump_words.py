@@ -80,9 +80,8 @@ def test_a_flood_of_lines_is_bounded() -> None:
 
 
 def test_a_probe_is_read_and_nonsense_skipped() -> None:
-    probe = parse_probe(
-        "has tcpdump\nhas tee\nuid 0\ncaps 00000000a80425fb\ntime 17\nlink eth0=42\nwrites /tmp\nmachine x86_64\nhello there\ngarbage\n"
-    )
+    known = "has tcpdump\nhas tee\nuid 0\ncaps 00000000a80425fb\ntime 17\nlink eth0=42\n"
+    probe = parse_probe(known + "writes /tmp\nmachine x86_64\nhello there\ngarbage\n")
     assert probe.tools == {"tcpdump", "tee"}
     assert (probe.uid, probe.capabilities, probe.time) == (0, 0xA80425FB, 17)
     assert probe.missing == ("head", "sleep", "/dev/fd")
