@@ -22,6 +22,7 @@ def capture_container(name: str, image: str, argv: Sequence[str]) -> dict[str, A
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": literally(argv),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
             "runAsUser": 0,
             "runAsNonRoot": False,
@@ -67,6 +68,7 @@ def agent_manifest(pod: AgentPod, now: float) -> dict[str, Any]:
         "image": pod.image,
         "imagePullPolicy": "IfNotPresent",
         "command": literally(pod.argv),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {"runAsUser": 0, **({"privileged": True} if pod.privileged else unprivileged)},
         "resources": {
             "requests": {"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "1Mi"},
