@@ -57,8 +57,14 @@ def _group(alike: list[PlannedTarget]) -> str:
 
 
 def _pod(one: PlannedTarget) -> str:
-    name = f"{one.namespace}/{one.pod}" if one.namespace else one.pod
-    return f"{code(name, 120)} on {plain(one.node, 63)}" if one.node and one.node != one.pod else code(name, 120)
+    where = f" on {plain(one.node, 63)}" if one.node and one.pod else ""
+    return f"{code(planned_name(one), 120)}{where}"
+
+
+def planned_name(one: PlannedTarget) -> str:
+    """Return what a plan is for, raw; a whole node has neither pod nor namespace."""
+    pod = one.pod or f"node/{one.node}"
+    return f"{one.namespace}/{pod}" if one.namespace else pod
 
 
 def _why(reasons: tuple[str, ...]) -> str:
