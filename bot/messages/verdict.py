@@ -164,7 +164,7 @@ def _notes(report: Report) -> list[Block]:
 def _unsaid_failures(report: Report) -> list[str]:
     """Return a sentence for each target whose failed analysis no note tells."""
     return [
-        f"Analysis of {target.pod} failed: {target.analysis_error}"
+        f"Analysis of {_name(target)} failed: {target.analysis_error}"
         for target in report.targets
-        if target.analysis_error and not any(target.pod in note for note in report.notes)
+        if target.analysis_error and not any(_name(target) in note for note in report.notes)
     ]
