@@ -118,8 +118,8 @@ def pod_lines(job: Job) -> str:
 
 def _pod_line(target: TargetProgress, several: bool) -> str:
     """`several`: there are pods of more than one namespace, so each names its own."""
-    # a whole node has neither pod nor namespace
-    name = f"{target.pod or f'node/{target.node}'}{f'/{target.container}' if target.container else ''}"
+    pod = target.pod or f"node/{target.node}"
+    name = f"{pod}/{target.container}" if target.container else pod
     name = f"{target.namespace}/{name}" if several and target.namespace else name
     parts = [count(target.packets, "packet"), size(target.bytes), drops(target)]
     if target.state not in ("capturing", "done"):

@@ -57,15 +57,16 @@ def _group(alike: list[PlannedTarget]) -> str:
 
 
 def _pod(one: PlannedTarget) -> str:
-    where = f" on {plain(one.node, 63)}" if one.node and one.pod else ""
-    return f"{code(planned_name(one), 120)}{where}"
+    name, node = planned_name(one)
+    return f"{code(name, 120)} on {plain(node, 63)}" if node else code(name, 120)
 
 
-def planned_name(one: PlannedTarget) -> str:
-    """Return what a plan is for, raw; a whole node has neither pod nor namespace."""
-    pod = one.pod or f"node/{one.node}"
-    return f"{one.namespace}/{pod}" if one.namespace else pod
+def planned_name(one: PlannedTarget) -> tuple[str, str]:
+    """Return what a plan is for and the node it is on, raw; a whole node is in no namespace, and on no other."""
+    if not one.namespace:
+        return f"node/{one.pod.removeprefix('node/') or one.node}", ""
+    return f"{one.namespace}/{one.pod}", one.node
 
 
 def _why(reasons: tuple[str, ...]) -> str:
-    return f": {' '.join(plain(reason, 240) for reason in reasons[:4])}" if reasons else ""
+    return f": {'; '.join(plain(reason, 240) for reason in reasons[:4])}" if reasons else ""

@@ -116,13 +116,14 @@ def test_pods_of_several_namespaces_are_told_apart() -> None:
     assert "`pay/web-0/app`" in said
 
 
-def test_a_whole_node_is_named_where_a_pod_would_be() -> None:
+@pytest.mark.parametrize("name", ["", "n1", "node/n1"])
+def test_a_whole_node_is_named_where_a_pod_would_be(name: str) -> None:
     spec = spec_of("capture node/n1")
-    node = (TargetProgress("", "", "", node="n1", state="capturing", packets=2),)
+    node = (TargetProgress("", name and "node/n1", "", node="n1", state="capturing", packets=2),)
     said = lines(messages.card(capturing().evolve(spec=spec, targets=node), 1013.0))
     assert "`node/n1` → 1 node, all packets" in said
     assert "`node/n1`  2 packets" in said
-    plan = plan_made().evolve(spec=spec, planned=(PlannedTarget("", "", "n1", "node"),))
+    plan = plan_made().evolve(spec=spec, planned=(PlannedTarget("", name, "n1", "node"),))
     assert "\n`node/n1`\n*node*" in lines(messages.card(plan, 1013.0))
     assert "\n\nnode/n1\n  method   node" in plan_text(plan)
 
