@@ -115,8 +115,11 @@ def test_joining_is_remembered_for_the_thread_or_in_the_same_channel_for_the_ver
     job = running(store)
     commands.join(job.id, BOB, THERE)
     commands.join(job.id, jobs.ALICE, Origin("C1", "", "button"))
-    assert store.posted(job.id) == {"join:C2:7.0": "U2", f"also:{jobs.ALICE.id}": jobs.ALICE.id}
-    assert store.actions() == ["joined", "joined"]
+    store.record_posted(job.id, card="3.0")
+    commands.join(job.id, Person("U3"), Origin("C1", "3.0", "button"))
+    joined = {key: who for key, who in store.posted(job.id).items() if key != "card"}
+    assert joined == {"join:C2:7.0": "U2", f"also:{jobs.ALICE.id}": jobs.ALICE.id, "also:U3": "U3"}
+    assert store.actions() == ["joined"] * 3
 
 
 def test_what_has_ended_is_not_joined(commands: Commands, store: Store) -> None:
