@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 import structlog
 
-from bot.plan import ALSO, join_key
+from bot.plan import ALSO, join_key, thread_of
 from bot.running import Running
 from workers.contract.errors import IllegalTransition, JobNotFound, QueueUnavailable, StoreUnavailable
 from workers.contract.job import WAITING, Job, JobState, Origin, Person, new_job_id
@@ -118,7 +118,8 @@ class Commands:
         if not isinstance(decision, Allowed):
             return Refusal(decision.reason, "denied", job_id)
         self._store.audit("joined", {"by": person.id, "job": job_id, "channel": origin.channel})
-        here = origin.channel == job.origin.channel and origin.thread_ts in ("", job.origin.thread_ts)
+        own = thread_of(job, self._store.posted(job_id))
+        here = origin.channel == job.origin.channel and origin.thread_ts in ("", own)
         key = f"{ALSO}{person.id}" if here else join_key(origin.channel, origin.thread_ts)
         self._store.record_posted(job_id, **{key: person.id})
         # should it have ended meanwhile, its thread must be looked at once more

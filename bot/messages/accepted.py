@@ -14,7 +14,8 @@ _DOING = {Mode.CAPTURE: "Capturing", Mode.BETWEEN: "Capturing", Mode.RECORD: "Re
 
 def accepted(job: Job, notes: Sequence[str] = ()) -> Message:
     """Echo the parse; `notes` are the policy's (what was reduced, and to what)."""
-    text = f"{_DOING[job.spec.mode]} {subject(job.spec)}; the card follows in the thread."
+    doing = "Planning for" if job.spec.dry_run else _DOING[job.spec.mode]
+    text = f"{doing} {subject(job.spec)}; the card follows in the thread."
     blocks = [section(f"Understood: {asked_for(job.spec)}")]
     if notes:
         blocks.append(section("\n".join(plain(note, 300) for note in notes[:8])))

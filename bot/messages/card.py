@@ -77,10 +77,11 @@ def _recording(job: Job) -> list[Block]:
         "Go on",
     )
     grabs = [
-        button(f"Grab last {lasting(seconds)}" if seconds else "Grab all", action, job.id, style="primary")
+        button(f"Grab last {lasting(seconds)}" if seconds else "Grab all", action, job.id)
         for action, seconds in GRAB.items()
         if seconds < job.spec.keep or not seconds
     ]
+    grabs[0]["style"] = "primary"
     return [*grabs, button("Stop", DISCARD, job.id, style="danger", confirm=sure)]
 
 

@@ -99,7 +99,7 @@ def extended_by(job: Job) -> str:
 
 def pods(job: Job) -> int | None:
     """Return how many pods are captured, None until they are known."""
-    return len({(target.namespace, target.pod) for target in job.targets}) or None
+    return len({(target.namespace, target.pod or target.node) for target in job.targets}) or None
 
 
 def methods(job: Job) -> str:
@@ -118,8 +118,9 @@ def pod_lines(job: Job) -> str:
 
 def _pod_line(target: TargetProgress, several: bool) -> str:
     """`several`: there are pods of more than one namespace, so each names its own."""
-    name = target.pod if not target.container else f"{target.pod}/{target.container}"
-    name = f"{target.namespace}/{name}" if several else name
+    pod = target.pod or f"node/{target.node}"
+    name = f"{pod}/{target.container}" if target.container else pod
+    name = f"{target.namespace}/{name}" if several and target.namespace else name
     parts = [count(target.packets, "packet"), size(target.bytes), drops(target)]
     if target.state not in ("capturing", "done"):
         parts = [plain(target.state, 20)] if not target.packets else [plain(target.state, 20), *parts]

@@ -57,9 +57,16 @@ def _group(alike: list[PlannedTarget]) -> str:
 
 
 def _pod(one: PlannedTarget) -> str:
-    name = f"{one.namespace}/{one.pod}" if one.namespace else one.pod
-    return f"{code(name, 120)} on {plain(one.node, 63)}" if one.node and one.node != one.pod else code(name, 120)
+    name, node = planned_name(one)
+    return f"{code(name, 120)} on {plain(node, 63)}" if node else code(name, 120)
+
+
+def planned_name(one: PlannedTarget) -> tuple[str, str]:
+    """Return what a plan is for and the node it is on, raw; a whole node is in no namespace, and on no other."""
+    if not one.namespace:
+        return f"node/{one.pod.removeprefix('node/') or one.node}", ""
+    return f"{one.namespace}/{one.pod}", one.node
 
 
 def _why(reasons: tuple[str, ...]) -> str:
-    return f": {' '.join(plain(reason, 240) for reason in reasons[:4])}" if reasons else ""
+    return f": {'; '.join(plain(reason, 240) for reason in reasons[:4])}" if reasons else ""

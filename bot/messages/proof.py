@@ -49,7 +49,7 @@ def equal(outcome: CaptureOutcome) -> str:
 
 def _proof(target: TargetResult) -> str:
     outcome = target.outcome
-    name = target.pcap.name if target.pcap else target.pod
+    name = target.pcap.name if target.pcap else target.pod or f"node/{target.node}"
     if target.pcap is None:
         return f"{code(name, 110)} has no file: {plain(outcome.reason or 'nothing was captured', 200)}"
     digest = code(target.pcap.sha256 or outcome.sha256, 64)

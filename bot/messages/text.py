@@ -113,7 +113,8 @@ def person(who: Person, *, ping: bool = False) -> str:
 
 def asked_for(spec: CaptureSpec, pods: int | None = None) -> str:
     """Echo the parse: "`deploy/checkout` in shop → 2 pods, `port 5432`, 30 s" (mrkdwn)."""
-    parts = [] if pods is None else [count(pods, "pod")]
+    nodes = all(one.kind is TargetKind.NODE for one in spec.targets)
+    parts = [] if pods is None else [count(pods, "node" if nodes else "pod")]
     if spec.container:
         parts.append(f"container {code(spec.container, 63)}")
     parts.append(code(spec.filter, 200) if spec.filter else "all packets")

@@ -9,7 +9,7 @@ from bot.messages.message import Block, ChartRef, Message
 from bot.messages.proof import drops_line, proof_lines
 from bot.messages.text import asked_for, bold, code, person, plain
 from workers.contract.job import Job, JobState, Person
-from workers.contract.report import Finding, FrameRef, Report, Severity
+from workers.contract.report import Finding, FrameRef, Report, Severity, TargetResult
 
 MAX_FINDINGS = 8
 MAX_CHARTS = 4
@@ -56,7 +56,7 @@ def _verdict(report: Report | None, job: Job, charts: Sequence[ChartRef], people
     blocks += _conversations(report)
     blocks += [section(text) for text in proof_lines(report)]
     blocks += _notes(report)
-    pods = len({(target.namespace, target.pod) for target in report.targets}) or None
+    pods = len({(target.namespace, target.pod or target.node) for target in report.targets}) or None
     blocks.append(context(f"{asked_for(report.spec, pods)} · {people}", _OPEN))
     return Message(line, blocks)
 
@@ -132,10 +132,14 @@ def _frames(frames: tuple[FrameRef, ...], report: Report) -> str:
     said = []
     for index, numbers in list(by_target.items())[:2]:
         listed = ", ".join(str(number) for number in numbers[:5]) + ("…" if len(numbers) > 5 else "")
-        pod = code(report.targets[index].pod, 80) if 0 <= index < len(report.targets) else ""
+        pod = code(_name(report.targets[index]), 80) if 0 <= index < len(report.targets) else ""
         of = f" of {pod}" if pod and len(report.targets) > 1 else ""
         said.append(f"{'frame' if len(numbers) == 1 else 'frames'} {listed}{of}")
     return "; ".join(said)
+
+
+def _name(target: TargetResult) -> str:
+    return target.pod or f"node/{target.node}"
 
 
 def _conversations(report: Report) -> list[Block]:
@@ -160,7 +164,7 @@ def _notes(report: Report) -> list[Block]:
 def _unsaid_failures(report: Report) -> list[str]:
     """Return a sentence for each target whose failed analysis no note tells."""
     return [
-        f"Analysis of {target.pod} failed: {target.analysis_error}"
+        f"Analysis of {_name(target)} failed: {target.analysis_error}"
         for target in report.targets
-        if target.analysis_error and not any(target.pod in note for note in report.notes)
+        if target.analysis_error and not any(_name(target) in note for note in report.notes)
     ]

@@ -76,8 +76,8 @@ CAPTURE = r"""
   } 5>&1 | $cut"$cap" 2>/dev/null | $tee "$out" | { $digest 3>&-; } | { read -r sum rest; echo "##$digest $sum" >&2; }
 } 3>&1
 """
-"""tcpdump ("$@") from its start to its end. In: $secs, $lapse, $cap, $out, $tee, $cut, $digest, and words on fd 4: `stop`,
-`for SECONDS` (from now on), `beat`. One loop hears them, tcpdump's pid and its end: nothing is missed between two.
+"""tcpdump ("$@") from its start to its end. In: $secs, $lapse, $cap, $out, $tee, $cut, $digest, and words on fd 4:
+`stop`, `for SECONDS` (from now on), `beat`. One loop hears them, tcpdump's pid and its end: nothing is missed between.
 
 The reader of fd 4 is gone before the end is told: otherwise it would take the acknowledgement that follows.
 """

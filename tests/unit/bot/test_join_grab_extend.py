@@ -24,6 +24,12 @@ class Store(InMemoryJobStore):
     def request_extension(self, job_id: str, by: Person, seconds: float, most: float) -> Job:
         return self.change(job_id, lambda old: extended(old, by, seconds, most))
 
+    reads = 0
+
+    def unfinished(self) -> list[Job]:
+        self.reads += 1
+        return super().unfinished()
+
     def actions(self) -> list[str]:
         return [str(entry["action"]) for entry in self.audited]
 
@@ -109,8 +115,11 @@ def test_joining_is_remembered_for_the_thread_or_in_the_same_channel_for_the_ver
     job = running(store)
     commands.join(job.id, BOB, THERE)
     commands.join(job.id, jobs.ALICE, Origin("C1", "", "button"))
-    assert store.posted(job.id) == {"join:C2:7.0": "U2", f"also:{jobs.ALICE.id}": jobs.ALICE.id}
-    assert store.actions() == ["joined", "joined"]
+    store.record_posted(job.id, card="3.0")
+    commands.join(job.id, Person("U3"), Origin("C1", "3.0", "button"))
+    joined = {key: who for key, who in store.posted(job.id).items() if key != "card"}
+    assert joined == {"join:C2:7.0": "U2", f"also:{jobs.ALICE.id}": jobs.ALICE.id, "also:U3": "U3"}
+    assert store.actions() == ["joined"] * 3
 
 
 def test_what_has_ended_is_not_joined(commands: Commands, store: Store) -> None:
@@ -119,6 +128,18 @@ def test_what_has_ended_is_not_joined(commands: Commands, store: Store) -> None:
     outcome = commands.join(job.id, BOB, THERE)
     assert isinstance(outcome, Refusal)
     assert outcome.code == "already_ended"
+
+
+def test_a_burst_reads_the_running_jobs_once_and_knows_what_it_made_itself(commands: Commands, store: Store) -> None:
+    first = commands.capture_or_join(jobs.SPEC, jobs.ALICE, THERE)
+    assert isinstance(first, Accepted)
+    for number in range(20):
+        spec = dataclasses.replace(jobs.SPEC, filter=f"port {number + 1}")
+        assert isinstance(commands.capture_or_join(spec, BOB, THERE), Accepted)
+    again = commands.capture_or_join(jobs.SPEC, BOB, THERE)
+    assert isinstance(again, Already)
+    assert again.job.id == first.job.id
+    assert store.reads < 20
 
 
 # -- grabbing ----------------------------------------------------------------------------------------------------

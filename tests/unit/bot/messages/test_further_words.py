@@ -22,7 +22,7 @@ from tests.unit.bot.messages.samples import (
     report,
 )
 from tests.unit.bot.messages.test_words import buttons, lines
-from workers.contract.job import JobState, TargetProgress
+from workers.contract.job import JobState, PlannedTarget, TargetProgress
 from workers.contract.spec import CaptureSpec, Limits, Mode
 
 
@@ -114,6 +114,18 @@ def test_pods_of_several_namespaces_are_told_apart() -> None:
     said = lines(messages.card(capturing().evolve(targets=pods), 1013.0))
     assert "`shop/web-0/app`" in said
     assert "`pay/web-0/app`" in said
+
+
+@pytest.mark.parametrize("name", ["", "n1", "node/n1"])
+def test_a_whole_node_is_named_where_a_pod_would_be(name: str) -> None:
+    spec = spec_of("capture node/n1")
+    node = (TargetProgress("", name and "node/n1", "", node="n1", state="capturing", packets=2),)
+    said = lines(messages.card(capturing().evolve(spec=spec, targets=node), 1013.0))
+    assert "`node/n1` → 1 node, all packets" in said
+    assert "`node/n1`  2 packets" in said
+    plan = plan_made().evolve(spec=spec, planned=(PlannedTarget("", name, "n1", "node"),))
+    assert "\n`node/n1`\n*node*" in lines(messages.card(plan, 1013.0))
+    assert "\n\nnode/n1\n  method   node" in plan_text(plan)
 
 
 def test_a_gap_is_said_beside_its_pod_and_in_the_verdict() -> None:
