@@ -164,7 +164,7 @@ def _says_all_on_its_card(job: Job) -> bool:
 
 def _files(job: Job, posted: Mapping[str, str]) -> list[Step]:
     """Return the uploads of the pcaps, and of the charts when the verdict had to be posted without them."""
-    parts = [(artifact_part(i, a), a) for i, a in enumerate(job.artifacts) if a.kind == "pcap"]
+    parts = [(artifact_part(i, a), a) for i, a in enumerate(job.artifacts) if a.kind in ("merged", "pcap")]
     if posted.get(VERDICT) and posted.get("verdict.shape", "full") != "full":
         parts = [(f"shown:{part}", artifact) for part, artifact in charts(job)] + parts
     return [Step(Kind.UPLOAD_FILE, part, artifact) for part, artifact in parts]

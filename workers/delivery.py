@@ -16,6 +16,7 @@ from workers.contract.job import Artifact, Job, JobState
 from workers.contract.ports import ArtifactStore, Observer
 from workers.contract.report import Report, TargetResult
 from workers.export import filename, report_json
+from workers.merging import MergedCapture, merge
 from workers.policy import Rules
 from workers.report import Known, build, resolve_names
 from workers.settings import CaptureSettings
@@ -23,6 +24,7 @@ from workers.settings import CaptureSettings
 log = structlog.get_logger(__name__)
 
 PCAP_TYPE = "application/vnd.tcpdump.pcap"
+PCAPNG_TYPE = "application/x-pcapng"
 CHUNK = 1 << 20
 
 
@@ -66,19 +68,49 @@ def deliver(
     `files[i]` is the local pcap of `results[i]`. Returns the finished job; one that somebody asked to discard
     meanwhile is discarded.
     """
+    together = _together(job, results, files, tools)
+    results = [_on_one_clock(result, together) for result in results]
     stored = [_pcap(job, result, path, tools.artifacts) for result, path in zip(results, files, strict=True)]
-    report = build(job.id, job.spec, stored, _names(job, stored, tools.cluster), tools.clock())
+    one_file = _merged(job, stored, together, tools.artifacts)
+    notes = together.notes if together is not None else ()
+    report = build(job.id, job.spec, stored, _names(job, stored, tools.cluster), tools.clock(), notes)
     pictures = [
         _put(job, "chart", name, [png], tools.artifacts, title=alt, content_type="image/png")
         for name, alt, png in tools.charts.render(report)
     ]
     kept = _put(job, "report", "report.json", [report_json(report)], tools.artifacts, content_type="application/json")
-    artifacts = (*(r.pcap for r in stored if r.pcap is not None), *pictures)
+    artifacts = (*one_file, *(r.pcap for r in stored if r.pcap is not None), *pictures)
     observer.audit("captured", _account(job, stored, end))
     job = observer.update(
         lambda old: old if old.discard else old.to(end, verdict=report.verdict, report=kept, artifacts=artifacts)
     )
     return job if job.final else discard(job, tools, observer)
+
+
+def _together(job: Job, results: Sequence[TargetResult], files: Sequence[Path], tools: Tools) -> MergedCapture | None:
+    return merge(job.id, results, files, job.spec.filter, tools.spool_dir / f"{job.id}-{job.epoch}.pcapng")
+
+
+def _on_one_clock(result: TargetResult, together: MergedCapture | None) -> TargetResult:
+    offset = together.clocks.get(result.node) if together is not None else None
+    return result if offset is None else replace(result, outcome=replace(result.outcome, clock_offset=offset))
+
+
+def _merged(
+    job: Job, results: Sequence[TargetResult], together: MergedCapture | None, artifacts: ArtifactStore
+) -> list[Artifact]:
+    """Store the merged file, and nothing when there is none."""
+    if together is None:
+        return []
+    captured = [result for result in results if result.outcome.bytes]
+    started = min(result.outcome.started_at for result in captured)
+    name = filename(captured[0].namespace or captured[0].node, f"{len(captured)}-together", started, ".pcapng")
+    packets = sum(result.outcome.packets for result in captured)
+    title = f"All {len(captured)} in one file: {packets:,} packets, an interface each"
+    try:
+        return [_put(job, "merged", name, _chunks(together.path), artifacts, title=title, content_type=PCAPNG_TYPE)]
+    finally:
+        together.path.unlink(missing_ok=True)
 
 
 def discard(job: Job, tools: Tools, observer: Observer) -> Job:

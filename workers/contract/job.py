@@ -105,7 +105,10 @@ class PlannedTarget:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A stored file. `kind` is pcap | report | chart; `name` is what a person sees; `key` finds it in the store."""
+    """A stored file; `name` is what a person sees, `key` finds it in the store.
+
+    `kind` is pcap | merged | report | chart.
+    """
 
     kind: str
     name: str

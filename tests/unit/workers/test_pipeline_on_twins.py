@@ -1,5 +1,6 @@
 """A job's whole way on twins: which method is chosen, what is said, how odd ends are told. Real tcpdump, no cluster."""
 
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -80,6 +81,7 @@ class Trial:
         self.cluster = cluster
         self.image = IMAGE
         self._folder = folder
+        self.artifacts = MemoryArtifacts()
         self.watcher = Watcher(replace(jobs.job(), id=new_job_id(), spec=SPEC))
 
     def add(self, name: str, *lacking: str) -> None:
@@ -90,7 +92,7 @@ class Trial:
 
     def run(self) -> Job:
         """Take the job to its end; nothing of it may run afterwards."""
-        tools = Tools(self.cluster.real, MemoryArtifacts(), Rules(), NoCharts(), self._folder, Equipment(self.image))
+        tools = Tools(self.cluster.real, self.artifacts, Rules(), NoCharts(), self._folder, Equipment(self.image))
         job = run(self.watcher.job, tools, self.watcher)
         until_none(marker(job.id))
         assert job.final
@@ -162,3 +164,18 @@ def test_a_pod_whose_tcpdump_fails_is_told_in_its_words(trial: Trial) -> None:
     job = trial.run()
     assert (job.state, job.error_code) == (JobState.FAILED, "no_such_interface")
     assert "nosuch0" in job.message
+
+
+def test_several_pods_come_as_one_file_too(trial: Trial, tmp_path: Path) -> None:
+    trial.add("web-0")
+    trial.add("web-1")
+    job = trial.run()
+    assert [artifact.kind for artifact in job.artifacts] == ["merged", "pcap", "pcap"]
+    file = tmp_path / job.artifacts[0].name
+    file.write_bytes(b"".join(trial.artifacts.read(job.artifacts[0].key)))
+    shown = subprocess.run(["capinfos", "-c", "-o", "-I", str(file)], capture_output=True, text=True, check=True).stdout
+    assert f"Number of packets:   {sum(target.packets for target in job.targets)}" in shown
+    assert "Strict time order:   True" in shown
+    assert shown.count("Interface #") == 2
+    for target in job.targets:
+        assert f"Name = shop/{target.pod}/app" in shown
