@@ -20,7 +20,7 @@ test-long: setup-test
 	$(ROOT) $(PY) -m tests.long
 
 bench: setup-test
-	$(ROOT) $(PY) -m tests.bench
+	$(ROOT) $(PY) -m tests.bench $(ONLY)
 
 check: setup-test
 	$(PY) -m ruff check .
