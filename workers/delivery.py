@@ -11,6 +11,7 @@ import structlog
 from workers.capture.cluster import Cluster
 from workers.capture.plans import Equipment
 from workers.capture.static_tcpdump import ARCHITECTURES, find
+from workers.capture.survey import Probes
 from workers.contract.errors import ThreadcapError
 from workers.contract.job import Artifact, Job, JobState
 from workers.contract.ports import ArtifactStore, Observer
@@ -46,6 +47,8 @@ class Tools:
     spool_dir: Path
     equipment: Equipment = field(default_factory=Equipment)
     """What captures may bring along."""
+    probes: Probes = field(default_factory=Probes)
+    """What containers have, as this worker remembers it."""
     static_tcpdump: Path | None = None
     """The folder of what is uploaded."""
     clock: Callable[[], float] = time.time

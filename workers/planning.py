@@ -31,7 +31,7 @@ class Planning:
     def __init__(self, job: Job, tools: Tools) -> None:
         self._job = job
         self._tools = tools
-        self._surveyor = Surveyor(tools.cluster, job.spec, tools.equipment)
+        self._surveyor = Surveyor(tools.cluster, job.spec, tools.equipment, tools.probes)
         self._surveys: dict[tuple[str, str], Survey] = {}
         self._failed: dict[tuple[str, str], list[Rejected]] = {}
         self._lock = threading.Lock()

@@ -99,7 +99,9 @@ def capture_here(spec: CaptureSpec, settings: CaptureSettings, options: argparse
         artifacts = open_artifacts(f"file://{scratch}/artifacts")
         cluster = Cluster(options.kubeconfig, options.context)
         static = Path(settings.static_tcpdump)
-        tools = Tools(cluster, artifacts, settings.rules, charts, Path(scratch), equipped(settings), static)
+        tools = Tools(
+            cluster, artifacts, settings.rules, charts, Path(scratch), equipped(settings), static_tcpdump=static
+        )
         now = time.time()
         job = Job(new_job_id(), decision.spec, _person(), created=now, updated=now, epoch=1)
         observer = TerminalObserver(job, tell=not options.json)

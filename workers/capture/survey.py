@@ -1,6 +1,7 @@
 """Asking what the planner must know about targets: what containers have, what we may do, what namespaces enforce."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -20,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 K = TypeVar("K")
 V = TypeVar("V")
+REMEMBERED = 300.0
+"""Seconds a container's probe is good for; a new container has a new id."""
 PROBED = (EXEC, SIDECAR, VETH, UPLOAD)
 """Methods that must know what a container has."""
 
@@ -38,10 +41,41 @@ class Once(Generic[K, V]):
             return self._known[key]
 
 
+class Probes:
+    """What containers had when they were last asked: it hardly changes, and asking is an exec. Safe to share.
+
+    Captures that ask at once for the same container ask it once. Errors are not kept.
+    """
+
+    def __init__(self, seconds: float = REMEMBERED, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._known: dict[str, tuple[float, Probe | str]] = {}
+        self._asking: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: str, ask: Callable[[], Probe | str]) -> Probe | str:
+        """Return what is known of a container (`key` is its id), asked anew when that is old."""
+        with self._lock:
+            now = self._clock()
+            self._known = {name: kept for name, kept in self._known.items() if kept[0] > now}
+            self._asking = {name: lock for name, lock in self._asking.items() if name in self._known or lock.locked()}
+            asking = self._asking.setdefault(key, threading.Lock())
+        with asking:
+            with self._lock:
+                if key in self._known:
+                    return self._known[key][1]
+            found = ask()
+            with self._lock:
+                self._known[key] = (self._clock() + self._seconds, found)
+            return found
+
+
 class Surveyor:
     """Asks once a job what several targets share. Safe to use from many threads."""
 
-    def __init__(self, cluster: Cluster, spec: CaptureSpec, equipment: Equipment) -> None:
+    def __init__(self, cluster: Cluster, spec: CaptureSpec, equipment: Equipment, probes: Probes) -> None:
+        self._probes = probes
         self._cluster = cluster
         self._spec = spec
         self._equipment = equipment
@@ -74,8 +108,11 @@ class Surveyor:
         )
 
     def _probe(self, target: Target, container: str) -> Probe | str:
+        named = next((one.id for one in target.pod.containers if one.name == container), "")
         try:
-            return probe(self._cluster, target.pod, container)
+            if not named:
+                return probe(self._cluster, target.pod, container)
+            return self._probes.get(named, lambda: probe(self._cluster, target.pod, container))
         except ThreadcapError as error:
             log.info("container not asked", pod=target.pod.name, container=container, error=str(error))
             self.errors.setdefault(target.pod.name, error)
