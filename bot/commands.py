@@ -7,7 +7,6 @@ Raises StoreUnavailable where nothing could be recorded at all.
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, cast
 
 import structlog
 
@@ -17,7 +16,7 @@ from workers.contract.errors import IllegalTransition, JobNotFound, QueueUnavail
 from workers.contract.job import WAITING, Job, JobState, Origin, Person, new_job_id
 from workers.contract.ports import JobQueue, JobStore
 from workers.contract.spec import CaptureSpec, Mode
-from workers.policy import Allowed, Denied, Rules, may_stop, preview
+from workers.policy import Allowed, Denied, Rules, longest, may_extend, may_stop, preview
 
 log = structlog.get_logger()
 
@@ -44,13 +43,6 @@ class Refusal:
     reason: str
     code: str
     job_id: str = ""
-
-
-class _Extending(Protocol):
-    """The part of JobStore that gives a job more time."""
-
-    def request_extension(self, job_id: str, by: Person, seconds: float, most: float) -> Job:
-        """Move the end of a capture. Raises IllegalTransition when it is not capturing."""
 
 
 def _queued(job: Job) -> Job:
@@ -155,22 +147,20 @@ class Commands:
         job = self.status(job_id)
         if isinstance(job, Refusal):
             return job
-        ruling = may_stop(job, person, self._rules)
+        ruling = may_extend(job, person, self._rules)
         asked = {"by": person.id, "job": job_id, "seconds": seconds}
         if isinstance(ruling, Denied):
-            reason = ruling.reason.replace("may stop it", "may extend it")
-            self._store.audit("extension_refused", asked | {"reason": reason})
-            return Refusal(reason, "denied", job_id)
+            self._store.audit("extension_refused", asked | {"reason": ruling.reason})
+            return Refusal(ruling.reason, "denied", job_id)
         if job.state is not JobState.CAPTURING or job.stop_by is not None:
             return Refusal(_no_more(job), "not_capturing", job_id)
-        limits = self._rules.limits
-        most = limits.max_record if job.spec.mode is Mode.RECORD else limits.max_duration
+        most = longest(job.spec, self._rules.limits)
         if job.started is not None and job.deadline is not None and job.deadline >= job.started + most - 0.5:
             reason = f"Capture {job_id} already goes on for as long as is allowed, {most:g} s from its start."
             return Refusal(reason, "at_limit", job_id)
         self._store.audit("extension_requested", asked)
         try:
-            return cast(_Extending, self._store).request_extension(job_id, person, seconds, most)
+            return self._store.request_extension(job_id, person, seconds, most)
         except IllegalTransition as error:
             return Refusal(error.user_message, error.code, job_id)
 

@@ -6,7 +6,7 @@ import time
 from workers.contract.errors import JobNotFound, ThreadcapError
 from workers.contract.job import WAITING, Job, JobState, Origin
 from workers.contract.ports import JobStore
-from workers.contract.spec import CaptureSpec
+from workers.contract.spec import CaptureSpec, same_capture
 
 FRESH = 1.0
 """Seconds for which the list of running jobs is believed: a burst of requests must not read all of them each time."""
@@ -30,7 +30,7 @@ class Running:
 
     def joinable(self, spec: CaptureSpec, origin: Origin) -> Job | None:
         """Return the newest record of a job that captures the same as `spec` and may be joined from `origin`."""
-        alike = [job.id for job in self._known() if _what(job.spec) == _what(spec)]
+        alike = [job.id for job in self._known() if same_capture(job.spec, spec)]
         for job_id in alike:
             try:
                 job = self._store.get(job_id)
@@ -67,9 +67,3 @@ def _open_to(job: Job, origin: Origin) -> bool:
     if not early or job.stop_by is not None or job.spec.dry_run:
         return False
     return not origin.channel or origin.channel == job.origin.channel or job.origin.channel[:1] not in ("", "D")
-
-
-def _what(spec: CaptureSpec) -> tuple[object, ...]:
-    """Return what decides which packets are seen; how long and how many is no part of it."""
-    targets = frozenset((one.kind, one.name, spec.namespace_of(one)) for one in spec.targets)
-    return (spec.mode, targets, spec.container, spec.filter, spec.interface)

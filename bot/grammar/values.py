@@ -6,9 +6,8 @@ from decimal import Decimal
 from difflib import get_close_matches
 
 from bot.grammar.line import Token
-from bot.grammar.vocabulary import METHODS
 from bot.grammar.wrong import Unfit
-from workers.contract.spec import Limits
+from workers.contract.spec import METHODS, Limits
 
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)([a-z]*)")
 _UNITS = {

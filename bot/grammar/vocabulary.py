@@ -19,8 +19,6 @@ SYNONYMS = {
 PLANNING = frozenset({"plan", "dry-run", "dryrun", "preview"})
 """Words that mean --dry-run."""
 
-METHODS = ("exec", "sidecar", "ephemeral", "node", "veth", "upload")
-"""The ways to a pod's packets that may be asked for by name."""
 
 FINDINGS = frozenset(
     "analysis-failed capture-drops capture-partial certificate connection-refused dns-failure dns-nxdomain"

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 
 from bot.grammar.values import seconds_text, size_text, usual_wait
-from bot.grammar.vocabulary import METHODS
 from bot.messages.blocks import context, section
 from bot.messages.limits import fit
 from bot.messages.message import Message
 from bot.messages.text import code, lasting
-from workers.contract.spec import Limits
+from workers.contract.spec import METHODS, Limits
 
 _Line = Callable[[str], str]
 

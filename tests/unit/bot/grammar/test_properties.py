@@ -20,9 +20,9 @@ from bot.grammar import (
     render,
 )
 from bot.grammar.filters import option_like
-from bot.grammar.vocabulary import COMMANDS, FINDINGS, METHODS, OPTIONS, PCAP_WORDS, PLACELESS, RESERVED, TOPICS
+from bot.grammar.vocabulary import COMMANDS, FINDINGS, OPTIONS, PCAP_WORDS, PLACELESS, RESERVED, TOPICS
 from bot.unmangle import unmangle
-from workers.contract.spec import CaptureSpec, Limits, Mode, TargetKind, TargetRef, Until, UntilKind
+from workers.contract.spec import METHODS, CaptureSpec, Limits, Mode, TargetKind, TargetRef, Until, UntilKind
 
 LIMITS = Limits()
 
