@@ -1,11 +1,13 @@
 """An exec's streams over WebSocket, `v4.channel.k8s.io`: frames in, frames out, and how it ended.
 
 Each binary frame is one channel byte and data: 0 stdin, 1 stdout, 2 stderr, 3 the closing Status as JSON. The
-client library's own reader keeps every byte and is quadratic; this one holds one frame at a time.
+client library's own reader keeps every byte and is quadratic, and taking frame by frame from the socket costs more than
+all else that is done with the bytes; this one takes what is there and holds no more than that.
 """
 
 import contextlib
 import json
+import select
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,11 +15,14 @@ from typing import Any
 
 import websocket
 
+from workers.capture.websocket_frames import BINARY, CLOSE, PING, TEXT, BadFrame, Frames
 from workers.contract.errors import ThreadcapError
 
 STDIN, STDOUT, STDERR, STATUS = 0, 1, 2, 3
 TICK = -1
 """The pseudo channel yielded when nothing came for a while, so that a reader can look around."""
+BURST = 256 << 10
+"""Bytes taken at once while there are more."""
 SILENCE = 60.0
 """Seconds without any frame, answers to our pings included, after which the connection counts as lost."""
 
@@ -68,29 +73,68 @@ class ExecStream:
     def frames(self, tick: float = 5.0) -> Iterator[tuple[int, bytes]]:
         """Yield (channel, data) until the stream ends, and (TICK, b"") after each `tick` seconds of silence.
 
-        Ends quietly on a clean close and on a lost connection alike: `status` None afterwards means lost.
+        What came together on stdout is yielded together. Ends quietly on a clean close and on a lost connection alike:
+        `status` None afterwards means lost.
         """
         self._sock.settimeout(tick)
-        heard = time.monotonic()
+        heard, frames = time.monotonic(), Frames()
         while True:
             try:
-                opcode, frame = self._sock.recv_data_frame(True)
-            except websocket.WebSocketTimeoutException:
+                data = self._read()
+            except TimeoutError:
                 if time.monotonic() - heard > SILENCE or not self._ping():
                     return
                 yield TICK, b""
                 continue
-            except (websocket.WebSocketException, OSError):
+            except (websocket.WebSocketException, OSError, ValueError):
+                return
+            if not data:
                 return
             heard = time.monotonic()
-            if opcode == websocket.ABNF.OPCODE_CLOSE:
+            found, ended = self._sorted(frames, data)
+            yield from found
+            if ended:
                 return
-            if opcode in (websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_TEXT) and len(frame.data) > 1:
-                channel, data = frame.data[0], frame.data[1:]
-                if channel == STATUS:
-                    self.status = parse_status(data)
-                else:
-                    yield channel, data
+
+    def _read(self) -> bytes:
+        """Return what has arrived, BURST bytes or a little more at most: TLS hands out 16 KiB at a time."""
+        raw = self._sock.sock
+        if raw is None:  # closed by another thread
+            return b""
+        pieces = [raw.recv(BURST)]
+        size = len(pieces[0])
+        # an end or an error met here is met again by the next read, and what came before it is not lost
+        with contextlib.suppress(OSError):
+            while pieces[-1] and size < BURST and _more(raw):
+                pieces.append(raw.recv(BURST))
+                size += len(pieces[-1])
+        return b"".join(pieces)
+
+    def _sorted(self, frames: Frames, data: bytes) -> tuple[list[tuple[int, bytes]], bool]:
+        """Return what frames carry by channel, neighbours on stdout joined, and whether the stream has ended."""
+        found: list[tuple[int, list[bytes]]] = []
+        ended = False
+        try:
+            for opcode, payload in frames.feed(data):
+                if opcode == PING:
+                    self._pong(payload)
+                elif opcode == CLOSE:
+                    ended = True
+                    break
+                elif opcode in (BINARY, TEXT) and len(payload) > 1:
+                    self._sort(found, payload)
+        except BadFrame:
+            ended = True
+        return [(channel, b"".join(pieces)) for channel, pieces in found], ended
+
+    def _sort(self, found: list[tuple[int, list[bytes]]], payload: bytes) -> None:
+        channel, data = payload[0], payload[1:]
+        if channel == STATUS:
+            self.status = parse_status(data)
+        elif channel == STDOUT and found and found[-1][0] == STDOUT:
+            found[-1][1].append(data)
+        else:
+            found.append((channel, [data]))
 
     def collect(self, *, timeout: float, limit: int) -> ExecResult:
         """Read to the end or for `timeout` seconds, keeping at most `limit` bytes of each stream."""
@@ -110,12 +154,26 @@ class ExecStream:
         self._sock.shutdown()  # after an error, close() leaves the socket open
         self._on_close()
 
+    def _pong(self, payload: bytes) -> None:
+        with contextlib.suppress(websocket.WebSocketException, OSError):
+            self._sock.pong(payload)
+
     def _ping(self) -> bool:
         try:
             self._sock.ping()
         except (websocket.WebSocketException, OSError):
             return False
         return True
+
+
+def _more(raw: Any) -> bool:
+    """Whether a read would not wait: bytes TLS has decrypted already, or on the wire."""
+    pending = getattr(raw, "pending", None)
+    if pending is not None and pending():
+        return True
+    wire = select.poll()  # not select(): a worker may hold more than 1,024 files
+    wire.register(raw, select.POLLIN)
+    return bool(wire.poll(0))
 
 
 def parse_status(data: bytes) -> ExecStatus:

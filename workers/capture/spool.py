@@ -32,6 +32,7 @@ class RecordWalk:
         self._order = ""
         self._next = FILE_HEADER
         self._inside = False
+        self._caplen = struct.Struct("<I").unpack_from
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes."""
@@ -40,17 +41,32 @@ class RecordWalk:
         if not self._order and not self._start(chunk):
             return
         while self._next <= end:
-            start = self._next
-            if start - base >= 0 and self._order:
-                self._settle(start)
-            header = self._header(chunk, start - base)
+            start = self._next - base
+            if start >= 0:
+                self._settle(self._next)
+                start = self._stride(chunk, start, base)
+            header = self._header(chunk, start)
             if len(header) < RECORD_HEADER:
                 self._head = header
                 return
             self._head = b""
-            (caplen,) = struct.unpack_from(self._order + "I", header, 8)
-            self._next = start + RECORD_HEADER + caplen
+            (caplen,) = self._caplen(header, 8)
+            self._next += RECORD_HEADER + caplen
             self._inside = True
+
+    def _stride(self, chunk: bytes, start: int, base: int) -> int:
+        """Walk over records whose headers are all in `chunk`; returns where the last one seen begins."""
+        caplen, last, end, count = self._caplen, len(chunk) - RECORD_HEADER, len(chunk), 0
+        while start <= last:
+            after = start + RECORD_HEADER + caplen(chunk, start + 8)[0]
+            if after > end:
+                break
+            start = after
+            count += 1
+        if count:
+            self.records += count
+            self.whole = self._next = base + start
+        return start
 
     def _settle(self, position: int) -> None:
         """A record ends (and the next begins) at `position`."""
@@ -64,6 +80,7 @@ class RecordWalk:
         if len(self._head) < 4:
             return False
         self._order = _CAPLEN.get(self._head[:4], "<")
+        self._caplen = struct.Struct(f"{self._order}I").unpack_from
         self._head = b""
         return True
 

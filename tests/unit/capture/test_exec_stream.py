@@ -1,43 +1,63 @@
 """Frames of an exec: what is yielded, how ends are told apart, with a socket that plays them."""
 
 import json
+import os
 from collections.abc import Iterable
-from types import SimpleNamespace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import websocket
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workers.capture.exec_stream import STDERR, STDOUT, TICK, ExecStatus, ExecStream, parse_status
+from workers.capture.websocket_frames import BadFrame, Frames
 
-BINARY, TEXT, CLOSE, PONG = (
+BINARY, TEXT, CLOSE, PING, PONG = (
     websocket.ABNF.OPCODE_BINARY,
     websocket.ABNF.OPCODE_TEXT,
     websocket.ABNF.OPCODE_CLOSE,
+    websocket.ABNF.OPCODE_PING,
     websocket.ABNF.OPCODE_PONG,
 )
 SUCCESS = json.dumps({"metadata": {}, "status": "Success"}).encode()
 
 
+def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
+    """One frame as a server sends it (RFC 6455, section 5.2)."""
+    head = bytes([opcode | (0x80 if final else 0)])
+    if len(payload) < 126:
+        return head + bytes([len(payload)]) + payload
+    if len(payload) < 1 << 16:
+        return head + bytes([126]) + len(payload).to_bytes(2, "big") + payload
+    return head + bytes([127]) + len(payload).to_bytes(8, "big") + payload
+
+
 class FakeSocket:
-    """Plays (opcode, data) pairs and exceptions; then the connection is gone."""
+    """Plays (opcode, data) pairs, bytes and exceptions, one a read; then the connection is gone."""
 
     def __init__(self, script: Iterable[Any], *, ping_fails: bool = False) -> None:
         self._script = iter(script)
         self._ping_fails = ping_fails
         self.sent: list[bytes] = []
         self.pings = 0
+        self.pongs: list[bytes] = []
         self.closed = False
+        self.sock = self
+        self._never, self._end = os.pipe()
+
+    def fileno(self) -> int:
+        return self._never
 
     def settimeout(self, seconds: float) -> None:
         pass
 
-    def recv_data_frame(self, control: bool) -> tuple[int, Any]:
-        assert control
-        step = next(self._script, websocket.WebSocketConnectionClosedException("gone"))
+    def recv(self, size: int) -> bytes:
+        step = next(self._script, b"")
         if isinstance(step, Exception):
             raise step
-        return step[0], SimpleNamespace(data=step[1])
+        return step if isinstance(step, bytes) else frame(*step)
 
     def send_binary(self, data: bytes) -> None:
         if self.closed:
@@ -49,11 +69,15 @@ class FakeSocket:
         if self._ping_fails:
             raise OSError("broken")
 
+    def pong(self, payload: bytes) -> None:
+        self.pongs.append(payload)
+
     def close(self, timeout: float) -> None:
         self.closed = True
 
     def shutdown(self) -> None:
-        pass
+        os.close(self._never)
+        os.close(self._end)
 
 
 def _stream(*script: Any, **more: Any) -> tuple[ExecStream, FakeSocket, list[str]]:
@@ -75,6 +99,40 @@ def test_text_frames_are_read_too() -> None:
     assert list(stream.frames()) == [(STDOUT, b"x")]
 
 
+def test_what_comes_together_on_stdout_is_yielded_together() -> None:
+    burst = b"".join(frame(BINARY, b"\x01" + letter) for letter in (b"a", b"b")) + frame(BINARY, b"\x02e")
+    stream, _, _ = _stream(burst + frame(BINARY, b"\x01c")[:2], frame(BINARY, b"\x01c")[2:], (CLOSE, b""))
+    assert list(stream.frames()) == [(STDOUT, b"ab"), (STDERR, b"e"), (STDOUT, b"c")]
+
+
+def test_a_servers_ping_is_answered() -> None:
+    stream, sock, _ = _stream((PING, b"there?"), (CLOSE, b""))
+    assert list(stream.frames()) == []
+    assert sock.pongs == [b"there?"]
+
+
+@given(st.lists(st.tuples(st.sampled_from([TEXT, BINARY, PONG]), st.binary(max_size=400)), max_size=8), st.data())
+def test_frames_are_found_however_they_are_cut(messages: list[tuple[int, bytes]], data: st.DataObject) -> None:
+    wire = b"".join(frame(opcode, payload) for opcode, payload in messages)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=12)))
+    frames = Frames()
+    found = [one for a, b in pairwise([0, *cuts, len(wire)]) for one in frames.feed(wire[a:b])]
+    assert found == messages
+
+
+def test_a_message_in_pieces_is_one_and_long_frames_are_read() -> None:
+    wire = frame(BINARY, b"\x01a", final=False) + frame(PING, b"") + frame(0, b"b" * 70_000) + frame(BINARY, bytes(300))
+    assert list(Frames().feed(wire)) == [(PING, b""), (BINARY, b"\x01a" + b"b" * 70_000), (BINARY, bytes(300))]
+
+
+@pytest.mark.parametrize("wire", [b"\x82\x81....x", b"\xc2\x01x", b"\x82\x7f" + bytes([1] * 8)])
+def test_what_no_server_may_send_ends_the_stream(wire: bytes) -> None:
+    with pytest.raises(BadFrame):
+        list(Frames().feed(wire))
+    stream, _, _ = _stream((BINARY, b"\x01x"), wire)
+    assert list(stream.frames()) == [(STDOUT, b"x")]
+
+
 @pytest.mark.parametrize("end", [OSError("reset"), websocket.WebSocketConnectionClosedException("eof")])
 def test_a_bare_end_leaves_no_status(end: Exception) -> None:
     stream, _, _ = _stream((BINARY, b"\x01x"), end)
@@ -83,14 +141,14 @@ def test_a_bare_end_leaves_no_status(end: Exception) -> None:
 
 
 def test_silence_yields_ticks_and_pings() -> None:
-    quiet = websocket.WebSocketTimeoutException("quiet")
+    quiet = TimeoutError("quiet")
     stream, sock, _ = _stream(quiet, quiet, (BINARY, b"\x01x"), (CLOSE, b""))
     assert list(stream.frames()) == [(TICK, b""), (TICK, b""), (STDOUT, b"x")]
     assert sock.pings == 2
 
 
 def test_a_dead_connection_is_found_by_the_ping() -> None:
-    stream, _, _ = _stream(websocket.WebSocketTimeoutException("quiet"), ping_fails=True)
+    stream, _, _ = _stream(TimeoutError("quiet"), ping_fails=True)
     assert list(stream.frames()) == []
 
 
