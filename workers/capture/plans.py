@@ -12,6 +12,9 @@ EXEC, SIDECAR, EPHEMERAL, NODE, VETH, UPLOAD = METHODS
 INSIDE = (EXEC, SIDECAR)
 """Methods that only need what a container has; asked first, as they ask the cluster for nothing more."""
 
+OURS = (EPHEMERAL, NODE, VETH)
+"""Methods that capture in a container of ours, into a spool on the node's disk."""
+
 
 class Right(NamedTuple):
     """Something a method needs to be allowed; as an access review asks it. `namespace` "" means all of them."""
@@ -82,6 +85,11 @@ class Plan:
     """What kind of tcpdump is uploaded, as `uname -m` says."""
     folder: str = ""
     """Where it is uploaded to."""
+
+    @property
+    def spools(self) -> bool:
+        """Whether it writes to the node's disk."""
+        return self.method in OURS and not self.where.startswith("stream:")
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ CAPTURE = r"""
           pid=$value
           after "$secs" kill -TERM "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- &
           clock=$!
-          [ "$lapse" ] && { after "$lapse" kill -TERM "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- & pulse=$!; }
+          [ "$lapse" ] && { after "$lapse" lapsed "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- & pulse=$!; }
           [ "$ended" ] && kill -TERM "$pid" 2>/dev/null
           ;;
         for)
@@ -57,7 +57,7 @@ CAPTURE = r"""
           ;;
         beat)
           [ "$pulse" ] && kill "$pulse" 2>/dev/null
-          [ "$pulse" ] && { after "$lapse" kill -TERM "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- & pulse=$!; }
+          [ "$pulse" ] && { after "$lapse" lapsed "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- & pulse=$!; }
           ;;
         stop | gone)
           ended=1
@@ -178,6 +178,7 @@ trap 'exit 0' USR1
     + r"""
 after "$left" kill -USR1 "$$" >/dev/null 2>&1 4>&- &
 say() { echo "$1" >&4; }
+lapsed() { echo "##lapsed" >>"$dir/said"; kill -TERM "$1"; }
 await() {
   after "$1" say gone >/dev/null 2>&1 &
   patience=$!

@@ -170,12 +170,13 @@ class AgentHouse:
         pod = self._cluster.pod(self._home, self._name)
         return None if pod is None else Seat(pod, CONTAINER)
 
-    def leave(self) -> None:
-        """See House.leave."""
+    def leave(self) -> bool:
+        """See House.leave. The sweeper finds what it could not remove by its labels."""
         try:
             self._cluster.delete_pod(self._home, self._name)
         except ThreadcapError as error:
             log.warning("capturing pod not removed", pod=self._name, error=str(error))
+        return True
 
     def _wanted(self, argv: Sequence[str]) -> AgentPod:
         seconds = int(max(self._ceiling, self._spec.duration) + GRACE + LINGER)

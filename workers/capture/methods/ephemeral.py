@@ -17,7 +17,7 @@ from workers.capture.plans import EPHEMERAL, Equipment, Plan, Rejected, Right, S
 from workers.capture.spool import Spool
 from workers.capture.supervised import Seat, SupervisedCapture, leave_argv
 from workers.capture.targets import Target
-from workers.contract.errors import NotCapturable, ThreadcapError
+from workers.contract.errors import NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.spec import CaptureSpec
 
 log = structlog.get_logger(__name__)
@@ -110,19 +110,26 @@ class AddedContainer:
         running = (one for one in pod.containers if one.name == self._plan.container and one.running)
         return Seat(pod, self._plan.container) if next(running, None) else None
 
-    def leave(self) -> None:
+    def leave(self) -> bool:
         """See House.leave."""
         try:
             if self.find() is None:
-                return
+                return not self._may_start()
             self._cluster.run(self._plan.pod, self._plan.container, leave_argv(self._job_id))
             ended = self._ended() or (
                 sweep(self._cluster, self._plan.pod, self._plan.container, self._job_id) and self._ended()
             )
         except ThreadcapError as error:
             log.warning("ephemeral container not seen to end", pod=self._plan.pod.name, error=str(error))
-            return
+            return isinstance(error, TargetNotFound)
         log.info("ephemeral container ended" if ended else "ephemeral container lives on", pod=self._plan.pod.name)
+        return ended
+
+    def _may_start(self) -> bool:
+        """Whether it was added and has not run yet: an image may arrive long after the capture's end."""
+        pod = self._cluster.pod(self._plan.pod.namespace, self._plan.pod.name)
+        mine = [one for one in pod.containers if one.name == self._plan.container] if pod is not None else []
+        return any(not one.running and not one.id and one.waiting_reason != "Completed" for one in mine)
 
     def _did_not_start(self, reason: str) -> NotCapturable:
         image, pod = self._plan.image, self._plan.pod.name
