@@ -70,7 +70,7 @@ def captured(
     job: Job, entrants: Sequence[Entrant], failed: tuple[TargetProgress, ...], tools: Tools, observer: Observer
 ) -> Job:
     """Run the captures to their end, analyse, deliver; `failed` are targets that have none."""
-    with closing(Session(job, entrants, tools.artifacts)) as session:
+    with closing(Session(job, entrants, tools.artifacts, owe=tools.owe, pressures=tools.pressures)) as session:
         session.run(observer)
         progress = session.progress() + failed
         job = observer.update(lambda old: old.evolve(targets=progress))
@@ -268,6 +268,8 @@ def _result(job: Job, one: Taken, analysed: bool, cut_short: str, tools: Tools) 
         outcome = CaptureOutcome(reason=one.error.user_message if one.error else "", ended_by="error")
     elif outcome.ended_by == "interrupted" and outcome.complete:
         outcome = replace(outcome, complete=False, reason=cut_short)
+    elif one.ended_early and outcome.ended_by == "pressure":
+        outcome = replace(outcome, complete=False, reason=one.ended_early)
     silent = bool(job.spec.filter) and outcome.complete and not outcome.packets and job.stop_by is None
     return TargetResult(
         namespace=pod.namespace,

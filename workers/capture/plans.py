@@ -34,7 +34,8 @@ class Equipment:
     """What this installation brings along.
 
     `image` is our capture image; `agent_namespace` where pods of ours run, "" for nowhere; `machines` are those (as
-    `uname -m` says) there is a static tcpdump for; `ceiling` in seconds is what no capture is extended beyond.
+    `uname -m` says) there is a static tcpdump for; `ceiling` in seconds is what no capture is extended beyond;
+    `installation` marks our pods as those of one Threadcap's workers, "" for a terminal's.
     """
 
     image: str = ""
@@ -42,6 +43,7 @@ class Equipment:
     methods: tuple[str, ...] = METHODS
     machines: Mapping[str, str] = field(default_factory=dict)
     ceiling: float = 600.0
+    installation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,8 @@ class SupervisedCapture:
         if seat is None:
             return unstarted(self.spool, began, self._stopped_by or "stop")
         lost = self._follow(seat, runner)
+        if self._trailer.no_spool and self._resume:
+            raise TargetNotFound("It was streamed to the worker that is gone.")
         if self._trailer.no_spool:
             return self._without_spool(seat, runner)
         ending = Ending(self._plan, self._spec, self.spool, self._trailer, self._stopped_by, began)

@@ -148,6 +148,7 @@ class AgentHouse:
         self._job_id = ground.job_id
         self._home = ground.equipment.agent_namespace
         self._ceiling = ground.equipment.ceiling
+        self._installation = ground.equipment.installation
         self._name = agent_name(ground.job_id, plan.pod)
 
     def enter(self, argv: Sequence[str], stopped: threading.Event) -> Seat | None:
@@ -192,6 +193,7 @@ class AgentHouse:
             spool_bytes=self._spec.max_bytes + SLACK,
             host_network=not inside,
             privileged=inside,
+            installation=self._installation,
         )
 
     def _did_not_start(self, reason: str) -> NotCapturable:
