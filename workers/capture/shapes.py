@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from workers.capture.targets import ContainerInfo, NodeInfo, PodInfo
+from workers.capture.targets import KUBELET_PORT, ContainerInfo, NodeInfo, PodInfo
 
 
 def literally(argv: Sequence[str]) -> list[str]:
@@ -142,7 +142,9 @@ def node_info(node: Any) -> NodeInfo:
     ips = tuple(one.address for one in node.status.addresses or () if one.type in ("InternalIP", "ExternalIP"))
     info = node.status.node_info
     machine = info.architecture if info is not None else ""
-    return NodeInfo(node.metadata.name, conditions.get("Ready") == "True", ips, pressures, machine or "")
+    kubelet = node.status.daemon_endpoints.kubelet_endpoint if node.status.daemon_endpoints is not None else None
+    port = kubelet.port if kubelet is not None else KUBELET_PORT
+    return NodeInfo(node.metadata.name, conditions.get("Ready") == "True", ips, pressures, machine or "", port)
 
 
 def node_target(node: NodeInfo) -> PodInfo:

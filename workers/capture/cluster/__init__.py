@@ -14,7 +14,7 @@ from kubernetes.stream import stream
 
 from workers.capture.cluster.answers import code_and_message, not_admitted, refused_pod, translated
 from workers.capture.cluster.lookup import Lookup
-from workers.capture.cluster.reads import TIMEOUT, none_if_absent, pages, raw_items
+from workers.capture.cluster.reads import TIMEOUT, address_towards, none_if_absent, pages, raw_items
 from workers.capture.directory import Shared, addressed_pods, services
 from workers.capture.exec_stream import ExecResult, ExecStream, bound_handshakes
 from workers.capture.plans import Right
@@ -134,6 +134,10 @@ class Cluster:
             ):
                 if event["type"] in ("ADDED", "MODIFIED"):
                     yield node_info(event["object"])
+
+    def own_address(self) -> str:
+        """Return the address we speak to the API server from; "" when it is not known, or on this machine."""
+        return address_towards(self._configuration.host)
 
     def service_ips(self, pods: Sequence[PodInfo]) -> list[str]:
         """Return the virtual addresses of services that select one of the pods."""

@@ -17,6 +17,7 @@ import structlog
 from workers.capture.cluster import Cluster
 from workers.capture.methods import Capture, Ground
 from workers.capture.plans import NODE, VETH, Equipment, Plan, Rejected, Right, Survey
+from workers.capture.pressure import harmful, said
 from workers.capture.shapes import AgentPod
 from workers.capture.spool import Spool
 from workers.capture.supervised import LINGER, Seat, SupervisedCapture
@@ -106,6 +107,8 @@ class Agent:
             return "the pod is on no node yet"
         if survey.node is not None and not survey.node.ready:
             return f"node {pod.node} is not ready"
+        if pressures := harmful(survey.node):
+            return f"{said(pod.node, pressures)}, and it would write to the node's disk"
         return ""
 
     def _behind(self, target: Target, survey: Survey) -> str | Rejected:

@@ -12,8 +12,10 @@ import structlog
 
 from workers.capture.attached import sweep
 from workers.capture.cluster import Cluster
+from workers.capture.exec_stream import ExecRefused
 from workers.capture.methods import Capture, Ground
 from workers.capture.plans import EPHEMERAL, Equipment, Plan, Rejected, Right, Survey
+from workers.capture.pressure import harmful, said
 from workers.capture.spool import Spool
 from workers.capture.supervised import Seat, SupervisedCapture, leave_argv
 from workers.capture.targets import Target
@@ -67,6 +69,9 @@ class Ephemeral:
         if pod.disk_limited:
             where = "stream:the pod's disk is limited, and filling it would evict the pod"
             reasons.append("streamed, not spooled: the pod's disk is limited, and filling it would evict the pod")
+        elif pressures := harmful(survey.node):
+            where = f"stream:{said(pod.node, pressures)}"
+            reasons.append(f"streamed, not spooled: {said(pod.node, pressures)}, and nothing may write to its disk")
         adds = f"ephemeral container {container} ({equipment.image}) in pod {pod.namespace}/{pod.name}"
         return Plan(pod, container, self.name, tuple(reasons), image=equipment.image, creates=(adds,), where=where)
 
@@ -121,7 +126,7 @@ class AddedContainer:
             )
         except ThreadcapError as error:
             log.warning("ephemeral container not seen to end", pod=self._plan.pod.name, error=str(error))
-            return isinstance(error, TargetNotFound)
+            return isinstance(error, TargetNotFound | ExecRefused)  # it has ended meanwhile
         log.info("ephemeral container ended" if ended else "ephemeral container lives on", pod=self._plan.pod.name)
         return ended
 
