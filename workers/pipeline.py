@@ -268,8 +268,6 @@ def _result(job: Job, one: Taken, analysed: bool, cut_short: str, tools: Tools) 
         outcome = CaptureOutcome(reason=one.error.user_message if one.error else "", ended_by="error")
     elif outcome.ended_by == "interrupted" and outcome.complete:
         outcome = replace(outcome, complete=False, reason=cut_short)
-    elif one.ended_early and outcome.ended_by == "pressure":
-        outcome = replace(outcome, complete=False, reason=one.ended_early)
     silent = bool(job.spec.filter) and outcome.complete and not outcome.packets and job.stop_by is None
     return TargetResult(
         namespace=pod.namespace,

@@ -210,7 +210,10 @@ class Session:
     def _tried(self, one: Taken) -> bool:
         """Capture by the plan at hand; False when it could not start and another one is at hand now."""
         try:
-            one.outcome = one.capture.run(one.runner)
+            outcome = one.capture.run(one.runner)
+            if one.ended_early and outcome.ended_by == "pressure":
+                outcome = replace(outcome, complete=False, reason=one.ended_early)
+            one.outcome = outcome
             return True
         except NEXT_METHOD as error:
             if one.capture.spool.size or (other := one.entrant.instead(one.plan, error)) is None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from bot.messages.text import lasting, visible
+from workers import log as logs
 from workers.capture.cluster import Cluster
 from workers.contract.errors import StoreUnavailable
 from workers.settings import CaptureSettings, read
@@ -39,6 +40,7 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--context", metavar="NAME")
     options = parser.parse_args(words)
     settings = read(CaptureSettings)
+    logs.set_up("WARNING", name="terminal")
     store, cluster = RedisJobStore(settings.redis_url), Cluster(options.kubeconfig, options.context)
     try:
         home = options.namespace or settings.agent_namespace

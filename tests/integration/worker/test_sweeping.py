@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -10,13 +11,13 @@ from contextlib import contextmanager
 import pytest
 import pytest_asyncio
 
-from bot import cli
 from deploy.playground.images import CAPTURE_IMAGE
 from deploy.playground.scene import Manifest
 from deploy.playground.stack import Stack
 from tests.support.captures import ALICE, Desk
 from tests.support.playground import KUBECTL, SharedPlayground, scene_copy
 from tests.support.stack import until
+from tests.support.terminal import environment
 from workers.capture.shapes import EXPIRES, INSTALLATION_LABEL, JOB_LABEL, MANAGED_BY, OWNER
 from workers.capture.tcpdump import marker
 from workers.contract.job import Job, JobState, new_job_id
@@ -27,6 +28,9 @@ from workers.settings import Common
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LONG_AGO = 3600.0
+LOOK = (
+    'for d in /proc/[0-9]*; do tr "\\0" "\\n" <$d/environ 2>/dev/null | grep -qx "threadcap=$1" && echo $d; done; true'
+)
 SPEC = CaptureSpec(TargetRef(TargetKind.DEPLOYMENT, "checkout"), "shop")
 
 
@@ -71,6 +75,12 @@ def _running(playground: SharedPlayground, namespace: str, pod: str, job_id: str
             client.kill()
 
 
+def _sweep(playground: SharedPlayground, redis_url: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    argv = [sys.executable, "-m", "bot.cli", "sweep", "--kubeconfig", str(playground.admin_kubeconfig), *words]
+    env = environment(THREADCAP_REDIS_URL=redis_url)
+    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
 def _pods(playground: SharedPlayground, namespace: str, *more: str) -> list[Manifest]:
     done = playground.kubectl("get", "pods", "-n", namespace, *more, "-o", "json")
     assert done.returncode == 0, done.stderr
@@ -83,8 +93,6 @@ async def test_leftovers_are_ended_and_nothing_else(
     desk: Desk,
     playground: SharedPlayground,
     namespace: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     ours = Common(redis_url=bare_stack.redis_url).installation
     running, over = _job(desk, JobState.RESOLVING), _job(desk, JobState.CANCELLED, age=LONG_AGO)
@@ -102,11 +110,9 @@ async def test_leftovers_are_ended_and_nothing_else(
     where = (namespace, name, uid, "checkout", "exec", time.time())
     for gone in (Debt(over, *where), Debt(over, namespace, "nobody", "u", "app", "upload", time.time())):
         desk.store.owe(gone)
-    monkeypatch.setenv("THREADCAP_REDIS_URL", bare_stack.redis_url)
-    words = ["sweep", "--kubeconfig", str(playground.admin_kubeconfig), "--namespace", namespace]
+    here = (playground, bare_stack.redis_url, "--namespace", namespace)
     with _running(playground, namespace, name, over):
-        assert await asyncio.to_thread(cli.main, [*words, "--dry-run"]) == 0
-        said = capsys.readouterr().out
+        said = (await asyncio.to_thread(_sweep, *here, "--dry-run")).stdout
         assert f"{namespace}/{name}, container checkout, capture {over}" in said
         assert "would be ended: it could not be ended when its capture was over" in said
         assert said.endswith("4 would be ended, 3 kept. Nothing was changed.\n")
@@ -124,8 +130,9 @@ async def test_leftovers_are_ended_and_nothing_else(
         "running", "young", "terminals",
     }  # fmt: skip
     await bare_stack.stop(worker)
-    assert await asyncio.to_thread(cli.main, [*words, "--json"]) == 0
-    kept = {one["pod"]: one for one in json.loads(capsys.readouterr().out)}
+    done = await asyncio.to_thread(_sweep, *here, "--json")
+    assert done.returncode == 0, done.stderr
+    kept = {one["pod"]: one for one in json.loads(done.stdout)}
     assert {one["result"] for one in kept.values()} == {"kept"}
     assert kept["running"]["because"] == f"capture {running} is resolving"
     assert kept["young"]["because"] == "its capture is not known yet"
@@ -133,34 +140,25 @@ async def test_leftovers_are_ended_and_nothing_else(
     desk.store.change(running, lambda job: job.to(JobState.CANCELLED))
 
 
-LOOK = (
-    'for d in /proc/[0-9]*; do tr "\\0" "\\n" <$d/environ 2>/dev/null | grep -qx "threadcap=$1" && echo $d; done; true'
-)
-
-
 async def test_a_person_sweeps_without_a_worker(
     bare_stack: Stack,
     desk: Desk,
     playground: SharedPlayground,
     namespace: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("THREADCAP_REDIS_URL", bare_stack.redis_url)
-    words = ["sweep", "--kubeconfig", str(playground.admin_kubeconfig), "--namespace", namespace]
-    assert await asyncio.to_thread(cli.main, words) == 0
-    assert capsys.readouterr().out == "Nothing of Threadcap's is left in the cluster.\n"
+    here = (playground, bare_stack.redis_url, "--namespace", namespace)
+    done = await asyncio.to_thread(_sweep, *here)
+    assert (done.returncode, done.stdout) == (0, "Nothing of Threadcap's is left in the cluster.\n")
     await playground.apply([_agent("expired", namespace, new_job_id(), expires_in=-60)])
-    assert await asyncio.to_thread(cli.main, words) == 0
-    said = capsys.readouterr().out
+    said = (await asyncio.to_thread(_sweep, *here)).stdout
     assert "  ended: it expired 6" in said
     assert said.endswith("1 ended, 0 kept.\n")
     assert _pods(playground, namespace, "-l", MANAGED_BY) == []
 
 
 async def test_without_the_job_store_nothing_is_swept(
-    playground: SharedPlayground, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    playground: SharedPlayground,
 ) -> None:
-    monkeypatch.setenv("THREADCAP_REDIS_URL", "redis://127.0.0.1:1/0")
-    assert await asyncio.to_thread(cli.main, ["sweep", "--kubeconfig", str(playground.admin_kubeconfig)]) == 1
-    assert "Which captures still run is not known" in capsys.readouterr().err
+    done = await asyncio.to_thread(_sweep, playground, "redis://127.0.0.1:1/0")
+    assert done.returncode == 1
+    assert done.stderr.startswith("threadcap: Which captures still run is not known")
