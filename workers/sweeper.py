@@ -161,14 +161,15 @@ def _owed(debt: Debt) -> Leftover:
 class SweepLoop:
     """Sweeps every few seconds while this worker has the lease. `lease` takes or renews it: True when it is ours."""
 
-    def __init__(self, sweeper: Sweeper, lease: Callable[[], bool]) -> None:
+    def __init__(self, sweeper: Sweeper, lease: Callable[[], bool], clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._sweeper = sweeper
         self._lease = lease
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
         self._said = ""
         self._tried: dict[str, float] = {}
-        """Debt -> when it was tried last, monotonic."""
+        """Debt -> when it was tried last."""
 
     def start(self) -> None:
         """Start sweeping."""
@@ -205,9 +206,9 @@ class SweepLoop:
         """Whether to try a place again: the older the debt, the rarer."""
         if one.debt is None:
             return True
-        now = time.monotonic()
-        pause = min(LONGEST_PAUSE, max(0.0, time.time() - one.debt.since) / 4)
-        if now - self._tried.get(one.debt.key, -LONGEST_PAUSE) < pause:
+        now = self._clock()
+        pause = min(LONGEST_PAUSE, max(0.0, now - one.debt.since) / 4)
+        if now - self._tried.get(one.debt.key, 0.0) < pause:
             return False
         self._tried[one.debt.key] = now
         return True

@@ -28,6 +28,7 @@ def without_ours(target: Target, interface: str, address: str, port: int = KUBEL
         left_out.append(f"host {address}")
         said.append(f"this worker's address {address}")
     ours = " or ".join(left_out)
-    narrowed = f"({target.filter}) and not ({ours})" if target.filter else f"not ({ours})"
+    # first: a word such as `vlan` moves where all that stands after it looks
+    narrowed = f"not ({ours}) and ({target.filter})" if target.filter else f"not ({ours})"
     note = f"left out, as this capture's own bytes pass there: {', '.join(said)}"
     return replace(target, filter=narrowed, notes=(*target.notes, note))
