@@ -177,6 +177,8 @@ trap 'exit 0' USR1
     + AFTER
     + r"""
 after "$left" kill -USR1 "$$" >/dev/null 2>&1 4>&- &
+doom=$!
+trap 'kill "$doom" 2>/dev/null' EXIT
 say() { echo "$1" >&4; }
 lapsed() { echo "##lapsed" >>"$dir/said"; kill -TERM "$1"; }
 await() {

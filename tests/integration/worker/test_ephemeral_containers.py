@@ -129,7 +129,7 @@ async def test_a_restricted_namespace_is_told(playground: SharedPlayground, name
     assert playground.kubectl("label", "namespace", namespace, level).returncode == 0
     done = await _here(playground, namespace, tmp_path, CAPTURE_IMAGE)
     assert done.returncode == 3
-    assert f"the Pod Security level of namespace {namespace} forbids" in done.stderr
+    assert f"the Pod Security level of namespace {namespace} is restricted" in done.stderr
 
 
 async def _here(
