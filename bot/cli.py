@@ -23,6 +23,7 @@ usage: threadcap COMMAND ...
   record TARGET... [...]    keep the last minutes; grab JOB [--last 2m] delivers them
   extend JOB by 30s, stop JOB, status [JOB], list, help [COMMAND]
   analyze FILE... [--json]  verdict and facts of pcap files
+  sweep [--dry-run]         end what captures left in the cluster (threadcap sweep --help)
   bot | worker              run one side
   playground up|clean|demo|console
 
@@ -54,6 +55,7 @@ def _dispatch(words: list[str]) -> int:
     commands: dict[str, Callable[[list[str]], int]] = {
         "analyze": _analyze,
         "analyse": _analyze,
+        "sweep": _sweep,
         "bot": _bot,
         "worker": _worker,
         "playground": _playground,
@@ -83,6 +85,12 @@ def _grammar(words: list[str]) -> int:
 
 def _analyze(words: list[str]) -> int:
     from bot.terminal.analyze import run
+
+    return run(words)
+
+
+def _sweep(words: list[str]) -> int:
+    from bot.terminal.sweep import run
 
     return run(words)
 

@@ -10,11 +10,12 @@ import structlog
 
 from workers.capture.cluster import Cluster
 from workers.capture.plans import Equipment
+from workers.capture.pressure import Pressures
 from workers.capture.static_tcpdump import ARCHITECTURES, find
 from workers.capture.survey import Probes
 from workers.contract.errors import ThreadcapError
 from workers.contract.job import Artifact, Job, JobState
-from workers.contract.ports import ArtifactStore, Observer
+from workers.contract.ports import ArtifactStore, Debt, Observer
 from workers.contract.report import Report, TargetResult
 from workers.export import filename, report_json
 from workers.merging import MergedCapture, merge
@@ -51,6 +52,10 @@ class Tools:
     """What containers have, as this worker remembers it."""
     static_tcpdump: Path | None = None
     """The folder of what is uploaded."""
+    owe: Callable[[Debt], None] = lambda debt: None
+    """Remembers where something of a job may be left. Raises StoreUnavailable."""
+    pressures: Callable[[str], Pressures] = lambda node: None
+    """What a node runs short of by the API's word (workers.capture.pressure)."""
     clock: Callable[[], float] = time.time
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from workers.contract.errors import JobNotFound, StaleEpoch
 from workers.contract.job import Job, Person, extended, stopped
-from workers.contract.ports import Dirty, Lease
+from workers.contract.ports import Debt, Dirty, Lease
 
 
 @dataclass
@@ -38,6 +38,7 @@ class InMemoryJobStore:
         self._dirty: dict[str, float] = {}
         self._wishes: list[str] = []
         self._places: dict[str, dict[str, float]] = {}
+        self._debts: dict[str, Debt] = {}
         self._wakes = 0
         self._woken = 0
         self._seen: dict[str, float] = {}
@@ -154,6 +155,21 @@ class InMemoryJobStore:
         with self._changed:
             for name in names:
                 self._places.get(name, {}).pop(job_id, None)
+
+    def owe(self, debt: Debt) -> None:
+        """See JobStore.owe."""
+        with self._changed:
+            self._debts.setdefault(debt.key, debt)
+
+    def debts(self) -> list[Debt]:
+        """See JobStore.debts."""
+        with self._changed:
+            return sorted(self._debts.values(), key=lambda debt: debt.since)
+
+    def forgive(self, debt: Debt) -> None:
+        """See JobStore.forgive."""
+        with self._changed:
+            self._debts.pop(debt.key, None)
 
     def claim_dirty(self, owner: str, ttl: float, limit: int = 50) -> list[Dirty]:
         """See JobStore.claim_dirty."""

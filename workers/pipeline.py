@@ -70,7 +70,7 @@ def captured(
     job: Job, entrants: Sequence[Entrant], failed: tuple[TargetProgress, ...], tools: Tools, observer: Observer
 ) -> Job:
     """Run the captures to their end, analyse, deliver; `failed` are targets that have none."""
-    with closing(Session(job, entrants, tools.artifacts)) as session:
+    with closing(Session(job, entrants, tools.artifacts, owe=tools.owe, pressures=tools.pressures)) as session:
         session.run(observer)
         progress = session.progress() + failed
         job = observer.update(lambda old: old.evolve(targets=progress))

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workers.capture.cluster import Cluster
-from workers.capture.targets import PodInfo, Target, capped, choose
+from workers.capture.own_traffic import without_ours
+from workers.capture.targets import KUBELET_PORT, PodInfo, Target, capped, choose
 from workers.contract.errors import TargetNotFound
 from workers.contract.spec import CaptureSpec, Limits, Mode, TargetRef
 
@@ -32,7 +33,16 @@ def resolve(spec: CaptureSpec, cluster: Cluster, limits: Limits) -> Resolved:
     kept, said = capped(found, min(spec.max_pods or limits.max_pods, limits.max_pods))
     if spec.mode is Mode.BETWEEN:
         kept = narrowed(kept, [_addresses(kept, end, cluster) for end in (0, 1)])
-    return Resolved(tuple(kept), (*notes, *said))
+    return Resolved(tuple(_without_ours(one, spec, cluster) for one in kept), (*notes, *said))
+
+
+def _without_ours(target: Target, spec: CaptureSpec, cluster: Cluster) -> Target:
+    """Leave our own traffic out where it would be seen."""
+    if not target.pod.host_network:
+        return target
+    node = cluster.node(target.pod.node) if target.pod.node else None
+    port = node.kubelet_port if node is not None else KUBELET_PORT
+    return without_ours(target, spec.interface, cluster.own_address(), port)
 
 
 def alone(spec: CaptureSpec, reference: TargetRef) -> CaptureSpec:

@@ -2,33 +2,36 @@
 ended with it. Whatever arrived is kept; what can't be proved any more is called partial.
 """
 
+import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
 from workers.capture.attached import sweep
 from workers.capture.methods import Capture
 from workers.capture.planner import EVERY
-from workers.capture.plans import EPHEMERAL, NODE, UPLOAD, VETH, Plan
+from workers.capture.plans import OURS, UPLOAD, Plan
 from workers.capture.shapes import node_target
 from workers.capture.spool import Spool
 from workers.capture.start_line import Runner
 from workers.capture.targets import NodeInfo, PodInfo, Target
-from workers.contract.errors import TargetNotFound, ThreadcapError
+from workers.contract.errors import ClusterUnavailable, TargetNotFound, ThreadcapError
 from workers.contract.job import Job, TargetProgress
 from workers.contract.ports import Observer
 from workers.contract.report import CaptureOutcome
 from workers.delivery import Tools, discard
 from workers.pipeline import captured, guarded
 from workers.planning import ground
-from workers.session import SEGMENTS
+from workers.session import SEGMENTS, owe, segment_name
 
 log = structlog.get_logger(__name__)
 
 LOST = "the worker that captured was lost; this is what it had stored until then"
-OURS = (EPHEMERAL, NODE, VETH)
-"""Methods whose container captures on without a worker."""
+REACH_SECONDS = 60.0
+"""How long a cluster that does not answer is asked for a container of ours; the spool there waits longer."""
+RETRY_SECONDS = 1.0
 
 
 def salvage(job: Job, tools: Tools, observer: Observer) -> Job:
@@ -38,39 +41,42 @@ def salvage(job: Job, tools: Tools, observer: Observer) -> Job:
 
 def _salvage(job: Job, tools: Tools, observer: Observer) -> Job:
     log.warning("salvaging", **job.log_context())
-    # segments are counted by the target's place in the job; the failed ones have none
-    places = {index: target for index, target in enumerate(job.targets) if target.state != "failed"}
+    going = tuple(target for target in job.targets if target.state != "failed")
     failed = tuple(target for target in job.targets if target.state == "failed")
-    entrants = [Left(job, target, index, tools) for index, target in places.items()]
+    entrants = [Left(job, target, tools) for target in going]
     if job.stop_by is not None and job.discard:
         for one in entrants:
             one.end()
         return discard(job, tools, observer)
-    lost = [one for one in entrants if not one.goes_on]
+    lost = [one for one in entrants if not one.goes_on and not one.whole]
     words = f"Partial: {LOST}." if lost else "Another worker has taken the capture over."
-    job = observer.update(lambda old: old.evolve(message=words))
+    # as a session counts them: those it captures come first
+    job = observer.update(lambda old: old.evolve(message=words, targets=going + failed))
     return captured(job, entrants, failed, tools, observer)
 
 
 class Left:
     """See session.Entrant: one target as the dead worker left it."""
 
-    def __init__(self, job: Job, progress: TargetProgress, place: int, tools: Tools) -> None:
+    def __init__(self, job: Job, progress: TargetProgress, tools: Tools) -> None:
         self._job = job
         self._tools = tools
-        self._spool = _rebuilt(job, place, tools)
-        pod = self._pod(progress)
+        pod = _pod(progress, tools)
+        self._spool = _rebuilt(job, pod, tools)
         self.target = Target(pod, (progress.container,), job.spec.filter)
-        self._plan = Plan(pod, progress.container, progress.method)
+        reasons = (progress.note,) if progress.note and progress.state == "capturing" else ()
+        self._plan = Plan(pod, progress.container, progress.method, reasons)
+        self._said = progress.note if progress.state == "partial" else ""
         self.goes_on = progress.method in OURS
         """Whether its container may still capture, or hold what it captured."""
+        self.whole = progress.state == "done" and progress.bytes == self._spool.size
+        """Whether it had ended before the worker did, and every byte is stored."""
 
     def begin(self) -> tuple[Plan, Capture]:
         """See Entrant.begin."""
-        capture: Capture = Lost(self._job, self._plan, self._spool, self._tools)
+        capture: Capture = Lost(self._job, self._plan, self._spool, self._tools, whole=self.whole, said=self._said)
         if self.goes_on:
-            going = self._taken_over()
-            capture = Resumed(going, capture)
+            capture = Resumed(self._job, self._taken_over(), capture)
         return self._plan, capture
 
     def instead(self, plan: Plan, error: ThreadcapError) -> None:
@@ -78,10 +84,13 @@ class Left:
 
     def end(self) -> None:
         """End what runs in the cluster, for a job nobody wants any more."""
+        going: Capture = Lost(self._job, self._plan, self._spool, self._tools)
         if self.goes_on:
-            self._taken_over().close()
-        else:
-            Lost(self._job, self._plan, self._spool, self._tools).end_remote()
+            going = self._taken_over()
+        elif isinstance(going, Lost):
+            going.end_remote()
+        if not going.close():
+            owe(self._job.id, self._plan, self._tools.owe)
         self._spool.close()
         self._spool.path.unlink(missing_ok=True)
 
@@ -89,28 +98,32 @@ class Left:
         where = ground(self._job, self._job.spec.filter, self._tools)
         return EVERY[self._plan.method].open(where, self._plan, self._spool, resume=True)
 
-    def _pod(self, progress: TargetProgress) -> PodInfo:
-        if not progress.namespace:
-            return node_target(NodeInfo(progress.node))
-        return PodInfo(progress.namespace, progress.pod, progress.uid, progress.node)
-
 
 class Lost:
-    """See methods.Capture: one that ended with its worker. Running it ends what is left in the pod."""
+    """See methods.Capture: one that ended with its worker. Running it ends what is left in the pod.
 
-    def __init__(self, job: Job, plan: Plan, spool: Spool, tools: Tools) -> None:
+    `whole`: the capture had ended and every byte of it is stored; only the proof went with the worker. `said`: why it
+    had ended early before that.
+    """
+
+    def __init__(
+        self, job: Job, plan: Plan, spool: Spool, tools: Tools, *, whole: bool = False, said: str = ""
+    ) -> None:
         self.spool = spool
         self._job = job
         self._plan = plan
         self._tools = tools
+        self._whole = whole
+        self._said = said
+        self._ended = True
 
     def run(self, runner: Runner) -> CaptureOutcome:
         """See Capture.run."""
         runner.gone()
         self.end_remote()
         self.spool.trim()
-        return CaptureOutcome(
-            reason=f"{LOST} ({self.spool.size} bytes)",
+        outcome = CaptureOutcome(
+            reason=self._said or f"{LOST} ({self.spool.size} bytes)",
             bytes=self.spool.size,
             sha256=self.spool.sha256(),
             packets=self.spool.records,
@@ -118,6 +131,9 @@ class Lost:
             started_at=self._job.started or self._job.created,
             ended_at=time.time(),
         )
+        if not self._whole:
+            return outcome
+        return replace(outcome, complete=True, reason="", ended_by="stop" if self._job.stop_by else "time")
 
     def stop(self, why: str = "stop") -> None:
         """See Capture.stop: it has ended."""
@@ -125,66 +141,85 @@ class Lost:
     def extend(self, seconds: float) -> None:
         """See Capture.extend: it has ended."""
 
-    def close(self) -> None:
+    def close(self) -> bool:
         """See Capture.close."""
+        return self._ended
 
     def end_remote(self) -> None:
-        """End the job's processes in the container it captured in."""
+        """End the job's processes in the container it captured in, and remove what was uploaded there."""
         pod = self._plan.pod
-        if pod.is_node or self._plan.method in OURS:
-            return
-        try:
-            now = self._tools.cluster.pod(pod.namespace, pod.name)
-        except ThreadcapError as error:
-            log.warning("pod not reachable", job=self._job.id, pod=pod.name, error=str(error))
-            return
-        if now is not None and self._plan.container:
-            sweep(self._tools.cluster, now, self._plan.container, self._job.id)
+        if not pod.is_node and self._plan.method not in OURS and self._plan.container:
+            self._ended = sweep(self._tools.cluster, pod, self._plan.container, self._job.id)
             if self._plan.method == UPLOAD:
-                EVERY[UPLOAD].open(ground(self._job, "", self._tools), self._plan, self.spool, resume=True).close()
+                where = ground(self._job, "", self._tools)
+                self._ended &= EVERY[UPLOAD].open(where, self._plan, self.spool, resume=True).close()
 
 
 class Resumed:
     """See methods.Capture: one that is taken over; where nothing is left of it, what arrived is what there is."""
 
-    def __init__(self, going: Capture, lost: Capture) -> None:
+    def __init__(self, job: Job, going: Capture, lost: Capture) -> None:
+        self._job = job
         self.spool = going.spool
         self._going = going
         self._lost = lost
+        self._stopped = threading.Event()
 
     def run(self, runner: Runner) -> CaptureOutcome:
         """See Capture.run."""
-        try:
-            return self._going.run(runner)
-        except TargetNotFound as error:
-            log.info("nothing to take over", error=str(error))
-            return self._lost.run(runner)
+        given_up = time.monotonic() + REACH_SECONDS
+        while True:
+            try:
+                return replace(self._going.run(runner), started_at=self._job.started or self._job.created)
+            except TargetNotFound as error:
+                log.info("nothing to take over", error=str(error))
+                return self._lost.run(runner)
+            except ClusterUnavailable as error:  # nothing was asked of the container yet
+                log.warning("not reached to be taken over", error=str(error))
+                if time.monotonic() > given_up or self._stopped.is_set():
+                    return self._lost.run(runner)
+                self._stopped.wait(RETRY_SECONDS)
 
     def stop(self, why: str = "stop") -> None:
         """See Capture.stop."""
+        self._stopped.set()
         self._going.stop(why)
 
     def extend(self, seconds: float) -> None:
         """See Capture.extend."""
         self._going.extend(seconds)
 
-    def close(self) -> None:
+    def close(self) -> bool:
         """See Capture.close."""
-        self._going.close()
+        return self._going.close()
 
 
-def _rebuilt(job: Job, index: int, tools: Tools) -> Spool:
+def _pod(progress: TargetProgress, tools: Tools) -> PodInfo:
+    """The pod as it is now, else as the job remembers it; a whole node has no namespace."""
+    if not progress.namespace:
+        return node_target(NodeInfo(progress.node))
+    known = PodInfo(progress.namespace, progress.pod, progress.uid, progress.node)
+    try:
+        now = tools.cluster.pod(progress.namespace, progress.pod)
+    except ThreadcapError as error:
+        log.warning("pod not read", pod=progress.pod, error=str(error))
+        return known
+    return now if now is not None and now.uid == progress.uid else known
+
+
+def _rebuilt(job: Job, pod: PodInfo, tools: Tools) -> Spool:
     """Put a target's segments of the newest lease that stored any together, up to the last whole record."""
-    spool = Spool(tools.spool_dir / f"{job.id}-{job.epoch}-{index}.salvaged.pcap")
-    for key in _segment_keys(tools.artifacts.keys(f"jobs/{job.id}/"), index):
+    name = segment_name(pod)
+    spool = Spool(tools.spool_dir / f"{job.id}-{job.epoch}-{name}.salvaged.pcap")
+    for key in _segment_keys(tools.artifacts.keys(f"jobs/{job.id}/"), name):
         for chunk in tools.artifacts.read(key):
             spool.write(chunk)
     spool.trim()
     return spool
 
 
-def _segment_keys(keys: Sequence[str], index: int) -> list[str]:
-    ours = [key for key in keys if key.rsplit("/", 1)[-1].startswith(f"{index:03d}-") and f"/{SEGMENTS}/" in key]
+def _segment_keys(keys: Sequence[str], name: str) -> list[str]:
+    ours = [key for key in keys if key.rsplit("/", 1)[-1].startswith(f"{name}-") and f"/{SEGMENTS}/" in key]
     newest = max((_epoch(key) for key in ours), default=0)
     return sorted(key for key in ours if _epoch(key) == newest)
 

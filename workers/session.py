@@ -6,8 +6,9 @@ arrived into the artifact store every TICK seconds, from where another worker ca
 """
 
 import contextlib
+import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,12 +20,13 @@ import structlog
 from workers.capture.exec_stream import ExecRefused
 from workers.capture.methods import Capture
 from workers.capture.plans import Plan
+from workers.capture.pressure import Pressures, said
 from workers.capture.start_line import Runner, StartLine
-from workers.capture.targets import Target
+from workers.capture.targets import PodInfo, Target
 from workers.contract.errors import ClusterForbidden, NotCapturable, StoreUnavailable, ThreadcapError
 from workers.contract.facts import Facts
 from workers.contract.job import Job, TargetProgress
-from workers.contract.ports import ArtifactStore, Observer
+from workers.contract.ports import ArtifactStore, Debt, Observer
 from workers.contract.report import CaptureOutcome
 from workers.sandbox.parent import Sandbox
 
@@ -40,6 +42,10 @@ SEGMENTS = "segments"
 
 NEXT_METHOD = (NotCapturable, ClusterForbidden, ExecRefused)
 """What keeps one method from starting and another one not."""
+
+
+Owe = Callable[[Debt], None]
+"""Remembers a place to be swept. Raises StoreUnavailable."""
 
 
 class Entrant(Protocol):
@@ -67,19 +73,33 @@ class Taken:
     outcome: CaptureOutcome | None = None
     error: ThreadcapError | None = None
     facts: Facts | None = None
-    spent: list[Capture] = field(default_factory=list)
-    """Captures of plans that could not start; closed with the rest."""
+    spent: list[tuple[Plan, Capture]] = field(default_factory=list)
+    """Plans that could not start, and their captures; closed with the rest."""
+    bearable: Pressures = None
+    """What its node ran short of when it began, as far as the capture makes that no worse; None before it is known."""
+    ended_early: str = ""
+    """Why it alone had to end though nobody asked for it."""
 
 
 class Session:
     """One job's captures, from start to the last byte. `run`, then `analyse`."""
 
-    def __init__(self, job: Job, entrants: Sequence[Entrant], artifacts: ArtifactStore) -> None:
+    def __init__(
+        self,
+        job: Job,
+        entrants: Sequence[Entrant],
+        artifacts: ArtifactStore,
+        *,
+        owe: Owe = lambda debt: None,
+        pressures: Callable[[str], Pressures] = lambda node: None,
+    ) -> None:
         self._job = job
-        self._artifacts = artifacts
+        self._owe = owe
+        self._pressures = pressures
         self._line = StartLine(len(entrants))
         self.taken = [Taken(one, *one.begin(), self._line.runner()) for one in entrants]
-        self._segments = Segments(job, [one.capture.spool.path for one in self.taken], artifacts)
+        files = [(segment_name(one.plan.pod), one.capture.spool.path) for one in self.taken]
+        self._segments = Segments(job, files, artifacts)
         self._sandbox = Sandbox(job.id)
         self.cut_short = ""
         """Why the captures had to end early though nobody asked for it; "" when they did not."""
@@ -87,7 +107,8 @@ class Session:
         self._abandoned = threading.Event()
         self._changing = threading.Lock()
         self._stopped_by = ""
-        self._deadline = job.deadline
+        self._deadline = job.deadline if job.extended_by is None else None
+        """None: what captures already may not have heard of it."""
         self._feeder = threading.Thread(target=self._feed, name=f"feed-{job.id}", daemon=True)
 
     def run(self, observer: Observer) -> None:
@@ -130,8 +151,12 @@ class Session:
     def leave(self) -> None:
         """End what the methods put into the targets, all at once."""
         with ThreadPoolExecutor(len(self.taken), thread_name_prefix=f"leave-{self._job.id}") as pool:
-            captures = [capture for one in self.taken for capture in (one.capture, *one.spent)]
-            list(pool.map(lambda capture: capture.close(), captures))
+            captures = [each for one in self.taken for each in ((one.plan, one.capture), *one.spent)]
+            list(pool.map(lambda each: self._leave_one(*each), captures))
+
+    def _leave_one(self, plan: Plan, capture: Capture) -> None:
+        if not capture.close():
+            owe(self._job.id, plan, self._owe)
 
     def close(self) -> None:
         """End what still runs here and there, and remove the local files."""
@@ -185,14 +210,18 @@ class Session:
     def _tried(self, one: Taken) -> bool:
         """Capture by the plan at hand; False when it could not start and another one is at hand now."""
         try:
-            one.outcome = one.capture.run(one.runner)
+            outcome = one.capture.run(one.runner)
+            if one.ended_early and outcome.ended_by == "pressure":
+                outcome = replace(outcome, complete=False, reason=one.ended_early)
+            one.outcome = outcome
             return True
         except NEXT_METHOD as error:
             if one.capture.spool.size or (other := one.entrant.instead(one.plan, error)) is None:
                 raise
             log.info("next method", job=self._job.id, pod=one.plan.pod.name, method=other[0].method, error=str(error))
             with self._changing:
-                one.spent.append(one.capture)
+                one.spent.append((one.plan, one.capture))
+                one.bearable = None
                 one.plan, one.capture = other
                 if self._stopped_by:
                     one.capture.stop(self._stopped_by)
@@ -207,6 +236,7 @@ class Session:
                 self.cut_short = "" if asked else observer.interrupted()
                 self.stop("interrupted" if self.cut_short else "stop")
             self._heed(observer.deadline())
+            self._spare_nodes()
             if monotonic() - told >= TICK:
                 told = monotonic()
                 self._tell(observer)  # first: a worker that lost the job learns it here and stores nothing more
@@ -222,6 +252,20 @@ class Session:
         with self._changing:
             for one in self.taken:
                 one.capture.extend(max(1.0, deadline - time()))
+
+    def _spare_nodes(self) -> None:
+        """End captures on nodes that have begun to run short of something."""
+        with self._changing:
+            for one in self.taken:
+                node, now = one.plan.pod.node, self._pressures(one.plan.pod.node)
+                if now is None or one.ended_early or one.outcome is not None or one.error is not None:
+                    continue
+                before = one.bearable if one.bearable is not None else frozenset() if one.plan.spools else now
+                one.bearable = before & now
+                if now - before:
+                    one.ended_early = f"ended early: {said(node, now - before)}"
+                    log.warning("capture ends early", job=self._job.id, pod=one.plan.pod.name, why=one.ended_early)
+                    one.capture.stop("pressure")
 
     def _tell(self, observer: Observer) -> None:
         progress = self.progress()
@@ -258,25 +302,43 @@ def progress_of(plan: Plan) -> TargetProgress:
     return TargetProgress(pod.namespace, name, plan.container, pod.node, plan.method, uid=pod.uid)
 
 
-class Segments:
-    """What arrived so far, in the artifact store, in pieces under the lease's epoch."""
+def owe(job_id: str, plan: Plan, remember: Owe) -> None:
+    """Remember that something of a job may be left where a plan captured."""
+    pod = plan.pod
+    debt = Debt(job_id, pod.namespace, pod.name, pod.uid, plan.container, plan.method, time())
+    log.warning("left for the sweeper", job=job_id, pod=pod.name, container=plan.container)
+    try:
+        remember(debt)
+    except StoreUnavailable as error:
+        log.warning("not remembered for the sweeper", job=job_id, pod=pod.name, error=str(error))
 
-    def __init__(self, job: Job, paths: Sequence[Path], artifacts: ArtifactStore) -> None:
+
+def segment_name(pod: PodInfo) -> str:
+    """What a pod's pieces are called in the artifact store, whoever counts the job's targets."""
+    return hashlib.sha256((pod.uid or f"{pod.namespace}/{pod.name}").encode()).hexdigest()[:12]
+
+
+class Segments:
+    """What arrived so far, in the artifact store, in pieces under the lease's epoch: `<pod's name>-<first byte>`."""
+
+    def __init__(self, job: Job, files: Sequence[tuple[str, Path]], artifacts: ArtifactStore) -> None:
         self._prefix = f"jobs/{job.id}/{job.epoch}/{SEGMENTS}/"
-        self._paths = paths
+        self._files = files
         self._artifacts = artifacts
-        self._saved = [0] * len(paths)
-        self._count = 0
+        self._saved = [0] * len(files)
 
     def save(self, sizes: Sequence[int]) -> None:
-        """Store each spool's bytes since the last time. A store that is away is tried again at the next call."""
+        """Store each spool's bytes since the last time. A store that is away is tried again at the next call.
+
+        That goes to the same key: a piece may be stored though its answer was lost, and must not be there twice.
+        """
         for index, size in enumerate(sizes):
+            name, path = self._files[index]
             if size > self._saved[index]:
-                key = f"{self._prefix}{index:03d}-{self._count:08d}"
+                key = f"{self._prefix}{name}-{self._saved[index]:015d}"
                 with contextlib.suppress(StoreUnavailable):
-                    self._artifacts.put(key, _slice(self._paths[index], self._saved[index], size))
+                    self._artifacts.put(key, _slice(path, self._saved[index], size))
                     self._saved[index] = size
-                self._count += 1
 
     def forget(self) -> None:
         """Delete them: the whole file is stored."""

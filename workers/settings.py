@@ -4,10 +4,12 @@ THREADCAP_CONFIG names a TOML file or an env file (`KEY=value` lines); the envir
 are written THREADCAP_LIMITS__MAX_DURATION=300 or, in TOML, under [limits].
 """
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -76,6 +78,12 @@ class Common(BaseSettings):
             self.whole_nodes,
             self.at_once,
         )
+
+    @property
+    def installation(self) -> str:
+        """Which Threadcap this is, where several share a cluster: a label, the same for all who share a Redis."""
+        where = urlsplit(self.redis_url)
+        return hashlib.sha256(f"{where.hostname}:{where.port}{where.path}".encode()).hexdigest()[:10]
 
     @field_validator("log_level")
     @classmethod

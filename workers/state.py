@@ -19,7 +19,7 @@ import redis
 from workers.contract import codec
 from workers.contract.errors import JobNotFound, StaleEpoch, StoreUnavailable
 from workers.contract.job import SCHEMA_VERSION, Job, Person, extended, stopped
-from workers.contract.ports import Dirty, Lease
+from workers.contract.ports import Debt, Dirty, Lease
 
 RETENTION = 14 * 24 * 3600
 AUDIT_LENGTH = 1_000_000
@@ -173,6 +173,24 @@ class RedisJobStore:
             for name in names:
                 pipe.zrem(self._places(name), job_id)
             pipe.execute()
+
+    # -- debts -----------------------------------------------------------------------------------------------
+
+    def owe(self, debt: Debt) -> None:
+        """See JobStore.owe."""
+        with _translated("owe"):
+            self._redis.hsetnx(self._key("debts"), debt.key, json.dumps(codec.encode(debt)))
+
+    def debts(self) -> list[Debt]:
+        """See JobStore.debts."""
+        with _translated("debts"):
+            found = cast(dict[str, str], self._redis.hgetall(self._key("debts")))
+        return sorted((codec.decode(Debt, json.loads(one)) for one in found.values()), key=lambda debt: debt.since)
+
+    def forgive(self, debt: Debt) -> None:
+        """See JobStore.forgive."""
+        with _translated("forgive"):
+            self._redis.hdel(self._key("debts"), debt.key)
 
     # -- threads ---------------------------------------------------------------------------------------------
 

@@ -5,10 +5,11 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import celery
 import structlog
@@ -17,6 +18,7 @@ from celery import signals
 from workers import log as logs
 from workers.artifacts import open_artifacts
 from workers.capture.cluster import Cluster
+from workers.capture.pressure import PressureWatch
 from workers.capture.spool import own_folder
 from workers.contract.errors import JobNotFound, QueueUnavailable, StaleEpoch, StoreUnavailable
 from workers.contract.job import WAITING, Job, JobState
@@ -29,6 +31,7 @@ from workers.report.renderer import Renderers
 from workers.salvage import salvage
 from workers.settings import WorkerSettings, read
 from workers.state import RedisJobStore
+from workers.sweeper import LEASE, Sweeper, SweepLoop
 
 log = structlog.get_logger(__name__)
 
@@ -130,15 +133,27 @@ class _Once:
         return new
 
 
+class Background(Protocol):
+    """What a worker does beside its jobs, in a thread of its own."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def close(self) -> None:
+        """End."""
+
+
 class Worker:
     """What one worker process does with job ids. Safe to call from many threads."""
 
-    def __init__(self, store: JobStore, queue: JobQueue, tools: Tools) -> None:
+    def __init__(
+        self, store: JobStore, queue: JobQueue, tools: Tools, background: Sequence[Background] = (), owner: str = ""
+    ) -> None:
         self._store = store
         self._queue = queue
         self._tools = tools
-        owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        self.keeper = LeaseKeeper(store, owner, self._adopt_soon, self._enqueue)
+        self._background = background
+        self.keeper = LeaseKeeper(store, owner or process_name(), self._adopt_soon, self._enqueue)
         self._adopting = ThreadPoolExecutor(8, thread_name_prefix="adopt")
         self._adopted: set[str] = set()
         self._lock = threading.Lock()
@@ -171,8 +186,16 @@ class Worker:
         if again:  # after the lease is free: whoever takes the task must be able to take the job
             self._enqueue(job_id)
 
+    def start(self) -> None:
+        """Begin the background work."""
+        self.keeper.start()
+        for one in self._background:
+            one.start()
+
     def close(self) -> None:
         """End the background work."""
+        for one in self._background:
+            one.close()
         self.keeper.close()
         self._adopting.shutdown(wait=True, cancel_futures=True)
 
@@ -230,18 +253,29 @@ class Worker:
             log.warning("not enqueued", job=job_id, error=str(error))
 
 
+def process_name() -> str:
+    """A name for this process that no other one has, ever."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
 def build(settings: WorkerSettings) -> Worker:
     """Put a worker together from settings."""
+    cluster, store = Cluster(settings.kubeconfig, settings.kube_context), RedisJobStore(settings.redis_url)
+    pressure, owner = PressureWatch(cluster), process_name()
+    sweeper = Sweeper(cluster, store, settings.agent_namespace, settings.installation)
+    sweeping = SweepLoop(sweeper, lambda: not store.admit(owner, {"sweeper": 1}, LEASE))
     tools = Tools(
-        cluster=Cluster(settings.kubeconfig, settings.kube_context),
+        cluster=cluster,
         artifacts=open_artifacts(settings.artifacts_url),
         rules=settings.rules,
         charts=Renderers(),
         spool_dir=own_folder(Path(settings.spool_dir)),
-        equipment=equipped(settings),
+        equipment=replace(equipped(settings), installation=settings.installation),
         static_tcpdump=Path(settings.static_tcpdump),
+        owe=store.owe,
+        pressures=pressure,
     )
-    return Worker(RedisJobStore(settings.redis_url), CeleryQueue(settings.redis_url), tools)
+    return Worker(store, CeleryQueue(settings.redis_url), tools, (pressure, sweeping), owner)
 
 
 def make_worker_app(settings: WorkerSettings, worker: Worker) -> celery.Celery:
@@ -260,7 +294,7 @@ def main() -> int:
     closing = threading.Event()
 
     def ready(**_: Any) -> None:
-        worker.keeper.start()
+        worker.start()
         log.info("worker ready")
         threading.Thread(target=_show_life, args=(settings.ready_file, closing), daemon=True).start()
 

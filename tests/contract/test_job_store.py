@@ -1,5 +1,6 @@
 """One suite, two backends: what RedisJobStore promises, InMemoryJobStore keeps."""
 
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 from tests.support import jobs
 from workers.contract.errors import IllegalTransition, JobNotFound, StaleEpoch
 from workers.contract.job import Job, JobState, Person
-from workers.contract.ports import JobStore, Lease
+from workers.contract.ports import Debt, JobStore, Lease
 from workers.memory import InMemoryJobStore
 from workers.state import RedisJobStore
 
@@ -59,6 +60,17 @@ def test_unknown_jobs(store: JobStore) -> None:
         with pytest.raises(JobNotFound):
             call()
     assert store.posted("x") == {}
+
+
+def test_debts_stand_until_they_are_forgiven(store: JobStore) -> None:
+    first = Debt("a", "shop", "web-0", "u1", "app", "exec", 2.0)
+    older = Debt("b", "shop", "web-0", "u1", "app", "exec", 1.0)
+    for debt in (first, older, dataclasses.replace(first, since=9.0)):
+        store.owe(debt)
+    assert store.debts() == [older, first]
+    store.forgive(older)
+    store.forgive(older)
+    assert store.debts() == [first]
 
 
 def test_recent_is_newest_first_and_unfinished_is_what_goes_on(store: JobStore) -> None:

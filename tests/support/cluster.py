@@ -40,6 +40,8 @@ class MemoryCluster:
         self.levels: dict[str, str] = {}
         """Namespace -> the Pod Security level it enforces."""
         self.nodes: dict[str, NodeInfo] = {}
+        self.address = ""
+        """Where we speak to it from."""
         self._folder = folder
         self._pods: dict[tuple[str, str], PodInfo] = {}
         self._bodies: dict[str, LocalPod] = {}
@@ -103,6 +105,10 @@ class MemoryCluster:
     def node(self, name: str) -> NodeInfo | None:
         """See Cluster.node."""
         return self.nodes.get(name)
+
+    def own_address(self) -> str:
+        """See Cluster.own_address."""
+        return self.address
 
     def service_ips(self, pods: Sequence[PodInfo]) -> list[str]:
         """See Cluster.service_ips: services have no addresses here."""

@@ -72,6 +72,7 @@ class AttachedCapture:
         self._opening = threading.Lock()
         self._seconds = spec.duration
         self._patience = 0.0
+        self._swept = True
 
     def stop(self, why: str = "stop") -> None:
         """See Capture.stop. Before the stream is open it is remembered."""
@@ -88,8 +89,9 @@ class AttachedCapture:
             if self._stream is not None and self._went:
                 self._stream.send(lasting(seconds))
 
-    def close(self) -> None:
-        """See Capture.close: the container is the customer's, and `run` has left nothing in it."""
+    def close(self) -> bool:
+        """See Capture.close: the container is the customer's, and `run` has left nothing in it if it could."""
+        return self._swept
 
     def run(self, runner: Runner) -> CaptureOutcome:
         """See Capture.run."""
@@ -104,9 +106,9 @@ class AttachedCapture:
         finally:
             self._stream = None
             if not self._trailer.done and (self._went or not self._stopped_by):
-                sweep(self._cluster, self._plan.pod, self._plan.container, self._job_id)
+                self._swept = sweep(self._cluster, self._plan.pod, self._plan.container, self._job_id)
         if self._stopped_by and not self._went:
-            return unstarted(self.spool, began)
+            return unstarted(self.spool, began, self._stopped_by)
         ending = Ending(self._plan, self._spec, self.spool, self._trailer, self._stopped_by, began)
         return ending.outcome(self._lost)
 

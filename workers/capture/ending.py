@@ -38,7 +38,7 @@ class Ending:
         # a packet that tcpdump had not finished writing when it was stopped or cut off is counted all the same
         counts_agree = captured == spool.records or (cut > 0 and captured is not None and captured >= spool.records)
         return CaptureOutcome(
-            complete=trailer.done and not self._broke,
+            complete=trailer.done and not self._broke and not trailer.lapsed,
             proved=same and counts_agree,
             reason=self._reason(received, cut, lost),
             bytes=spool.size,
@@ -71,6 +71,8 @@ class Ending:
             return "error"
         if self.stopped_by:
             return self.stopped_by
+        if self.trailer.lapsed:
+            return "interrupted"
         if self.spec.max_packets and self.spool.records >= self.spec.max_packets:
             return "packets"
         return "time"
@@ -79,6 +81,8 @@ class Ending:
         if self._broke:
             why = f": {self.trailer.complaint[:160]}" if self.trailer.complaint else ""
             return f"tcpdump in the pod ended before its time (exit code {self.trailer.rc}){why}"
+        if self.trailer.lapsed and self.trailer.done:
+            return "ended early: no worker of Threadcap was there to go on"
         if self.trailer.done:
             return f"the last packet was unfinished when tcpdump stopped: {cut} bytes of it are left out" if cut else ""
         whole = f" of {self.trailer.size}" if self.trailer.size else ""
@@ -102,12 +106,12 @@ class Ending:
         return NotCapturable(f"tcpdump could not start in container {container} of pod {pod}: {complaint[:160]}.")
 
 
-def unstarted(spool: Spool, began: float) -> CaptureOutcome:
-    """Return the outcome of a capture that was stopped before it began."""
+def unstarted(spool: Spool, began: float, why: str = "stop") -> CaptureOutcome:
+    """Return the outcome of a capture that was stopped before it began; `why` as in Capture.stop."""
     return CaptureOutcome(
         reason="stopped before it began",
         sha256=spool.sha256(),
-        ended_by="stop",
+        ended_by=why,
         started_at=began,
         ended_at=time.time(),
     )

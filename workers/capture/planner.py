@@ -1,7 +1,7 @@
 """By which methods to capture a target, the best first, and why not by the others. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workers.capture.methods import Method
 from workers.capture.methods.agent import Agent
@@ -80,7 +80,7 @@ def rank(target: Target, survey: Survey, spec: CaptureSpec, equipment: Equipment
             target, rejected=(Rejected(spec.method or "all", f"it is not among the allowed ones ({allowed})"),)
         )
     said = [method.plan(target, survey, spec, equipment, job_id) for method in methods]
-    plans = tuple(one for one in said if isinstance(one, Plan))
+    plans = tuple(replace(one, reasons=(*one.reasons, *target.notes)) for one in said if isinstance(one, Plan))
     return Ranking(target, plans, tuple(one for one in said if isinstance(one, Rejected)))
 
 

@@ -12,6 +12,9 @@ EXEC, SIDECAR, EPHEMERAL, NODE, VETH, UPLOAD = METHODS
 INSIDE = (EXEC, SIDECAR)
 """Methods that only need what a container has; asked first, as they ask the cluster for nothing more."""
 
+OURS = (EPHEMERAL, NODE, VETH)
+"""Methods that capture in a container of ours, into a spool on the node's disk."""
+
 
 class Right(NamedTuple):
     """Something a method needs to be allowed; as an access review asks it. `namespace` "" means all of them."""
@@ -31,7 +34,8 @@ class Equipment:
     """What this installation brings along.
 
     `image` is our capture image; `agent_namespace` where pods of ours run, "" for nowhere; `machines` are those (as
-    `uname -m` says) there is a static tcpdump for; `ceiling` in seconds is what no capture is extended beyond.
+    `uname -m` says) there is a static tcpdump for; `ceiling` in seconds is what no capture is extended beyond;
+    `installation` marks our pods as those of one Threadcap's workers, "" for a terminal's.
     """
 
     image: str = ""
@@ -39,6 +43,7 @@ class Equipment:
     methods: tuple[str, ...] = METHODS
     machines: Mapping[str, str] = field(default_factory=dict)
     ceiling: float = 600.0
+    installation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,11 @@ class Plan:
     """What kind of tcpdump is uploaded, as `uname -m` says."""
     folder: str = ""
     """Where it is uploaded to."""
+
+    @property
+    def spools(self) -> bool:
+        """Whether it writes to the node's disk."""
+        return self.method in OURS and not self.where.startswith("stream:")
 
 
 @dataclass(frozen=True, slots=True)

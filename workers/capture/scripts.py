@@ -47,7 +47,7 @@ CAPTURE = r"""
           pid=$value
           after "$secs" kill -TERM "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- &
           clock=$!
-          [ "$lapse" ] && { after "$lapse" kill -TERM "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- & pulse=$!; }
+          [ "$lapse" ] && { after "$lapse" lapsed "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- & pulse=$!; }
           [ "$ended" ] && kill -TERM "$pid" 2>/dev/null
           ;;
         for)
@@ -57,7 +57,7 @@ CAPTURE = r"""
           ;;
         beat)
           [ "$pulse" ] && kill "$pulse" 2>/dev/null
-          [ "$pulse" ] && { after "$lapse" kill -TERM "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- & pulse=$!; }
+          [ "$pulse" ] && { after "$lapse" lapsed "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- & pulse=$!; }
           ;;
         stop | gone)
           ended=1
@@ -180,6 +180,7 @@ after "$left" kill -USR1 "$$" >/dev/null 2>&1 4>&- &
 limit=$! patience='' guard=''
 trap 'for child in $limit $patience $guard; do kill "$child" 2>/dev/null; done' EXIT
 say() { echo "$1" >&4; }
+lapsed() { echo "##lapsed" >>"$dir/said"; kill -TERM "$1"; }
 await() {
   after "$1" say gone >/dev/null 2>&1 &
   patience=$!

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from workers.capture.targets import ContainerInfo, NodeInfo, PodInfo
+from workers.capture.targets import KUBELET_PORT, ContainerInfo, NodeInfo, PodInfo
 
 
 def literally(argv: Sequence[str]) -> list[str]:
@@ -37,6 +37,8 @@ def capture_container(name: str, image: str, argv: Sequence[str]) -> dict[str, A
 MANAGED_BY = "app.kubernetes.io/managed-by"
 OWNER = "threadcap"
 JOB_LABEL = "threadcap.dev/job"
+INSTALLATION_LABEL = "threadcap.dev/installation"
+"""Which Threadcap's it is, where several share a cluster: only that one knows the job."""
 EXPIRES = "threadcap.dev/expires"
 """Annotation of what we create: epoch seconds after which whoever sees it may delete it."""
 
@@ -55,6 +57,7 @@ class AgentPod:
     spool_bytes: int
     host_network: bool
     privileged: bool
+    installation: str = ""
 
 
 def agent_manifest(pod: AgentPod, now: float) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def agent_manifest(pod: AgentPod, now: float) -> dict[str, Any]:
         "metadata": {
             "name": pod.name,
             "namespace": pod.namespace,
-            "labels": {MANAGED_BY: OWNER, JOB_LABEL: pod.job_id},
+            "labels": {MANAGED_BY: OWNER, JOB_LABEL: pod.job_id, **_installation(pod)},
             "annotations": {EXPIRES: str(int(now + pod.seconds)), "sidecar.istio.io/inject": "false"},
         },
         "spec": {
@@ -101,6 +104,37 @@ def agent_manifest(pod: AgentPod, now: float) -> dict[str, Any]:
     }
 
 
+def _installation(pod: AgentPod) -> dict[str, str]:
+    return {INSTALLATION_LABEL: pod.installation} if pod.installation else {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FoundAgent:
+    """A capturing pod as it was found. Times in epoch seconds; `expires` 0 when it does not say."""
+
+    pod: PodInfo
+    created: float
+    expires: float
+
+    @property
+    def job_id(self) -> str:
+        """The job it captures for."""
+        return self.pod.labels.get(JOB_LABEL, "")
+
+    @property
+    def installation(self) -> str:
+        """Whose it is, "" when that is not said."""
+        return self.pod.labels.get(INSTALLATION_LABEL, "")
+
+
+def found_agent(pod: Any) -> FoundAgent:
+    """Read a capturing pod as the client's model has it."""
+    expires = (pod.metadata.annotations or {}).get(EXPIRES, "")
+    return FoundAgent(
+        pod_info(pod), pod.metadata.creation_timestamp.timestamp(), float(expires) if expires.isdigit() else 0.0
+    )
+
+
 def node_info(node: Any) -> NodeInfo:
     """Read a node as the client's model has it."""
     conditions = {one.type: one.status for one in node.status.conditions or ()}
@@ -108,7 +142,9 @@ def node_info(node: Any) -> NodeInfo:
     ips = tuple(one.address for one in node.status.addresses or () if one.type in ("InternalIP", "ExternalIP"))
     info = node.status.node_info
     machine = info.architecture if info is not None else ""
-    return NodeInfo(node.metadata.name, conditions.get("Ready") == "True", ips, pressures, machine or "")
+    kubelet = node.status.daemon_endpoints.kubelet_endpoint if node.status.daemon_endpoints is not None else None
+    port = kubelet.port if kubelet is not None else KUBELET_PORT
+    return NodeInfo(node.metadata.name, conditions.get("Ready") == "True", ips, pressures, machine or "", port)
 
 
 def node_target(node: NodeInfo) -> PodInfo:

@@ -70,8 +70,8 @@ class House(Protocol):
     def find(self) -> Seat | None:
         """Return it as an earlier worker left it, None when there is none."""
 
-    def leave(self) -> None:
-        """End it and whatever of it can be removed. Never raises; again is harmless."""
+    def leave(self) -> bool:
+        """End it and whatever of it can be removed; False when that was not seen. Never raises; again is harmless."""
 
 
 def supervised_argv(plan: Plan, spec: CaptureSpec, job_id: str, ceiling: float) -> list[str]:
@@ -150,19 +150,20 @@ class SupervisedCapture:
             if self._inner is not None:
                 self._inner.extend(seconds)
 
-    def close(self) -> None:
+    def close(self) -> bool:
         """See Capture.close."""
-        if self._entered:
-            self._entered = False
-            self._house.leave()
+        entered, self._entered = self._entered, False
+        return not entered or self._house.leave()
 
     def run(self, runner: Runner) -> CaptureOutcome:
         """See Capture.run."""
         began = time.time()
         seat = self._seat()
         if seat is None:
-            return unstarted(self.spool, began)
+            return unstarted(self.spool, began, self._stopped_by or "stop")
         lost = self._follow(seat, runner)
+        if self._trailer.no_spool and self._resume:
+            raise TargetNotFound("It was streamed to the worker that is gone.")
         if self._trailer.no_spool:
             return self._without_spool(seat, runner)
         ending = Ending(self._plan, self._spec, self.spool, self._trailer, self._stopped_by, began)

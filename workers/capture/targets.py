@@ -14,6 +14,8 @@ SIDECAR = "threadcap.dev/sidecar"
 """The annotation of a pod that names its container with tcpdump."""
 MESH_PROXIES = frozenset({"istio-proxy", "linkerd-proxy", "consul-dataplane", "kuma-sidecar"})
 """Containers that service meshes inject, at times as the first: never what people mean by the pod."""
+KUBELET_PORT = 10250
+"""Where a kubelet listens if its node does not say otherwise."""
 SHORTEST_PREFIX = 3
 """Letters of a pod's name that may stand for it; fewer are a typing error rather than a name."""
 
@@ -76,6 +78,8 @@ class NodeInfo:
     pressures: tuple[str, ...] = ()
     """DiskPressure, MemoryPressure, PIDPressure while they hold."""
     machine: str = ""
+    kubelet_port: int = KUBELET_PORT
+    """Where its kubelet listens: exec streams come and go there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ class Target:
     """What is captured of it: the spec's, or narrowed to the other end."""
     end: int = 0
     """Which of the spec's targets it belongs to."""
+    notes: tuple[str, ...] = ()
+    """What people should know about capturing it, by whichever method; sentences without a full stop."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -165,6 +165,8 @@ class Trailer:
     """It waits for `go`."""
     no_spool: str = ""
     """Why a supervisor keeps no spool; "" while it does."""
+    lapsed: bool = False
+    """It ended as no heartbeat came."""
     rc: int | None = None
     sha256: str = ""
     size: int | None = None
@@ -210,6 +212,8 @@ class Trailer:
                 self.done = True
             case ["rc", number] if number.isdigit():
                 self.rc = int(number)
+            case ["lapsed"]:
+                self.lapsed = True
             case ["ready"]:
                 self.ready = True
             case ["stream", *why]:

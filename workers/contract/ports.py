@@ -29,6 +29,24 @@ class Dirty:
     mark: int
 
 
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """A container in which a job may have left something, as nobody could end it there. `since` in epoch seconds."""
+
+    job_id: str
+    namespace: str
+    pod: str
+    uid: str
+    container: str
+    method: str
+    since: float
+
+    @property
+    def key(self) -> str:
+        """What tells it from the others."""
+        return f"{self.job_id}/{self.namespace}/{self.pod}/{self.container}"
+
+
 class JobStore(Protocol):
     """Job records, leases, stop flags, the dirty set and small shared counters."""
 
@@ -82,6 +100,15 @@ class JobStore(Protocol):
 
     def dismiss(self, job_id: str, names: Sequence[str]) -> None:
         """Give a job's places back."""
+
+    def owe(self, debt: Debt) -> None:
+        """Remember a place that must be swept; known already, the older record stands."""
+
+    def debts(self) -> list[Debt]:
+        """Return every place that must be swept, the oldest first."""
+
+    def forgive(self, debt: Debt) -> None:
+        """Forget a place: nothing of ours is left there."""
 
     def claim_dirty(self, owner: str, ttl: float, limit: int = 50) -> list[Dirty]:
         """Claim jobs whose thread must be looked at, oldest first, each under a render lease of `ttl` seconds."""

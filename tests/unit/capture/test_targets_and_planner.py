@@ -223,6 +223,31 @@ def test_a_node_that_is_not_ready_gets_no_pod() -> None:
     assert Rejected("node", "node n1 is not ready") in ranking.rejected
 
 
+@pytest.mark.parametrize("pressure", ["DiskPressure", "MemoryPressure"])
+def test_nothing_is_written_to_the_disk_of_a_node_that_runs_short(pressure: str) -> None:
+    survey = Survey({"app": "no sh"}, {**MAY_ADD, **AGENT}, node=NodeInfo("n1", pressures=(pressure,)))
+    ranking = asked(
+        Target(pod("v", RUNNING, node="n1"), ("app",)), survey, image="example/it:1", agent_namespace="tools"
+    )
+    refused = f"node n1 reports {pressure}, and it would write to the node's disk"
+    assert {Rejected("node", refused), Rejected("veth", refused)} <= set(ranking.rejected)
+    made = ranking.best()
+    assert (made.method, made.where, made.spools) == ("ephemeral", f"stream:node n1 reports {pressure}", False)
+    assert made.reasons[1].startswith(f"streamed, not spooled: node n1 reports {pressure}")
+
+
+def test_a_node_short_of_processes_is_captured_on() -> None:
+    survey = Survey({}, AGENT, node=NodeInfo("n1", pressures=("PIDPressure",)))
+    assert asked(Target(pod("v", RUNNING, node="n1"), ("app",)), survey, on=TOOLED).best().spools
+
+
+def test_what_is_known_of_a_target_is_said_with_every_plan() -> None:
+    target = Target(pod("v", RUNNING, node="n1"), ("app",), notes=("left out: this",))
+    ranking = asked(target, Survey({}, AGENT), on=TOOLED)
+    assert ranking.plans
+    assert all(plan.reasons[-1] == "left out: this" for plan in ranking.plans)
+
+
 def test_uploading_needs_root_a_folder_and_a_tcpdump_for_the_machine() -> None:
     bare = replace(ALL, tools=ALL.tools - {"tcpdump"}, writable=("/tmp", "/"), machine="x86_64")
     target, brings = Target(pod(), ("app",)), Equipment(machines={"x86_64": "tcpdump-amd64"})

@@ -38,8 +38,9 @@ class Writing:
     def extend(self, seconds: float) -> None:
         """See Capture.extend."""
 
-    def close(self) -> None:
+    def close(self) -> bool:
         """See Capture.close."""
+        return True
 
 
 class Entering:

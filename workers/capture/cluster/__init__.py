@@ -14,17 +14,18 @@ from kubernetes.stream import stream
 
 from workers.capture.cluster.answers import code_and_message, not_admitted, refused_pod, translated
 from workers.capture.cluster.lookup import Lookup
-from workers.capture.cluster.reads import TIMEOUT, none_if_absent, pages, raw_items
+from workers.capture.cluster.reads import TIMEOUT, address_towards, none_if_absent, pages, raw_items
 from workers.capture.directory import Shared, addressed_pods, services
 from workers.capture.exec_stream import ExecResult, ExecStream, bound_handshakes
 from workers.capture.plans import Right
 from workers.capture.shapes import (
-    EXPIRES,
     MANAGED_BY,
     OWNER,
     AgentPod,
+    FoundAgent,
     agent_manifest,
     capture_container,
+    found_agent,
     node_info,
     pod_info,
 )
@@ -134,6 +135,10 @@ class Cluster:
                 if event["type"] in ("ADDED", "MODIFIED"):
                     yield node_info(event["object"])
 
+    def own_address(self) -> str:
+        """Return the address we speak to the API server from; "" when it is not known, or on this machine."""
+        return address_towards(self._configuration.host)
+
     def service_ips(self, pods: Sequence[PodInfo]) -> list[str]:
         """Return the virtual addresses of services that select one of the pods."""
         found: list[str] = []
@@ -174,11 +179,11 @@ class Cluster:
                 )
             )
 
-    def agents(self, namespace: str) -> list[tuple[PodInfo, float]]:
-        """Return our capturing pods in a namespace and when each expires (epoch seconds; 0 when it does not say)."""
+    def agents(self, namespace: str) -> list[FoundAgent]:
+        """Return our capturing pods in a namespace."""
         with translated(f"list pods in {namespace}"):
             found = pages(self._core.list_namespaced_pod, namespace, label_selector=f"{MANAGED_BY}={OWNER}")
-            return [(pod_info(pod), _number((pod.metadata.annotations or {}).get(EXPIRES))) for pod in found]
+            return [found_agent(pod) for pod in found]
 
     def add_container(self, pod: PodInfo, name: str, image: str, argv: Sequence[str]) -> None:
         """Add an ephemeral container that may capture: root, NET_RAW, no more than tcpdump needs. It can't be removed.
@@ -251,13 +256,6 @@ class Cluster:
     def _everything_in(self, namespace: str) -> tuple[list[PodInfo], list[ServiceInfo]]:
         pods = addressed_pods(raw_items(self._core.list_namespaced_pod, namespace))
         return pods, services(raw_items(self._core.list_namespaced_service, namespace))
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or 0)
-    except ValueError:
-        return 0.0
 
 
 def _load(kubeconfig: str | None, context: str | None) -> Any:

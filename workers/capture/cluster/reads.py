@@ -1,8 +1,12 @@
 """Reading through the client: one object or none, whole lists page by page."""
 
+import contextlib
+import ipaddress
 import json
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from kubernetes import client
 
@@ -10,6 +14,19 @@ T = TypeVar("T")
 TIMEOUT = (5, 20)
 """Seconds to connect and to wait for an answer."""
 PAGE = 500
+
+
+def address_towards(url: str) -> str:
+    """Return the address we speak to a server from; "" when there is no way to it, or it is on this machine."""
+    where = urlsplit(url)
+    with contextlib.suppress(OSError):
+        found = socket.getaddrinfo(where.hostname, where.port or 443, type=socket.SOCK_DGRAM)
+        family, kind, _, _, server = found[0]
+        with socket.socket(family, kind) as probe:
+            probe.connect(server)  # of a datagram socket: nothing is sent
+            own = ipaddress.ip_address(probe.getsockname()[0].partition("%")[0])
+            return "" if own.is_loopback else str(own)
+    return ""
 
 
 def none_if_absent(read: Callable[[], T]) -> T | None:

@@ -29,8 +29,11 @@ class Capture(Protocol):
         what could not be ended.
         """
 
-    def close(self) -> None:
-        """End what the method itself put into the cluster, once nobody captures there any more. Never raises; once."""
+    def close(self) -> bool:
+        """End what the method itself put into the cluster, once nobody captures there any more. Never raises; once.
+
+        False when something of the job may still run there, or lie there, as it could not be ended.
+        """
 
     def stop(self, why: str = "stop") -> None:
         """Ask for an early, clean end; any thread. `why` becomes the outcome's `ended_by`; the first one stands."""

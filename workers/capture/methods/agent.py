@@ -17,6 +17,7 @@ import structlog
 from workers.capture.cluster import Cluster
 from workers.capture.methods import Capture, Ground
 from workers.capture.plans import NODE, VETH, Equipment, Plan, Rejected, Right, Survey
+from workers.capture.pressure import harmful, said
 from workers.capture.shapes import AgentPod
 from workers.capture.spool import Spool
 from workers.capture.supervised import LINGER, Seat, SupervisedCapture
@@ -106,6 +107,8 @@ class Agent:
             return "the pod is on no node yet"
         if survey.node is not None and not survey.node.ready:
             return f"node {pod.node} is not ready"
+        if pressures := harmful(survey.node):
+            return f"{said(pod.node, pressures)}, and it would write to the node's disk"
         return ""
 
     def _behind(self, target: Target, survey: Survey) -> str | Rejected:
@@ -148,6 +151,7 @@ class AgentHouse:
         self._job_id = ground.job_id
         self._home = ground.equipment.agent_namespace
         self._ceiling = ground.equipment.ceiling
+        self._installation = ground.equipment.installation
         self._name = agent_name(ground.job_id, plan.pod)
 
     def enter(self, argv: Sequence[str], stopped: threading.Event) -> Seat | None:
@@ -170,12 +174,13 @@ class AgentHouse:
         pod = self._cluster.pod(self._home, self._name)
         return None if pod is None else Seat(pod, CONTAINER)
 
-    def leave(self) -> None:
-        """See House.leave."""
+    def leave(self) -> bool:
+        """See House.leave. The sweeper finds what it could not remove by its labels."""
         try:
             self._cluster.delete_pod(self._home, self._name)
         except ThreadcapError as error:
             log.warning("capturing pod not removed", pod=self._name, error=str(error))
+        return True
 
     def _wanted(self, argv: Sequence[str]) -> AgentPod:
         seconds = int(max(self._ceiling, self._spec.duration) + GRACE + LINGER)
@@ -191,6 +196,7 @@ class AgentHouse:
             spool_bytes=self._spec.max_bytes + SLACK,
             host_network=not inside,
             privileged=inside,
+            installation=self._installation,
         )
 
     def _did_not_start(self, reason: str) -> NotCapturable:

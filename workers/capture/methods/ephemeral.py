@@ -12,12 +12,14 @@ import structlog
 
 from workers.capture.attached import sweep
 from workers.capture.cluster import Cluster
+from workers.capture.exec_stream import ExecRefused
 from workers.capture.methods import Capture, Ground
 from workers.capture.plans import EPHEMERAL, Equipment, Plan, Rejected, Right, Survey
+from workers.capture.pressure import harmful, said
 from workers.capture.spool import Spool
 from workers.capture.supervised import Seat, SupervisedCapture, leave_argv
 from workers.capture.targets import Target
-from workers.contract.errors import NotCapturable, ThreadcapError
+from workers.contract.errors import NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.spec import CaptureSpec
 
 log = structlog.get_logger(__name__)
@@ -67,6 +69,9 @@ class Ephemeral:
         if pod.disk_limited:
             where = "stream:the pod's disk is limited, and filling it would evict the pod"
             reasons.append("streamed, not spooled: the pod's disk is limited, and filling it would evict the pod")
+        elif pressures := harmful(survey.node):
+            where = f"stream:{said(pod.node, pressures)}"
+            reasons.append(f"streamed, not spooled: {said(pod.node, pressures)}, and nothing may write to its disk")
         adds = f"ephemeral container {container} ({equipment.image}) in pod {pod.namespace}/{pod.name}"
         return Plan(pod, container, self.name, tuple(reasons), image=equipment.image, creates=(adds,), where=where)
 
@@ -110,19 +115,26 @@ class AddedContainer:
         running = (one for one in pod.containers if one.name == self._plan.container and one.running)
         return Seat(pod, self._plan.container) if next(running, None) else None
 
-    def leave(self) -> None:
+    def leave(self) -> bool:
         """See House.leave."""
         try:
             if self.find() is None:
-                return
+                return not self._may_start()
             self._cluster.run(self._plan.pod, self._plan.container, leave_argv(self._job_id))
             ended = self._ended() or (
                 sweep(self._cluster, self._plan.pod, self._plan.container, self._job_id) and self._ended()
             )
         except ThreadcapError as error:
             log.warning("ephemeral container not seen to end", pod=self._plan.pod.name, error=str(error))
-            return
+            return isinstance(error, TargetNotFound | ExecRefused)  # it has ended meanwhile
         log.info("ephemeral container ended" if ended else "ephemeral container lives on", pod=self._plan.pod.name)
+        return ended
+
+    def _may_start(self) -> bool:
+        """Whether it was added and has not run yet: an image may arrive long after the capture's end."""
+        pod = self._cluster.pod(self._plan.pod.namespace, self._plan.pod.name)
+        mine = [one for one in pod.containers if one.name == self._plan.container] if pod is not None else []
+        return any(not one.running and not one.id and one.waiting_reason != "Completed" for one in mine)
 
     def _did_not_start(self, reason: str) -> NotCapturable:
         image, pod = self._plan.image, self._plan.pod.name

@@ -21,7 +21,7 @@ from workers.capture.spool import Spool
 from workers.capture.start_line import Runner
 from workers.capture.targets import Target
 from workers.capture.tcpdump import NEEDED, Probe, attached_argv, marker
-from workers.contract.errors import NotCapturable, ThreadcapError
+from workers.contract.errors import NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.report import CaptureOutcome
 from workers.contract.spec import CaptureSpec
 
@@ -120,11 +120,11 @@ class UploadCapture(AttachedCapture):
         bring(self._ground.cluster, self._upload, folder / name, self._ground.job_id)
         return super().run(runner)
 
-    def close(self) -> None:
+    def close(self) -> bool:
         """See Capture.close."""
-        if self._there:
-            self._there = False
-            remove(self._ground.cluster, self._upload, self._ground.job_id)
+        removed = not self._there or remove(self._ground.cluster, self._upload, self._ground.job_id)
+        self._there = False
+        return super().close() and removed
 
 
 def bring(cluster: Cluster, plan: Plan, program: Path, job_id: str) -> None:
@@ -148,10 +148,11 @@ def bring(cluster: Cluster, plan: Plan, program: Path, job_id: str) -> None:
         )
 
 
-def remove(cluster: Cluster, plan: Plan, job_id: str) -> None:
-    """Delete what was uploaded. Never raises."""
+def remove(cluster: Cluster, plan: Plan, job_id: str) -> bool:
+    """Delete what was uploaded; False when it could not be tried. Never raises."""
     argv = ["sh", "-c", scripts.REMOVE, "threadcap-remove", marker(job_id), folder_name(job_id)]
     try:
-        cluster.run(plan.pod, plan.container, argv)
+        return cluster.run(plan.pod, plan.container, argv).status is not None
     except ThreadcapError as error:
         log.warning("upload not removed", pod=plan.pod.name, folder=folder_name(job_id), error=str(error))
+        return isinstance(error, TargetNotFound)
