@@ -59,15 +59,21 @@ def equipped(settings: CaptureSettings) -> Equipment:
 
 
 def deliver(
-    job: Job, results: Sequence[TargetResult], files: Sequence[Path], tools: Tools, observer: Observer, end: JobState
+    job: Job,
+    results: Sequence[TargetResult],
+    files: Sequence[Path],
+    tools: Tools,
+    observer: Observer,
+    end: JobState,
+    notes: Sequence[str] = (),
 ) -> Job:
     """Store pcaps, report and charts of `results` and move the job to `end` in one step.
 
-    `files[i]` is the local pcap of `results[i]`. Returns the finished job; one that somebody asked to discard
-    meanwhile is discarded.
+    `files[i]` is the local pcap of `results[i]`; `notes` go into the report. Returns the finished job; one that
+    somebody asked to discard meanwhile is discarded.
     """
     stored = [_pcap(job, result, path, tools.artifacts) for result, path in zip(results, files, strict=True)]
-    report = build(job.id, job.spec, stored, _names(job, stored, tools.cluster), tools.clock())
+    report = build(job.id, job.spec, stored, _names(job, stored, tools.cluster), tools.clock(), notes)
     pictures = [
         _put(job, "chart", name, [png], tools.artifacts, title=alt, content_type="image/png")
         for name, alt, png in tools.charts.render(report)

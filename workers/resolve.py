@@ -1,5 +1,6 @@
 """From a spec to the pods it means: every target looked up, what runs chosen, both ends narrowed to each other."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -33,6 +34,19 @@ def resolve(spec: CaptureSpec, cluster: Cluster, limits: Limits) -> Resolved:
     if spec.mode is Mode.BETWEEN:
         kept = narrowed(kept, [_addresses(kept, end, cluster) for end in (0, 1)])
     return Resolved(tuple(kept), (*notes, *said))
+
+
+def running(spec: CaptureSpec, cluster: Cluster) -> list[Target]:
+    """Return every pod the spec means that runs now; one of its targets may have none. Raises ClusterForbidden, …"""
+    found: list[Target] = []
+    for end, reference in enumerate(spec.targets):
+        one = alone(spec, reference)
+        with contextlib.suppress(TargetNotFound):
+            found += choose(one, cluster.pods(one), end)[0]
+    once = list({target.key: target for target in reversed(found)}.values())[::-1]
+    if spec.mode is Mode.BETWEEN and len({one.end for one in once}) == 2:
+        return narrowed(once, [_addresses(once, end, cluster) for end in (0, 1)])
+    return [] if spec.mode is Mode.BETWEEN else once
 
 
 def alone(spec: CaptureSpec, reference: TargetRef) -> CaptureSpec:

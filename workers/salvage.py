@@ -22,7 +22,7 @@ from workers.contract.report import CaptureOutcome
 from workers.delivery import Tools, discard
 from workers.pipeline import captured, guarded
 from workers.planning import ground
-from workers.session import SEGMENTS
+from workers.segments import SEGMENTS
 
 log = structlog.get_logger(__name__)
 

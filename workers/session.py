@@ -2,15 +2,15 @@
 
 Each target has a reader thread that only writes its spool; the analysis child is fed from the spools by one more
 thread, so a slow analysis never holds back a capture. The thread that calls `run` reports progress and puts what
-arrived into the artifact store every TICK seconds, from where another worker can salvage it.
+arrived into the artifact store every TICK seconds, from where another worker can salvage it. It also lets pods join
+that came in place of captured ones (Succession), and ends everything once what people wait for has come (Condition).
 """
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from time import monotonic, time
 from typing import IO, Protocol
 
@@ -19,7 +19,7 @@ import structlog
 from workers.capture.exec_stream import ExecRefused
 from workers.capture.methods import Capture
 from workers.capture.plans import Plan
-from workers.capture.start_line import Runner, StartLine
+from workers.capture.start_line import Runner, StartLine, alone
 from workers.capture.targets import Target
 from workers.contract.errors import ClusterForbidden, NotCapturable, StoreUnavailable, ThreadcapError
 from workers.contract.facts import Facts
@@ -27,6 +27,7 @@ from workers.contract.job import Job, TargetProgress
 from workers.contract.ports import ArtifactStore, Observer
 from workers.contract.report import CaptureOutcome
 from workers.sandbox.parent import Sandbox
+from workers.segments import Segments
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,12 @@ POLL = 0.2
 FEED = 256 << 10
 """Bytes handed to the analysis child at once: larger chunks cost it less per packet."""
 ANALYSIS_SECONDS = 300.0
-SEGMENTS = "segments"
+PEEK_SECONDS, PEEK_SHARE = 1.0, 4.0
+"""How often the facts so far are asked for, while a condition needs them; seldom enough to cost little of the time."""
+LINGER = 1.0
+"""Seconds to capture on once the condition is met, so that what follows is seen, too."""
+JOINERS = 64
+"""Pods that may join a running session."""
 
 
 NEXT_METHOD = (NotCapturable, ClusterForbidden, ExecRefused)
@@ -71,14 +77,56 @@ class Taken:
     """Captures of plans that could not start; closed with the rest."""
 
 
-class Session:
-    """One job's captures, from start to the last byte. `run`, then `analyse`."""
+class Succession(Protocol):
+    """Knows which pods came in place of captured ones. Both never raise and never block."""
 
-    def __init__(self, job: Job, entrants: Sequence[Entrant], artifacts: ArtifactStore) -> None:
+    def look(self, taken: Sequence[Taken]) -> Sequence[Entrant]:
+        """Return those who shall join now, each once."""
+
+    def awaits(self) -> bool:
+        """Whether a pod that went may still be replaced: the session goes on though nothing is captured."""
+
+
+class Condition(Protocol):
+    """What ends a session before its time."""
+
+    needs_facts: bool
+    """Whether it looks at the facts so far (Taken.facts)."""
+
+    def met(self, taken: Sequence[Taken]) -> str:
+        """Say in a sentence what came; "" while it has not. Never raises and never blocks."""
+
+    def close(self) -> None:
+        """End what it runs."""
+
+
+class Session:
+    """One job's captures, from start to the last byte. `run`, then `analyse`.
+
+    `failed` are the job's targets that have no capture; they stay behind those that have one.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        entrants: Sequence[Entrant],
+        artifacts: ArtifactStore,
+        failed: Sequence[TargetProgress] = (),
+        *,
+        succession: Succession | None = None,
+        condition: Condition | None = None,
+    ) -> None:
         self._job = job
         self._artifacts = artifacts
+        self._failed = tuple(failed)
+        self._succession = succession
+        self._condition = condition
+        self.met = ""
+        """What the session was to wait for, once it came; a sentence."""
+        self._met_at = self._asked_at = self._peek_at = 0.0
         self._line = StartLine(len(entrants))
         self.taken = [Taken(one, *one.begin(), self._line.runner()) for one in entrants]
+        self._running: list[Future[None]] = []
         self._segments = Segments(job, [one.capture.spool.path for one in self.taken], artifacts)
         self._sandbox = Sandbox(job.id)
         self.cut_short = ""
@@ -93,16 +141,16 @@ class Session:
     def run(self, observer: Observer) -> None:
         """Capture until every target has ended. Errors of single targets are kept in `taken`."""
         self._feeder.start()
-        with ThreadPoolExecutor(len(self.taken), thread_name_prefix=f"capture-{self._job.id}") as pool:
-            running = [pool.submit(self._capture, one) for one in self.taken]
+        with ThreadPoolExecutor(len(self.taken) + JOINERS, thread_name_prefix=f"capture-{self._job.id}") as pool:
+            self._running = [pool.submit(self._capture, one) for one in self.taken]
             try:
-                self._watch(running, observer)
+                self._watch(pool, observer)
             except BaseException:
                 self._abandoned.set()
                 self.stop("interrupted")
                 raise
             finally:
-                wait(running)
+                wait(self._running)
         self._all_in.set()
         self._tell(observer)
         self._segments.save([one.capture.spool.size for one in self.taken])
@@ -135,6 +183,8 @@ class Session:
 
     def close(self) -> None:
         """End what still runs here and there, and remove the local files."""
+        if self._condition is not None:
+            self._condition.close()
         self.leave()
         self._abandoned.set()
         self._all_in.set()
@@ -151,8 +201,8 @@ class Session:
         self._segments.forget()
 
     def progress(self) -> tuple[TargetProgress, ...]:
-        """Return each target as the card shows it."""
-        return tuple(self._progress_of(one) for one in self.taken)
+        """Return each target as the card shows it, those without a capture last."""
+        return (*(self._progress_of(one) for one in self.taken), *self._failed)
 
     def _progress_of(self, one: Taken) -> TargetProgress:
         spool, outcome = one.capture.spool, one.outcome
@@ -198,21 +248,67 @@ class Session:
                     one.capture.stop(self._stopped_by)
             return False
 
-    def _watch(self, running: Sequence["Future[None]"], observer: Observer) -> None:
+    def _watch(self, pool: ThreadPoolExecutor, observer: Observer) -> None:
         told, stopping = monotonic(), False
-        while wait(running, timeout=POLL).not_done:
+        while self._goes_on():
             asked = observer.stop_requested()  # raises once the job is another worker's
             if not stopping and (asked or observer.interrupted()):
                 stopping = True
                 self.cut_short = "" if asked else observer.interrupted()
                 self.stop("interrupted" if self.cut_short else "stop")
             self._heed(observer.deadline())
+            self._look_for_condition()
+            self._let_join(pool, observer)
             if monotonic() - told >= TICK:
                 told = monotonic()
                 self._tell(observer)  # first: a worker that lost the job learns it here and stores nothing more
                 self._segments.save([one.capture.spool.size for one in self.taken])
-        for future in running:
+        for future in self._running:
             future.result()
+
+    def _goes_on(self) -> bool:
+        """Wait a moment; whether something is captured still, or may be again."""
+        if running := [one for one in self._running if not one.done()]:
+            wait(running, POLL)
+            return True
+        if self._stopped_by or self._succession is None or not self._succession.awaits():
+            return False
+        if self._deadline is not None and time() >= self._deadline:
+            return False
+        self._all_in.wait(POLL)
+        return True
+
+    def _look_for_condition(self) -> None:
+        if self._condition is None or self._stopped_by:
+            return
+        if self._condition.needs_facts and self._sandbox.peeked is not None:
+            for index, facts in self._sandbox.peeked.items():
+                self.taken[index].facts = facts
+        if not self.met:
+            self.met, self._met_at = self._condition.met(self.taken), monotonic()
+        elif monotonic() - self._met_at >= LINGER:
+            self.stop("until")
+
+    def _let_join(self, pool: ThreadPoolExecutor, observer: Observer) -> None:
+        """Capture what came in place of a pod that went, for the rest of the time."""
+        if self._succession is None or self._stopped_by:
+            return
+        for entrant in self._succession.look(self.taken):
+            one = self._joined(entrant)
+            # known before it begins: whoever takes the job over counts targets by their place
+            observer.update(lambda job: job.evolve(targets=self.progress()))
+            self._running.append(pool.submit(self._capture, one))
+
+    def _joined(self, entrant: Entrant) -> Taken:
+        one = Taken(entrant, *entrant.begin(), alone())
+        if self._deadline is not None:
+            one.capture.extend(max(1.0, self._deadline - time()))
+        with self._changing:
+            self._segments.add(one.capture.spool.path)
+            self.taken.append(one)
+            if self._stopped_by:
+                one.capture.stop(self._stopped_by)
+        return one
 
     def _heed(self, deadline: float | None) -> None:
         """Move the end of every capture to where people moved the job's."""
@@ -224,20 +320,21 @@ class Session:
                 one.capture.extend(max(1.0, deadline - time()))
 
     def _tell(self, observer: Observer) -> None:
-        progress = self.progress()
         with contextlib.suppress(StoreUnavailable):  # the next tick says it again
-            observer.update(lambda job: job.evolve(targets=progress + job.targets[len(progress) :]), patient=False)
+            observer.update(lambda job: job.evolve(targets=self.progress()), patient=False)
 
     def _feed(self) -> None:
         """Hand each spool's new bytes to the child, at the child's pace."""
-        files = [one.capture.spool.path.open("rb") for one in self.taken]
+        files: list[IO[bytes]] = []
         try:
             while not self._abandoned.is_set():
                 last_round = self._all_in.is_set()
+                files += [one.capture.spool.path.open("rb") for one in self.taken[len(files) :]]
                 # after the end the files are trimmed to whole records, and never read past that
                 moved = [self._feed_one(index, file) for index, file in enumerate(files)]
                 if last_round and not any(moved):
                     return
+                self._peek()
                 if not any(moved):
                     self._all_in.wait(POLL)
         finally:
@@ -250,43 +347,21 @@ class Session:
             self._sandbox.feed(index, chunk)
         return bool(chunk)
 
+    def _peek(self) -> None:
+        """Ask for the facts so far, at most as often as they are worth their cost."""
+        if self._condition is None or not self._condition.needs_facts or self._sandbox.peeking:
+            return
+        now = monotonic()
+        if self._asked_at:
+            self._peek_at = now + max(PEEK_SECONDS, PEEK_SHARE * (now - self._asked_at))
+            self._asked_at = 0.0
+        if now >= self._peek_at:
+            self._asked_at = now
+            self._sandbox.peek()
+
 
 def progress_of(plan: Plan) -> TargetProgress:
     """Return a planned target as the card shows it before it starts; a whole node is in no namespace."""
     pod = plan.pod
     name = f"node/{pod.name}" if pod.is_node else pod.name
     return TargetProgress(pod.namespace, name, plan.container, pod.node, plan.method, uid=pod.uid)
-
-
-class Segments:
-    """What arrived so far, in the artifact store, in pieces under the lease's epoch."""
-
-    def __init__(self, job: Job, paths: Sequence[Path], artifacts: ArtifactStore) -> None:
-        self._prefix = f"jobs/{job.id}/{job.epoch}/{SEGMENTS}/"
-        self._paths = paths
-        self._artifacts = artifacts
-        self._saved = [0] * len(paths)
-        self._count = 0
-
-    def save(self, sizes: Sequence[int]) -> None:
-        """Store each spool's bytes since the last time. A store that is away is tried again at the next call."""
-        for index, size in enumerate(sizes):
-            if size > self._saved[index]:
-                key = f"{self._prefix}{index:03d}-{self._count:08d}"
-                with contextlib.suppress(StoreUnavailable):
-                    self._artifacts.put(key, _slice(self._paths[index], self._saved[index], size))
-                    self._saved[index] = size
-                self._count += 1
-
-    def forget(self) -> None:
-        """Delete them: the whole file is stored."""
-        with contextlib.suppress(StoreUnavailable):
-            self._artifacts.delete(self._prefix)
-
-
-def _slice(path: Path, start: int, end: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(start)
-        while start < end and (chunk := file.read(min(1 << 20, end - start))):
-            start += len(chunk)
-            yield chunk

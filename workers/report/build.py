@@ -17,9 +17,14 @@ BAD = (Severity.CRITICAL, Severity.WARNING)
 
 
 def build(
-    job_id: str, spec: CaptureSpec, targets: Sequence[TargetResult], names: Mapping[str, Named], now: float
+    job_id: str,
+    spec: CaptureSpec,
+    targets: Sequence[TargetResult],
+    names: Mapping[str, Named],
+    now: float,
+    notes: Sequence[str] = (),
 ) -> Report:
-    """Return the report of one job. `now` is epoch seconds. Never raises on any facts."""
+    """Return the report of one job. `now` is epoch seconds; `notes` are said first. Never raises on any facts."""
     findings = find(targets, names, spec)
     report = Report(
         job_id=job_id,
@@ -30,7 +35,7 @@ def build(
         targets=tuple(targets),
         names=dict(names),
         created=now,
-        notes=tuple(dict.fromkeys(_notes(targets))),
+        notes=tuple(dict.fromkeys([*(safe(note, 400) for note in notes), *_notes(targets)])),
     )
     return replace(report, tables=tuple(tables(report)))
 
