@@ -77,11 +77,12 @@ class Follower:
         self._taken = list(taken)
         self._note_starts()
         self._note_losses()
-        found = self._answer()
+        if found := self._answer():
+            return found  # they count as captured from the next look on
         if self._open() and self._asked is None and time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + AGAIN_SECONDS
             self._asked = self._pool.submit(self._find, self._open())
-        return found
+        return []
 
     def awaits(self) -> bool:
         """See Succession.awaits."""
@@ -112,9 +113,9 @@ class Follower:
             pod = change.pod
             if pod is None:
                 self._look_at = 0.0
-            elif (place := places.get(pod.uid)) is None or pod.running:
+            elif not (change.gone or pod.deleting) or (place := places.get(pod.uid)) is None:
                 self._look_at = 0.0 if pod.running else self._look_at
-            elif (change.gone or pod.deleting) and self._taken[place].outcome is None:
+            elif self._taken[place].outcome is None or place in self._losses:
                 self._lost(place, deleted=True)
         for place, one in enumerate(self._taken):
             if one.outcome is not None and one.outcome.ended_by == "interrupted" and not one.plan.pod.is_node:
@@ -177,7 +178,7 @@ class Follower:
         began = self._began.get(loss.heir)
         if heir is None or began is None:
             return f"{name} {what} at {clock(ended)}; the pod that came in its place was not captured."
-        follows = heir.plan.pod.name if heir.plan.pod.uid != one.plan.pod.uid else "its next start"
+        follows = _heir_name(one.plan.pod, heir.plan.pod)
         gap = f"{began - ended:.1f} s apart" if began > ended else "without a gap"
         return f"{name} {what} at {clock(ended)}; {follows} followed from {clock(began)}, {gap}."
 
@@ -194,6 +195,12 @@ def paired(losses: Sequence[Loss], lost: Sequence[Target], fresh: Sequence[Targe
             left.remove(fit[0])
             pairs.append((loss, fit[0]))
     return pairs
+
+
+def _heir_name(lost: PodInfo, heir: PodInfo) -> str:
+    if heir.uid == lost.uid:
+        return "its next start"
+    return f"a new {heir.name}" if heir.name == lost.name else heir.name
 
 
 def clock(moment: float) -> str:

@@ -32,7 +32,9 @@ def resolve(spec: CaptureSpec, cluster: Cluster, limits: Limits) -> Resolved:
         notes += said
     kept, said = capped(found, min(spec.max_pods or limits.max_pods, limits.max_pods))
     if spec.mode is Mode.BETWEEN:
-        kept = narrowed(kept, [_addresses(kept, end, cluster) for end in (0, 1)])
+        addresses = [_addresses(kept, end, cluster) for end in (0, 1)]
+        kept = narrowed(kept, addresses)
+        said += [_cut(len(those)) for those in addresses if len(those) > MAX_HOSTS]
     return Resolved(tuple(kept), (*notes, *said))
 
 
@@ -62,6 +64,10 @@ def narrowed(targets: Sequence[Target], addresses: Sequence[Sequence[str]]) -> l
     if len({target.end for target in targets}) < 2:
         raise TargetNotFound("Both ends are the same pods. Name two that talk to each other.")
     return [replace(one, filter=_between(one.filter, addresses[1 - one.end])) for one in targets]
+
+
+def _cut(addresses: int) -> str:
+    return f"One end has {addresses} addresses; what the other one says to more than {MAX_HOSTS} of them is left out."
 
 
 def _between(expression: str, others: Sequence[str]) -> str:

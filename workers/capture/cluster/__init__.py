@@ -71,7 +71,7 @@ class Cluster:
             if spec.target.kind is not TargetKind.NODE:
                 self._lookup.check_namespace(spec.namespace)
             if found is None:
-                raise not_found(spec, self._lookup.known_names(spec))
+                raise not_found(spec, self._lookup.known_names(spec), self._lookup.elsewhere(spec))
         return []
 
     def pod(self, namespace: str, name: str) -> PodInfo | None:
