@@ -176,7 +176,7 @@ class EventComes:
         names = {("Node" if one.plan.pod.is_node else "Pod", one.plan.pod.name): one for one in taken}
         for event in list(self._came):
             if one := names.get((event.kind, event.name)):
-                message = " ".join(event.message.split())[:SHOWN].rstrip(".")
+                message = " ".join(event.message.split())[:SHOWN].rstrip(".: ")
                 return f"{_pod(one).capitalize()} had the event {event.reason}{f': {message}' if message else ''}."
         return ""
 
