@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from workers.capture.plans import INSIDE, Plan
-from workers.capture.targets import PodInfo, Target
+from workers.capture.plans import Plan
+from workers.capture.targets import Target
 from workers.contract.errors import ThreadcapError
 from workers.contract.job import Job
 from workers.contract.spec import CaptureSpec
@@ -156,15 +156,7 @@ class Follower:
         return found
 
     def _is_new(self, target: Target) -> bool:
-        """Whether the pod is not captured yet; one whose container has started anew may be, by that container."""
-        same = [one for one in self._taken if one.plan.pod.uid == target.pod.uid]
-        return all(
-            one.outcome is not None
-            and one.outcome.ended_by == "interrupted"
-            and one.plan.method in INSIDE
-            and _id(target.pod, one.plan.container) not in ("", _id(one.plan.pod, one.plan.container))
-            for one in same
-        )
+        return target.pod.uid not in {one.plan.pod.uid for one in self._taken}
 
     # -- what is said ------------------------------------------------------------------------------------------
 
@@ -178,18 +170,18 @@ class Follower:
         began = self._began.get(loss.heir)
         if heir is None or began is None:
             return f"{name} {what} at {clock(ended)}; the pod that came in its place was not captured."
-        follows = _heir_name(one.plan.pod, heir.plan.pod)
+        follows = f"a new {name}" if heir.plan.pod.name == name else heir.plan.pod.name
         gap = f"{began - ended:.1f} s apart" if began > ended else "without a gap"
         return f"{name} {what} at {clock(ended)}; {follows} followed from {clock(began)}, {gap}."
 
 
 def paired(losses: Sequence[Loss], lost: Sequence[Target], fresh: Sequence[Target]) -> list[tuple[Loss, Target]]:
-    """Give each loss a pod of the same target that runs: one of the same name or owner first, as far as they go."""
+    """Give each loss a pod of the same target that runs: one of the same name first, as far as they go."""
     left, pairs = list(fresh), []
     for loss, target in sorted(zip(losses, lost, strict=True), key=lambda pair: pair[0].at):
         fit = sorted(
             (one for one in left if one.end == target.end),
-            key=lambda one: (one.pod.uid != target.pod.uid, one.pod.name != target.pod.name),
+            key=lambda one: one.pod.name != target.pod.name,
         )
         if fit:
             left.remove(fit[0])
@@ -197,16 +189,6 @@ def paired(losses: Sequence[Loss], lost: Sequence[Target], fresh: Sequence[Targe
     return pairs
 
 
-def _heir_name(lost: PodInfo, heir: PodInfo) -> str:
-    if heir.uid == lost.uid:
-        return "its next start"
-    return f"a new {heir.name}" if heir.name == lost.name else heir.name
-
-
 def clock(moment: float) -> str:
     """A time of day, as the report's reader compares it with logs."""
     return time.strftime("%H:%M:%S", time.gmtime(moment)) + " UTC"
-
-
-def _id(pod: PodInfo, container: str) -> str:
-    return next((one.id for one in pod.containers if one.name == container), "")

@@ -41,6 +41,8 @@ class MemoryCluster:
         self.levels: dict[str, str] = {}
         """Namespace -> the Pod Security level it enforces."""
         self.nodes: dict[str, NodeInfo] = {}
+        self.slow: dict[str, float] = {}
+        """Pod -> seconds before anything runs in it."""
         self._folder = folder
         self._pods: dict[tuple[str, str], PodInfo] = {}
         self._bodies: dict[str, LocalPod] = {}
@@ -148,7 +150,7 @@ class MemoryCluster:
             return
         waits = self.images.get(image, "")
         added = ContainerInfo(name, image, running=not waits, waiting_reason=waits, ephemeral=True)
-        self._pods[pod.namespace, pod.name] = dataclasses.replace(held, containers=(*held.containers, added))
+        self.change(dataclasses.replace(held, containers=(*held.containers, added)))
         if not waits:
             self._bodies[pod.name].open_exec(pod, name, argv, whole=True)
 
@@ -170,6 +172,7 @@ class MemoryCluster:
             raise ExecRefused(f"The cluster refused: container {container} is not valid for pod {pod.name}.")
         if not known[container].running:
             raise ExecRefused("That container is not running. Try again when it runs, or name another with `-c NAME`.")
+        time.sleep(self.slow.get(pod.name, 0.0))
         return self._bodies[pod.name].open_exec(pod, container, argv, whole=known[container].ephemeral)
 
     def run(

@@ -80,6 +80,7 @@ class Trial:
         self.cluster = cluster
         self.image = IMAGE
         self._folder = folder
+        self.artifacts = MemoryArtifacts()
         self.watcher = Watcher(replace(jobs.job(), id=new_job_id(), spec=SPEC))
 
     def add(self, name: str, *lacking: str) -> None:
@@ -90,7 +91,7 @@ class Trial:
 
     def run(self) -> Job:
         """Take the job to its end; nothing of it may run afterwards."""
-        tools = Tools(self.cluster.real, MemoryArtifacts(), Rules(), NoCharts(), self._folder, Equipment(self.image))
+        tools = Tools(self.cluster.real, self.artifacts, Rules(), NoCharts(), self._folder, Equipment(self.image))
         job = run(self.watcher.job, tools, self.watcher)
         until_none(marker(job.id))
         assert job.final
