@@ -69,18 +69,24 @@ def equipped(settings: CaptureSettings) -> Equipment:
 
 
 def deliver(
-    job: Job, results: Sequence[TargetResult], files: Sequence[Path], tools: Tools, observer: Observer, end: JobState
+    job: Job,
+    results: Sequence[TargetResult],
+    files: Sequence[Path],
+    tools: Tools,
+    observer: Observer,
+    end: JobState,
+    notes: Sequence[str] = (),
 ) -> Job:
     """Store pcaps, report and charts of `results` and move the job to `end` in one step.
 
-    `files[i]` is the local pcap of `results[i]`. Returns the finished job; one that somebody asked to discard
-    meanwhile is discarded.
+    `files[i]` is the local pcap of `results[i]`; `notes` go into the report. Returns the finished job; one that
+    somebody asked to discard meanwhile is discarded.
     """
     together = _together(job, results, files, tools)
     results = [_on_one_clock(result, together) for result in results]
     stored = [_pcap(job, result, path, tools.artifacts) for result, path in zip(results, files, strict=True)]
     one_file = _merged(job, stored, together, tools.artifacts)
-    notes = together.notes if together is not None else ()
+    notes = (*notes, *(together.notes if together is not None else ()))
     report = build(job.id, job.spec, stored, _names(job, stored, tools.cluster), tools.clock(), notes)
     pictures = [
         _put(job, "chart", name, [png], tools.artifacts, title=alt, content_type="image/png")

@@ -7,8 +7,8 @@ StaleEpoch (another worker has the job now) and StoreUnavailable (nobody can be 
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import replace
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -22,12 +22,17 @@ from workers.contract.errors import Busy, Denied, StaleEpoch, StoreUnavailable, 
 from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Observer
 from workers.contract.report import CaptureOutcome, TargetResult
+from workers.contract.spec import Mode
 from workers.delivery import Tools, deliver, discard
+from workers.following import SHORT, Follower
 from workers.glance import other_ports
 from workers.planning import Planning
-from workers.policy import Allowed, Rules, decide, full_words, places
-from workers.resolve import Resolved, resolve
-from workers.session import Entrant, Session, Taken, progress_of
+from workers.policy import Allowed, Decision, Rules, decide, full_words, places, preview
+from workers.resolve import Resolved
+from workers.session import Session
+from workers.taken import Entrant, Taken, progress_of
+from workers.until import check, condition, unmet
+from workers.waiting import Wait
 
 log = structlog.get_logger(__name__)
 
@@ -47,33 +52,99 @@ def run(job: Job, tools: Tools, observer: Observer) -> Job:
 def _run(job: Job, tools: Tools, observer: Observer) -> Job:
     job = observer.update(lambda old: old.to(JobState.RESOLVING, attempts=old.attempts + 1))
     filters.check(job.spec.filter, job.spec.interface)
-    found = resolve(job.spec, tools.cluster, tools.rules.limits)
-    job = _decided(job, found.targets, tools.rules, observer)
-    planning = Planning(job, tools)
+    check(job.spec)
+    with closing(Wait(job, tools, observer)) as wait:
+        ready = _ready(job, wait, tools, observer)
+    if ready is None:
+        return _not_begun(observer)
+    job, found, planning = ready.job, ready.found, ready.planning
     if job.spec.dry_run:
         return _previewed(job, found, planning, observer)
-    plans, failed = _planned(found.targets, planning)
+    plans, failed = ready.plans, ready.failed
     _admitted(job, [plan.pod.node for plan in plans.values()], found.targets, tools.rules, observer)
-    if observer.stop_requested():
-        return observer.update(lambda old: old.to(JobState.CANCELLED))
-    if observer.interrupted():
-        return observer.update(back_to_queue)
+    if observer.stop_requested() or observer.interrupted():
+        return _not_begun(observer)
     job = _begin(job, list(plans.values()), failed, found.notes, tools, observer)
     entrants = [
         Planned(job, found.targets[index], plan, place, planning, tools, observer)
         for place, (index, plan) in enumerate(plans.items())
     ]
-    return captured(job, entrants, failed, tools, observer)
+    follower = _follower(job, found.targets, planning, tools, observer)
+    with closing(follower) if follower is not None else nullcontext():
+        return captured(job, entrants, failed, tools, observer, follower)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A job whose targets run, may be captured by its person, and by which plans."""
+
+    job: Job
+    found: Resolved
+    planning: Planning
+    plans: dict[int, Plan]
+    failed: tuple[TargetProgress, ...]
+
+
+def _ready(job: Job, wait: Wait, tools: Tools, observer: Observer) -> Ready | None:
+    """Find targets and plans for them, waiting as long as was asked for; None when the job must not go on."""
+    if job.spec.wait:
+        _raise_if_denied(preview(job.spec, job.requester, tools.rules))  # nobody waits for what is denied then
+    while True:
+        found = wait.found()
+        if found is None:
+            return None
+        decided = _decided(job, found.targets, tools.rules, observer)
+        planning = Planning(decided, tools)
+        if decided.spec.dry_run:
+            return Ready(decided, found, planning, {}, ())
+        try:
+            return Ready(decided, found, planning, *_planned(found.targets, planning))
+        except ThreadcapError as error:
+            if not job.spec.wait or _still_run(found.targets, tools):
+                raise
+            if not wait.once_more(error):  # it ran when it was found, and did not any more when it was asked
+                return None
+
+
+def _still_run(targets: Sequence[Target], tools: Tools) -> bool:
+    """Whether every pod runs, by the containers that were found."""
+    pods = [(one.pod, tools.cluster.pod(*one.key)) for one in targets if not one.pod.is_node]
+    return all(now is not None and now.running and now.containers == then.containers for then, now in pods)
+
+
+def _not_begun(observer: Observer) -> Job:
+    """End a job nobody captured yet, because somebody asked for that, or give it to another worker."""
+    if observer.stop_requested():
+        return observer.update(lambda old: old.to(JobState.CANCELLED))
+    return observer.update(back_to_queue)
 
 
 def captured(
-    job: Job, entrants: Sequence[Entrant], failed: tuple[TargetProgress, ...], tools: Tools, observer: Observer
+    job: Job,
+    entrants: Sequence[Entrant],
+    failed: tuple[TargetProgress, ...],
+    tools: Tools,
+    observer: Observer,
+    follower: Follower | None = None,
 ) -> Job:
     """Run the captures to their end, analyse, deliver; `failed` are targets that have none."""
-    with closing(Session(job, entrants, tools.artifacts, owe=tools.owe, pressures=tools.pressures)) as session:
+    until = condition(job, tools.cluster)
+    way = Session(
+        job,
+        entrants,
+        tools.artifacts,
+        failed,
+        succession=follower,
+        condition=until,
+        owe=tools.owe,
+        pressures=tools.pressures,
+    )
+    with closing(way) as session:
         session.run(observer)
-        progress = session.progress() + failed
-        job = observer.update(lambda old: old.evolve(targets=progress))
+        job = observer.update(lambda old: old.evolve(targets=session.progress()))
+        notes = _notes(job, session, follower)
+        if notes:
+            job = observer.update(lambda old: old.evolve(message=" ".join([old.message, *notes]).strip()))
         if job.stop_by is not None and job.discard:
             return discard(job, tools, observer)
         _raise_if_none_started(session.taken)
@@ -84,9 +155,42 @@ def captured(
         job = observer.update(lambda old: onward(old, JobState.DELIVERING))
         whole = not failed and all(result.outcome.complete for result in results)
         end = JobState.DONE if whole else JobState.PARTIAL
-        job = deliver(job, results, [one.capture.spool.path for one in session.taken], tools, observer, end)
+        job = deliver(job, results, [one.capture.spool.path for one in session.taken], tools, observer, end, notes)
         session.forget_segments()
         return job
+
+
+def _notes(job: Job, session: Session, follower: Follower | None) -> list[str]:
+    """What came of what was waited for, and what followed upon pods that went."""
+    notes = follower.notes() if follower is not None else []
+    if session.met:
+        notes.append(f"{session.met} The capture ended with that.")
+    elif job.spec.until is not None and job.stop_by is None and not session.cut_short:
+        notes.append(unmet(job.spec.until))
+    return notes
+
+
+def _follower(
+    job: Job, targets: Sequence[Target], planning: Planning, tools: Tools, observer: Observer
+) -> Follower | None:
+    """Return who looks after pods that are replaced; None where there is nothing to look after."""
+    if job.spec.duration < SHORT or job.spec.mode not in (Mode.CAPTURE, Mode.BETWEEN):
+        return None
+    if all(one.pod.is_node for one in targets):
+        return None
+
+    def admit(target: Target, plan: Plan) -> bool:
+        if full := observer.admit(places(job, [_seen(target)], tools.rules)):
+            log.info("replacement not captured", job=job.id, pod=target.pod.name, full=full)
+            return False
+        observer.audit("following", {"job": job.id, "person": job.requester.id, "pod": target.pod.name})
+        audit_additions(job, [plan], observer)
+        return True
+
+    def enter(target: Target, plan: Plan, place: int) -> Entrant:
+        return Planned(job, target, plan, place, planning, tools, observer)
+
+    return Follower(job, targets, planning, tools, admit, enter)
 
 
 class Planned:
@@ -173,9 +277,13 @@ def _decided(job: Job, targets: Sequence[Target], rules: Rules, observer: Observ
     decision = decide(job.spec, job.requester, seen, rules)
     who = {"job": job.id, "person": job.requester.id, "spec": str(job.spec), "pods": [t.pod.name for t in targets]}
     observer.audit("decided", {**who, "allowed": bool(decision), "reason": getattr(decision, "reason", "")})
+    return job.evolve(spec=_raise_if_denied(decision).spec)
+
+
+def _raise_if_denied(decision: Decision) -> Allowed:
     if not isinstance(decision, Allowed):
         raise Denied(decision.reason)
-    return job.evolve(spec=decision.spec)
+    return decision
 
 
 def _seen(target: Target) -> TargetProgress:

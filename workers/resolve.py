@@ -1,5 +1,6 @@
 """From a spec to the pods it means: every target looked up, what runs chosen, both ends narrowed to each other."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -32,7 +33,9 @@ def resolve(spec: CaptureSpec, cluster: Cluster, limits: Limits) -> Resolved:
         notes += said
     kept, said = capped(found, min(spec.max_pods or limits.max_pods, limits.max_pods))
     if spec.mode is Mode.BETWEEN:
-        kept = narrowed(kept, [_addresses(kept, end, cluster) for end in (0, 1)])
+        addresses = [_addresses(kept, end, cluster) for end in (0, 1)]
+        kept = narrowed(kept, addresses)
+        said += [_cut(len(those)) for those in addresses if len(those) > MAX_HOSTS]
     return Resolved(tuple(_without_ours(one, spec, cluster) for one in kept), (*notes, *said))
 
 
@@ -43,6 +46,19 @@ def _without_ours(target: Target, spec: CaptureSpec, cluster: Cluster) -> Target
     node = cluster.node(target.pod.node) if target.pod.node else None
     port = node.kubelet_port if node is not None else KUBELET_PORT
     return without_ours(target, spec.interface, cluster.own_address(), port)
+
+
+def running(spec: CaptureSpec, cluster: Cluster) -> list[Target]:
+    """Return every pod the spec means that runs now; one of its targets may have none. Raises ClusterForbidden, …"""
+    found: list[Target] = []
+    for end, reference in enumerate(spec.targets):
+        one = alone(spec, reference)
+        with contextlib.suppress(TargetNotFound):
+            found += choose(one, cluster.pods(one), end)[0]
+    once = list({target.key: target for target in reversed(found)}.values())[::-1]
+    if spec.mode is Mode.BETWEEN and len({one.end for one in once}) == 2:
+        return narrowed(once, [_addresses(once, end, cluster) for end in (0, 1)])
+    return [] if spec.mode is Mode.BETWEEN else once
 
 
 def alone(spec: CaptureSpec, reference: TargetRef) -> CaptureSpec:
@@ -58,6 +74,10 @@ def narrowed(targets: Sequence[Target], addresses: Sequence[Sequence[str]]) -> l
     if len({target.end for target in targets}) < 2:
         raise TargetNotFound("Both ends are the same pods. Name two that talk to each other.")
     return [replace(one, filter=_between(one.filter, addresses[1 - one.end])) for one in targets]
+
+
+def _cut(addresses: int) -> str:
+    return f"One end has {addresses} addresses; what the other one says to more than {MAX_HOSTS} of them is left out."
 
 
 def _between(expression: str, others: Sequence[str]) -> str:

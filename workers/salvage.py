@@ -24,7 +24,8 @@ from workers.contract.report import CaptureOutcome
 from workers.delivery import Tools, discard
 from workers.pipeline import captured, guarded
 from workers.planning import ground
-from workers.session import SEGMENTS, owe, segment_name
+from workers.segments import SEGMENTS, segment_name
+from workers.taken import owe
 
 log = structlog.get_logger(__name__)
 

@@ -2,33 +2,30 @@
 
 Each target has a reader thread that only writes its spool; the analysis child is fed from the spools by one more
 thread, so a slow analysis never holds back a capture. The thread that calls `run` reports progress and puts what
-arrived into the artifact store every TICK seconds, from where another worker can salvage it.
+arrived into the artifact store every TICK seconds, from where another worker can salvage it. It also lets pods join
+that came in place of captured ones (Succession), and ends everything once what people wait for has come (Condition).
 """
 
 import contextlib
-import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from time import monotonic, time
-from typing import IO, Protocol
+from typing import IO
 
 import structlog
 
-from workers.capture.exec_stream import ExecRefused
 from workers.capture.methods import Capture
 from workers.capture.plans import Plan
 from workers.capture.pressure import Pressures, said
-from workers.capture.start_line import Runner, StartLine
-from workers.capture.targets import PodInfo, Target
-from workers.contract.errors import ClusterForbidden, NotCapturable, StoreUnavailable, ThreadcapError
-from workers.contract.facts import Facts
+from workers.capture.start_line import StartLine, alone
+from workers.contract.errors import StoreUnavailable, ThreadcapError
 from workers.contract.job import Job, TargetProgress
-from workers.contract.ports import ArtifactStore, Debt, Observer
-from workers.contract.report import CaptureOutcome
+from workers.contract.ports import ArtifactStore, Observer
 from workers.sandbox.parent import Sandbox
+from workers.segments import Segments, segment_name
+from workers.taken import NEXT_METHOD, Condition, Entrant, Owe, Succession, Taken, owe, progress_of
 
 log = structlog.get_logger(__name__)
 
@@ -37,69 +34,48 @@ POLL = 0.2
 FEED = 256 << 10
 """Bytes handed to the analysis child at once: larger chunks cost it less per packet."""
 ANALYSIS_SECONDS = 300.0
-SEGMENTS = "segments"
-
-
-NEXT_METHOD = (NotCapturable, ClusterForbidden, ExecRefused)
-"""What keeps one method from starting and another one not."""
-
-
-Owe = Callable[[Debt], None]
-"""Remembers a place to be swept. Raises StoreUnavailable."""
-
-
-class Entrant(Protocol):
-    """One target's way into a session."""
-
-    @property
-    def target(self) -> Target:
-        """What is captured."""
-
-    def begin(self) -> tuple[Plan, Capture]:
-        """Return the plan to follow and its capture, which has not begun."""
-
-    def instead(self, plan: Plan, error: ThreadcapError) -> tuple[Plan, Capture] | None:
-        """Return the next best once one could not start, None when there is none."""
-
-
-@dataclass(slots=True)
-class Taken:
-    """What came of one target: an outcome, or the error that kept it from starting."""
-
-    entrant: Entrant
-    plan: Plan
-    capture: Capture
-    runner: Runner
-    outcome: CaptureOutcome | None = None
-    error: ThreadcapError | None = None
-    facts: Facts | None = None
-    spent: list[tuple[Plan, Capture]] = field(default_factory=list)
-    """Plans that could not start, and their captures; closed with the rest."""
-    bearable: Pressures = None
-    """What its node ran short of when it began, as far as the capture makes that no worse; None before it is known."""
-    ended_early: str = ""
-    """Why it alone had to end though nobody asked for it."""
+PEEK_SECONDS, PEEK_SHARE = 1.0, 4.0
+"""How often the facts so far are asked for, while a condition needs them; seldom enough to cost little of the time."""
+LINGER = 1.0
+"""Seconds to capture on once the condition is met, so that what follows is seen, too."""
+JOINERS = 64
+"""Pods that may join a running session."""
 
 
 class Session:
-    """One job's captures, from start to the last byte. `run`, then `analyse`."""
+    """One job's captures, from start to the last byte. `run`, then `analyse`.
+
+    `failed` are the job's targets that have no capture; they stay behind those that have one.
+    """
 
     def __init__(
         self,
         job: Job,
         entrants: Sequence[Entrant],
         artifacts: ArtifactStore,
+        failed: Sequence[TargetProgress] = (),
         *,
+        succession: Succession | None = None,
+        condition: Condition | None = None,
         owe: Owe = lambda debt: None,
         pressures: Callable[[str], Pressures] = lambda node: None,
     ) -> None:
         self._job = job
         self._owe = owe
         self._pressures = pressures
+        self._artifacts = artifacts
+        self._failed = tuple(failed)
+        self._succession = succession
+        self._condition = condition
+        self.met = ""
+        """What the session was to wait for, once it came; a sentence."""
+        self._met_at = self._asked_at = self._peek_at = 0.0
         self._line = StartLine(len(entrants))
         self.taken = [Taken(one, *one.begin(), self._line.runner()) for one in entrants]
-        files = [(segment_name(one.plan.pod), one.capture.spool.path) for one in self.taken]
-        self._segments = Segments(job, files, artifacts)
+        self._running: list[Future[None]] = []
+        self._segments = Segments(job, artifacts)
+        for one in self.taken:
+            self._segments.add(segment_name(one.plan.pod), one.capture.spool.path)
         self._sandbox = Sandbox(job.id)
         self.cut_short = ""
         """Why the captures had to end early though nobody asked for it; "" when they did not."""
@@ -114,16 +90,16 @@ class Session:
     def run(self, observer: Observer) -> None:
         """Capture until every target has ended. Errors of single targets are kept in `taken`."""
         self._feeder.start()
-        with ThreadPoolExecutor(len(self.taken), thread_name_prefix=f"capture-{self._job.id}") as pool:
-            running = [pool.submit(self._capture, one) for one in self.taken]
+        with ThreadPoolExecutor(len(self.taken) + JOINERS, thread_name_prefix=f"capture-{self._job.id}") as pool:
+            self._running = [pool.submit(self._capture, one) for one in self.taken]
             try:
-                self._watch(running, observer)
+                self._watch(pool, observer)
             except BaseException:
                 self._abandoned.set()
                 self.stop("interrupted")
                 raise
             finally:
-                wait(running)
+                wait(self._running)
         self._all_in.set()
         self._tell(observer)
         self._segments.save([one.capture.spool.size for one in self.taken])
@@ -160,6 +136,8 @@ class Session:
 
     def close(self) -> None:
         """End what still runs here and there, and remove the local files."""
+        if self._condition is not None:
+            self._condition.close()
         self.leave()
         self._abandoned.set()
         self._all_in.set()
@@ -176,8 +154,8 @@ class Session:
         self._segments.forget()
 
     def progress(self) -> tuple[TargetProgress, ...]:
-        """Return each target as the card shows it."""
-        return tuple(self._progress_of(one) for one in self.taken)
+        """Return each target as the card shows it, those without a capture last."""
+        return (*(self._progress_of(one) for one in self.taken), *self._failed)
 
     def _progress_of(self, one: Taken) -> TargetProgress:
         spool, outcome = one.capture.spool, one.outcome
@@ -227,9 +205,9 @@ class Session:
                     one.capture.stop(self._stopped_by)
             return False
 
-    def _watch(self, running: Sequence["Future[None]"], observer: Observer) -> None:
+    def _watch(self, pool: ThreadPoolExecutor, observer: Observer) -> None:
         told, stopping = monotonic(), False
-        while wait(running, timeout=POLL).not_done:
+        while self._goes_on():
             asked = observer.stop_requested()  # raises once the job is another worker's
             if not stopping and (asked or observer.interrupted()):
                 stopping = True
@@ -237,12 +215,58 @@ class Session:
                 self.stop("interrupted" if self.cut_short else "stop")
             self._heed(observer.deadline())
             self._spare_nodes()
+            self._look_for_condition()
+            self._let_join(pool, observer)
             if monotonic() - told >= TICK:
                 told = monotonic()
                 self._tell(observer)  # first: a worker that lost the job learns it here and stores nothing more
                 self._segments.save([one.capture.spool.size for one in self.taken])
-        for future in running:
+        for future in self._running:
             future.result()
+
+    def _goes_on(self) -> bool:
+        """Wait a moment; whether something is captured still, or may be again."""
+        if running := [one for one in self._running if not one.done()]:
+            wait(running, POLL)
+            return True
+        if self._stopped_by or self._succession is None or not self._succession.awaits():
+            return False
+        if self._deadline is not None and time() >= self._deadline:
+            return False
+        self._all_in.wait(POLL)
+        return True
+
+    def _look_for_condition(self) -> None:
+        if self._condition is None or self._stopped_by:
+            return
+        if self._condition.needs_facts and self._sandbox.peeked is not None:
+            for index, facts in self._sandbox.peeked.items():
+                self.taken[index].facts = facts
+        if not self.met:
+            self.met, self._met_at = self._condition.met(self.taken), monotonic()
+        elif monotonic() - self._met_at >= LINGER:
+            self.stop("until")
+
+    def _let_join(self, pool: ThreadPoolExecutor, observer: Observer) -> None:
+        """Capture what came in place of a pod that went, for the rest of the time."""
+        if self._succession is None or self._stopped_by:
+            return
+        for entrant in self._succession.look(self.taken):
+            one = self._joined(entrant)
+            # known before it begins: whoever takes the job over counts targets by their place
+            observer.update(lambda job: job.evolve(targets=self.progress()))
+            self._running.append(pool.submit(self._capture, one))
+
+    def _joined(self, entrant: Entrant) -> Taken:
+        one = Taken(entrant, *entrant.begin(), alone())
+        if self._deadline is not None:
+            one.capture.extend(max(1.0, self._deadline - time()))
+        with self._changing:
+            self._segments.add(segment_name(one.plan.pod), one.capture.spool.path)
+            self.taken.append(one)
+            if self._stopped_by:
+                one.capture.stop(self._stopped_by)
+        return one
 
     def _heed(self, deadline: float | None) -> None:
         """Move the end of every capture to where people moved the job's."""
@@ -268,20 +292,21 @@ class Session:
                     one.capture.stop("pressure")
 
     def _tell(self, observer: Observer) -> None:
-        progress = self.progress()
         with contextlib.suppress(StoreUnavailable):  # the next tick says it again
-            observer.update(lambda job: job.evolve(targets=progress + job.targets[len(progress) :]), patient=False)
+            observer.update(lambda job: job.evolve(targets=self.progress()), patient=False)
 
     def _feed(self) -> None:
         """Hand each spool's new bytes to the child, at the child's pace."""
-        files = [one.capture.spool.path.open("rb") for one in self.taken]
+        files: list[IO[bytes]] = []
         try:
             while not self._abandoned.is_set():
                 last_round = self._all_in.is_set()
+                files += [one.capture.spool.path.open("rb") for one in self.taken[len(files) :]]
                 # after the end the files are trimmed to whole records, and never read past that
                 moved = [self._feed_one(index, file) for index, file in enumerate(files)]
                 if last_round and not any(moved):
                     return
+                self._peek()
                 if not any(moved):
                     self._all_in.wait(POLL)
         finally:
@@ -294,61 +319,14 @@ class Session:
             self._sandbox.feed(index, chunk)
         return bool(chunk)
 
-
-def progress_of(plan: Plan) -> TargetProgress:
-    """Return a planned target as the card shows it before it starts; a whole node is in no namespace."""
-    pod = plan.pod
-    name = f"node/{pod.name}" if pod.is_node else pod.name
-    return TargetProgress(pod.namespace, name, plan.container, pod.node, plan.method, uid=pod.uid)
-
-
-def owe(job_id: str, plan: Plan, remember: Owe) -> None:
-    """Remember that something of a job may be left where a plan captured."""
-    pod = plan.pod
-    debt = Debt(job_id, pod.namespace, pod.name, pod.uid, plan.container, plan.method, time())
-    log.warning("left for the sweeper", job=job_id, pod=pod.name, container=plan.container)
-    try:
-        remember(debt)
-    except StoreUnavailable as error:
-        log.warning("not remembered for the sweeper", job=job_id, pod=pod.name, error=str(error))
-
-
-def segment_name(pod: PodInfo) -> str:
-    """What a pod's pieces are called in the artifact store, whoever counts the job's targets."""
-    return hashlib.sha256((pod.uid or f"{pod.namespace}/{pod.name}").encode()).hexdigest()[:12]
-
-
-class Segments:
-    """What arrived so far, in the artifact store, in pieces under the lease's epoch: `<pod's name>-<first byte>`."""
-
-    def __init__(self, job: Job, files: Sequence[tuple[str, Path]], artifacts: ArtifactStore) -> None:
-        self._prefix = f"jobs/{job.id}/{job.epoch}/{SEGMENTS}/"
-        self._files = files
-        self._artifacts = artifacts
-        self._saved = [0] * len(files)
-
-    def save(self, sizes: Sequence[int]) -> None:
-        """Store each spool's bytes since the last time. A store that is away is tried again at the next call.
-
-        That goes to the same key: a piece may be stored though its answer was lost, and must not be there twice.
-        """
-        for index, size in enumerate(sizes):
-            name, path = self._files[index]
-            if size > self._saved[index]:
-                key = f"{self._prefix}{name}-{self._saved[index]:015d}"
-                with contextlib.suppress(StoreUnavailable):
-                    self._artifacts.put(key, _slice(path, self._saved[index], size))
-                    self._saved[index] = size
-
-    def forget(self) -> None:
-        """Delete them: the whole file is stored."""
-        with contextlib.suppress(StoreUnavailable):
-            self._artifacts.delete(self._prefix)
-
-
-def _slice(path: Path, start: int, end: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(start)
-        while start < end and (chunk := file.read(min(1 << 20, end - start))):
-            start += len(chunk)
-            yield chunk
+    def _peek(self) -> None:
+        """Ask for the facts so far, at most as often as they are worth their cost."""
+        if self._condition is None or not self._condition.needs_facts or self._sandbox.peeking:
+            return
+        now = monotonic()
+        if self._asked_at:
+            self._peek_at = now + max(PEEK_SECONDS, PEEK_SHARE * (now - self._asked_at))
+            self._asked_at = 0.0
+        if now >= self._peek_at:
+            self._asked_at = now
+            self._sandbox.peek()

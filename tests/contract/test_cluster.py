@@ -166,6 +166,33 @@ def test_a_container_is_added_followed_used_and_ended(scene: Scene) -> None:
         scene.cluster.run(one, name, ["true"])
 
 
+def test_changes_of_pods_are_told_from_a_mark_on(scene: Scene) -> None:
+    one, name = scene.one(), f"threadcap-{new_job_id()}"
+    changes = scene.cluster.follow_pods(scene.namespace, 30)
+    first = next(changes)
+    assert first.pod is None
+    scene.cluster.add_container(one, name, CAPTURE_IMAGE, ["sleep", "2"])
+    for mark, told in (("", changes), (first.mark, scene.cluster.follow_pods(scene.namespace, 30, first.mark))):
+        pods = (change.pod for change in told if change.pod is not None)
+        seen = next(pod for pod in pods if name in [each.name for each in pod.containers])
+        assert (seen.name, seen.uid, seen.labels["app"]) == (one.name, one.uid, "web"), mark
+
+
+def test_many_readers_share_one_watch(scene: Scene) -> None:
+    one, name = scene.one(), f"threadcap-{new_job_id()}"
+    readers = [scene.cluster.feed.subscribe([scene.namespace]) for _ in range(3)]
+    for reader in readers:
+        assert reader.wait(20)[0].pod is None  # what there is already is to be looked up
+    scene.cluster.add_container(one, name, CAPTURE_IMAGE, ["sleep", "2"])
+    for reader in readers:
+        told: list[str] = []
+        while one.name not in told:
+            changes = reader.wait(20)
+            assert changes, "nothing was told"
+            told += [change.pod.name for change in changes if change.pod is not None]
+        reader.close()
+
+
 def _until(scene: Scene, pod: PodInfo, name: str, *, running: bool) -> list[ContainerInfo]:
     seen = []
     for state in scene.cluster.follow_container(pod, name, 30):

@@ -25,13 +25,13 @@ from workers.capture.spool import FILE_HEADER, RecordWalk
 from workers.contract import codec
 from workers.contract.job import Job, JobState, Origin, Person
 from workers.contract.report import Report, TargetResult
-from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
+from workers.contract.spec import SHORT_KIND, CaptureSpec, TargetRef
 from workers.policy import Rules
 from workers.queue import CeleryQueue
 from workers.state import RedisJobStore
 
 ALICE = Person("U-ALICE", "alice")
-KINDS = {"deploy": TargetKind.DEPLOYMENT, "pod": TargetKind.POD, "-l": TargetKind.SELECTOR}
+KINDS = {short.strip().rstrip("/"): kind for kind, short in SHORT_KIND.items()}
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Desk:
     commands: Commands
 
     def ask(self, target: str, filter: str = "", *, namespace: str = "shop", **more: Any) -> str:  # noqa: A002
-        """Hand a capture to the workers; returns the job's id. `target`: deploy/x, pod/x or "-l a=b"."""
+        """Hand a capture to the workers; returns the job's id. `target`: deploy/x, ns/x, … or "-l a=b"."""
         accepted = self.commands.capture(spec(target, filter, namespace, **more), ALICE, Origin())
         assert isinstance(accepted, Accepted), accepted
         return accepted.job.id
@@ -107,8 +107,13 @@ class Desk:
 
 def spec(target: str, filter: str = "", namespace: str = "shop", **more: Any) -> CaptureSpec:  # noqa: A002
     """A spec from a target as people write it."""
+    return CaptureSpec(reference(target), namespace, filter=filter, **more)
+
+
+def reference(target: str, namespace: str = "") -> TargetRef:
+    """One target as people write it."""
     kind, _, name = target.replace("-l ", "-l/").partition("/")
-    return CaptureSpec(TargetRef(KINDS[kind], name), namespace, filter=filter, **more)
+    return TargetRef(KINDS[kind], name, namespace)
 
 
 def valid_records(data: bytes) -> int:

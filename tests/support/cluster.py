@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self, cast
 
 from tests.support.local_exec import LocalPod, PipeExec
+from workers.capture.changes import ClusterEvent, PodChange, PodFeed
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import ExecRefused, ExecResult
 from workers.capture.plans import Right
@@ -42,9 +43,15 @@ class MemoryCluster:
         self.nodes: dict[str, NodeInfo] = {}
         self.address = ""
         """Where we speak to it from."""
+        self.slow: dict[str, float] = {}
+        """Pod -> seconds before anything runs in it."""
         self._folder = folder
         self._pods: dict[tuple[str, str], PodInfo] = {}
         self._bodies: dict[str, LocalPod] = {}
+        self._changes: list[PodChange] = []
+        self.events: list[ClusterEvent] = []
+        """What happened, in namespace `shop` or any other."""
+        self.feed = PodFeed(self.follow_pods)
         self._exits = ExitStack()
 
     def __enter__(self) -> Self:
@@ -65,13 +72,18 @@ class MemoryCluster:
         folder = self._folder / pod.name
         folder.mkdir()
         body = self._exits.enter_context(LocalPod(folder, shell, lacking=lacking))
-        self._pods[pod.namespace, pod.name] = pod
         self._bodies[pod.name] = body
+        self.change(pod)
         return body
+
+    def change(self, pod: PodInfo) -> None:
+        """The pod is like this now."""
+        self._pods[pod.namespace, pod.name] = pod
+        self._changes.append(PodChange(pod))
 
     def remove(self, namespace: str, name: str) -> None:
         """The pod is deleted; its processes are the caller's to end."""
-        del self._pods[namespace, name]
+        self._changes.append(PodChange(self._pods.pop((namespace, name)), gone=True))
 
     def pods(self, spec: CaptureSpec) -> list[PodInfo]:
         """See Cluster.pods."""
@@ -110,6 +122,27 @@ class MemoryCluster:
         """See Cluster.own_address."""
         return self.address
 
+    def follow_pods(self, namespace: str, seconds: float, mark: str = "") -> Iterator[PodChange]:
+        """See Cluster.follow_pods."""
+        deadline, at = time.monotonic() + seconds, int(mark or len(self._changes))
+        yield PodChange(mark=str(at))
+        while time.monotonic() < deadline:
+            for change in self._changes[at:]:
+                at += 1
+                if change.pod is not None and change.pod.namespace == namespace:
+                    yield dataclasses.replace(change, mark=str(at))
+            time.sleep(0.02)
+
+    def follow_events(self, namespace: str, seconds: float, mark: str = "") -> Iterator[ClusterEvent]:
+        """See Cluster.follow_events."""
+        deadline, at = time.monotonic() + seconds, int(mark or len(self.events))
+        yield ClusterEvent(mark=str(at))
+        while time.monotonic() < deadline:
+            for event in self.events[at:]:
+                at += 1
+                yield dataclasses.replace(event, mark=str(at))
+            time.sleep(0.02)
+
     def service_ips(self, pods: Sequence[PodInfo]) -> list[str]:
         """See Cluster.service_ips: services have no addresses here."""
         return []
@@ -123,7 +156,7 @@ class MemoryCluster:
             return
         waits = self.images.get(image, "")
         added = ContainerInfo(name, image, running=not waits, waiting_reason=waits, ephemeral=True)
-        self._pods[pod.namespace, pod.name] = dataclasses.replace(held, containers=(*held.containers, added))
+        self.change(dataclasses.replace(held, containers=(*held.containers, added)))
         if not waits:
             self._bodies[pod.name].open_exec(pod, name, argv, whole=True)
 
@@ -145,6 +178,7 @@ class MemoryCluster:
             raise ExecRefused(f"The cluster refused: container {container} is not valid for pod {pod.name}.")
         if not known[container].running:
             raise ExecRefused("That container is not running. Try again when it runs, or name another with `-c NAME`.")
+        time.sleep(self.slow.get(pod.name, 0.0))
         return self._bodies[pod.name].open_exec(pod, container, argv, whole=known[container].ephemeral)
 
     def run(

@@ -1,5 +1,6 @@
 """The stages put together: records -> packets -> conversations -> protocols -> `Facts`."""
 
+import copy
 from dataclasses import replace
 
 from workers.analysis import icmp, tcp
@@ -25,7 +26,7 @@ _PROBLEMS = marks.RETRANSMISSION | marks.RST
 
 
 class Analyser:
-    """feed(chunk) as bytes arrive, progress() at any time, finish() once.
+    """feed(chunk) as bytes arrive, progress() and peek() at any time, finish() once.
 
     Any chunking of the same bytes gives the same facts. Nothing a capture holds raises.
     """
@@ -59,6 +60,10 @@ class Analyser:
     def progress(self) -> tuple[int, int]:
         """Packets so far, and their bytes on the wire."""
         return self._frames, self._wire
+
+    def peek(self) -> Facts:
+        """The facts so far, as if the capture ended here; any number of times. Costs a copy of what is remembered."""
+        return replace(copy.deepcopy(self).finish(), error=self._reader.error)
 
     def finish(self) -> Facts:
         """The facts; callable once, also when the stream was cut off."""

@@ -10,6 +10,7 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from workers.contract.errors import BadFilter, ThreadcapError
 
@@ -99,16 +100,8 @@ def _looked_up(word: str, before: str) -> bool:
 
 def _compile(expression: str, interface: str) -> None:
     link = "LINUX_SLL2" if interface == "any" else "EN10MB"
-    argv = [PROGRAM, "-d", "-y", link, "--", expression]
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
-    try:
-        compiler = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
-        )
-    except FileNotFoundError as error:
-        raise ThreadcapError("The filter can't be checked: this worker has no tcpdump.", detail=str(error)) from error
-    with compiler:
-        _limit(compiler.pid)
+    with _started([PROGRAM, "-d", "-y", link, "--", expression], stdin=subprocess.DEVNULL) as compiler:
+        _limit(compiler.pid, resource.RLIMIT_CPU, COMPILE_SECONDS)
         try:
             stderr = compiler.communicate(timeout=COMPILE_SECONDS)[1]
         except subprocess.TimeoutExpired as error:
@@ -120,12 +113,28 @@ def _compile(expression: str, interface: str) -> None:
         raise BadFilter(_explain(expression, stderr.decode(errors="replace"), interface))
 
 
-def _limit(pid: int) -> None:
+def matcher(expression: str) -> "subprocess.Popen[bytes]":
+    """Start a tcpdump that reads a pcap on its stdin and ends, with code 0, at the first packet that matches."""
+    return _started([PROGRAM, "-n", "-r", "-", "-c", "1", "-w", "/dev/null", "--", expression], stdin=subprocess.PIPE)
+
+
+def _started(argv: Sequence[str], stdin: int) -> "subprocess.Popen[bytes]":
+    """Start a tcpdump of ours: nothing in its environment, no more memory than a filter is worth."""
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+    stderr = subprocess.PIPE if stdin == subprocess.DEVNULL else subprocess.DEVNULL
+    try:
+        child = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.DEVNULL, stderr=stderr, env=environment)
+    except FileNotFoundError as error:
+        raise ThreadcapError("The filter can't be checked: this worker has no tcpdump.", detail=str(error)) from error
+    _limit(child.pid, resource.RLIMIT_AS, COMPILE_MEMORY)
+    return child
+
+
+def _limit(pid: int, what: int, most: int) -> None:
     """Set from outside: code run between fork and exec is not safe in a process with threads."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):  # it was quick
-            resource.prlimit(pid, resource.RLIMIT_AS, (COMPILE_MEMORY, COMPILE_MEMORY))
-            resource.prlimit(pid, resource.RLIMIT_CPU, (COMPILE_SECONDS, COMPILE_SECONDS))
+            resource.prlimit(pid, what, (most, most))
 
 
 def _explain(expression: str, stderr: str, interface: str) -> str:

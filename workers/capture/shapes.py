@@ -1,9 +1,10 @@
 """From the API's objects to ours and back. Pure: knows the shapes, not the client."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from workers.capture.changes import ClusterEvent
 from workers.capture.targets import KUBELET_PORT, ContainerInfo, NodeInfo, PodInfo
 
 
@@ -145,6 +146,13 @@ def node_info(node: Any) -> NodeInfo:
     kubelet = node.status.daemon_endpoints.kubelet_endpoint if node.status.daemon_endpoints is not None else None
     port = kubelet.port if kubelet is not None else KUBELET_PORT
     return NodeInfo(node.metadata.name, conditions.get("Ready") == "True", ips, pressures, machine or "", port)
+
+
+def cluster_event(event: Mapping[str, Any], mark: str) -> ClusterEvent:
+    """Read an event (core/v1) as plain JSON; whatever it lacks is ""."""
+    about = event.get("involvedObject") or {}
+    kind, name = str(about.get("kind") or ""), str(about.get("name") or "")
+    return ClusterEvent(str(event.get("reason") or ""), kind, name, str(event.get("message") or ""), mark)
 
 
 def node_target(node: NodeInfo) -> PodInfo:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from workers.contract.errors import TargetNotFound
-from workers.contract.spec import CaptureSpec, TargetKind
+from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 """The annotation kubectl reads too: which container people mean when they name none."""
@@ -199,23 +199,24 @@ def _none_running(spec: CaptureSpec, pods: Sequence[PodInfo]) -> str:
     return f"No pod of {spec.target} in namespace {spec.namespace} is running: {states}. Try again when one runs."
 
 
-def _meant(bare: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(bare, known, 3, cutoff=0.5)
-    return f" Did you mean {', '.join(close)}?" if close else " `kubectl get nodes` shows them."
+def no_namespace(name: str, known: Sequence[str]) -> TargetNotFound:
+    """The error for a namespace that is not there."""
+    close = difflib.get_close_matches(name, known, 3, cutoff=0.6)
+    hint = f"Did you mean {', '.join(close)}?" if close else "Name the right one with `-n NAMESPACE`."
+    return TargetNotFound(f"There is no namespace {name}. {hint}")
 
 
-def not_found(spec: CaptureSpec, known: Sequence[str]) -> TargetNotFound:
-    """The error for a name that is not there, with the nearest names that are."""
-    bare = spec.target.name
-    if spec.target.kind is TargetKind.NODE:
-        return TargetNotFound(f"There is no node {bare}." + _meant(bare, known))
+def not_found(spec: CaptureSpec, known: Sequence[str], elsewhere: Sequence[TargetRef] = ()) -> TargetNotFound:
+    """The error for a name that is not there, with the nearest names that are; `elsewhere` has it as another kind."""
+    bare, where = spec.target.name, f"in namespace {spec.namespace}"
     close = difflib.get_close_matches(bare, known, 3, cutoff=0.5) or [n for n in known if n.startswith(bare)][:3]
+    meant = f" Did you mean {', '.join(dict.fromkeys(close))}?" if close else ""
+    if spec.target.kind is TargetKind.NODE:
+        return TargetNotFound(f"There is no node {bare}.{meant or ' `kubectl get nodes` shows them.'}")
     if spec.target.kind is TargetKind.SELECTOR:
-        return TargetNotFound(f"No pod in namespace {spec.namespace} has the labels {bare}.")
+        return TargetNotFound(f"No pod {where} has the labels {bare}.")
     what = "pod or workload" if spec.target.kind is TargetKind.ANY else str(spec.target.kind)
-    hint = (
-        f" Did you mean {', '.join(close)}?"
-        if close
-        else f" `kubectl get all -n {spec.namespace}` shows what there is."
-    )
-    return TargetNotFound(f"There is no {what} {bare} in namespace {spec.namespace}.{hint}")
+    if elsewhere:
+        meant = f" But there is {' and '.join(str(one) for one in elsewhere)}."
+    hint = meant or f" `kubectl get all -n {spec.namespace}` shows what there is."
+    return TargetNotFound(f"There is no {what} {bare} {where}.{hint}")

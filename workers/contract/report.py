@@ -74,7 +74,7 @@ class CaptureOutcome:
     kernel_dropped: int | None = None
     interface_dropped: int | None = None
     ended_by: str = ""
-    """time | packets | bytes | stop | pressure | interrupted | error"""
+    """time | packets | bytes | stop | until | pressure | interrupted | error"""
     started_at: float = 0.0
     ended_at: float = 0.0
     clock_offset: float | None = None

@@ -9,7 +9,7 @@ from workers.findings.rules import RULES, healthy, quality
 
 _SEVERITIES = list(Severity)
 _CONFIDENCES = list(Confidence)
-_ABOUT_CAPTURE = frozenset({quality.DROPS, quality.PARTIAL, quality.ONE_WAY, quality.UNREAD})
+ABOUT_CAPTURE = frozenset({quality.DROPS, quality.PARTIAL, quality.ONE_WAY, quality.UNREAD})
 
 
 def find(targets: Sequence[TargetResult], names: Mapping[str, Named], spec: CaptureSpec | None) -> tuple[Finding, ...]:
@@ -27,4 +27,4 @@ def find(targets: Sequence[TargetResult], names: Mapping[str, Named], spec: Capt
 def _rank(finding: Finding) -> tuple[int, bool, int]:
     """What is wrong with the network comes before what is wrong with the capture, however sure the latter is."""
     severity, confidence = _SEVERITIES.index(finding.severity), _CONFIDENCES.index(finding.confidence)
-    return severity, finding.rule in _ABOUT_CAPTURE, confidence
+    return severity, finding.rule in ABOUT_CAPTURE, confidence

@@ -19,6 +19,7 @@ _MAGICS = {
     b"\xa1\xb2\xcd\x34": (">", 1000, 24),
     b"\x34\xcd\xb2\xa1": ("<", 1000, 24),
 }
+_HEADERS = {order: struct.Struct(order + "IIII") for order in "<>"}
 
 
 def is_pcap(start: bytes) -> bool:
@@ -32,8 +33,8 @@ class PcapWalker:
     format = "pcap"
 
     def __init__(self, header: bytes, offset: int) -> None:
-        order, self._fraction, self._record = _MAGICS[header[:4]]
-        self.snaplen, network = struct.unpack_from(order + "II", header, 16)
+        self._order, self._fraction, self._record = _MAGICS[header[:4]]
+        self.snaplen, network = struct.unpack_from(self._order + "II", header, 16)
         # Bits beside the link type are reserved or tell the FCS length; they may be set.
         self.link_type = network & 0xFFFF
         self.link_types: list[int] = [self.link_type]
@@ -41,7 +42,6 @@ class PcapWalker:
         self.need = self._record
         self.records = 0
         self.untimed = 0
-        self._header = struct.Struct(order + "IIII")
         self._offset = offset
         """File offset of the next record, for error sentences."""
 
@@ -49,7 +49,7 @@ class PcapWalker:
         """Records complete in the buffer and how many bytes they took; sets `need` for the next one."""
         records: list[Record] = []
         at, size, length, link = 0, len(buffer), self._record, self.link_type
-        unpack, fraction = self._header.unpack_from, self._fraction
+        unpack, fraction = _HEADERS[self._order].unpack_from, self._fraction
         self.need = length
         while at + length <= size:
             seconds, parts, captured, wire = unpack(buffer, at)

@@ -35,7 +35,7 @@ def build(
         targets=tuple(targets),
         names=dict(names),
         created=now,
-        notes=tuple(dict.fromkeys([*notes, *_notes(targets)])),
+        notes=tuple(dict.fromkeys([*(safe(note, 400) for note in notes), *_notes(targets)])),
     )
     return replace(report, tables=tuple(tables(report)))
 

@@ -1,7 +1,8 @@
 """The child: reads frames on stdin, answers with JSON lines on stdout.
 
-Answers: `{"progress": {"0": [packets, bytes]}}` about once a second, after stdin ends `{"target": 0, "facts": {…}}`
-for each target, and `{"end": true}`; or `{"error": "MemoryError at tcp.py:12"}`, which never quotes what was read.
+Answers: `{"progress": {"0": [packets, bytes]}}` about once a second, `{"peeked": {"0": {…}}}` when asked for the facts
+so far, after stdin ends `{"target": 0, "facts": {…}}` for each target, and `{"end": true}`; or
+`{"error": "MemoryError at tcp.py:12"}`, which never quotes what was read.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import BinaryIO
 
 from workers.analysis import Analyser
 from workers.contract import codec
-from workers.sandbox.frames import HEADER
+from workers.sandbox.frames import HEADER, PEEK
 
 PROGRESS_SECONDS = 0.5
 
@@ -45,6 +46,9 @@ def _read(source: BinaryIO) -> dict[int, Analyser]:
     told = time.monotonic()
     while len(head := source.read(HEADER.size)) == HEADER.size:
         target, length = HEADER.unpack(head)
+        if target == PEEK:
+            _answer({"peeked": {str(key): codec.encode(analyser.peek()) for key, analyser in analysers.items()}})
+            continue
         analysers.setdefault(target, Analyser()).feed(source.read(length))
         if time.monotonic() - told > PROGRESS_SECONDS:
             _answer({"progress": {str(key): analyser.progress() for key, analyser in analysers.items()}})

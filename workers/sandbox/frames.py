@@ -1,6 +1,7 @@
 """The wires between worker, nursery and child.
 
-Worker to child: each frame is HEADER, target index and length, then that many bytes of its pcap. Worker to nursery:
+Worker to child: each frame is HEADER, target index and length, then that many bytes of its pcap; one of no bytes for
+the target PEEK asks for the facts so far. Worker to nursery:
 ORDER, the child's memory limit in bytes, with the child's stdin and stdout attached (SCM_RIGHTS, unix(7)); the answer
 is BORN, the child's process id, with a pidfd attached where the system has them.
 """
@@ -8,5 +9,6 @@ is BORN, the child's process id, with a pidfd attached where the system has them
 import struct
 
 HEADER = struct.Struct(">II")
+PEEK = 0xFFFFFFFF
 ORDER = struct.Struct(">Q")
 BORN = struct.Struct(">I")

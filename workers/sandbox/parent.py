@@ -9,7 +9,7 @@ import structlog
 
 from workers.contract import codec
 from workers.contract.facts import Facts
-from workers.sandbox.frames import HEADER
+from workers.sandbox.frames import HEADER, PEEK
 from workers.sandbox.nursery import NURSERY, Child
 
 log = structlog.get_logger(__name__)
@@ -31,6 +31,10 @@ class Sandbox:
         self.failed = False
         self.progress: dict[int, tuple[int, int]] = {}
         """target -> (packets, bytes on the wire) analysed so far"""
+        self.peeked: dict[int, Facts] | None = None
+        """The facts as of the last `peek` that was answered; None before."""
+        self.peeking = False
+        """Whether one is on its way."""
         self._facts: dict[int, Facts] = {}
         self._ended = False
         self._child: Child | None = None
@@ -50,10 +54,18 @@ class Sandbox:
 
     def feed(self, target: int, chunk: bytes) -> None:
         """Hand bytes of a target's pcap to the child; blocks while it is busy."""
+        self._send(HEADER.pack(target, len(chunk)), chunk)
+
+    def peek(self) -> None:
+        """Ask for the facts so far, which come as `peeked`; from the thread that feeds. Blocks as `feed` does."""
+        self.peeking = True
+        self._send(HEADER.pack(PEEK, 0))
+
+    def _send(self, *pieces: bytes) -> None:
         if self.failed or self._child is None or self._child.stdin < 0:
             return
         try:
-            for piece in (HEADER.pack(target, len(chunk)), chunk):
+            for piece in pieces:
                 left = memoryview(piece)
                 while left:
                     left = left[os.write(self._child.stdin, left) :]
@@ -109,6 +121,9 @@ class Sandbox:
         match answer:
             case {"progress": dict(progress)}:
                 self.progress = {int(k): (int(v[0]), int(v[1])) for k, v in progress.items()}
+            case {"peeked": dict(peeked)}:
+                self.peeked = {int(k): codec.decode(Facts, v) for k, v in peeked.items()}
+                self.peeking = False
             case {"target": int(target), "facts": facts}:
                 self._facts[target] = codec.decode(Facts, facts)
             case {"end": True}:

@@ -43,6 +43,8 @@ def _news(pod: Object, before: Object, entry: Object, image: str) -> list[tuple[
             (False, "Created", f"Created container: {name}"),
             (False, "Started", f"Started container {name}"),
         ]
+    if before.get("ready") and not entry.get("ready") and "running" in state and not _deleted(pod):
+        return [(True, "Unhealthy", "Readiness probe failed: ")]  # what the probe said, the node does not report
     if waiting.get("reason") == _waiting(before).get("reason"):
         return []
     place = f"{name_of(pod)}_{namespace_of(pod)}({uid_of(pod)})"
@@ -59,6 +61,10 @@ def _news(pod: Object, before: Object, entry: Object, image: str) -> list[tuple[
         "CrashLoopBackOff": [(True, "BackOff", f"Back-off restarting failed container {name} in pod {place}")],
     }
     return told.get(str(waiting.get("reason")), [])
+
+
+def _deleted(pod: Object) -> bool:
+    return bool(pod["metadata"].get("deletionTimestamp"))
 
 
 def _waiting(entry: Object) -> Object:

@@ -28,7 +28,8 @@ from workers.delivery import Tools
 from workers.memory import MemoryArtifacts
 from workers.policy import Rules
 from workers.salvage import LOST, Resumed, salvage
-from workers.session import Segments, Session, segment_name
+from workers.segments import Segments, segment_name
+from workers.session import Session
 
 SPEC = CaptureSpec(TargetRef(TargetKind.SELECTOR, "app=web"), "shop")
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65536, 1)
@@ -195,7 +196,8 @@ class LostAnswer(MemoryArtifacts):
 def test_a_piece_whose_answer_was_lost_is_not_there_twice(tmp_path: Path) -> None:
     artifacts, data, job = LostAnswer(), _pcap(6), _adopted(_progress("a", "capturing", b""))
     (tmp_path / "a").write_bytes(data)
-    segments = Segments(job, [(segment_name(_pod("a")), tmp_path / "a")], artifacts)
+    segments = Segments(job, artifacts)
+    segments.add(segment_name(_pod("a")), tmp_path / "a")
     for size, lost in ((40, False), (90, True), (120, False), (len(data), False)):
         artifacts.lost = lost
         segments.save([size])

@@ -5,16 +5,26 @@ since the client's `stream()` swaps a method of the ApiClient while it runs.
 """
 
 import contextlib
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kubernetes import client, config, watch
 from kubernetes.stream import stream
 
+from workers.capture.changes import ClusterEvent, PodChange, PodFeed
 from workers.capture.cluster.answers import code_and_message, not_admitted, refused_pod, translated
 from workers.capture.cluster.lookup import Lookup
-from workers.capture.cluster.reads import TIMEOUT, address_towards, none_if_absent, pages, raw_items
+from workers.capture.cluster.reads import (
+    TIMEOUT,
+    address_towards,
+    changes,
+    none_if_absent,
+    pages,
+    position,
+    raw_items,
+)
 from workers.capture.directory import Shared, addressed_pods, services
 from workers.capture.exec_stream import ExecResult, ExecStream, bound_handshakes
 from workers.capture.plans import Right
@@ -25,6 +35,7 @@ from workers.capture.shapes import (
     FoundAgent,
     agent_manifest,
     capture_container,
+    cluster_event,
     found_agent,
     node_info,
     pod_info,
@@ -54,6 +65,7 @@ class Cluster:
         self._lookup = Lookup(self._api)
         self._access = client.AuthorizationV1Api(self._api)
         self._inventory: Shared[tuple[list[PodInfo], list[ServiceInfo]]] = Shared(INVENTORY_SECONDS)
+        self.feed = PodFeed(self.follow_pods)
 
     def close(self) -> None:
         """Close the connections of the shared client."""
@@ -68,7 +80,7 @@ class Cluster:
             if spec.target.kind is not TargetKind.NODE:
                 self._lookup.check_namespace(spec.namespace)
             if found is None:
-                raise not_found(spec, self._lookup.known_names(spec))
+                raise not_found(spec, self._lookup.known_names(spec), self._lookup.elsewhere(spec))
         return []
 
     def pod(self, namespace: str, name: str) -> PodInfo | None:
@@ -138,6 +150,31 @@ class Cluster:
     def own_address(self) -> str:
         """Return the address we speak to the API server from; "" when it is not known, or on this machine."""
         return address_towards(self._configuration.host)
+
+    def follow_pods(self, namespace: str, seconds: float, mark: str = "") -> Iterator[PodChange]:
+        """See changes.FollowsPods. Raises ClusterForbidden, …"""
+        with translated(f"watch pods in {namespace}"):
+            listing = self._core.list_namespaced_pod
+            if not mark:
+                mark = position(listing, namespace)
+                yield PodChange(mark=mark)
+            for kind, found, now in changes(listing, namespace, seconds=seconds, mark=mark):
+                if kind in ("ADDED", "MODIFIED", "DELETED"):
+                    yield PodChange(pod_info(self._model(found, "V1Pod")), kind == "DELETED", now)
+
+    def follow_events(self, namespace: str, seconds: float, mark: str = "") -> Iterator[ClusterEvent]:
+        """Yield what happens to the things of a namespace as it is told, for `seconds` at most; as follow_pods."""
+        with translated(f"watch events in {namespace}"):
+            listing = self._core.list_namespaced_event
+            if not mark:
+                mark = position(listing, namespace)
+                yield ClusterEvent(mark=mark)
+            for kind, found, now in changes(listing, namespace, seconds=seconds, mark=mark):
+                if kind in ("ADDED", "MODIFIED"):
+                    yield cluster_event(found, now)
+
+    def _model(self, found: Mapping[str, Any], kind: str) -> Any:
+        return self._api.deserialize(json.dumps(found), kind, "application/json")
 
     def service_ips(self, pods: Sequence[PodInfo]) -> list[str]:
         """Return the virtual addresses of services that select one of the pods."""

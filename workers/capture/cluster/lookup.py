@@ -8,9 +8,8 @@ from kubernetes import client
 
 from workers.capture.cluster.reads import PAGE, TIMEOUT, none_if_absent, pages
 from workers.capture.shapes import node_info, node_target, pod_info, selector_text
-from workers.capture.targets import PodInfo, by_prefix
-from workers.contract.errors import TargetNotFound
-from workers.contract.spec import CaptureSpec, TargetKind
+from workers.capture.targets import PodInfo, by_prefix, no_namespace
+from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 
 SERVICE_NAME = "kubernetes.io/service-name"
 BARE = (TargetKind.DEPLOYMENT, TargetKind.STATEFULSET, TargetKind.DAEMONSET, TargetKind.JOB, TargetKind.CRONJOB)
@@ -55,28 +54,48 @@ class Lookup:
             self._core.read_namespace(namespace, _request_timeout=TIMEOUT)
         except client.ApiException as error:
             if error.status == 404:
-                raise TargetNotFound(
-                    f"There is no namespace {namespace}. Name the right one with `-n NAMESPACE`."
-                ) from error
+                raise no_namespace(namespace, self.namespaces()) from error
             if error.status != 403:
                 raise
 
     def known_names(self, spec: CaptureSpec) -> list[str]:
         """Return names of the kind that may have been meant, as many as one page has."""
+        kind = spec.target.kind
+        kinds = (TargetKind.POD, *BARE) if kind is TargetKind.ANY else (kind,)
+        return [name for one in kinds for name in self._names(one, spec.namespace)]
+
+    def elsewhere(self, spec: CaptureSpec) -> list[TargetRef]:
+        """Return what has exactly the name that was not found, but is of another kind."""
+        name, others = spec.target.name, (*BARE, TargetKind.SERVICE, TargetKind.INGRESS)
+        if spec.target.kind not in (*others, TargetKind.POD):
+            return []
+        kinds = (kind for kind in others if kind is not spec.target.kind)
+        return [TargetRef(kind, name) for kind in kinds if name in self._names(kind, spec.namespace)]
+
+    def namespaces(self) -> list[str]:
+        """Return the names of namespaces, as many as one page has; [] where we may not list them."""
+        return self._names(TargetKind.NAMESPACE, "")
+
+    def _names(self, kind: TargetKind, namespace: str) -> list[str]:
+        listing, within = {
+            TargetKind.POD: (self._core.list_namespaced_pod, [namespace]),
+            TargetKind.DEPLOYMENT: (self._apps.list_namespaced_deployment, [namespace]),
+            TargetKind.STATEFULSET: (self._apps.list_namespaced_stateful_set, [namespace]),
+            TargetKind.DAEMONSET: (self._apps.list_namespaced_daemon_set, [namespace]),
+            TargetKind.JOB: (self._batch.list_namespaced_job, [namespace]),
+            TargetKind.CRONJOB: (self._batch.list_namespaced_cron_job, [namespace]),
+            TargetKind.SERVICE: (self._core.list_namespaced_service, [namespace]),
+            TargetKind.INGRESS: (self._networking.list_namespaced_ingress, [namespace]),
+            TargetKind.NODE: (self._core.list_node, []),
+            TargetKind.NAMESPACE: (self._core.list_namespace, []),
+        }.get(kind, (None, []))
+        if listing is None:
+            return []
         names: list[str] = []
-        listings: list[Any] = [self._core.list_namespaced_pod, self._apps.list_namespaced_deployment]
-        if spec.target.kind is TargetKind.INGRESS:
-            listings = [self._networking.list_namespaced_ingress]
-        if spec.target.kind is TargetKind.NODE:
-            with contextlib.suppress(client.ApiException, urllib3.exceptions.HTTPError):
-                answer = self._core.list_node(limit=PAGE, _request_timeout=TIMEOUT)
-                names += [item.metadata.name for item in answer.items]
-            return names
-        for listing in listings:
-            with contextlib.suppress(client.ApiException, urllib3.exceptions.HTTPError):
-                answer = listing(spec.namespace, limit=PAGE, _request_timeout=TIMEOUT)
-                names += [item.metadata.name for item in answer.items]
-                names += [rule.host for item in answer.items for rule in _rules(item) if rule.host]
+        with contextlib.suppress(client.ApiException, urllib3.exceptions.HTTPError):
+            items = listing(*within, limit=PAGE, _request_timeout=TIMEOUT).items
+            names += [item.metadata.name for item in items]
+            names += [rule.host for item in items for rule in _rules(item) if rule.host]
         return names
 
     def selected(self, namespace: str, selector: str) -> list[PodInfo]:

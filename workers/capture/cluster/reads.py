@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from kubernetes import client
+from kubernetes.watch.watch import iter_resp_lines
 
 T = TypeVar("T")
 TIMEOUT = (5, 20)
@@ -58,3 +59,36 @@ def raw_items(listing: Callable[..., Any], *args: Any) -> Iterator[Mapping[str, 
         token = (page.get("metadata") or {}).get("continue")
         if not token:
             return
+
+
+def position(listing: Callable[..., Any], *args: Any) -> str:
+    """Return the mark of a list as it is now: a watch from there on misses nothing that comes."""
+    answer = listing(*args, limit=1, _preload_content=False, _request_timeout=TIMEOUT)
+    return str(json.loads(answer.data)["metadata"]["resourceVersion"])
+
+
+def changes(
+    listing: Callable[..., Any], *args: Any, seconds: float, mark: str
+) -> Iterator[tuple[str, Mapping[str, Any], str]]:
+    """Yield (type, object, mark) of every change after `mark`, for `seconds` at most.
+
+    Plain JSON: a watch of a busy namespace is mostly what nobody asked for. Raises ApiException, 410 when `mark` is
+    too old.
+    """
+    answer = listing(
+        *args,
+        watch=True,
+        resource_version=mark,
+        allow_watch_bookmarks=True,
+        timeout_seconds=max(1, round(seconds)),
+        _preload_content=False,
+        _request_timeout=(TIMEOUT[0], seconds + TIMEOUT[1]),
+    )
+    with contextlib.closing(answer):
+        for line in iter_resp_lines(answer):
+            if not line.strip():
+                continue
+            event = json.loads(line)
+            if event["type"] == "ERROR":
+                raise client.ApiException(status=event["object"].get("code", 500), reason=event["object"].get("reason"))
+            yield event["type"], event["object"], str(event["object"]["metadata"]["resourceVersion"])
