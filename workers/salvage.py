@@ -9,8 +9,8 @@ import structlog
 
 from workers.capture.attached import sweep
 from workers.capture.methods import Capture
-from workers.capture.planner import EVERY
-from workers.capture.plans import EPHEMERAL, NODE, UPLOAD, VETH, Plan
+from workers.capture.planner import EVERY, OURS
+from workers.capture.plans import UPLOAD, Plan
 from workers.capture.shapes import node_target
 from workers.capture.spool import Spool
 from workers.capture.start_line import Runner
@@ -27,8 +27,6 @@ from workers.session import SEGMENTS
 log = structlog.get_logger(__name__)
 
 LOST = "the worker that captured was lost; this is what it had stored until then"
-OURS = (EPHEMERAL, NODE, VETH)
-"""Methods whose container captures on without a worker."""
 
 
 def salvage(job: Job, tools: Tools, observer: Observer) -> Job:

@@ -31,7 +31,12 @@ from workers.queue import CeleryQueue
 from workers.state import RedisJobStore
 
 ALICE = Person("U-ALICE", "alice")
-KINDS = {"deploy": TargetKind.DEPLOYMENT, "pod": TargetKind.POD, "-l": TargetKind.SELECTOR}
+KINDS = {
+    "deploy": TargetKind.DEPLOYMENT,
+    "pod": TargetKind.POD,
+    "-l": TargetKind.SELECTOR,
+    "node": TargetKind.NODE,
+}
 
 
 @dataclass
@@ -45,7 +50,7 @@ class Desk:
     commands: Commands
 
     def ask(self, target: str, filter: str = "", *, namespace: str = "shop", **more: Any) -> str:  # noqa: A002
-        """Hand a capture to the workers; returns the job's id. `target`: deploy/x, pod/x or "-l a=b"."""
+        """Hand a capture to the workers; returns the job's id. `target`: deploy/x, pod/x, node/x, "-l a=b"."""
         accepted = self.commands.capture(spec(target, filter, namespace, **more), ALICE, Origin())
         assert isinstance(accepted, Accepted), accepted
         return accepted.job.id
