@@ -8,8 +8,9 @@ from dataclasses import replace
 import structlog
 
 from workers.capture.methods import Capture, Ground
+from workers.capture.methods.agent import INTERFACE
 from workers.capture.planner import EVERY, Ranking, inside_suffices, rank
-from workers.capture.plans import Plan, Rejected, Survey
+from workers.capture.plans import VETH, Plan, Rejected, Survey
 from workers.capture.spool import Spool
 from workers.capture.survey import Surveyor
 from workers.capture.targets import Target
@@ -43,7 +44,7 @@ class Planning:
         if not inside_suffices(ranking):
             ranking = self._whole(target, survey)
         error = self._surveyor.errors.get(target.pod.name)
-        if not ranking.plans and isinstance(error, ClusterForbidden | ClusterUnavailable):
+        if not ranking.plans and not ranking.blocked and isinstance(error, ClusterForbidden | ClusterUnavailable):
             raise error
         return ranking.best()
 
@@ -77,13 +78,14 @@ class Planning:
         ranking = rank(target, survey, self._job.spec, self._tools.equipment, self._job.id)
         spent = {one.method for one in failed}
         plans = tuple(plan for plan in ranking.plans if plan.method not in spent)
-        return Ranking(target, plans, (*failed, *(one for one in ranking.rejected if one.method not in spent)))
+        rejected = (*failed, *(one for one in ranking.rejected if one.method not in spent))
+        return replace(ranking, plans=plans, rejected=rejected)
 
     def _whole(self, target: Target, survey: Survey) -> Ranking:
         return self._rank(target, self._surveyor.everything(target, survey))
 
     def _previewed(self, target: Target) -> PlannedTarget:
-        ranking = self._whole(target, self._surveyor.containers(target))
+        ranking = self._whole(target, self._surveyor.containers(target, every=True))
         pod, spec = target.pod, replace(self._job.spec, filter=target.filter)
         rejected = tuple((one.method, one.reason) for one in ranking.rejected)
         others = tuple((one.method, "it would do, too, but comes later") for one in ranking.plans[1:])
@@ -91,13 +93,13 @@ class Planning:
         if not ranking.plans:
             return seen
         plan = ranking.plans[0]
-        argv = tcpdump_argv(spec, as_root=plan.may_change_user)
+        argv = planned_argv(plan, tcpdump_argv(spec, as_root=plan.may_change_user))
         return replace(
             seen,
             method=plan.method,
             container=plan.container,
             creates=plan.creates,
-            argv=(f"{plan.folder}/tcpdump" if plan.folder else argv[0], *argv[1:]),
+            argv=argv,
             limits=bounds(spec),
             reasons=plan.reasons,
         )
@@ -107,6 +109,13 @@ def ground(job: Job, expression: str, tools: Tools) -> Ground:
     """Return what a method works with, for a target with this filter."""
     spec = replace(job.spec, filter=expression)
     return Ground(tools.cluster, tools.equipment, spec, job.id, tools.static_tcpdump)
+
+
+def planned_argv(plan: Plan, argv: Sequence[str]) -> tuple[str, ...]:
+    """Return tcpdump's argv as it will be there: an uploaded program, an interface that is found on the node."""
+    program = f"{plan.folder}/tcpdump" if plan.folder else argv[0]
+    seen = f"<the node's side of {INTERFACE}>" if plan.method == VETH else argv[2]
+    return program, argv[1], seen, *argv[3:]
 
 
 def bounds(spec: CaptureSpec) -> str:

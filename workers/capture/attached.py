@@ -153,7 +153,17 @@ class AttachedCapture:
         now = self._look()
         if now is None or now.deleting or now.uid != pod.uid:
             return f"pod {pod.name} was deleted during the capture"
+        if ended := self._container_ended(now):
+            return ended
         return f"the connection to pod {pod.name} was lost"
+
+    def _container_ended(self, now: PodInfo) -> str:
+        """That the container ended or is another one by now, in words; "" while it is the one we captured in."""
+        before, after = (one.named(self._plan.container) for one in (self._plan.pod, now))
+        if before is None or after is None or (after.running and after.id == before.id):
+            return ""
+        state = "was started again" if after.running else f"ended ({after.waiting_reason or 'not running'})"
+        return f"container {after.name} of pod {now.name} {state} during the capture, and tcpdump with it"
 
     def _look(self) -> PodInfo | None:
         try:

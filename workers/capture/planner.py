@@ -13,6 +13,7 @@ from workers.capture.plans import (
     EXEC,
     INSIDE,
     NODE,
+    OURS,
     SIDECAR,
     UPLOAD,
     VETH,
@@ -45,12 +46,16 @@ class Ranking:
     target: Target
     plans: tuple[Plan, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    blocked: str = ""
+    """Why no method whatsoever can do it, as a clause."""
 
     def best(self) -> Plan:
         """Return the first plan. Raises NotCapturable naming why each method was rejected."""
         if self.plans:
             return self.plans[0]
         what = f"Node {self.target.pod.name}" if self.target.pod.is_node else f"Pod {self.target.pod.name}"
+        if self.blocked:
+            raise NotCapturable(f"{what} can't be captured: {self.blocked}. Try again once that is over.")
         why = " ".join(f"{one.method}: {one.reason}." for one in self.rejected)
         hint = (
             ""
@@ -67,7 +72,7 @@ def considered(spec: CaptureSpec, equipment: Equipment) -> list[Method]:
     """
     names = [name for name in equipment.methods if spec.method in ("", name)]
     if spec.mode is Mode.RECORD:
-        names = [name for name in names if name in (EPHEMERAL, NODE, VETH)]
+        names = [name for name in names if name in OURS]
     return [EVERY[name] for name in names]
 
 
@@ -75,18 +80,26 @@ def rank(target: Target, survey: Survey, spec: CaptureSpec, equipment: Equipment
     """Ask every method that may be used."""
     methods = considered(spec, equipment)
     if not methods:
-        allowed = ", ".join(equipment.methods)
-        return Ranking(
-            target, rejected=(Rejected(spec.method or "all", f"it is not among the allowed ones ({allowed})"),)
-        )
+        return Ranking(target, rejected=(Rejected(spec.method or "all", _why_none(spec, equipment)),))
+    if survey.dead_node:
+        why = f"node {survey.dead_node} is not ready"
+        return Ranking(target, rejected=tuple(Rejected(method.name, why) for method in methods), blocked=why)
     said = [method.plan(target, survey, spec, equipment, job_id) for method in methods]
-    plans = tuple(replace(one, reasons=(*one.reasons, *target.notes)) for one in said if isinstance(one, Plan))
-    return Ranking(target, plans, tuple(one for one in said if isinstance(one, Rejected)))
+    plans = [replace(one, reasons=(*one.reasons, *target.notes)) for one in said if isinstance(one, Plan)]
+    plans.sort(key=lambda plan: plan.brief)
+    return Ranking(target, tuple(plans), tuple(one for one in said if isinstance(one, Rejected)))
+
+
+def _why_none(spec: CaptureSpec, equipment: Equipment) -> str:
+    allowed = ", ".join(equipment.methods)
+    if spec.mode is Mode.RECORD and (spec.method or "all") not in OURS:
+        return f"a recording needs a container of Threadcap's own ({', '.join(OURS)}); allowed are {allowed}"
+    return f"it is not among the allowed ones ({allowed})"
 
 
 def inside_suffices(ranking: Ranking) -> bool:
     """Whether the best plan only uses what a container has, so that nothing more need be asked."""
-    return bool(ranking.plans) and ranking.plans[0].method in INSIDE
+    return bool(ranking.plans) and ranking.plans[0].method in INSIDE and not ranking.plans[0].brief
 
 
 def needed(target: Target, spec: CaptureSpec, equipment: Equipment) -> tuple[Right, ...]:

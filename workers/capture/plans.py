@@ -59,6 +59,12 @@ class Survey:
     security: Mapping[str, str] = field(default_factory=dict)
     node: NodeInfo | None = None
 
+    @property
+    def dead_node(self) -> str:
+        """The name of the target's node while it is not ready and no container answered; "" otherwise."""
+        answered = any(not isinstance(probe, str) for probe in self.probes.values())
+        return self.node.name if self.node is not None and not self.node.ready and not answered else ""
+
     def lacks(self, *needed: Right) -> str:
         """Which right is missing, as a clause; "" when none is."""
         missing = [str(right) for right in needed if not self.rights.get(right)]
@@ -87,6 +93,8 @@ class Plan:
     """What kind of tcpdump is uploaded, as `uname -m` says."""
     folder: str = ""
     """Where it is uploaded to."""
+    brief: bool = False
+    """Whether the container is likely to end before the capture, and the capture with it."""
 
     @property
     def spools(self) -> bool:

@@ -220,4 +220,18 @@ def _container(container: Any, status: Any) -> ContainerInfo:
     running = state is not None and state.running is not None
     said = state.terminated.message or "" if state is not None and state.terminated is not None else ""
     named = (status.container_id or "") if status is not None else ""
-    return ContainerInfo(container.name, container.image or "", running, waiting or "", id=named, message=said.strip())
+    return ContainerInfo(
+        container.name,
+        container.image or "",
+        running,
+        waiting or "",
+        id=named,
+        message=said.strip(),
+        restarts=(status.restart_count or 0) if status is not None else 0,
+        started=_epoch(state.running.started_at) if state is not None and state.running is not None else 0.0,
+    )
+
+
+def _epoch(moment: Any) -> float:
+    """The client reads times as datetimes."""
+    return float(moment.timestamp()) if moment is not None else 0.0

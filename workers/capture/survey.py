@@ -9,12 +9,12 @@ import structlog
 
 from workers.capture.attached import probe
 from workers.capture.cluster import Cluster
-from workers.capture.methods.inside import lacking
+from workers.capture.methods.inside import Inside, lacking, restless
 from workers.capture.planner import considered, needed
 from workers.capture.plans import EXEC, SIDECAR, UPLOAD, VETH, Equipment, Right, Survey
 from workers.capture.targets import NodeInfo, Target
 from workers.capture.tcpdump import Probe
-from workers.contract.errors import ThreadcapError
+from workers.contract.errors import ClusterUnavailable, ThreadcapError
 from workers.contract.spec import CaptureSpec
 
 log = structlog.get_logger(__name__)
@@ -85,16 +85,28 @@ class Surveyor:
         self.errors: dict[str, ThreadcapError] = {}
         """Pod -> why its containers could not be asked at all."""
 
-    def containers(self, target: Target) -> Survey:
-        """Ask container after container until one can capture."""
+    def containers(self, target: Target, *, every: bool = False) -> Survey:
+        """Ask container after container until one can capture, or `every` one a method would look at."""
         probes: dict[str, Probe | str] = {}
-        if not any(method.name in PROBED for method in considered(self._spec, self._equipment)):
-            return Survey()
-        for container in target.containers:
-            probes[container] = self._probe(target, container)
-            if not lacking(probes[container]):
+        for container in self._worth_asking(target):
+            found = probes[container] = self._probe(target, container)
+            if isinstance(self.errors.get(target.pod.name), ClusterUnavailable):
+                break  # the others are on the same node
+            if not every and not isinstance(found, str) and self._will_do(target, container, found):
                 break
         return Survey(probes)
+
+    def _worth_asking(self, target: Target) -> tuple[str, ...]:
+        names = {method.name for method in considered(self._spec, self._equipment)}
+        if names == {SIDECAR}:
+            return Inside(SIDECAR).candidates(target, self._spec)
+        if names & {SIDECAR, VETH}:
+            return target.containers
+        return target.containers[:1] if names & set(PROBED) else ()
+
+    @staticmethod
+    def _will_do(target: Target, container: str, probe: Probe) -> bool:
+        return not lacking(probe) and not restless(target, container, probe)
 
     def everything(self, target: Target, known: Survey) -> Survey:
         """Ask what all methods want to know; what is `known` is not asked again."""

@@ -36,6 +36,9 @@ class ContainerInfo:
     """The runtime's, as the API has it: `containerd://…`; "" before it runs."""
     message: str = ""
     """What it said when it ended (terminationMessagePath)."""
+    restarts: int = 0
+    started: float = 0.0
+    """Since when it runs, epoch seconds; 0 while it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,15 @@ class PodInfo:
     def running(self) -> bool:
         """Whether some container of it runs and it is not being deleted."""
         return not self.deleting and (self.is_node or any(c.running for c in self.containers))
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has a network: it runs, or its containers are between two starts (phase Running all the same)."""
+        return self.running or (not self.deleting and self.phase == "Running")
+
+    def named(self, container: str) -> ContainerInfo | None:
+        """Return a container of it, None when it has none of that name."""
+        return next((one for one in self.containers if one.name == container), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +125,15 @@ class Target:
 def choose(spec: CaptureSpec, pods: Sequence[PodInfo], end: int = 0) -> tuple[list[Target], list[str]]:
     """Return the targets among the pods `spec.target` matched, and notes about what was left out.
 
-    Raises TargetNotFound when none of them can be captured: none running, or no such container.
+    A pod between two starts of its containers is one of them: its network is there, and what is captured from outside
+    of its containers outlives them. Raises TargetNotFound when none of them can be captured: none running, or no such
+    container.
     """
-    running = [pod for pod in sorted(pods, key=lambda pod: pod.name) if pod.running]
-    notes = _left_out([pod for pod in pods if not pod.running])
-    if not running:
+    alive = [pod for pod in sorted(pods, key=lambda pod: pod.name) if pod.alive]
+    notes = _left_out([pod for pod in pods if not pod.alive])
+    if not alive:
         raise TargetNotFound(_none_running(spec, pods))
-    return [Target(pod, _containers(spec, pod), spec.filter, end) for pod in running], notes
+    return [Target(pod, _containers(spec, pod), spec.filter, end) for pod in alive], notes
 
 
 def capped(targets: Sequence[Target], most: int) -> tuple[list[Target], list[str]]:
@@ -158,14 +172,12 @@ def _containers(spec: CaptureSpec, pod: PodInfo) -> tuple[str, ...]:
 
 
 def by_prefix(spec: CaptureSpec, pods: Sequence[PodInfo]) -> list[PodInfo]:
-    """Return the one running pod whose name begins with the target's; [] when there is none.
+    """Return the one living pod whose name begins with the target's; [] when there is none.
 
     Raises TargetNotFound naming them when there are several.
     """
     prefix = spec.target.name
-    found = (
-        [pod for pod in pods if pod.running and pod.name.startswith(prefix)] if len(prefix) >= SHORTEST_PREFIX else []
-    )
+    found = [pod for pod in pods if pod.alive and pod.name.startswith(prefix)] if len(prefix) >= SHORTEST_PREFIX else []
     if len(found) > 1:
         names = ", ".join(pod.name for pod in found[:NAMED]) + (", ..." if len(found) > NAMED else "")
         raise TargetNotFound(f"{len(found)} pods in namespace {spec.namespace} begin with {prefix}: {names}. Name one.")
@@ -177,9 +189,8 @@ def _no_container(wanted: str, pod: PodInfo) -> str:
     for container in pod.containers:
         if container.name == wanted:
             reason = container.waiting_reason or "not running"
-            return (
-                f"Container {wanted} of pod {pod.name} is {reason}. Try again when it runs, or pick another container."
-            )
+            other = "leave `-c` out to capture its pod from outside" if pod.alive else "pick another container"
+            return f"Container {wanted} of pod {pod.name} is {reason}. Try again when it runs, or {other}."
     close = difflib.get_close_matches(wanted, names, 1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return f"Pod {pod.name} has no container {wanted}; it has {', '.join(names)}.{hint}"

@@ -52,16 +52,15 @@ ELSEWHERE = {
 }
 
 
-def located(folder: Path, cgroups: Mapping[int, str], shell: str = "dash") -> str:
+def located(folder: Path, cgroups: Mapping[int, str], shell: str = "dash", where: str = f"pid:{APP}") -> str:
     """The PID whose namespace would be entered; "" when none is."""
     for pid, text in cgroups.items():
         (folder / str(pid)).mkdir(parents=True)
         (folder / str(pid) / "cgroup").write_text(text)
-    script = "stop_here() { exit 3; }\nwhere=$1\n" + scripts.LOCATE.replace("/proc/", f"{folder}/") + '\necho "$3"'
+    there = scripts.LOCATE.replace("/proc/", f"{folder}/").replace("patience=50", "patience=0")
+    script = f'stop_here() {{ exit 3; }}\nwhere=$1\n{there}\necho "$3"'
     argv = ["busybox", "sh"] if shell == "busybox" else [shell]
-    done = subprocess.run(
-        [*argv, "-c", script, "x", f"pid:{APP}"], capture_output=True, text=True, timeout=30, check=False
-    )
+    done = subprocess.run([*argv, "-c", script, "x", where], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode in (0, 3), done.stderr
     return done.stdout.strip()
 
@@ -81,6 +80,15 @@ def test_others_are_not_taken_for_it(text: str, tmp_path: Path) -> None:
 def test_the_first_process_of_several_is_taken(shell: str, tmp_path: Path) -> None:
     inside = f"0::{SLICE}/cri-containerd-{APP}.scope"
     assert located(tmp_path, {900: inside, 71: inside, 1: "0::/init.scope"}, shell) == "71"
+
+
+@pytest.mark.parametrize("text", RECORDED.values(), ids=RECORDED)
+@pytest.mark.parametrize("where", [f"pod:{UID}", f"pid:{'0' * 64}:{UID}"])
+def test_where_the_container_is_gone_any_process_of_the_pod_will_do(text: str, where: str, tmp_path: Path) -> None:
+    others = {name: text for name, text in ELSEWHERE.items() if UID not in text and UNDERSCORED not in text}
+    others |= {name: text for name, text in ELSEWHERE.items() if "monitor" in name or "in the container" in name}
+    found = located(tmp_path, dict(enumerate(others.values(), 100)) | {4242: text + "\n"}, where=where)
+    assert found == "4242"
 
 
 @pytest.mark.parametrize("scheme", ["containerd://", "cri-o://", "docker://", ""])

@@ -22,7 +22,7 @@ from workers.capture.targets import (
 )
 from workers.capture.tcpdump import Probe
 from workers.contract.errors import NotCapturable, TargetNotFound
-from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
+from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
 
 SPEC = CaptureSpec(TargetRef(TargetKind.DEPLOYMENT, "cart"), "shop")
 APP, SIDE = ContainerInfo("app", running=True), ContainerInfo("tcpdump", running=True)
@@ -86,10 +86,36 @@ def test_a_waiting_container_says_why() -> None:
 
 
 def test_pods_that_do_not_run_are_named_and_left_out() -> None:
-    crashed = pod("z", ContainerInfo("app", waiting_reason="CrashLoopBackOff"))
-    targets, notes = choose(SPEC, [pod("a"), crashed, pod("going", deleting=True)])
+    waiting = pod("z", ContainerInfo("app", waiting_reason="ImagePullBackOff"), phase="Pending")
+    targets, notes = choose(SPEC, [pod("a"), waiting, pod("going", deleting=True)])
     assert [t.pod.name for t in targets] == ["a"]
-    assert notes == ["z is CrashLoopBackOff and was left out.", "going is being deleted and was left out."]
+    assert notes == ["z is ImagePullBackOff and was left out.", "going is being deleted and was left out."]
+
+
+def test_a_pod_between_two_starts_is_captured_from_outside_of_its_containers() -> None:
+    crashed = pod("z", ContainerInfo("app", waiting_reason="CrashLoopBackOff"), uid="u-z", node="n1")
+    (target,), notes = choose(SPEC, [crashed])
+    assert (target.containers, notes) == ((), [])
+    ranking = asked(target, Survey({}, {**MAY_ADD, **AGENT}), on=TOOLED)
+    assert [plan.method for plan in ranking.plans] == ["ephemeral", "node"]
+    assert ranking.plans[1].where == "pod:u-z"
+    assert ranking.rejected[0] == Rejected("exec", "no container of the pod runs right now (app is CrashLoopBackOff)")
+    with pytest.raises(TargetNotFound, match="leave `-c` out to capture its pod from outside"):
+        choose(replace(SPEC, container="app"), [crashed])
+
+
+def test_a_container_that_keeps_ending_is_the_last_choice() -> None:
+    now = 1_790_000_000.0
+    fresh = ContainerInfo("app", running=True, id="containerd://" + "ab" * 32, restarts=3, started=now - 5)
+    target = Target(pod("cart-1", fresh, node="n1", uid="u-1"), ("app",))
+    ranking = asked(target, Survey({"app": replace(ALL, time=now)}, MAY_ADD), image="example/it:1")
+    assert [plan.method for plan in ranking.plans] == ["ephemeral", "exec"]
+    assert not inside_suffices(ranking)
+    assert "container app keeps ending (3 restarts, the last one 5 s ago)" in ranking.plans[1].reasons[0]
+    settled = asked(target, Survey({"app": replace(ALL, time=now + 700)}, MAY_ADD), image="example/it:1")
+    assert settled.best().method == "exec"
+    entered = asked(target, Survey({}, AGENT), on=replace(TOOLED, methods=("node",)))
+    assert entered.best().where == "pid:" + "ab" * 32 + ":u-1"
 
 
 def test_no_running_pod_is_an_error_with_the_reasons() -> None:
@@ -206,7 +232,10 @@ def test_the_interface_on_the_node_is_known_by_index_or_by_route() -> None:
     made = asked(target, Survey({"app": replace(ALL, links={"eth0": 17})}, AGENT), on=outside).best()
     assert made.where == "link:17"
     assert "on lo is missing" in made.reasons[1]
-    assert asked(target, Survey({"app": "it has no sh"}, AGENT), on=outside).best().where == "route:040312C6"
+    unknown = Survey({"app": "it has no sh"}, AGENT)
+    assert asked(target, unknown, on=outside).best().where == "route:040312C6:198.18.3.4"
+    (other,) = asked(target, unknown, replace(SPEC, interface="lo"), on=outside).rejected
+    assert other.reason == "from outside only eth0 is seen, and lo was asked for"
 
 
 def test_a_pod_on_the_nodes_network_and_a_node_need_no_entering() -> None:
@@ -216,11 +245,47 @@ def test_a_pod_on_the_nodes_network_and_a_node_need_no_entering() -> None:
         assert "privileged" not in ranking.best().creates[0]
 
 
-def test_a_node_that_is_not_ready_gets_no_pod() -> None:
-    survey = Survey({}, AGENT, node=NodeInfo("n1", ready=False))
+def test_a_node_that_is_not_ready_gets_nothing_added() -> None:
+    survey = Survey({"app": ALL}, {**MAY_ADD, **AGENT}, node=NodeInfo("n1", ready=False))
     target = Target(pod("v", RUNNING, node="n1"), ("app",))
     ranking = asked(target, survey, on=TOOLED)
-    assert Rejected("node", "node n1 is not ready") in ranking.rejected
+    assert {one.method for one in ranking.rejected if one.reason == "node n1 is not ready"} == {
+        "ephemeral",
+        "node",
+        "veth",
+    }
+    assert ranking.best().method == "exec"  # its kubelet answered all the same
+
+
+def test_where_a_dead_node_does_not_answer_nothing_else_is_said() -> None:
+    survey = Survey({"app": "it could not be asked"}, {**MAY_ADD, **AGENT}, node=NodeInfo("n1", ready=False))
+    ranking = asked(Target(pod("v", RUNNING, node="n1"), ("app",)), survey, on=TOOLED)
+    assert {one.reason for one in ranking.rejected} == {"node n1 is not ready"}
+    with pytest.raises(NotCapturable) as refused:
+        ranking.best()
+    assert refused.value.user_message == "Pod v can't be captured: node n1 is not ready. Try again once that is over."
+
+
+def test_a_named_container_is_the_one_that_is_looked_at() -> None:
+    target, survey = Target(pod(), ("tcpdump",)), Survey({"tcpdump": ALL})
+    named = replace(SPEC, container="tcpdump")
+    ranking = asked(target, survey, named)
+    assert (ranking.best().method, ranking.best().container) == ("exec", "tcpdump")
+    assert Rejected("sidecar", "container tcpdump was named") in ranking.rejected
+    made = asked(target, survey, replace(named, method="sidecar")).best()
+    assert (made.method, made.container) == ("sidecar", "tcpdump")
+
+
+def test_a_recording_needs_a_container_of_ours_and_a_disk_that_is_not_limited() -> None:
+    recording = replace(SPEC, mode=Mode.RECORD, keep=60)
+    target = Target(pod("v", RUNNING, node="n1", disk_limited=True), ("app",))
+    survey = Survey({"app": ALL}, {**MAY_ADD, **AGENT})
+    ranking = asked(target, survey, recording, on=TOOLED)
+    assert [one.method for one in ranking.rejected] == ["ephemeral", "veth"]
+    assert "a recording would fill it" in ranking.rejected[0].reason
+    assert ranking.best().method == "node"
+    (only,) = asked(target, survey, replace(recording, method="exec"), on=TOOLED).rejected
+    assert only.reason.startswith("a recording needs a container of Threadcap's own (ephemeral, node, veth)")
 
 
 @pytest.mark.parametrize("pressure", ["DiskPressure", "MemoryPressure"])

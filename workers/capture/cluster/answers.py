@@ -51,6 +51,11 @@ def _translate(error: Any, doing: str) -> ThreadcapError:
         )
     if code == 404:
         return TargetNotFound("It is gone: the cluster no longer knows it.", detail=detail)
+    if "error dialing backend" in message:  # the API server is there, the kubelet it asks is not
+        return ClusterUnavailable(
+            "The pod's node does not answer the cluster. Try again in a minute; `kubectl get nodes` shows its state.",
+            detail=detail,
+        )
     if "container not found" in message:  # how 1.34 refuses a container that is not running, with code 500
         return ExecRefused(
             "That container is not running. Try again when it runs, or name another with `-c NAME`.", detail=detail

@@ -74,7 +74,7 @@ class Agent:
         if why := self._unequipped(target, survey, equipment):
             return Rejected(self.name, why)
         on_node = pod.is_node or pod.host_network
-        found = self._behind(target, survey) if self.name == VETH else ("here" if on_node else _container(pod))
+        found = self._behind(target, survey, spec) if self.name == VETH else ("here" if on_node else _inside(pod))
         if isinstance(found, Rejected):
             return found
         agent, home = agent_name(job_id, pod), equipment.agent_namespace
@@ -111,28 +111,35 @@ class Agent:
             return f"{said(pod.node, pressures)}, and it would write to the node's disk"
         return ""
 
-    def _behind(self, target: Target, survey: Survey) -> str | Rejected:
+    def _behind(self, target: Target, survey: Survey, spec: CaptureSpec) -> str | Rejected:
         """Where the host's side is: by the index the pod's interface names, else by the node's route to its address."""
         pod = target.pod
         if pod.is_node or pod.host_network:
             return Rejected(self.name, "it has no interface of its own on the node")
+        if spec.interface not in ("any", INTERFACE):
+            return Rejected(self.name, f"from outside only {INTERFACE} is seen, and {spec.interface} was asked for")
         for probe in survey.probes.values():
             if not isinstance(probe, str) and INTERFACE in probe.links:
                 return f"link:{probe.links[INTERFACE]}"
         four = next((ip for ip in pod.ips if "." in ip), "")
         if not four:
-            return Rejected(self.name, "neither the pod's interface nor its IPv4 address is known")
-        return f"route:{_as_in_proc(four)}"
+            return Rejected(self.name, "neither the index of the pod's interface nor an IPv4 address of it is known")
+        return f"route:{_as_in_proc(four)}:{four}"
 
 
-def _container(pod: PodInfo) -> str | Rejected:
-    """Any running container will do: they share the pod's network namespace."""
-    for container in pod.containers:
+def _inside(pod: PodInfo) -> str | Rejected:
+    """Any running container will do: they share the pod's network namespace; the one that was started least often is
+    the most likely to be there in a moment. Between two starts the pod's sandbox is what holds the namespace; its id is
+    nowhere in the API, so the pod's uid must do."""
+    for container in sorted(pod.containers, key=lambda one: one.restarts):
         if container.running and container.id:
             try:
-                return f"pid:{parse_id(container.id)}"
+                found = f"pid:{parse_id(container.id)}"
             except ValueError as error:
                 return Rejected(NODE, str(error))
+            return f"{found}:{pod.uid}" if container.restarts else found
+    if pod.uid and not pod.running:
+        return f"pod:{pod.uid}"
     return Rejected(NODE, "the cluster does not tell the id of a running container of the pod")
 
 

@@ -20,7 +20,7 @@ from workers.capture.spool import Spool
 from workers.capture.supervised import Seat, SupervisedCapture, leave_argv
 from workers.capture.targets import Target
 from workers.contract.errors import NotCapturable, TargetNotFound, ThreadcapError
-from workers.contract.spec import CaptureSpec
+from workers.contract.spec import CaptureSpec, Mode
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +64,10 @@ class Ephemeral:
         level = survey.security.get(pod.namespace, "")
         if level in FORBIDDING:
             return Rejected(self.name, f"the Pod Security level of namespace {pod.namespace} is {level}")
+        if survey.node is not None and not survey.node.ready:
+            return Rejected(self.name, f"node {pod.node} is not ready")
+        if spec.mode is Mode.RECORD and pod.disk_limited:
+            return Rejected(self.name, "the pod's disk is limited, and a recording would fill it")
         reasons = [f"through an ephemeral container, {container}: its entry stays in the pod's spec"]
         where = "here"
         if pod.disk_limited:

@@ -4,7 +4,7 @@ Containers of a pod share its network, so any of them sees the same packets. A c
 threadcap.dev/sidecar is asked before the others.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workers.capture.attached import AttachedCapture
 from workers.capture.methods import Capture, Ground
@@ -17,6 +17,8 @@ from workers.contract.spec import CaptureSpec
 NET_RAW = 1 << 13
 """CAP_NET_RAW, capabilities(7): opening a packet socket."""
 NOT_ASKED = "it was not asked"
+SETTLED = 600.0
+"""Seconds a container must run to be trusted again (kubelet: MaxContainerBackOff doubled)."""
 
 
 def lacking(probe: Probe | str) -> str:
@@ -28,6 +30,29 @@ def lacking(probe: Probe | str) -> str:
     if probe.capabilities is not None and not probe.capabilities & NET_RAW and probe.uid == 0:
         return "it runs without the capability NET_RAW"
     return ""
+
+
+def no_container(target: Target) -> str:
+    """Why there is no container to capture in, as a clause."""
+    if target.pod.is_node:
+        return "a node has no containers"
+    states = ", ".join(f"{one.name} is {one.waiting_reason or 'not running'}" for one in target.pod.containers)
+    return f"no container of the pod runs right now ({states})"
+
+
+def restless(target: Target, container: str, probe: Probe) -> str:
+    """Why a container may soon end and a capture in it as well, as a sentence without a full stop; "" when it won't.
+
+    After SETTLED seconds the kubelet forgets that a container has failed, and so do we.
+    """
+    info = target.pod.named(container)
+    if info is None or not info.restarts or not info.started or probe.time is None:
+        return ""
+    age = probe.time - info.started
+    if age > SETTLED:
+        return ""
+    times = f"{info.restarts} restart{'s' if info.restarts > 1 else ''}"
+    return f"container {container} keeps ending ({times}, the last one {max(0.0, age):.0f} s ago): if it does, so will this"
 
 
 def less(probe: Probe) -> tuple[str, ...]:
@@ -42,7 +67,10 @@ def less(probe: Probe) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """`exec` looks at the first of the target's containers only, `sidecar` at all others."""
+    """`exec` looks at the first of the target's containers only, `sidecar` at all others.
+
+    A container that was named by the person is `exec`'s, unless the method was named as well.
+    """
 
     name: str
 
@@ -54,10 +82,12 @@ class Inside:
         self, target: Target, survey: Survey, spec: CaptureSpec, equipment: Equipment, job_id: str
     ) -> Plan | Rejected:
         """See Method.plan."""
-        containers = target.containers[:1] if self.name == EXEC else target.containers[1:]
+        if not target.containers:
+            return Rejected(self.name, no_container(target))
+        containers = self.candidates(target, spec)
         if not containers:
-            why = "it has no containers" if target.pod.is_node else "the pod has no other running container"
-            return Rejected(self.name, why)
+            named = f"container {spec.container} was named" if spec.container else ""
+            return Rejected(self.name, named or "the pod has no other running container")
         passed = []
         for container in containers:
             probe = survey.probes.get(container, NOT_ASKED)
@@ -66,10 +96,18 @@ class Inside:
                 passed.append(f"container {container}: {why}")
                 continue
             via = f"through container {container}, which shares the pod's network"
-            reasons = (*((via,) if self.name == SIDECAR else ()), *less(probe))
+            brief = restless(target, container, probe)
+            reasons = (*((via,) if self.name == SIDECAR else ()), *less(probe), *((brief,) if brief else ()))
             bounded = "timeout" in probe.tools
-            return Plan(target.pod, container, self.name, reasons, probe.may_change_user, probe.digest, bounded)
+            made = Plan(target.pod, container, self.name, reasons, probe.may_change_user, probe.digest, bounded)
+            return replace(made, brief=bool(brief))
         return Rejected(self.name, "; ".join(passed))
+
+    def candidates(self, target: Target, spec: CaptureSpec) -> tuple[str, ...]:
+        """The containers it would look at."""
+        if self.name == EXEC or (spec.container and spec.method == SIDECAR):
+            return target.containers[:1]
+        return target.containers[1:]
 
     def open(self, ground: Ground, plan: Plan, spool: Spool, *, resume: bool = False) -> Capture:
         """See Method.open. What an earlier worker began ended with that worker: there is nothing to take over."""

@@ -15,7 +15,7 @@ from workers.capture.attached import AttachedCapture
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import STDERR
 from workers.capture.methods import Capture, Ground
-from workers.capture.methods.inside import NET_RAW, NOT_ASKED, less
+from workers.capture.methods.inside import NET_RAW, NOT_ASKED, less, no_container, restless
 from workers.capture.plans import UPLOAD, Equipment, Plan, Rejected, Right, Survey
 from workers.capture.spool import Spool
 from workers.capture.start_line import Runner
@@ -53,7 +53,7 @@ class Upload:
     ) -> Plan | Rejected:
         """See Method.plan."""
         if not target.containers:
-            return Rejected(self.name, "there is no container to upload to")
+            return Rejected(self.name, no_container(target))
         container = target.containers[0]
         probe = survey.probes.get(container, NOT_ASKED)
         if isinstance(probe, str):
@@ -62,18 +62,21 @@ class Upload:
             return Rejected(self.name, f"container {container}: {why}")
         folder = f"{probe.writable[0].rstrip('/')}/{folder_name(job_id)}"
         adds = f"folder {folder} with a tcpdump in container {container} of pod {target.pod.name}, removed afterwards"
-        reasons = (f"with a static tcpdump uploaded to container {container} and removed afterwards", *less(probe))
+        brief = restless(target, container, probe)
+        reasons = [f"with a static tcpdump uploaded to container {container} and removed afterwards", *less(probe)]
+        reasons += [brief] if brief else []
         return Plan(
             target.pod,
             container,
             self.name,
-            reasons,
+            tuple(reasons),
             probe.may_change_user,
             probe.digest,
             "timeout" in probe.tools,
             creates=(adds,),
             machine=probe.machine,
             folder=folder,
+            brief=bool(brief),
         )
 
     def open(self, ground: Ground, plan: Plan, spool: Spool, *, resume: bool = False) -> Capture:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from . import cgroups, mounts, oci, probes
+from . import cgroups, mounts, oci, probes, termination
 from .images import Catalogue, Image, ImageMissing
 from .process import Json, log, now
 from .runtime import Exits, Runc, RuncError, Started, Stdio, kill
@@ -162,6 +162,7 @@ class ContainerWorker:
         rootfs = image.mount(self._home, self._tools.room)
         place = self._pod.place(self.spec, self.record, rootfs, image)
         config = oci.config(self._pod.pod, self.spec, image.config, place)
+        config["mounts"] += termination.prepare(self.spec, self._home)
         self._process = dict(config["process"])
         config["process"]["env"] = [*config["process"]["env"], *self._tools.environment]
         self.record.attempt += 1
@@ -235,7 +236,8 @@ class ContainerWorker:
         if time.monotonic() - self.record.since > _BACKOFF_FORGET:
             self._backoff = self._tools.backoff_seconds
         failed = "OOMKilled" if cgroups.oom_kills(group) else "Error"
-        self._end(code, "Completed" if code == 0 else failed, began)
+        said = termination.message(self.spec, self._home, self.log_path(), code)
+        self._end(code, "Completed" if code == 0 else failed, began, said)
 
     def _end(self, code: int, reason: str, began: str, message: str = "") -> None:
         self.record.passed = False

@@ -84,6 +84,15 @@ async def read(path: Path, query: LogQuery, ended: Callable[[], bool]) -> AsyncI
                 return
 
 
+def content(path: Path) -> list[bytes]:
+    """Every line of a log, without times; [] when there is none."""
+    try:
+        with path.open("rb") as file:
+            return [_render(line, timestamps=False) for line in _selected(file, LogQuery())]
+    except FileNotFoundError:
+        return []
+
+
 async def _lines(path: Path, query: LogQuery, ended: Callable[[], bool]) -> AsyncIterator[bytes]:
     try:
         file = path.open("rb")
