@@ -11,7 +11,7 @@ import structlog
 from workers.capture.cluster import Cluster
 from workers.capture.plans import Equipment
 from workers.capture.static_tcpdump import ARCHITECTURES, find
-from workers.contract.errors import ThreadcapError
+from workers.contract.errors import JobNotFound, ThreadcapError
 from workers.contract.job import Artifact, Job, JobState
 from workers.contract.ports import ArtifactStore, Observer
 from workers.contract.report import Report, TargetResult
@@ -33,6 +33,10 @@ class Charts(Protocol):
         """Return (file name, alt text, PNG bytes), the most telling first."""
 
 
+def _no_job(job_id: str) -> Job:
+    raise JobNotFound(f"There is no capture {job_id} here.")
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What the pipeline works with."""
@@ -47,6 +51,8 @@ class Tools:
     static_tcpdump: Path | None = None
     """The folder of what is uploaded."""
     clock: Callable[[], float] = time.time
+    jobs: Callable[[str], Job] = _no_job
+    """The record of another job. Raises JobNotFound."""
 
 
 def equipped(settings: CaptureSettings) -> Equipment:

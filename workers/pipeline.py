@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import structlog
 
+from workers import recorder
 from workers.capture import filters
 from workers.capture.methods import Capture
 from workers.capture.planner import announcement
@@ -22,6 +23,7 @@ from workers.contract.errors import Busy, Denied, StaleEpoch, StoreUnavailable, 
 from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Observer
 from workers.contract.report import CaptureOutcome, TargetResult
+from workers.contract.spec import Mode
 from workers.delivery import Tools, deliver, discard
 from workers.glance import other_ports
 from workers.planning import Planning
@@ -46,6 +48,8 @@ def run(job: Job, tools: Tools, observer: Observer) -> Job:
 
 def _run(job: Job, tools: Tools, observer: Observer) -> Job:
     job = observer.update(lambda old: old.to(JobState.RESOLVING, attempts=old.attempts + 1))
+    if job.spec.mode is Mode.GRAB:
+        return _grabbed(job, tools, observer)
     filters.check(job.spec.filter, job.spec.interface)
     found = resolve(job.spec, tools.cluster, tools.rules.limits)
     job = _decided(job, found.targets, tools.rules, observer)
@@ -63,7 +67,35 @@ def _run(job: Job, tools: Tools, observer: Observer) -> Job:
         Planned(job, found.targets[index], plan, place, planning, tools, observer)
         for place, (index, plan) in enumerate(plans.items())
     ]
-    return captured(job, entrants, failed, tools, observer)
+    way = recorded if job.spec.mode is Mode.RECORD else captured
+    return way(job, entrants, failed, tools, observer)
+
+
+def _grabbed(job: Job, tools: Tools, observer: Observer) -> Job:
+    entrants = recorder.grabbed(job, tools)
+    targets = [one.target for one in entrants]
+    job = _decided(job, targets, tools.rules, observer)
+    _admitted(job, [], [], tools.rules, observer)
+    return captured(recorder.begun(job, entrants, tools, observer), entrants, (), tools, observer)
+
+
+def recorded(
+    job: Job, entrants: Sequence[Entrant], failed: tuple[TargetProgress, ...], tools: Tools, observer: Observer
+) -> Job:
+    """Record until the end, then deliver what the rings hold; a job that is CAPTURING still is for another worker."""
+    recorder.audit_start(job, observer)
+    with closing(recorder.Recorder(job, entrants, tools)) as recording:
+        job = recording.run(observer)
+        if recording.handed_over:
+            return job
+        recorder.audit_end(job, observer)
+        if job.discard:
+            recording.close()
+            return discard(job, tools, observer)
+        kept, progress = recording.kept(), recording.progress()
+        failed = (*(one for one in progress if one.state == "failed"), *failed)
+        job = observer.update(lambda old: old.evolve(targets=(*progress[: len(kept)], *failed)))
+        return captured(job, kept, failed, tools, observer)
 
 
 def captured(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from workers import recorder
 from workers.capture.attached import sweep
 from workers.capture.methods import Capture
 from workers.capture.planner import EVERY
@@ -15,12 +16,13 @@ from workers.capture.shapes import node_target
 from workers.capture.spool import Spool
 from workers.capture.start_line import Runner
 from workers.capture.targets import NodeInfo, PodInfo, Target
-from workers.contract.errors import TargetNotFound, ThreadcapError
-from workers.contract.job import Job, TargetProgress
+from workers.contract.errors import Denied, TargetNotFound, ThreadcapError
+from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Observer
 from workers.contract.report import CaptureOutcome
+from workers.contract.spec import Mode
 from workers.delivery import Tools, discard
-from workers.pipeline import captured, guarded
+from workers.pipeline import captured, guarded, recorded
 from workers.planning import ground
 from workers.session import SEGMENTS
 
@@ -38,18 +40,32 @@ def salvage(job: Job, tools: Tools, observer: Observer) -> Job:
 
 def _salvage(job: Job, tools: Tools, observer: Observer) -> Job:
     log.warning("salvaging", **job.log_context())
+    if job.spec.mode is Mode.RECORD and job.state is JobState.CAPTURING:
+        failed = tuple(target for target in job.targets if target.state == "failed")
+        return recorded(job, recorder.resumed(job, tools), failed, tools, observer)
+    if job.spec.mode is Mode.GRAB and (again := _grabbed_again(job, tools)):
+        return captured(job, again, (), tools, observer)
     # segments are counted by the target's place in the job; the failed ones have none
     places = {index: target for index, target in enumerate(job.targets) if target.state != "failed"}
     failed = tuple(target for target in job.targets if target.state == "failed")
-    entrants = [Left(job, target, index, tools) for index, target in places.items()]
+    entrants = [recorder.still_held(job, index, tools) or Left(job, one, index, tools) for index, one in places.items()]
     if job.stop_by is not None and job.discard:
         for one in entrants:
             one.end()
         return discard(job, tools, observer)
-    lost = [one for one in entrants if not one.goes_on]
+    lost = [one for one in entrants if isinstance(one, Left) and not one.goes_on]
     words = f"Partial: {LOST}." if lost else "Another worker has taken the capture over."
     job = observer.update(lambda old: old.evolve(message=words))
     return captured(job, entrants, failed, tools, observer)
+
+
+def _grabbed_again(job: Job, tools: Tools) -> list[recorder.Kept]:
+    """What a grab takes can be taken again, as long as the recording holds it; [] once it does not."""
+    try:
+        return recorder.grabbed(job, tools)
+    except (Denied, TargetNotFound) as error:
+        log.info("nothing to grab again", job=job.id, error=str(error))
+        return []
 
 
 class Left:
@@ -62,7 +78,7 @@ class Left:
         pod = self._pod(progress)
         self.target = Target(pod, (progress.container,), job.spec.filter)
         self._plan = Plan(pod, progress.container, progress.method)
-        self.goes_on = progress.method in OURS
+        self.goes_on = progress.method in OURS and job.spec.mode not in (Mode.RECORD, Mode.GRAB)
         """Whether its container may still capture, or hold what it captured."""
 
     def begin(self) -> tuple[Plan, Capture]:

@@ -27,6 +27,8 @@ from workers.contract.errors import NotCapturable
 from workers.contract.spec import CaptureSpec, Mode
 
 NAMED = 3
+RECORDING = (EPHEMERAL, NODE, VETH)
+"""Methods whose container is ours."""
 """Pods named in an announcement at most."""
 EVERY: Mapping[str, Method] = {
     EXEC: Inside(EXEC),
@@ -67,21 +69,30 @@ def considered(spec: CaptureSpec, equipment: Equipment) -> list[Method]:
     """
     names = [name for name in equipment.methods if spec.method in ("", name)]
     if spec.mode is Mode.RECORD:
-        names = [name for name in names if name in (EPHEMERAL, NODE, VETH)]
+        names = [name for name in names if name in RECORDING]
     return [EVERY[name] for name in names]
+
+
+def passed_over(spec: CaptureSpec, equipment: Equipment) -> tuple[Rejected, ...]:
+    """Return the allowed methods that can't do what is asked, whatever the target."""
+    names = [name for name in equipment.methods if spec.method in ("", name)]
+    if spec.mode is not Mode.RECORD:
+        return ()
+    why = "a recording needs a disk of its own, so a container of ours"
+    return tuple(Rejected(name, why) for name in names if name not in RECORDING)
 
 
 def rank(target: Target, survey: Survey, spec: CaptureSpec, equipment: Equipment, job_id: str) -> Ranking:
     """Ask every method that may be used."""
-    methods = considered(spec, equipment)
-    if not methods:
+    methods, passed = considered(spec, equipment), passed_over(spec, equipment)
+    if not methods and not passed:
         allowed = ", ".join(equipment.methods)
         return Ranking(
             target, rejected=(Rejected(spec.method or "all", f"it is not among the allowed ones ({allowed})"),)
         )
     said = [method.plan(target, survey, spec, equipment, job_id) for method in methods]
     plans = tuple(one for one in said if isinstance(one, Plan))
-    return Ranking(target, plans, tuple(one for one in said if isinstance(one, Rejected)))
+    return Ranking(target, plans, (*(one for one in said if isinstance(one, Rejected)), *passed))
 
 
 def inside_suffices(ranking: Ranking) -> bool:

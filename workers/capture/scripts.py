@@ -76,8 +76,8 @@ CAPTURE = r"""
   } 5>&1 | $cut"$cap" 2>/dev/null | $tee "$out" | { $digest 3>&-; } | { read -r sum rest; echo "##$digest $sum" >&2; }
 } 3>&1
 """
-"""tcpdump ("$@") from its start to its end. In: $secs, $lapse, $cap, $out, $tee, $cut, $digest, and words on fd 4: `stop`,
-`for SECONDS` (from now on), `beat`. One loop hears them, tcpdump's pid and its end: nothing is missed between two.
+"""tcpdump ("$@") from its start to its end. In: $secs, $lapse, $cap, $out, $tee, $cut, $digest, and words on fd 4:
+`stop`, `for SECONDS` (from now on), `beat`. One loop hears them, tcpdump's pid and its end: nothing is missed between two.
 
 The reader of fd 4 is gone before the end is told: otherwise it would take the acknowledgement that follows.
 """
@@ -157,7 +157,7 @@ esac
 `…/<id>`, systemd `…/cri-containerd-<id>.scope`, `crio-`, `docker-`; not CRI-O's monitor `crio-conmon-<id>`), behind the
 interface with an index of the node's, or behind the one a pod's address is routed to (/proc/net/route, host order)."""
 
-SUPERVISED = (
+OPENING = (
     r"""
 export "$1"
 dir=$2 secs=$3 cap=$4 lapse=$5 linger=$6 until=$7 where=$8
@@ -188,6 +188,13 @@ await() {
   done
   kill "$patience" 2>/dev/null
 }
+"""
+)
+"""How the first process of a container of ours begins: its bounds, its ways out, the fifo `words`, who waits there."""
+
+SUPERVISED = (
+    OPENING
+    + r"""
 state=spool why=''
 case $where in
 stream:*) state=stream why=${where#stream:} ;;
@@ -279,7 +286,7 @@ export "$1"
 dir=$2 tries=0
 [ -p "$dir/words" ] || exit 0
 echo stop >"$dir/words"
-while grep -q '^spool' "$dir/state" && ! grep -q '^##size' "$dir/said" && [ "$tries" -lt 50 ]; do
+while grep -Eq '^(spool|ring)' "$dir/state" && ! grep -q '^##size' "$dir/said" && [ "$tries" -lt 50 ]; do
   sleep 0.1
   tries=$((tries + 1))
 done

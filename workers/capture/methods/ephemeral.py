@@ -18,7 +18,7 @@ from workers.capture.spool import Spool
 from workers.capture.supervised import Seat, SupervisedCapture, leave_argv
 from workers.capture.targets import Target
 from workers.contract.errors import NotCapturable, ThreadcapError
-from workers.contract.spec import CaptureSpec
+from workers.contract.spec import CaptureSpec, Mode
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +64,8 @@ class Ephemeral:
             return Rejected(self.name, f"the Pod Security level of namespace {pod.namespace} is {level}")
         reasons = [f"through an ephemeral container, {container}: its entry stays in the pod's spec"]
         where = "here"
+        if pod.disk_limited and spec.mode is Mode.RECORD:
+            return Rejected(self.name, "the pod's disk is limited, and a ring on it could evict the pod")
         if pod.disk_limited:
             where = "stream:the pod's disk is limited, and filling it would evict the pod"
             reasons.append("streamed, not spooled: the pod's disk is limited, and filling it would evict the pod")
