@@ -77,6 +77,8 @@ rm -f "$dir/pid"
 echo "##size 0" >>"$dir/said"
 await "$linger" ack
 rm -rf "$ring" "$dir/grab"
+kill "$last"
+wait "$last"
 exit 0
 """
 )
@@ -112,7 +114,7 @@ echo "##ready" >&2
     + r"""
 count() {
   set -- "$ring"/*.pcap*
-  [ -e "$1" ] || return 0
+  [ -e "$1" ] || return 1
   first=${1##*/}
   stat -c %s "$@" 2>/dev/null | {
     files=0 total=0
@@ -120,10 +122,11 @@ count() {
     echo "ring $files $total ${first%%.*}"
   }
 }
+turn=0
 while ! grep -q '^##size' "$dir/said"; do
-  count
-  seen
-  sleep 2
+  [ "$turn" -gt 0 ] || { count && seen && turn=6; }
+  turn=$((turn - 1))
+  sleep 0.5
 done 4<&- 2>/dev/null &
 watch=$!
 {
@@ -142,7 +145,7 @@ wait "$words"
 exit 0
 """
 )
-"""What an exec beside a recording runs: $1 marker, $2 folder. Says every two seconds how many files and bytes the ring
+"""What an exec beside a recording runs: $1 marker, $2 folder. Says every three seconds how many files and bytes the ring
 has, since which epoch second, and what tcpdump has counted; what the client says goes to the supervisor."""
 
 GRAB = (
