@@ -78,7 +78,7 @@ class LocalRing:
         self._here = folder
         self._plan = Plan(POD, CONTAINER, EPHEMERAL)
         self._house = LocalHouse(pod, self.job_id, self.folder)
-        self._grabs = 0
+        self._spools: list[Spool] = []
         self.recording = self._recording(resume=False)
         self._thread = threading.Thread(target=self._run)
 
@@ -92,7 +92,8 @@ class LocalRing:
         if self._thread.is_alive():
             self._thread.join(30)
         self._house.leave()
-        self.recording.spool.close()
+        for spool in self._spools:
+            spool.close()
         until_none(marker(self.job_id))
         assert not self.files()
 
@@ -105,7 +106,6 @@ class LocalRing:
         """Have another worker go on with it, as the one that began is gone."""
         self.recording.leave()
         self._thread.join(30)
-        self.recording.spool.close()
         self.recording = self._recording(resume=True)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -118,9 +118,8 @@ class LocalRing:
 
     def grabbing(self, last: float = 0.0, *, ends: bool = False, through: Cluster | None = None) -> Grab:
         """A grab that has not begun."""
-        self._grabs += 1
-        job_id = f"{self.job_id}-grab-{self._grabs}"
-        spool = Spool(self._here / f"{job_id}.pcap")
+        job_id = f"{self.job_id}-grab-{len(self._spools)}"
+        spool = self._spool(job_id)
         cluster, folder = through or self.pod.cluster, str(self.folder)
         return Grab(cluster, self._plan, self._house, job_id, spool, last=last, ends=ends, folder=folder)
 
@@ -158,8 +157,13 @@ class LocalRing:
 
     def _recording(self, *, resume: bool) -> Recording:
         ground = Ground(self.pod.cluster, Equipment(ceiling=600.0), self.spec, self.job_id)
-        spool = Spool(self._here / f"{self.job_id}.pcap")
-        return Recording(ground, self._plan, spool, self._house, resume=resume, folder=str(self.folder))
+        return Recording(
+            ground, self._plan, self._spool(self.job_id), self._house, resume=resume, folder=str(self.folder)
+        )
+
+    def _spool(self, name: str) -> Spool:
+        self._spools.append(Spool(self._here / f"{name}.pcap"))
+        return self._spools[-1]
 
     def _run(self) -> None:
         try:
