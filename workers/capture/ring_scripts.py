@@ -63,22 +63,21 @@ echo ring >"$dir/state"
 await "$lapse" go stop
 if [ "$word" = go ]; then
   while sleep 0.5; do tidy; done >/dev/null 2>&1 4>&- &
-  janitor=$!
+  guard=$!
   { """
     + CAPTURE
     + r"""
   } >/dev/null 2>>"$dir/said" &
   work=$!
   while kill -0 "$work" 2>/dev/null; do wait "$work"; done
-  kill "$janitor"
-  wait "$janitor" 2>/dev/null
+  kill "$guard"
+  wait "$guard" 2>/dev/null
+  guard=''
 fi
 rm -f "$dir/pid"
 echo "##size 0" >>"$dir/said"
 await "$linger" ack
 rm -rf "$ring" "$dir/grab"
-kill "$last"
-wait "$last"
 exit 0
 """
 )
@@ -108,6 +107,7 @@ while [ ! -s "$dir/state" ] && [ "$tries" -lt 100 ]; do
   tries=$((tries + 1))
 done
 read -r state why <"$dir/state" && [ "$state" = ring ] || exit 3
+exec 5<>"$dir/words"
 echo "##ready" >&2
 """
     + SEEN
@@ -127,11 +127,11 @@ while ! grep -q '^##size' "$dir/said"; do
   [ "$turn" -gt 0 ] || { count && seen && turn=6; }
   turn=$((turn - 1))
   sleep 0.5
-done 4<&- 2>/dev/null &
+done 4<&- 5<&- 2>/dev/null &
 watch=$!
 {
   while read -r line <&4; do
-    echo "$line" >"$dir/words"
+    echo "$line" >&5
   done
   kill "$watch"
 } >/dev/null 2>&1 &

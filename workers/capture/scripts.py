@@ -77,8 +77,7 @@ CAPTURE = r"""
 } 3>&1
 """
 """tcpdump ("$@") from its start to its end. In: $secs, $lapse, $cap, $out, $tee, $cut, $digest, and words on fd 4:
-`stop`, `for SECONDS` (from now on), `beat`. One loop hears them, tcpdump's pid and its end: nothing is missed between
-two.
+`stop`, `for SECONDS` (from now on), `beat`. One loop hears them, tcpdump's pid and its end: nothing is missed between.
 
 The reader of fd 4 is gone before the end is told: otherwise it would take the acknowledgement that follows.
 """
@@ -178,7 +177,8 @@ trap 'exit 0' USR1
     + AFTER
     + r"""
 after "$left" kill -USR1 "$$" >/dev/null 2>&1 4>&- &
-last=$!
+limit=$! patience='' guard=''
+trap 'for child in $limit $patience $guard; do kill "$child" 2>/dev/null; done' EXIT
 say() { echo "$1" >&4; }
 await() {
   after "$1" say gone >/dev/null 2>&1 &
@@ -237,6 +237,7 @@ if [ "$word" = go ]; then
 fi
 kill "$guard"
 wait "$guard" 2>/dev/null
+guard=''
 await "$linger" ack
 exit 0
 """
@@ -262,12 +263,13 @@ read -r state why <"$dir/state" || exit 3
   exit 0
 }
 read -r guard <"$dir/guard"
+exec 5<>"$dir/words"
 echo "##ready" >&2
-tail -c "+$((from + 1))" -f -s 0.05 --pid="$guard" "$dir/spool" 4<&- &
+tail -c "+$((from + 1))" -f -s 0.05 --pid="$guard" "$dir/spool" 4<&- 5<&- &
 tail=$!
 {
   while read -r line <&4; do
-    echo "$line" >"$dir/words"
+    echo "$line" >&5
   done
   kill "$tail"
 } >/dev/null 2>&1 &
@@ -281,18 +283,20 @@ exit 0
 """
 """What an exec in such a container runs: $1 marker, $2 folder, $3 the byte to begin with. The spool comes on stdout as
 it grows; what the client says goes to the supervisor. A client that leaves ends this and nothing else. GNU tail: with
---pid it reads once more after the guard's end, so nothing is missed."""
+--pid it reads once more after the guard's end, so nothing is missed. The fifo is opened for both ways: to open it for
+writing alone would wait for ever where the supervisor is gone."""
 
 LEAVE = r"""
 export "$1"
 dir=$2 tries=0
 [ -p "$dir/words" ] || exit 0
-echo stop >"$dir/words"
+exec 5<>"$dir/words"
+echo stop >&5
 while grep -Eq '^(spool|ring)' "$dir/state" && ! grep -q '^##size' "$dir/said" && [ "$tries" -lt 50 ]; do
   sleep 0.1
   tries=$((tries + 1))
 done
-echo ack >"$dir/words"
+echo ack >&5
 exit 0
 """
 """What ends such a container once nobody needs it any more: $1 marker, $2 folder."""
