@@ -18,9 +18,13 @@ unclaim() {
 """What is held for somebody who grabs is given up a minute after they were cut off."""
 
 TIDY = r"""
+known=0 turn=0
 tidy() {
-  [ ! -d "$dir/grab" ] || unclaim
   set -- "$ring"/*.pcap*
+  turn=$((turn - 1))
+  [ "$#" -ne "$known" ] || [ "$turn" -le 0 ] || return 0
+  known=$# turn=10
+  [ ! -d "$dir/grab" ] || unclaim
   [ "$#" -gt 1 ] || return 0
   stat -c '%Y %s %n' "$@" >"$dir/list" || return 0
   total=0 old=$(($(date +%s) - keep))
@@ -34,10 +38,12 @@ tidy() {
     total=$((total - size))
     shift
   done <"$dir/list"
+  known=$#
 }
 """
 """Removes the oldest files: those whose last packet is older than $keep seconds, those beyond $room bytes, and all but
-the newest once the disk is so full that its node would begin to evict."""
+the newest once the disk is so full that its node would begin to evict. Forks only when there is a new file, and every
+ten times: it runs for hours beside somebody's work."""
 
 RECORDING = (
     OPENING
@@ -76,6 +82,7 @@ if [ "$word" = go ]; then
 fi
 rm -f "$dir/pid"
 echo "##size 0" >>"$dir/said"
+: >"$dir/over"
 await "$linger" ack
 rm -rf "$ring" "$dir/grab"
 exit 0
@@ -123,7 +130,7 @@ count() {
   }
 }
 turn=0
-while ! grep -q '^##size' "$dir/said"; do
+while [ ! -e "$dir/over" ]; do
   [ "$turn" -gt 0 ] || { count && seen && turn=6; }
   turn=$((turn - 1))
   sleep 0.5
