@@ -150,7 +150,7 @@ class Planned:
         other = self._planning.after(self.target, plan, error)
         if other is None:
             return None
-        notes = " ".join(announcement([other]))
+        notes = " ".join(announcement([other], self._job.spec.mode))
         self._observer.update(lambda old: old.evolve(message=f"{old.message} {notes}".strip()))
         audit_additions(self._job, [other], self._observer)
         return other, self._planning.open(self.target, other, self._spool)
@@ -277,7 +277,7 @@ def _begin(
             targets=waiting + failed,
             started=started,
             deadline=started + job.spec.duration,
-            message=" ".join([*notes, *announcement(plans), *(target.note for target in failed)]),
+            message=" ".join([*notes, *announcement(plans, job.spec.mode), *(target.note for target in failed)]),
         )
     )
 

@@ -128,8 +128,16 @@ class Recorder:
     def _kept(self, one: Turning) -> Entrant:
         outcome, capture = one.outcome, one.capture
         flaw = outcome.reason if outcome is not None else ""
-        cluster, job_id = self._tools.cluster, self._job.id
-        grab = Grab(cluster, one.plan, capture.house, job_id, capture.spool, flaw=flaw, ends=True)
+        grab = Grab(
+            self._tools.cluster,
+            one.plan,
+            capture.house,
+            self._job.id,
+            capture.spool,
+            flaw=flaw,
+            ends=True,
+            folder=capture.folder,
+        )
         return Kept(one.entrant.target, one.plan, lambda: grab)
 
     def _record(self, one: Turning) -> None:

@@ -79,7 +79,7 @@ class LocalRing:
         self._plan = Plan(POD, CONTAINER, EPHEMERAL)
         self._house = LocalHouse(pod, self.job_id, self.folder)
         self._spools: list[Spool] = []
-        self.recording = self._recording(resume=False)
+        self.recording = self.another(resume=False)
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
@@ -106,7 +106,7 @@ class LocalRing:
         """Have another worker go on with it, as the one that began is gone."""
         self.recording.leave()
         self._thread.join(30)
-        self.recording = self._recording(resume=True)
+        self.recording = self.another()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -155,8 +155,10 @@ class LocalRing:
             assert time.monotonic() < deadline, f"no {what} in {seconds:.0f} s; {self.error!r} {self.outcome!r}"
             time.sleep(0.02)
 
-    def _recording(self, *, resume: bool) -> Recording:
-        ground = Ground(self.pod.cluster, Equipment(ceiling=600.0), self.spec, self.job_id)
+    def another(self, *, resume: bool = True, **changes: object) -> Recording:
+        """The recording as the next worker sees it."""
+        spec = replace(self.spec, **changes)  # type: ignore[arg-type]
+        ground = Ground(self.pod.cluster, Equipment(ceiling=600.0), spec, self.job_id)
         return Recording(
             ground, self._plan, self._spool(self.job_id), self._house, resume=resume, folder=str(self.folder)
         )

@@ -106,7 +106,7 @@ def needed(target: Target, spec: CaptureSpec, equipment: Equipment) -> tuple[Rig
     return tuple(dict.fromkeys(rights))
 
 
-def announcement(plans: Sequence[Plan]) -> list[str]:
+def announcement(plans: Sequence[Plan], mode: Mode = Mode.CAPTURE) -> list[str]:
     """Say before anything is changed what will be added to which pods, and that it stays; [] for no change."""
     notes = []
     if added := [plan for plan in plans if plan.method == EPHEMERAL]:
@@ -114,9 +114,12 @@ def announcement(plans: Sequence[Plan]) -> list[str]:
         more = f" and {len(added) - NAMED} more" if len(added) > NAMED else ""
         each = "to each" if len(added) > 1 else "to it"
         name = added[0].container
+        why, what = f"No container of {names}{more} can capture", "capture"
+        if mode is Mode.RECORD:
+            why, what = f"A recording of {names}{more} needs a container of its own", "recording"
         notes += [
-            f"No container of {names}{more} can capture, so the ephemeral container {name} is added {each}.",
-            "It ends with the capture; its entry stays in the pod's spec until the pod is replaced.",
+            f"{why}, so the ephemeral container {name} is added {each}.",
+            f"It ends with the {what}; its entry stays in the pod's spec until the pod is replaced.",
         ]
     for plan in plans:
         if plan.method in (NODE, VETH, UPLOAD):

@@ -59,7 +59,7 @@ class Recording:
         self._ground = ground
         self._plan = plan
         self._resume = resume
-        self._folder = folder
+        self.folder = folder
         self._trailer = Trailer()
         self._began = resume
         self._entered = resume
@@ -117,7 +117,7 @@ class Recording:
             return found
         self._entered = True  # even when nobody knows whether it was added
         ceiling = self._ground.equipment.ceiling
-        argv = recording_argv(self._plan, self._ground.spec, self._ground.job_id, ceiling, self._folder)
+        argv = recording_argv(self._plan, self._ground.spec, self._ground.job_id, ceiling, self.folder)
         return self.house.enter(argv, self._stopped)
 
     # -- watching ----------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class Recording:
     def _watch_once(self, seat: Seat, runner: Runner) -> None:
         ground = self._ground
         try:
-            opened = ground.cluster.open_exec(seat.pod, seat.container, watch_argv(ground.job_id, self._folder))
+            opened = ground.cluster.open_exec(seat.pod, seat.container, watch_argv(ground.job_id, self.folder))
         except ThreadcapError as error:
             log.info("recording not reached", job=ground.job_id, pod=seat.pod.name, error=str(error))
             return

@@ -3,8 +3,9 @@
 As in workers.capture.scripts: POSIX sh, and whatever a person typed reaches them as positional parameters only.
 
 tcpdump rotates by itself (-G, -C), but only when a packet comes: on a quiet network the newest file just stays. So
-what is old is told by a file's last change, and the newest file is never removed. Names are `<epoch second>.pcap<count>`:
-in order as a shell lists them, and as the AppArmor profile that some nodes have for tcpdump lets it write.
+what is old is told by a file's last change, and the newest file is never removed. A name is
+`<epoch second>.pcap<count>`: a shell lists them in order, and the AppArmor profile that some nodes have for tcpdump
+lets it write them.
 """
 
 from workers.capture.scripts import CAPTURE, LOCATE, OPENING
@@ -152,8 +153,8 @@ wait "$words"
 exit 0
 """
 )
-"""What an exec beside a recording runs: $1 marker, $2 folder. Says every three seconds how many files and bytes the ring
-has, since which epoch second, and what tcpdump has counted; what the client says goes to the supervisor."""
+"""What an exec beside a recording runs: $1 marker, $2 folder. Says every three seconds how many files and bytes the
+ring has, since which epoch second, and what tcpdump has counted; what the client says goes to the supervisor."""
 
 GRAB = (
     r"""
