@@ -13,7 +13,7 @@ from workers.capture.plans import Equipment
 from workers.capture.pressure import Pressures
 from workers.capture.static_tcpdump import ARCHITECTURES, find
 from workers.capture.survey import Probes
-from workers.contract.errors import ThreadcapError
+from workers.contract.errors import JobNotFound, ThreadcapError
 from workers.contract.job import Artifact, Job, JobState
 from workers.contract.ports import ArtifactStore, Debt, Observer
 from workers.contract.report import Report, TargetResult
@@ -37,6 +37,10 @@ class Charts(Protocol):
         """Return (file name, alt text, PNG bytes), the most telling first."""
 
 
+def _no_job(job_id: str) -> Job:
+    raise JobNotFound(f"There is no capture {job_id} here.")
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What the pipeline works with."""
@@ -57,6 +61,8 @@ class Tools:
     pressures: Callable[[str], Pressures] = lambda node: None
     """What a node runs short of by the API's word (workers.capture.pressure)."""
     clock: Callable[[], float] = time.time
+    jobs: Callable[[str], Job] = _no_job
+    """The record of another job. Raises JobNotFound."""
 
 
 def equipped(settings: CaptureSettings) -> Equipment:

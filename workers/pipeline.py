@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from workers import recorder
 from workers.capture import filters
 from workers.capture.methods import Capture
 from workers.capture.planner import announcement
@@ -51,6 +52,8 @@ def run(job: Job, tools: Tools, observer: Observer) -> Job:
 
 def _run(job: Job, tools: Tools, observer: Observer) -> Job:
     job = observer.update(lambda old: old.to(JobState.RESOLVING, attempts=old.attempts + 1))
+    if job.spec.mode is Mode.GRAB:
+        return _grabbed(job, tools, observer)
     filters.check(job.spec.filter, job.spec.interface)
     check(job.spec)
     with closing(Wait(job, tools, observer)) as wait:
@@ -69,6 +72,8 @@ def _run(job: Job, tools: Tools, observer: Observer) -> Job:
         Planned(job, found.targets[index], plan, place, planning, tools, observer)
         for place, (index, plan) in enumerate(plans.items())
     ]
+    if job.spec.mode is Mode.RECORD:
+        return recorded(job, entrants, failed, tools, observer)
     follower = _follower(job, found.targets, planning, tools, observer)
     with closing(follower) if follower is not None else nullcontext():
         return captured(job, entrants, failed, tools, observer, follower)
@@ -117,6 +122,33 @@ def _not_begun(observer: Observer) -> Job:
     if observer.stop_requested():
         return observer.update(lambda old: old.to(JobState.CANCELLED))
     return observer.update(back_to_queue)
+
+
+def _grabbed(job: Job, tools: Tools, observer: Observer) -> Job:
+    entrants = recorder.grabbed(job, tools)
+    targets = [one.target for one in entrants]
+    job = _decided(job, targets, tools.rules, observer)
+    _admitted(job, [], [], tools.rules, observer)
+    return captured(recorder.begun(job, entrants, tools, observer), entrants, (), tools, observer)
+
+
+def recorded(
+    job: Job, entrants: Sequence[Entrant], failed: tuple[TargetProgress, ...], tools: Tools, observer: Observer
+) -> Job:
+    """Record until the end, then deliver what the rings hold; a job that is CAPTURING still is for another worker."""
+    recorder.audit_start(job, observer)
+    with closing(recorder.Recorder(job, entrants, tools)) as recording:
+        job = recording.run(observer)
+        if recording.handed_over:
+            return job
+        recorder.audit_end(job, observer)
+        if job.discard:
+            recording.close()
+            return discard(job, tools, observer)
+        kept, progress = recording.kept(), recording.progress()
+        failed = (*(one for one in progress if one.state == "failed"), *failed)
+        job = observer.update(lambda old: old.evolve(targets=(*progress[: len(kept)], *failed)))
+        return captured(job, kept, failed, tools, observer)
 
 
 def captured(
@@ -222,7 +254,7 @@ class Planned:
         other = self._planning.after(self.target, plan, error)
         if other is None:
             return None
-        notes = " ".join(announcement([other]))
+        notes = " ".join(announcement([other], self._job.spec.mode))
         self._observer.update(lambda old: old.evolve(message=f"{old.message} {notes}".strip()))
         audit_additions(self._job, [other], self._observer)
         return other, self._planning.open(self.target, other, self._spool)
@@ -353,7 +385,7 @@ def _begin(
             targets=waiting + failed,
             started=started,
             deadline=started + job.spec.duration,
-            message=" ".join([*notes, *announcement(plans), *(target.note for target in failed)]),
+            message=" ".join([*notes, *announcement(plans, job.spec.mode), *(target.note for target in failed)]),
         )
     )
 

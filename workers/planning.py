@@ -11,14 +11,16 @@ from workers.capture.methods import Capture, Ground
 from workers.capture.methods.agent import INTERFACE
 from workers.capture.planner import EVERY, Ranking, inside_suffices, rank
 from workers.capture.plans import VETH, Plan, Rejected, Survey
+from workers.capture.recording import Recording, house
 from workers.capture.spool import Spool
 from workers.capture.survey import Surveyor
 from workers.capture.targets import Target
 from workers.capture.tcpdump import tcpdump_argv
 from workers.contract.errors import ClusterForbidden, ClusterUnavailable, ThreadcapError
 from workers.contract.job import Job, PlannedTarget
-from workers.contract.spec import CaptureSpec
+from workers.contract.spec import CaptureSpec, Mode
 from workers.delivery import Tools
+from workers.policy import longest
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +71,10 @@ class Planning:
 
     def open(self, target: Target, plan: Plan, spool: Spool, *, resume: bool = False) -> Capture:
         """Return the capture of a plan; nothing has begun."""
-        return EVERY[plan.method].open(ground(self._job, target.filter, self._tools), plan, spool, resume=resume)
+        where = ground(self._job, target.filter, self._tools)
+        if self._job.spec.mode is Mode.RECORD:
+            return Recording(where, plan, spool, house(where, plan), resume=resume)
+        return EVERY[plan.method].open(where, plan, spool, resume=resume)
 
     def _rank(self, target: Target, survey: Survey) -> Ranking:
         with self._lock:
@@ -108,7 +113,8 @@ class Planning:
 def ground(job: Job, expression: str, tools: Tools) -> Ground:
     """Return what a method works with, for a target with this filter."""
     spec = replace(job.spec, filter=expression)
-    return Ground(tools.cluster, tools.equipment, spec, job.id, tools.static_tcpdump)
+    equipment = replace(tools.equipment, ceiling=longest(spec, tools.rules.limits))
+    return Ground(tools.cluster, equipment, spec, job.id, tools.static_tcpdump)
 
 
 def planned_argv(plan: Plan, argv: Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import structlog
 
+from workers import recorder
 from workers.capture.attached import sweep
 from workers.capture.methods import Capture
 from workers.capture.planner import EVERY
@@ -17,12 +18,13 @@ from workers.capture.shapes import node_target
 from workers.capture.spool import Spool
 from workers.capture.start_line import Runner
 from workers.capture.targets import NodeInfo, PodInfo, Target
-from workers.contract.errors import ClusterUnavailable, TargetNotFound, ThreadcapError
-from workers.contract.job import Job, TargetProgress
+from workers.contract.errors import ClusterUnavailable, Denied, TargetNotFound, ThreadcapError
+from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Observer
 from workers.contract.report import CaptureOutcome
+from workers.contract.spec import Mode
 from workers.delivery import Tools, discard
-from workers.pipeline import captured, guarded
+from workers.pipeline import captured, guarded, recorded
 from workers.planning import ground
 from workers.segments import SEGMENTS, segment_name
 from workers.taken import owe
@@ -42,18 +44,31 @@ def salvage(job: Job, tools: Tools, observer: Observer) -> Job:
 
 def _salvage(job: Job, tools: Tools, observer: Observer) -> Job:
     log.warning("salvaging", **job.log_context())
-    going = tuple(target for target in job.targets if target.state != "failed")
     failed = tuple(target for target in job.targets if target.state == "failed")
-    entrants = [Left(job, target, tools) for target in going]
+    if job.spec.mode is Mode.RECORD and job.state is JobState.CAPTURING:
+        return recorded(job, recorder.resumed(job, tools), failed, tools, observer)
+    if job.spec.mode is Mode.GRAB and (again := _grabbed_again(job, tools)):
+        return captured(job, again, (), tools, observer)
+    going = tuple(target for target in job.targets if target.state != "failed")
+    entrants = [recorder.still_held(job, index, tools) or Left(job, one, tools) for index, one in enumerate(going)]
     if job.stop_by is not None and job.discard:
         for one in entrants:
             one.end()
         return discard(job, tools, observer)
-    lost = [one for one in entrants if not one.goes_on and not one.whole]
+    lost = [one for one in entrants if isinstance(one, Left) and not one.goes_on and not one.whole]
     words = f"Partial: {LOST}." if lost else "Another worker has taken the capture over."
     # as a session counts them: those it captures come first
     job = observer.update(lambda old: old.evolve(message=words, targets=going + failed))
     return captured(job, entrants, failed, tools, observer)
+
+
+def _grabbed_again(job: Job, tools: Tools) -> list[recorder.Kept]:
+    """What a grab takes can be taken again, as long as the recording holds it; [] once it does not."""
+    try:
+        return recorder.grabbed(job, tools)
+    except (Denied, TargetNotFound) as error:
+        log.info("nothing to grab again", job=job.id, error=str(error))
+        return []
 
 
 class Left:
@@ -68,7 +83,7 @@ class Left:
         reasons = (progress.note,) if progress.note and progress.state == "capturing" else ()
         self._plan = Plan(pod, progress.container, progress.method, reasons)
         self._said = progress.note if progress.state == "partial" else ""
-        self.goes_on = progress.method in OURS
+        self.goes_on = progress.method in OURS and job.spec.mode not in (Mode.RECORD, Mode.GRAB)
         """Whether its container may still capture, or hold what it captured."""
         self.whole = progress.state == "done" and progress.bytes == self._spool.size
         """Whether it had ended before the worker did, and every byte is stored."""

@@ -168,9 +168,8 @@ class Worker:
         if held is None:
             log.info("job is in other hands", job=job_id)
             return
-        again = False
         try:
-            again = self._advance(held)
+            state = self._advance(held)
         except StaleEpoch as error:
             log.warning("job was taken over", job=job_id, error=str(error))
         except StoreUnavailable as error:
@@ -182,8 +181,11 @@ class Worker:
             log.exception("job not advanced", job=job_id)
             self.keeper.forget(held)
             return
+        if state is JobState.CAPTURING:  # a recording that goes on without us; only a lapsed lease is adopted
+            self.keeper.forget(held)
+            return
         self.keeper.drop(held)
-        if again:  # after the lease is free: whoever takes the task must be able to take the job
+        if state is JobState.QUEUED:  # after the lease is free: whoever takes the task must be able to take the job
             self._enqueue(job_id)
 
     def start(self) -> None:
@@ -199,13 +201,13 @@ class Worker:
         self.keeper.close()
         self._adopting.shutdown(wait=True, cancel_futures=True)
 
-    def _advance(self, held: Held) -> bool:
-        """Take a job as far as it goes in our hands; True when it waits for a worker again."""
+    def _advance(self, held: Held) -> JobState:
+        """Take a job as far as it goes in our hands; one that is not final then waits for another worker."""
         observer = JobObserver(self._store, held)
         job = self._store.get(held.lease.job_id)
         held.heed(job)
         if job.final:
-            return False
+            return job.state
         if job.state is JobState.RESOLVING:
             job = self._try_again(job, observer)
         elif job.state in WAITING:
@@ -213,7 +215,7 @@ class Worker:
         else:
             job = self._salvaged(job, observer)
         log.info("job left", **job.log_context())
-        return job.state is JobState.QUEUED
+        return job.state
 
     def _salvaged(self, job: Job, observer: JobObserver) -> Job:
         """Finish what a lost worker began. When nobody can, as with a bucket that refuses us, say so in the end."""
@@ -274,6 +276,7 @@ def build(settings: WorkerSettings) -> Worker:
         static_tcpdump=Path(settings.static_tcpdump),
         owe=store.owe,
         pressures=pressure,
+        jobs=store.get,
     )
     return Worker(store, CeleryQueue(settings.redis_url), tools, (pressure, sweeping), owner)
 

@@ -3,7 +3,7 @@
 # tests on the playground's image of the same name.
 lacking=
 for tool in tcpdump sh timeout head tail tee sha256sum nsenter grep sed awk stat df cat cut date dd env id kill ls \
-  mkdir mkfifo mktemp mv nice readlink rm sleep sort sync tr uname wc; do
+  ln mkdir mkfifo mktemp mv nice readlink rm sleep sort sync tr uname wc; do
   command -v "$tool" > /dev/null || lacking="$lacking $tool"
 done
 tail --pid="$$" -n 0 /dev/null 2> /dev/null || lacking="$lacking tail --pid"

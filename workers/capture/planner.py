@@ -76,25 +76,31 @@ def considered(spec: CaptureSpec, equipment: Equipment) -> list[Method]:
     return [EVERY[name] for name in names]
 
 
+def passed_over(spec: CaptureSpec, equipment: Equipment) -> tuple[Rejected, ...]:
+    """Return the allowed methods that can't do what is asked, whatever the target."""
+    names = [name for name in equipment.methods if spec.method in ("", name)]
+    if spec.mode is not Mode.RECORD:
+        return ()
+    why = "a recording needs a disk of its own, so a container of ours"
+    return tuple(Rejected(name, why) for name in names if name not in OURS)
+
+
 def rank(target: Target, survey: Survey, spec: CaptureSpec, equipment: Equipment, job_id: str) -> Ranking:
     """Ask every method that may be used."""
-    methods = considered(spec, equipment)
-    if not methods:
-        return Ranking(target, rejected=(Rejected(spec.method or "all", _why_none(spec, equipment)),))
+    methods, passed = considered(spec, equipment), passed_over(spec, equipment)
+    if not methods and not passed:
+        allowed = ", ".join(equipment.methods)
+        return Ranking(
+            target, rejected=(Rejected(spec.method or "all", f"it is not among the allowed ones ({allowed})"),)
+        )
     if survey.dead_node:
         why = f"node {survey.dead_node} is not ready"
         return Ranking(target, rejected=tuple(Rejected(method.name, why) for method in methods), blocked=why)
     said = [method.plan(target, survey, spec, equipment, job_id) for method in methods]
     plans = [replace(one, reasons=(*one.reasons, *target.notes)) for one in said if isinstance(one, Plan)]
     plans.sort(key=lambda plan: plan.brief)
-    return Ranking(target, tuple(plans), tuple(one for one in said if isinstance(one, Rejected)))
-
-
-def _why_none(spec: CaptureSpec, equipment: Equipment) -> str:
-    allowed = ", ".join(equipment.methods)
-    if spec.mode is Mode.RECORD and (spec.method or "all") not in OURS:
-        return f"a recording needs a container of Threadcap's own ({', '.join(OURS)}); allowed are {allowed}"
-    return f"it is not among the allowed ones ({allowed})"
+    rejected = (*(one for one in said if isinstance(one, Rejected)), *passed)
+    return Ranking(target, tuple(plans), rejected)
 
 
 def inside_suffices(ranking: Ranking) -> bool:
@@ -108,7 +114,7 @@ def needed(target: Target, spec: CaptureSpec, equipment: Equipment) -> tuple[Rig
     return tuple(dict.fromkeys(rights))
 
 
-def announcement(plans: Sequence[Plan]) -> list[str]:
+def announcement(plans: Sequence[Plan], mode: Mode = Mode.CAPTURE) -> list[str]:
     """Say before anything is changed what will be added to which pods, and that it stays; [] for no change."""
     notes = []
     if added := [plan for plan in plans if plan.method == EPHEMERAL]:
@@ -116,9 +122,12 @@ def announcement(plans: Sequence[Plan]) -> list[str]:
         more = f" and {len(added) - NAMED} more" if len(added) > NAMED else ""
         each = "to each" if len(added) > 1 else "to it"
         name = added[0].container
+        why, what = f"No container of {names}{more} can capture", "capture"
+        if mode is Mode.RECORD:
+            why, what = f"A recording of {names}{more} needs a container of its own", "recording"
         notes += [
-            f"No container of {names}{more} can capture, so the ephemeral container {name} is added {each}.",
-            "It ends with the capture; its entry stays in the pod's spec until the pod is replaced.",
+            f"{why}, so the ephemeral container {name} is added {each}.",
+            f"It ends with the {what}; its entry stays in the pod's spec until the pod is replaced.",
         ]
     for plan in plans:
         if plan.method in (NODE, VETH, UPLOAD):

@@ -215,7 +215,7 @@ address is routed to (`route:<as /proc/net/route has it>:<address>`). A route to
 is followed to the port on which the bridge learned the address's MAC: brforward holds `struct __fdb_entry`
 (linux/if_bridge.h: MAC, port, is_local, age, port's high byte), readable without any capability."""
 
-SUPERVISED = (
+OPENING = (
     r"""
 export "$1"
 dir=$2 secs=$3 cap=$4 lapse=$5 linger=$6 until=$7 where=$8
@@ -249,6 +249,13 @@ await() {
   done
   kill "$patience" 2>/dev/null
 }
+"""
+)
+"""How the first process of a container of ours begins: its bounds, its ways out, the fifo `words`, who waits there."""
+
+SUPERVISED = (
+    OPENING
+    + r"""
 state=spool why=''
 case $where in
 stream:*) state=stream why=${where#stream:} ;;
@@ -344,7 +351,7 @@ dir=$2 tries=0
 [ -p "$dir/words" ] || exit 0
 exec 5<>"$dir/words"
 echo stop >&5
-while grep -q '^spool' "$dir/state" && ! grep -q '^##size' "$dir/said" && [ "$tries" -lt 50 ]; do
+while grep -Eq '^(spool|ring)' "$dir/state" && ! grep -q '^##size' "$dir/said" && [ "$tries" -lt 50 ]; do
   sleep 0.1
   tries=$((tries + 1))
 done

@@ -120,7 +120,7 @@ class Board:
 
     def traces(self, kind: str, job_id: str) -> list[str]:
         """What the cluster shows of a job: pods of ours, ephemeral containers that run, folders of uploads."""
-        found = [pod.name for pod, _ in self.cluster.agents(HOME) if job_id in pod.name]
+        found = [agent.pod.name for agent in self.cluster.agents(HOME) if job_id in agent.pod.name]
         place = self.kinds.get(kind)
         pod = self.cluster.pod(place.namespace, place.name) if place else None
         for container in pod.containers if pod else ():

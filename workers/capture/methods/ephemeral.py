@@ -66,10 +66,10 @@ class Ephemeral:
             return Rejected(self.name, f"the Pod Security level of namespace {pod.namespace} is {level}")
         if survey.node is not None and not survey.node.ready:
             return Rejected(self.name, f"node {pod.node} is not ready")
-        if spec.mode is Mode.RECORD and pod.disk_limited:
-            return Rejected(self.name, "the pod's disk is limited, and a recording would fill it")
         reasons = [f"through an ephemeral container, {container}: its entry stays in the pod's spec"]
         where = "here"
+        if pod.disk_limited and spec.mode is Mode.RECORD:
+            return Rejected(self.name, "the pod's disk is limited, and a ring on it could evict the pod")
         if pod.disk_limited:
             where = "stream:the pod's disk is limited, and filling it would evict the pod"
             reasons.append("streamed, not spooled: the pod's disk is limited, and filling it would evict the pod")

@@ -1,0 +1,204 @@
+"""A recording's and a grab's way through a worker: real tcpdump and shells, a store and a cluster of twins."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import jobs
+from tests.support.local_exec import POD, LocalPod, marked
+from tests.support.ring import LocalRing
+from workers import recorder
+from workers.capture.methods import Capture
+from workers.capture.plans import EPHEMERAL, Plan
+from workers.capture.targets import PodInfo, ServiceInfo, Target
+from workers.capture.tcpdump import marker
+from workers.contract.errors import JobNotFound
+from workers.contract.job import Job, JobState, TargetProgress
+from workers.contract.report import Report
+from workers.contract.spec import CaptureSpec, Mode
+from workers.delivery import Tools
+from workers.memory import MemoryArtifacts
+from workers.pipeline import guarded, recorded, run
+from workers.policy import Rules
+
+
+class NoCharts:
+    """Charts of nothing."""
+
+    def render(self, report: Report) -> list[tuple[str, str, bytes]]:
+        """See Charts.render."""
+        return []
+
+
+class Watcher:
+    """An observer that keeps what it is told, and does `then` once the job fits `when`."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.audited: list[str] = []
+        self.leaving = ""
+        self.end: float | None = None
+        self.when: Callable[[Job], bool] = lambda job: False
+        self.then: Callable[[], None] = lambda: None
+        self._lock = threading.RLock()
+
+    def update(self, change: Callable[[Job], Job], *, patient: bool = True) -> Job:
+        """See Observer.update."""
+        with self._lock:
+            self.job = change(self.job)
+            if self.when(self.job):
+                self.then()
+            return self.job
+
+    def stop(self, *, discard: bool = False) -> None:
+        """Somebody presses Stop."""
+        self.job = self.job.evolve(stop_by=jobs.ALICE, discard=discard)
+
+    def stop_requested(self) -> bool:
+        """See Observer.stop_requested."""
+        return self.job.stop_by is not None
+
+    def deadline(self) -> float | None:
+        """See Observer.deadline."""
+        return self.end
+
+    def admit(self, limits: Mapping[str, int]) -> str:
+        """See Observer.admit."""
+        return ""
+
+    def interrupted(self) -> str:
+        """See Observer.interrupted."""
+        return self.leaving
+
+    def audit(self, action: str, fields: Mapping[str, Any]) -> None:
+        """See Observer.audit."""
+        self.audited.append(action)
+
+
+class OnePod(LocalPod):
+    """A cluster that is one pod."""
+
+    def inventory(self, namespace: str) -> tuple[list[PodInfo], list[ServiceInfo]]:
+        """See Cluster.inventory."""
+        return [POD], []
+
+
+class Trial:
+    """A recording of one pod with traffic, and the worker's part of it."""
+
+    def __init__(self, pod: LocalPod, folder: Path) -> None:
+        self.ring = LocalRing(pod, folder)
+        self.tools = Tools(pod.cluster, MemoryArtifacts(), Rules(), NoCharts(), folder)
+        self.folder = folder
+        progress = TargetProgress(POD.namespace, POD.name, "ring", POD.node, EPHEMERAL, "capturing", uid=POD.uid)
+        job = Job(self.ring.job_id, self.ring.spec, jobs.ALICE, started=time.time(), deadline=time.time() + 100)
+        job = job.to(JobState.RESOLVING).to(JobState.CAPTURING, targets=(progress,))
+        self.watcher = Watcher(job)
+        self.watcher.when = lambda job: job.state is JobState.CAPTURING and job.targets[0].packets > 20
+
+    def record(self) -> Job:
+        """Record until somebody ends it."""
+        plan = Plan(POD, "ring", EPHEMERAL)
+        capture: Capture = self.ring.recording
+        target = Target(POD, ("ring",), self.ring.spec.filter)
+        entrant = recorder.Kept(target, plan, lambda: capture)
+        job, watcher = self.watcher.job, self.watcher
+        return guarded(job, watcher, lambda: recorded(job, [entrant], (), self.tools, watcher))
+
+    def runs(self) -> bool:
+        """Whether anything of it runs in the pod."""
+        return bool(marked(marker(self.ring.job_id)))
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Iterator[Trial]:
+    with OnePod(tmp_path, "dash") as pod:
+        pod.traffic(rate=100)
+        trial = Trial(pod, tmp_path)
+        with trial.ring:
+            yield trial
+
+
+def test_a_stop_delivers_what_the_ring_holds(trial: Trial) -> None:
+    trial.watcher.then = trial.watcher.stop
+    job = trial.record()
+    assert job.state is JobState.DONE, job.message
+    assert [artifact.kind for artifact in job.artifacts] == ["pcap"]
+    assert job.targets[0].packets > 20
+    assert trial.watcher.audited == ["recording", "recording_ended", "captured"]
+
+
+def test_a_discarded_one_is_not_even_read(trial: Trial) -> None:
+    trial.watcher.then = lambda: trial.watcher.stop(discard=True)
+    job = trial.record()
+    assert (job.state, job.artifacts) == (JobState.CANCELLED, ())
+    assert "captured" not in trial.watcher.audited
+
+
+def test_a_worker_that_shuts_down_leaves_it_to_the_next(trial: Trial) -> None:
+    def shut_down() -> None:
+        trial.watcher.leaving = "the worker was shut down"
+
+    trial.watcher.then = shut_down
+    job = trial.record()
+    assert (job.state, job.message) == (JobState.CAPTURING, "")
+    assert trial.runs()
+    before = trial.ring.files()
+    trial.ring.recording = trial.ring.another()
+    trial.watcher.leaving, trial.watcher.then = "", trial.watcher.stop
+    job = trial.record()
+    assert job.state is JobState.DONE, job.message
+    assert before
+    assert trial.watcher.audited.count("recording") == 2
+
+
+def test_it_ends_when_people_say_so(trial: Trial) -> None:
+    def soon() -> None:
+        trial.watcher.end = trial.watcher.end or time.time() + 1.0
+
+    trial.watcher.then = soon
+    job = trial.record()
+    assert job.state is JobState.DONE, job.message
+
+
+def test_what_tcpdump_refuses_fails_it(trial: Trial) -> None:
+    trial.ring.recording = trial.ring.another(resume=False, interface="nosuch0")
+    job = trial.record()
+    assert (job.state, job.error_code) == (JobState.FAILED, "no_such_interface")
+
+
+def recording(state: JobState = JobState.CAPTURING, mode: Mode = Mode.RECORD) -> Job:
+    """Another job that is grabbed from."""
+    return replace(jobs.job("rec23456"), spec=replace(jobs.SPEC, mode=mode), state=state)
+
+
+def missing(job_id: str) -> Job:
+    """Find nothing."""
+    raise JobNotFound(f"There is no capture {job_id}.")
+
+
+@pytest.mark.parametrize(
+    ("find", "code", "words"),
+    [
+        (missing, "target_not_found", "There is no recording rec23456."),
+        (lambda _: recording(mode=Mode.CAPTURE), "denied", "is no recording"),
+        (lambda _: recording(JobState.DONE), "target_not_found", "has ended (done)"),
+        (lambda _: recording(), "target_not_found", "none of its pods is left"),
+    ],
+)
+def test_a_grab_needs_a_recording_that_goes_on(
+    tmp_path: Path, find: Callable[[str], Job], code: str, words: str
+) -> None:
+    with LocalPod(tmp_path, "dash") as pod:
+        tools = Tools(pod.cluster, MemoryArtifacts(), Rules(), NoCharts(), tmp_path, jobs=find)
+        spec: CaptureSpec = replace(jobs.SPEC, mode=Mode.GRAB, recording="rec23456")
+        watcher = Watcher(replace(jobs.job(), spec=spec))
+        job = run(watcher.job, tools, watcher)
+    assert (job.state, job.error_code) == (JobState.FAILED, code)
+    assert words in job.message
+    assert not list(tmp_path.glob("*.pcap"))

@@ -1,0 +1,341 @@
+"""The way of a recording and of a grab through the workers.
+
+A recording stays CAPTURING while its rings turn in the pods; at its end they are delivered like any capture. A worker
+that shuts down leaves it to the next one. A grab is a job of its own, whose captures take what the rings hold.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from time import monotonic, time
+
+import structlog
+
+from workers.capture.grab import Grab
+from workers.capture.methods import Capture
+from workers.capture.plans import Plan
+from workers.capture.recording import Recording, house
+from workers.capture.shapes import node_target
+from workers.capture.spool import Spool
+from workers.capture.start_line import Runner, StartLine
+from workers.capture.targets import NodeInfo, PodInfo, Target
+from workers.contract.errors import Denied, JobNotFound, StaleEpoch, StoreUnavailable, TargetNotFound, ThreadcapError
+from workers.contract.job import Job, JobState, TargetProgress
+from workers.contract.ports import Observer
+from workers.contract.report import CaptureOutcome
+from workers.contract.spec import Mode
+from workers.delivery import Tools
+from workers.planning import ground
+from workers.policy import Allowed, may_grab
+from workers.session import POLL
+from workers.taken import NEXT_METHOD, Entrant, progress_of
+
+log = structlog.get_logger(__name__)
+
+TICK = 3.0
+NOTHING_LEFT = "Recording {} has ended ({}); what it held is gone. `record TARGET` starts another one."
+
+
+class Kept:
+    """See session.Entrant: a ring that is there already. `make` returns what takes it, or goes on with it."""
+
+    def __init__(self, target: Target, plan: Plan, make: Callable[[], Capture]) -> None:
+        self.target = target
+        self.plan = plan
+        self._make = make
+
+    def begin(self) -> tuple[Plan, Capture]:
+        """See Entrant.begin."""
+        return self.plan, self._make()
+
+    def instead(self, plan: Plan, error: ThreadcapError) -> None:
+        """See Entrant.instead: what happened is in this ring or nowhere."""
+
+    def end(self) -> None:
+        """End what goes on, for a job nobody wants any more."""
+        capture = self._make()
+        capture.close()
+        capture.spool.close()
+        capture.spool.path.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class Turning:
+    """One target's recording and what came of it."""
+
+    entrant: Entrant
+    plan: Plan
+    capture: Recording
+    runner: Runner
+    outcome: CaptureOutcome | None = None
+    error: ThreadcapError | None = None
+
+
+class Recorder:
+    """One job's recordings, until they end or another worker is to go on with them. `run`, then `kept`."""
+
+    def __init__(self, job: Job, entrants: Sequence[Entrant], tools: Tools) -> None:
+        self._job = job
+        self._tools = tools
+        self._line = StartLine(len(entrants))
+        self._changing = threading.Lock()
+        self._stopped_by = ""
+        self._deadline = job.deadline
+        self.handed_over = False
+        """Whether this worker shuts down while the recordings go on."""
+        self.rings = [self._turning(one, *one.begin()) for one in entrants]
+
+    def run(self, observer: Observer) -> Job:
+        """Watch until every recording has ended, and return the job. Raises the first error when none began."""
+        with ThreadPoolExecutor(len(self.rings), thread_name_prefix=f"record-{self._job.id}") as pool:
+            running = [pool.submit(self._record, one) for one in self.rings]
+            try:
+                self._watch(running, observer)
+            except (StaleEpoch, StoreUnavailable):  # another worker goes on with them
+                self._leave()
+                raise
+            except BaseException:
+                self._stop()
+                raise
+            finally:
+                wait(running)
+        errors = [one.error for one in self.rings if one.error is not None]
+        if len(errors) == len(self.rings):
+            raise errors[0]
+        return self._told(observer)
+
+    def kept(self) -> list[Entrant]:
+        """Return the way to what the rings hold, of those that have begun; nobody wants them afterwards."""
+        return [self._kept(one) for one in self.rings if one.error is None]
+
+    def progress(self) -> tuple[TargetProgress, ...]:
+        """Return each target as the card shows it, the failed ones last."""
+        every = [self._progress_of(one) for one in self.rings]
+        return tuple(sorted(every, key=lambda one: one.state == "failed"))
+
+    def close(self) -> None:
+        """End what goes on in the pods, unless it is another worker's, and remove the local files."""
+        with ThreadPoolExecutor(len(self.rings), thread_name_prefix=f"leave-{self._job.id}") as pool:
+            list(pool.map(lambda one: one.capture.close(), self.rings))
+        for one in self.rings:
+            one.capture.spool.close()
+            one.capture.spool.path.unlink(missing_ok=True)
+
+    def _turning(self, entrant: Entrant, plan: Plan, capture: Capture) -> Turning:
+        return Turning(entrant, plan, _recording(capture), self._line.runner())
+
+    def _kept(self, one: Turning) -> Entrant:
+        outcome, capture = one.outcome, one.capture
+        flaw = outcome.reason if outcome is not None else ""
+        grab = Grab(
+            self._tools.cluster,
+            one.plan,
+            capture.house,
+            self._job.id,
+            capture.spool,
+            flaw=flaw,
+            ends=True,
+            folder=capture.folder,
+        )
+        return Kept(one.entrant.target, one.plan, lambda: grab)
+
+    def _record(self, one: Turning) -> None:
+        try:
+            while one.outcome is None:
+                self._try(one)
+        except ThreadcapError as error:
+            log.warning("target not recorded", job=self._job.id, pod=one.plan.pod.name, error=str(error))
+            one.error = error
+            one.capture.close()
+        finally:
+            one.runner.gone()
+
+    def _try(self, one: Turning) -> None:
+        """Record by the plan at hand; with another one at hand when it could not start."""
+        try:
+            one.outcome = one.capture.run(one.runner)
+        except NEXT_METHOD as error:
+            other = one.entrant.instead(one.plan, error)
+            if other is None:
+                raise
+            one.capture.close()
+            with self._changing:
+                one.plan, one.capture = other[0], _recording(other[1])
+                if self._stopped_by:
+                    one.capture.stop(self._stopped_by)
+
+    def _watch(self, running: Sequence["Future[None]"], observer: Observer) -> None:
+        told = 0.0
+        while wait(running, timeout=POLL).not_done:
+            if observer.stop_requested():  # raises once the job is another worker's
+                self._stop()
+            elif observer.interrupted() and not self.handed_over:
+                self.handed_over = True
+                self._leave()
+            self._heed(observer.deadline())
+            if monotonic() - told >= TICK:
+                told = monotonic()
+                with contextlib.suppress(StoreUnavailable):  # the next tick says it again
+                    self._told(observer, patient=False)
+        for future in running:
+            future.result()
+
+    def _stop(self) -> None:
+        with self._changing:
+            if not self._stopped_by:
+                self._stopped_by = "stop"
+                self._line.open()
+                for one in self.rings:
+                    one.capture.stop()
+
+    def _leave(self) -> None:
+        with self._changing:
+            self._line.open()
+            for one in self.rings:
+                one.capture.leave()
+
+    def _heed(self, deadline: float | None) -> None:
+        """Move the end of every recording to where people moved the job's."""
+        if deadline is None or deadline == self._deadline:
+            return
+        self._deadline = deadline
+        with self._changing:
+            for one in self.rings:
+                one.capture.extend(max(1.0, deadline - time()))
+
+    def _told(self, observer: Observer, *, patient: bool = True) -> Job:
+        now = tuple(self._progress_of(one) for one in self.rings)  # as many as there were, in their order
+        return observer.update(lambda job: job.evolve(targets=now + job.targets[len(now) :]), patient=patient)
+
+    def _progress_of(self, one: Turning) -> TargetProgress:
+        now, held = progress_of(one.plan), one.capture.held
+        if one.error is not None:
+            return replace(now, state="failed", note=one.error.user_message)
+        why = one.outcome.reason if one.outcome is not None else ""
+        state = "partial" if why else "capturing" if held.files else "starting"
+        note = "; ".join([*one.plan.reasons, *([why] if why else [])])
+        return replace(now, state=state, packets=held.captured, bytes=held.bytes, dropped=held.dropped, note=note)
+
+
+def _recording(capture: Capture) -> Recording:
+    if not isinstance(capture, Recording):
+        raise TypeError(f"{capture!r} does not record")
+    return capture
+
+
+def resumed(job: Job, tools: Tools) -> list[Kept]:
+    """Return what goes on of a recording that another worker left."""
+    left = [(place, one) for place, one in enumerate(job.targets) if one.state != "failed"]
+    return [_resumed(job, one, place, tools) for place, one in left]
+
+
+def _resumed(job: Job, progress: TargetProgress, place: int, tools: Tools) -> Kept:
+    target, plan = _as_left(job, progress, tools)
+
+    def going_on() -> Capture:
+        where = ground(job, job.spec.filter, tools)
+        capture = Recording(where, plan, _spool(job, place, tools), house(where, plan), resume=True)
+        if job.deadline is not None:  # it may have been moved while nobody was there to tell the pod
+            capture.extend(max(1.0, job.deadline - time()))
+        return capture
+
+    return Kept(target, plan, going_on)
+
+
+def still_held(job: Job, place: int, tools: Tools) -> Kept | None:
+    """Return the way to a ring of a recording that has ended, if it is still there, though its worker is not."""
+    if job.spec.mode is not Mode.RECORD:
+        return None
+    target, plan = _as_left(job, job.targets[place], tools)
+    where = house(ground(job, job.spec.filter, tools), plan)
+    try:
+        if where.find() is None:
+            return None
+    except ThreadcapError as error:
+        log.warning("ring not looked for", job=job.id, pod=plan.pod.name, error=str(error))
+        return None
+    return Kept(target, plan, lambda: Grab(tools.cluster, plan, where, job.id, _spool(job, place, tools), ends=True))
+
+
+def grabbed(job: Job, tools: Tools) -> list[Kept]:
+    """Return the way to what a grab wants. Raises Denied and TargetNotFound when there is no such ring."""
+    recording = _recording_of(job, tools)
+    turning = [one for one in recording.targets if one.state in ("starting", "capturing")]
+    if not turning:
+        raise TargetNotFound(NOTHING_LEFT.format(recording.id, "none of its pods is left"))
+    return [_grabbed(job, recording, one, place, tools) for place, one in enumerate(turning)]
+
+
+def begun(job: Job, entrants: Sequence[Kept], tools: Tools, observer: Observer) -> Job:
+    """Return the grab's job as it takes what the rings hold; audited."""
+    pods = [one.target.pod.name for one in entrants]
+    observer.audit("grabbed", {**_who(job), "recording": job.spec.recording, "last": job.spec.last, "pods": pods})
+    started = tools.clock()
+    targets = tuple(progress_of(one.plan) for one in entrants)
+    return observer.update(
+        lambda old: old.to(
+            JobState.CAPTURING,
+            spec=job.spec,
+            targets=targets,
+            started=started,
+            deadline=started + job.spec.duration,
+        )
+    )
+
+
+def audit_start(job: Job, observer: Observer) -> None:
+    """Write down that a recording begins, or goes on in this worker."""
+    pods = [f"{one.namespace}/{one.pod}" for one in job.targets]
+    what = {"keep": job.spec.keep, "max_bytes": job.spec.max_bytes, "deadline": job.deadline, "pods": pods}
+    observer.audit("recording", {**_who(job), "epoch": job.epoch, **what})
+
+
+def audit_end(job: Job, observer: Observer) -> None:
+    """Write down that a recording has ended, and by whom."""
+    by = job.stop_by.id if job.stop_by is not None else ""
+    observer.audit("recording_ended", {**_who(job), "stopped_by": by, "discarded": job.discard})
+
+
+def _who(job: Job) -> dict[str, str]:
+    return {"job": job.id, "person": job.requester.id, "spec": str(job.spec)}
+
+
+def _grabbed(job: Job, recording: Job, progress: TargetProgress, place: int, tools: Tools) -> Kept:
+    target, plan = _as_left(recording, progress, tools)
+    where = house(ground(recording, recording.spec.filter, tools), plan)
+    return Kept(
+        target,
+        plan,
+        lambda: Grab(tools.cluster, plan, where, job.id, _spool(job, place, tools), last=job.spec.last),
+    )
+
+
+def _recording_of(job: Job, tools: Tools) -> Job:
+    try:
+        recording = tools.jobs(job.spec.recording)
+    except JobNotFound:
+        raise TargetNotFound(f"There is no recording {job.spec.recording}. `list` shows what there is.") from None
+    ruling = may_grab(recording, job.requester, tools.rules)
+    if not isinstance(ruling, Allowed):
+        raise Denied(ruling.reason)
+    if recording.state is not JobState.CAPTURING:
+        raise TargetNotFound(NOTHING_LEFT.format(recording.id, recording.state))
+    return recording
+
+
+def _as_left(job: Job, progress: TargetProgress, tools: Tools) -> tuple[Target, Plan]:
+    """Return a target as a job's record has it, with what the cluster says of the pod now."""
+    pod = PodInfo(progress.namespace, progress.pod, progress.uid, progress.node)
+    if not progress.namespace:
+        pod = node_target(NodeInfo(progress.node))
+    else:
+        with contextlib.suppress(ThreadcapError):
+            now = tools.cluster.pod(pod.namespace, pod.name)
+            pod = now if now is not None and now.uid == pod.uid else pod
+    return Target(pod, (progress.container,), job.spec.filter), Plan(pod, progress.container, progress.method)
+
+
+def _spool(job: Job, place: int, tools: Tools) -> Spool:
+    return Spool(tools.spool_dir / f"{job.id}-{job.epoch}-{place}.pcap")
