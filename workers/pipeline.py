@@ -4,7 +4,6 @@
 StaleEpoch (another worker has the job now) and StoreUnavailable (nobody can be told).
 """
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
@@ -19,7 +18,7 @@ from workers.capture.planner import announcement
 from workers.capture.plans import EPHEMERAL, Plan
 from workers.capture.spool import Spool
 from workers.capture.targets import Target
-from workers.contract.errors import Busy, Denied, StaleEpoch, StoreUnavailable, ThreadcapError
+from workers.contract.errors import StaleEpoch, StoreUnavailable, ThreadcapError
 from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Observer
 from workers.contract.report import CaptureOutcome, TargetResult
@@ -27,8 +26,9 @@ from workers.contract.spec import Mode
 from workers.delivery import Tools, deliver, discard
 from workers.following import SHORT, Follower
 from workers.glance import other_ports
+from workers.permission import admitted, decided, raise_if_denied, seen
 from workers.planning import Planning
-from workers.policy import Allowed, Decision, Rules, decide, full_words, places, preview
+from workers.policy import places, preview
 from workers.resolve import Resolved
 from workers.session import Session
 from workers.taken import Entrant, Taken, progress_of
@@ -39,9 +39,6 @@ log = structlog.get_logger(__name__)
 
 ANALYSIS_FAILED = "the analysis failed; the pcap is stored as captured"
 OUR_FAULT = "Something went wrong on our side. The log has the details under this capture's id."
-QUEUE_SECONDS = 120.0
-"""How long a job waits for a free place."""
-LOOK_SECONDS = 1.0
 STEPS = (JobState.CAPTURING, JobState.ANALYSING, JobState.DELIVERING)
 
 
@@ -64,7 +61,7 @@ def _run(job: Job, tools: Tools, observer: Observer) -> Job:
     if job.spec.dry_run:
         return _previewed(job, found, planning, observer)
     plans, failed = ready.plans, ready.failed
-    _admitted(job, [plan.pod.node for plan in plans.values()], found.targets, tools.rules, observer)
+    admitted(job, [plan.pod.node for plan in plans.values()], found.targets, tools.rules, observer)
     if observer.stop_requested() or observer.interrupted():
         return _not_begun(observer)
     job = _begin(job, list(plans.values()), failed, found.notes, tools, observer)
@@ -93,17 +90,17 @@ class Ready:
 def _ready(job: Job, wait: Wait, tools: Tools, observer: Observer) -> Ready | None:
     """Find targets and plans for them, waiting as long as was asked for; None when the job must not go on."""
     if job.spec.wait:
-        _raise_if_denied(preview(job.spec, job.requester, tools.rules))  # nobody waits for what is denied then
+        raise_if_denied(preview(job.spec, job.requester, tools.rules))  # nobody waits for what is denied then
     while True:
         found = wait.found()
         if found is None:
             return None
-        decided = _decided(job, found.targets, tools.rules, observer)
-        planning = Planning(decided, tools)
-        if decided.spec.dry_run:
-            return Ready(decided, found, planning, {}, ())
+        allowed = decided(job, found.targets, tools.rules, observer)
+        planning = Planning(allowed, tools)
+        if allowed.spec.dry_run:
+            return Ready(allowed, found, planning, {}, ())
         try:
-            return Ready(decided, found, planning, *_planned(found.targets, planning))
+            return Ready(allowed, found, planning, *_planned(found.targets, planning))
         except ThreadcapError as error:
             if not job.spec.wait or _still_run(found.targets, tools):
                 raise
@@ -127,8 +124,8 @@ def _not_begun(observer: Observer) -> Job:
 def _grabbed(job: Job, tools: Tools, observer: Observer) -> Job:
     entrants = recorder.grabbed(job, tools)
     targets = [one.target for one in entrants]
-    job = _decided(job, targets, tools.rules, observer)
-    _admitted(job, [], [], tools.rules, observer)
+    job = decided(job, targets, tools.rules, observer)
+    admitted(job, [], [], tools.rules, observer)
     return captured(recorder.begun(job, entrants, tools, observer), entrants, (), tools, observer)
 
 
@@ -212,7 +209,7 @@ def _follower(
         return None
 
     def admit(target: Target, plan: Plan) -> bool:
-        if full := observer.admit(places(job, [_seen(target)], tools.rules)):
+        if full := observer.admit(places(job, [seen(target)], tools.rules)):
             log.info("replacement not captured", job=job.id, pod=target.pod.name, full=full)
             return False
         observer.audit("following", {"job": job.id, "person": job.requester.id, "pod": target.pod.name})
@@ -304,26 +301,6 @@ def _fail(observer: Observer, message: str, code: str) -> Job:
     return observer.update(change)
 
 
-def _decided(job: Job, targets: Sequence[Target], rules: Rules, observer: Observer) -> Job:
-    seen = [_seen(target) for target in targets]
-    decision = decide(job.spec, job.requester, seen, rules)
-    who = {"job": job.id, "person": job.requester.id, "spec": str(job.spec), "pods": [t.pod.name for t in targets]}
-    observer.audit("decided", {**who, "allowed": bool(decision), "reason": getattr(decision, "reason", "")})
-    return job.evolve(spec=_raise_if_denied(decision).spec)
-
-
-def _raise_if_denied(decision: Decision) -> Allowed:
-    if not isinstance(decision, Allowed):
-        raise Denied(decision.reason)
-    return decision
-
-
-def _seen(target: Target) -> TargetProgress:
-    """A target as the policy reads it: a whole node has neither pod nor namespace."""
-    pod = target.pod
-    return TargetProgress(pod.namespace, "" if pod.is_node else pod.name, "", pod.node)
-
-
 def _previewed(job: Job, found: Resolved, planning: Planning, observer: Observer) -> Job:
     planned = tuple(planning.preview(found.targets))
     notes = " ".join(found.notes)
@@ -349,22 +326,6 @@ def _planned(targets: Sequence[Target], planning: Planning) -> tuple[dict[int, P
     if not plans:
         raise errors[0]
     return plans, tuple(failed)
-
-
-def _admitted(job: Job, nodes: Sequence[str], targets: Sequence[Target], rules: Rules, observer: Observer) -> None:
-    """Wait for a place of everything that is limited. Raises Busy when none becomes free in time."""
-    wanted = places(job, [_seen(target) for target in targets if target.pod.node in nodes], rules)
-    deadline, told = time.monotonic() + QUEUE_SECONDS, ""
-    while full := observer.admit(wanted):
-        words = full_words(full, rules)
-        if time.monotonic() > deadline:
-            raise Busy(f"{words[0].upper()}{words[1:]}. Stop one of them, or try again later.")
-        if observer.stop_requested() or observer.interrupted():
-            return
-        if full != told:
-            told, note = full, f"Waiting for a free place: {words}."
-            observer.update(lambda old, note=note: old.evolve(message=note))  # type: ignore[misc]
-        time.sleep(LOOK_SECONDS)
 
 
 def _begin(

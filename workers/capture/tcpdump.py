@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from workers.capture import scripts
+from workers.capture import errands, scripts
 from workers.contract.spec import CaptureSpec
 
 GRACE = 45
@@ -84,12 +84,12 @@ def attached_argv(
 
 def probe_argv() -> list[str]:
     """Return the argv that tells what a container has."""
-    return ["sh", "-c", scripts.PROBE, "threadcap-probe"]
+    return ["sh", "-c", errands.PROBE, "threadcap-probe"]
 
 
 def sweep_argv(job_id: str) -> list[str]:
     """Return the argv that ends every process of a job in a container."""
-    return ["sh", "-c", scripts.SWEEP, "threadcap-sweep", *marker(job_id).split("=", 1)]
+    return ["sh", "-c", errands.SWEEP, "threadcap-sweep", *marker(job_id).split("=", 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,11 +281,13 @@ def test_a_recording_needs_a_container_of_ours_and_a_disk_that_is_not_limited() 
     target = Target(pod("v", RUNNING, node="n1", disk_limited=True), ("app",))
     survey = Survey({"app": ALL}, {**MAY_ADD, **AGENT})
     ranking = asked(target, survey, recording, on=TOOLED)
-    assert [one.method for one in ranking.rejected] == ["ephemeral", "veth"]
-    assert "a recording would fill it" in ranking.rejected[0].reason
+    refused = {one.method: one.reason for one in ranking.rejected}
+    assert list(refused) == ["ephemeral", "veth", "exec", "sidecar", "upload"]
+    assert "a ring on it could evict the pod" in refused["ephemeral"]
+    assert refused["exec"] == "a recording needs a disk of its own, so a container of ours"
     assert ranking.best().method == "node"
     (only,) = asked(target, survey, replace(recording, method="exec"), on=TOOLED).rejected
-    assert only.reason.startswith("a recording needs a container of Threadcap's own (ephemeral, node, veth)")
+    assert only == Rejected("exec", refused["exec"])
 
 
 @pytest.mark.parametrize("pressure", ["DiskPressure", "MemoryPressure"])

@@ -39,8 +39,9 @@ class Play(Trial):
 
     def pod(self, name: str, *, rate: float = 200.0, running: bool = True) -> PodInfo:
         """A pod with traffic that a ReplicaSet made."""
-        container = replace(APP, running=running, waiting_reason="" if running else "CrashLoopBackOff")
-        pod = PodInfo("shop", name, f"uid-{name}", "n1", "Running", labels={"app": "web"}, containers=(container,),
+        container = replace(APP, running=running, waiting_reason="" if running else "ImagePullBackOff")
+        phase = "Running" if running else "Pending"
+        pod = PodInfo("shop", name, f"uid-{name}", "n1", phase, labels={"app": "web"}, containers=(container,),
                       owner=("ReplicaSet", "web-1"))  # fmt: skip
         self.cluster.add(pod).traffic(rate=rate)
         return pod
@@ -98,10 +99,10 @@ def test_one_more_pod_is_no_replacement(play: Play) -> None:
 
 
 def test_a_wait_ends_with_a_pod_that_runs(play: Play) -> None:
-    crashing = play.pod("web-0", running=False)
+    pending = play.pod("web-0", running=False)
     thread = play.begin(replace(DEPLOYMENT, duration=1, wait=120))
     play.until("Waiting for a pod of deploy/web to run (2 min left).")
-    play.cluster.change(replace(crashing, containers=(APP,)))
+    play.cluster.change(replace(pending, phase="Running", containers=(APP,)))
     job = _ended(thread, play)
     assert job.state is JobState.DONE, job.message
     assert "Waiting" not in job.message
@@ -112,7 +113,7 @@ def test_a_wait_in_vain_says_how_things_stand(play: Play) -> None:
     job = _ended(play.begin(replace(DEPLOYMENT, wait=1)), play)
     assert (job.state, job.error_code) == (JobState.FAILED, "target_not_found")
     assert job.message.startswith("Waited 1 s, and no pod could be captured. No pod of deploy/web")
-    assert "CrashLoopBackOff" in job.message
+    assert "ImagePullBackOff" in job.message
 
 
 def test_without_a_wait_it_fails_at_once(play: Play) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from workers.capture import scripts
+from workers.capture import errands
 from workers.capture.attached import AttachedCapture
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import STDERR
@@ -133,7 +133,7 @@ class UploadCapture(AttachedCapture):
 def bring(cluster: Cluster, plan: Plan, program: Path, job_id: str) -> None:
     """Stream `program` to plan.folder. Raises NotCapturable when it does not arrive whole or can't run there."""
     data = program.read_bytes()
-    argv = ["sh", "-c", scripts.UPLOAD, "threadcap-upload", marker(job_id), plan.folder, str(len(data))]
+    argv = ["sh", "-c", errands.UPLOAD, "threadcap-upload", marker(job_id), plan.folder, str(len(data))]
     opened = cluster.open_exec(plan.pod, plan.container, argv)
     said, deadline = bytearray(), time.monotonic() + SECONDS
     with contextlib.closing(opened):
@@ -153,7 +153,7 @@ def bring(cluster: Cluster, plan: Plan, program: Path, job_id: str) -> None:
 
 def remove(cluster: Cluster, plan: Plan, job_id: str) -> bool:
     """Delete what was uploaded; False when it could not be tried. Never raises."""
-    argv = ["sh", "-c", scripts.REMOVE, "threadcap-remove", marker(job_id), folder_name(job_id)]
+    argv = ["sh", "-c", errands.REMOVE, "threadcap-remove", marker(job_id), folder_name(job_id)]
     try:
         return cluster.run(plan.pod, plan.container, argv).status is not None
     except ThreadcapError as error:
