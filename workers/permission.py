@@ -16,8 +16,8 @@ LOOK_SECONDS = 1.0
 
 def decided(job: Job, targets: Sequence[Target], rules: Rules, observer: Observer) -> Job:
     """Return the job as the policy allows it, audited. Raises Denied."""
-    seen = [seen(target) for target in targets]
-    decision = decide(job.spec, job.requester, seen, rules)
+    touched = [seen(target) for target in targets]
+    decision = decide(job.spec, job.requester, touched, rules)
     who = {"job": job.id, "person": job.requester.id, "spec": str(job.spec), "pods": [t.pod.name for t in targets]}
     observer.audit("decided", {**who, "allowed": bool(decision), "reason": getattr(decision, "reason", "")})
     return job.evolve(spec=raise_if_denied(decision).spec)
