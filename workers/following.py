@@ -17,7 +17,7 @@ from workers.contract.job import Job
 from workers.contract.spec import CaptureSpec, Mode
 from workers.delivery import Tools
 from workers.planning import Planning
-from workers.resolve import running
+from workers.resolve import Resolved, running
 from workers.session import Entrant, Taken
 
 log = structlog.get_logger(__name__)
@@ -51,16 +51,16 @@ class Loss:
 class Follower:
     """See session.Succession."""
 
-    def __init__(
-        self, job: Job, targets: Sequence[Target], planning: Planning, tools: Tools, admit: Admit, enter: Enter
-    ) -> None:
+    def __init__(self, job: Job, found: Resolved, planning: Planning, tools: Tools, admit: Admit, enter: Enter) -> None:
         self._spec: CaptureSpec = job.spec
         self._job_id = job.id
         self._planning = planning
         self._cluster = tools.cluster
         self._admit = admit
         self._enter = enter
-        spaces = sorted({one.pod.namespace for one in targets if not one.pod.is_node})
+        self._old = found.known
+        """Pods that were there before: captured, beyond the cap or impossible to capture, but nobody's replacement."""
+        spaces = sorted({one.pod.namespace for one in found.targets if not one.pod.is_node})
         self._feed = self._cluster.feed.subscribe(spaces)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"follow-{job.id}")
         self._asked: Future[list[tuple[Loss, Target, Plan]]] | None = None
@@ -119,10 +119,10 @@ class Follower:
             pod = change.pod
             if pod is None:
                 self._look_at = 0.0
-            elif not (change.gone or pod.deleting) or (place := places.get(pod.uid)) is None:
+            elif not (change.gone or pod.deleting) or pod.uid not in places:
                 self._look_at = 0.0 if pod.running else self._look_at
-            elif self._taken[place].outcome is None or place in self._losses:
-                self._lost(place, deleted=True)
+            elif self._taken[lost := places[pod.uid]].outcome is None or lost in self._losses:
+                self._lost(lost, deleted=True)
 
     def _lost(self, place: int, *, deleted: bool) -> None:
         loss = self._losses.get(place)
@@ -167,7 +167,7 @@ class Follower:
         return not loss.closed
 
     def _is_new(self, target: Target) -> bool:
-        return target.pod.uid not in {one.plan.pod.uid for one in self._taken}
+        return target.pod.uid not in self._old | {one.plan.pod.uid for one in self._taken}
 
     # -- what is said ------------------------------------------------------------------------------------------
 

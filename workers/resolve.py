@@ -19,6 +19,8 @@ class Resolved:
 
     targets: tuple[Target, ...]
     notes: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
+    """uids of all pods that matched and ran, those beyond the cap, too."""
 
 
 def resolve(spec: CaptureSpec, cluster: Cluster, limits: Limits) -> Resolved:
@@ -35,7 +37,7 @@ def resolve(spec: CaptureSpec, cluster: Cluster, limits: Limits) -> Resolved:
         addresses = [_addresses(kept, end, cluster) for end in (0, 1)]
         kept = narrowed(kept, addresses)
         said += [_cut(len(those)) for those in addresses if len(those) > MAX_HOSTS]
-    return Resolved(tuple(kept), (*notes, *said))
+    return Resolved(tuple(kept), (*notes, *said), frozenset(one.pod.uid for one in found))
 
 
 def running(spec: CaptureSpec, cluster: Cluster) -> list[Target]:

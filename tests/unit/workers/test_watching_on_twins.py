@@ -107,6 +107,19 @@ def test_one_more_pod_is_no_replacement(play: Play) -> None:
     assert job.state is JobState.DONE, job.message
 
 
+def test_a_pod_beyond_the_cap_is_no_replacement(play: Play) -> None:
+    old = play.pod("web-0")
+    play.pod("web-1")
+    thread = play.begin(replace(DEPLOYMENT, max_pods=1))
+    play.until("web-0:capturing")
+    play.cluster.change(replace(old, deleting=True))
+    play.pod("web-2")
+    play.until("web-2:capturing")
+    play.watcher.stop.set()
+    job = _ended(thread, play)
+    assert [one.pod for one in job.targets] == ["web-0", "web-2"]
+
+
 def test_a_wait_ends_with_a_pod_that_runs(play: Play) -> None:
     crashing = play.pod("web-0", running=False)
     thread = play.begin(replace(DEPLOYMENT, duration=1, wait=120))
