@@ -14,10 +14,10 @@ from workers.capture.plans import Plan
 from workers.capture.targets import Target
 from workers.contract.errors import ThreadcapError
 from workers.contract.job import Job
-from workers.contract.spec import CaptureSpec
+from workers.contract.spec import CaptureSpec, Mode
 from workers.delivery import Tools
 from workers.planning import Planning
-from workers.resolve import running
+from workers.resolve import Resolved, running
 from workers.taken import Entrant, Taken
 
 log = structlog.get_logger(__name__)
@@ -44,21 +44,23 @@ class Loss:
     at: float
     deleted: bool
     heir: int | None = None
+    closed: bool = False
+    """The pod is still there, or has done its work: nothing comes in its place."""
 
 
 class Follower:
     """See session.Succession."""
 
-    def __init__(
-        self, job: Job, targets: Sequence[Target], planning: Planning, tools: Tools, admit: Admit, enter: Enter
-    ) -> None:
+    def __init__(self, job: Job, found: Resolved, planning: Planning, tools: Tools, admit: Admit, enter: Enter) -> None:
         self._spec: CaptureSpec = job.spec
         self._job_id = job.id
         self._planning = planning
         self._cluster = tools.cluster
         self._admit = admit
         self._enter = enter
-        spaces = sorted({one.pod.namespace for one in targets if not one.pod.is_node})
+        self._old = found.known
+        """Pods that were there before: captured, beyond the cap or impossible to capture, but nobody's replacement."""
+        spaces = sorted({one.pod.namespace for one in found.targets if not one.pod.is_node})
         self._feed = self._cluster.feed.subscribe(spaces)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"follow-{job.id}")
         self._asked: Future[list[tuple[Loss, Target, Plan]]] | None = None
@@ -91,12 +93,13 @@ class Follower:
 
     def notes(self) -> list[str]:
         """Say of each pod that went when, and what followed how much later."""
-        return [self._said(loss) for loss in self._losses.values() if loss.deleted or loss.heir is not None]
+        told = (one for one in self._losses.values() if one.deleted or one.heir is not None)
+        return [*(self._said(loss) for loss in told), *self._one_sided()]
 
     # -- who went ----------------------------------------------------------------------------------------------
 
     def _open(self) -> list[Loss]:
-        return [loss for loss in self._losses.values() if loss.heir is None]
+        return [loss for loss in self._losses.values() if loss.heir is None and not loss.closed]
 
     def _replaceable(self, loss: Loss) -> bool:
         """Whether something makes pods like it."""
@@ -108,18 +111,18 @@ class Follower:
                 self._began[place] = time.time()
 
     def _note_losses(self) -> None:
+        for place, one in enumerate(self._taken):
+            if one.outcome is not None and one.outcome.ended_by == "interrupted" and not one.plan.pod.is_node:
+                self._lost(place, deleted=False)
         places = {one.plan.pod.uid: place for place, one in enumerate(self._taken)}
         for change in self._feed.wait():
             pod = change.pod
             if pod is None:
                 self._look_at = 0.0
-            elif not (change.gone or pod.deleting) or (place := places.get(pod.uid)) is None:
+            elif not (change.gone or pod.deleting) or pod.uid not in places:
                 self._look_at = 0.0 if pod.running else self._look_at
-            elif self._taken[place].outcome is None or place in self._losses:
-                self._lost(place, deleted=True)
-        for place, one in enumerate(self._taken):
-            if one.outcome is not None and one.outcome.ended_by == "interrupted" and not one.plan.pod.is_node:
-                self._lost(place, deleted=False)
+            elif self._taken[lost := places[pod.uid]].outcome is None or lost in self._losses:
+                self._lost(lost, deleted=True)
 
     def _lost(self, place: int, *, deleted: bool) -> None:
         loss = self._losses.get(place)
@@ -146,6 +149,7 @@ class Follower:
         """Pair what is lost with pods that run and are not captured, each with its plan. Never raises."""
         found = []
         try:
+            losses = [loss for loss in losses if loss.deleted or self._has_gone(loss)]
             fresh = [target for target in running(self._spec, self._cluster) if self._is_new(target)]
             for loss, target in paired(losses, [self._taken[one.place].entrant.target for one in losses], fresh):
                 plan = self._planning.first(target)
@@ -155,8 +159,15 @@ class Follower:
             log.info("no replacement yet", job=self._job_id, error=str(error))
         return found
 
+    def _has_gone(self, loss: Loss) -> bool:
+        """Whether the pod whose capture broke off has gone; one that failed stays listed while another is made."""
+        lost = self._taken[loss.place].plan.pod
+        now = self._cluster.pod(lost.namespace, lost.name)
+        loss.closed = now is not None and now.uid == lost.uid and not now.deleting and now.phase != "Failed"
+        return not loss.closed
+
     def _is_new(self, target: Target) -> bool:
-        return target.pod.uid not in {one.plan.pod.uid for one in self._taken}
+        return target.pod.uid not in self._old | {one.plan.pod.uid for one in self._taken}
 
     # -- what is said ------------------------------------------------------------------------------------------
 
@@ -166,13 +177,25 @@ class Follower:
         what = "was deleted" if loss.deleted else "ended"
         if loss.heir is None:
             return f"{name} {what} at {clock(ended)}; no pod came in its place while this was captured."
-        heir = self._taken[loss.heir] if loss.heir < len(self._taken) else None
+        heir = self._heir(loss)
         began = self._began.get(loss.heir)
         if heir is None or began is None:
             return f"{name} {what} at {clock(ended)}; the pod that came in its place was not captured."
         follows = f"a new {name}" if heir.plan.pod.name == name else heir.plan.pod.name
         gap = f"{began - ended:.1f} s apart" if began > ended else "without a gap"
         return f"{name} {what} at {clock(ended)}; {follows} followed from {clock(began)}, {gap}."
+
+    def _one_sided(self) -> list[str]:
+        """What a new pod says to the other end of a pair is not in that end's filter, which can't be changed."""
+        if self._spec.mode is not Mode.BETWEEN:
+            return []
+        heirs = [heir.plan.pod.name for one in self._losses.values() if (heir := self._heir(one)) is not None]
+        what = "What the other end says to it is seen at its own end only."
+        return [f"{name} joined later. {what}" for name in heirs]
+
+    def _heir(self, loss: Loss) -> Taken | None:
+        """What came instead, once it has joined the session."""
+        return self._taken[loss.heir] if loss.heir is not None and loss.heir < len(self._taken) else None
 
 
 def paired(losses: Sequence[Loss], lost: Sequence[Target], fresh: Sequence[Target]) -> list[tuple[Loss, Target]]:

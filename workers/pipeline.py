@@ -71,7 +71,7 @@ def _run(job: Job, tools: Tools, observer: Observer) -> Job:
     ]
     if job.spec.mode is Mode.RECORD:
         return recorded(job, entrants, failed, tools, observer)
-    follower = _follower(job, found.targets, planning, tools, observer)
+    follower = _follower(job, found, planning, tools, observer)
     with closing(follower) if follower is not None else nullcontext():
         return captured(job, entrants, failed, tools, observer, follower)
 
@@ -199,13 +199,11 @@ def _notes(job: Job, session: Session, follower: Follower | None) -> list[str]:
     return notes
 
 
-def _follower(
-    job: Job, targets: Sequence[Target], planning: Planning, tools: Tools, observer: Observer
-) -> Follower | None:
+def _follower(job: Job, found: Resolved, planning: Planning, tools: Tools, observer: Observer) -> Follower | None:
     """Return who looks after pods that are replaced; None where there is nothing to look after."""
     if job.spec.duration < SHORT or job.spec.mode not in (Mode.CAPTURE, Mode.BETWEEN):
         return None
-    if all(one.pod.is_node for one in targets):
+    if all(one.pod.is_node for one in found.targets):
         return None
 
     def admit(target: Target, plan: Plan) -> bool:
@@ -219,7 +217,7 @@ def _follower(
     def enter(target: Target, plan: Plan, place: int) -> Entrant:
         return Planned(job, target, plan, place, planning, tools, observer)
 
-    return Follower(job, targets, planning, tools, admit, enter)
+    return Follower(job, found, planning, tools, admit, enter)
 
 
 class Planned:

@@ -20,6 +20,8 @@ class Resolved:
 
     targets: tuple[Target, ...]
     notes: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
+    """uids of all pods that matched and ran, those beyond the cap, too."""
 
 
 def resolve(spec: CaptureSpec, cluster: Cluster, limits: Limits) -> Resolved:
@@ -36,7 +38,8 @@ def resolve(spec: CaptureSpec, cluster: Cluster, limits: Limits) -> Resolved:
         addresses = [_addresses(kept, end, cluster) for end in (0, 1)]
         kept = narrowed(kept, addresses)
         said += [_cut(len(those)) for those in addresses if len(those) > MAX_HOSTS]
-    return Resolved(tuple(_without_ours(one, spec, cluster) for one in kept), (*notes, *said))
+    known = frozenset(one.pod.uid for one in found)
+    return Resolved(tuple(_without_ours(one, spec, cluster) for one in kept), (*notes, *said), known)
 
 
 def _without_ours(target: Target, spec: CaptureSpec, cluster: Cluster) -> Target:

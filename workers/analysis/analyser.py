@@ -1,6 +1,6 @@
 """The stages put together: records -> packets -> conversations -> protocols -> `Facts`."""
 
-import copy
+import pickle
 from dataclasses import replace
 
 from workers.analysis import icmp, tcp
@@ -62,8 +62,12 @@ class Analyser:
         return self._frames, self._wire
 
     def peek(self) -> Facts:
-        """The facts so far, as if the capture ended here; any number of times. Costs a copy of what is remembered."""
-        return replace(copy.deepcopy(self).finish(), error=self._reader.error)
+        """The facts so far, as if the capture ended here; any number of times, of a capture that is not compressed.
+
+        Costs a copy of what is remembered: about 0.2 ms a TCP conversation. By pickle, four times as fast as deepcopy.
+        """
+        twin: Analyser = pickle.loads(pickle.dumps(self, pickle.HIGHEST_PROTOCOL))  # noqa: S301 - bytes of our own
+        return replace(twin.finish(), error=self._reader.error)
 
     def finish(self) -> Facts:
         """The facts; callable once, also when the stream was cut off."""

@@ -160,6 +160,9 @@ async def test_a_whole_node(desk: Desk, scene: Scene, playground: SharedPlaygrou
     (target,) = report.targets
     assert (target.pod, target.namespace, target.method) == (node, "", "node")
     assert target.outcome.packets > 0
+    wanted = spec("deploy/client", namespace=scene.there, duration=1, others=(reference(node),), mode=Mode.BETWEEN)
+    _, report = await _captured(desk, wanted)
+    assert [one.method for one in report.targets] == ["exec", "node"]
 
 
 async def test_between_two_namespaces_each_end_hears_the_other_only(desk: Desk, scene: Scene) -> None:

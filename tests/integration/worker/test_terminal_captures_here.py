@@ -49,7 +49,7 @@ def test_ctrl_c_keeps_what_was_captured(playground: SharedPlayground, tmp_path: 
 
 async def test_a_pod_deleted_meanwhile_is_partial(playground: SharedPlayground, stage: Stage, tmp_path: Path) -> None:
     namespace = await stage("checkout", "web")
-    words = argv(playground.capture_kubeconfig, "capture", "deploy/checkout", "-n", namespace, "for", "60s")
+    words = argv(playground.capture_kubeconfig, "capture", "deploy/checkout", "-n", namespace, "for", "15s")
     process = await asyncio.create_subprocess_exec(
         *words,
         "--out",
@@ -65,6 +65,7 @@ async def test_a_pod_deleted_meanwhile_is_partial(playground: SharedPlayground, 
     said, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 5
     assert "truncated at byte" in said.decode()
+    assert "followed from" in said.decode()  # by the pod that came in its place, for the rest of the time
 
 
 def test_mistakes_have_their_exit_codes(playground: SharedPlayground) -> None:

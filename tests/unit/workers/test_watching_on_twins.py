@@ -1,19 +1,23 @@
 """What a job does while it runs or waits: pods that join, pods awaited, conditions met. Real tcpdump, no cluster."""
 
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.cluster import MemoryCluster
-from tests.support.local_exec import PORT
+from tests.support.local_exec import PORT, marked
 from tests.unit.workers.test_pipeline_on_twins import SPEC, Trial
 from workers.capture.changes import ClusterEvent
 from workers.capture.targets import ContainerInfo, PodInfo
+from workers.capture.tcpdump import marker
 from workers.contract import codec
 from workers.contract.job import Job, JobState
 from workers.contract.report import Report
@@ -45,6 +49,12 @@ class Play(Trial):
                       owner=("ReplicaSet", "web-1"))  # fmt: skip
         self.cluster.add(pod).traffic(rate=rate)
         return pod
+
+    def end(self) -> None:
+        """Everything that captures ends, as when containers do."""
+        for pid in marked(marker(self.watcher.job.id)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def until(self, what: str, seconds: float = 60.0) -> None:
         """Wait until the job shows this in its state, message or targets."""
@@ -96,6 +106,19 @@ def test_one_more_pod_is_no_replacement(play: Play) -> None:
     job = _ended(thread, play)
     assert [one.pod for one in job.targets] == ["web-0"]
     assert job.state is JobState.DONE, job.message
+
+
+def test_a_pod_beyond_the_cap_is_no_replacement(play: Play) -> None:
+    old = play.pod("web-0")
+    play.pod("web-1")
+    thread = play.begin(replace(DEPLOYMENT, max_pods=1))
+    play.until("web-0:capturing")
+    play.cluster.change(replace(old, deleting=True))
+    play.pod("web-2")
+    play.until("web-2:capturing")
+    play.watcher.stop.set()
+    job = _ended(thread, play)
+    assert [one.pod for one in job.targets] == ["web-0", "web-2"]
 
 
 def test_a_wait_ends_with_a_pod_that_runs(play: Play) -> None:
@@ -179,3 +202,32 @@ def test_all_pods_begin_together_though_one_is_slow(play: Play, capsys: pytest.C
     with capsys.disabled():
         print(f" [4 pods, one 1.5 s late to open: first packets {skew * 1000:.0f} ms apart]", end="")
     assert skew < 1.0
+
+
+def test_a_pod_that_has_done_its_work_is_not_waited_for(play: Play) -> None:
+    """Its capture breaks off with its container; nothing comes in its place."""
+    pod = play.pod("web-0")
+    thread = play.begin(DEPLOYMENT)
+    play.until("web-0:capturing")
+    began = time.monotonic()
+    play.cluster.change(replace(pod, phase="Succeeded", containers=(replace(APP, running=False),)))
+    play.end()
+    job = _ended(thread, play)
+    assert job.state is JobState.PARTIAL
+    assert time.monotonic() - began < 40
+
+
+def test_the_only_pod_is_waited_for_once_it_went(play: Play) -> None:
+    play.pod("web-0")
+    thread = play.begin(DEPLOYMENT)
+    play.until("web-0:capturing")
+    play.cluster.remove("shop", "web-0")
+    play.end()
+    play.until("web-0:partial")
+    assert play.watcher.job.state is JobState.CAPTURING
+    play.pod("web-1")
+    play.until("web-1:capturing")
+    play.watcher.stop.set()
+    job = _ended(thread, play)
+    assert "web-0 was deleted at" in job.message
+    assert "s apart." in job.message
