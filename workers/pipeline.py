@@ -7,7 +7,6 @@ StaleEpoch (another worker has the job now) and StoreUnavailable (nobody can be 
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 
 import structlog
@@ -70,7 +69,7 @@ def captured(
     job: Job, entrants: Sequence[Entrant], failed: tuple[TargetProgress, ...], tools: Tools, observer: Observer
 ) -> Job:
     """Run the captures to their end, analyse, deliver; `failed` are targets that have none."""
-    with closing(Session(job, entrants, tools.artifacts, owe=tools.owe, pressures=tools.pressures)) as session:
+    with Session(job, entrants, tools.artifacts, owe=tools.owe, pressures=tools.pressures) as session:
         session.run(observer)
         progress = session.progress() + failed
         job = observer.update(lambda old: old.evolve(targets=progress))

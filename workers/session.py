@@ -13,17 +13,19 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic, time
-from typing import IO, Protocol
+from types import TracebackType
+from typing import IO, Protocol, Self
 
 import structlog
 
+from workers.capture.ending import TAKEN
 from workers.capture.exec_stream import ExecRefused
 from workers.capture.methods import Capture
 from workers.capture.plans import Plan
 from workers.capture.pressure import Pressures, said
 from workers.capture.start_line import Runner, StartLine
 from workers.capture.targets import PodInfo, Target
-from workers.contract.errors import ClusterForbidden, NotCapturable, StoreUnavailable, ThreadcapError
+from workers.contract.errors import ClusterForbidden, NotCapturable, StaleEpoch, StoreUnavailable, ThreadcapError
 from workers.contract.facts import Facts
 from workers.contract.job import Job, TargetProgress
 from workers.contract.ports import ArtifactStore, Debt, Observer
@@ -81,8 +83,15 @@ class Taken:
     """Why it alone had to end though nobody asked for it."""
 
 
+NOT_OURS = (StaleEpoch, StoreUnavailable)
+"""What says that another worker has the job, or will adopt it."""
+
+
 class Session:
-    """One job's captures, from start to the last byte. `run`, then `analyse`."""
+    """One job's captures, from start to the last byte. `run`, then `analyse`. Context manager; see `close`.
+
+    Left by one of NOT_OURS it ends here alone: what captures in containers of ours goes on there.
+    """
 
     def __init__(
         self,
@@ -111,6 +120,16 @@ class Session:
         """None: what captures already may not have heard of it."""
         self._feeder = threading.Thread(target=self._feed, name=f"feed-{job.id}", daemon=True)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, NOT_OURS):
+            self.stop(TAKEN)
+        self.close()
+
     def run(self, observer: Observer) -> None:
         """Capture until every target has ended. Errors of single targets are kept in `taken`."""
         self._feeder.start()
@@ -118,6 +137,10 @@ class Session:
             running = [pool.submit(self._capture, one) for one in self.taken]
             try:
                 self._watch(running, observer)
+            except NOT_OURS:
+                self._abandoned.set()
+                self.stop(TAKEN)
+                raise
             except BaseException:
                 self._abandoned.set()
                 self.stop("interrupted")
