@@ -109,7 +109,7 @@ def capture_here(spec: CaptureSpec, settings: CaptureSettings, options: argparse
             charts,
             Path(scratch),
             equipped(settings),
-            static,
+            static_tcpdump=static,
             owe=_tell_left,
             pressures=pressure,
         )
