@@ -168,7 +168,7 @@ def captured(
         owe=tools.owe,
         pressures=tools.pressures,
     )
-    with closing(way) as session:
+    with way as session:
         session.run(observer)
         job = observer.update(lambda old: old.evolve(targets=session.progress()))
         notes = _notes(job, session, follower)

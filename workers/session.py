@@ -12,15 +12,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from time import monotonic, time
-from typing import IO
+from types import TracebackType
+from typing import IO, Self
 
 import structlog
 
+from workers.capture.ending import TAKEN
 from workers.capture.methods import Capture
 from workers.capture.plans import Plan
 from workers.capture.pressure import Pressures, said
 from workers.capture.start_line import StartLine, alone
-from workers.contract.errors import StoreUnavailable, ThreadcapError
+from workers.contract.errors import StaleEpoch, StoreUnavailable, ThreadcapError
 from workers.contract.job import Job, TargetProgress
 from workers.contract.ports import ArtifactStore, Observer
 from workers.sandbox.parent import Sandbox
@@ -41,11 +43,15 @@ LINGER = 1.0
 JOINERS = 64
 """Pods that may join a running session."""
 
+NOT_OURS = (StaleEpoch, StoreUnavailable)
+"""What says that another worker has the job, or will adopt it."""
+
 
 class Session:
-    """One job's captures, from start to the last byte. `run`, then `analyse`.
+    """One job's captures, from start to the last byte. `run`, then `analyse`. Context manager; see `close`.
 
-    `failed` are the job's targets that have no capture; they stay behind those that have one.
+    `failed` are the job's targets that have no capture; they stay behind those that have one. Left by one of NOT_OURS
+    it ends here alone: what captures in containers of ours goes on there.
     """
 
     def __init__(
@@ -87,6 +93,16 @@ class Session:
         """None: what captures already may not have heard of it."""
         self._feeder = threading.Thread(target=self._feed, name=f"feed-{job.id}", daemon=True)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, NOT_OURS):
+            self.stop(TAKEN)
+        self.close()
+
     def run(self, observer: Observer) -> None:
         """Capture until every target has ended. Errors of single targets are kept in `taken`."""
         self._feeder.start()
@@ -94,6 +110,10 @@ class Session:
             self._running = [pool.submit(self._capture, one) for one in self.taken]
             try:
                 self._watch(pool, observer)
+            except NOT_OURS:
+                self._abandoned.set()
+                self.stop(TAKEN)
+                raise
             except BaseException:
                 self._abandoned.set()
                 self.stop("interrupted")

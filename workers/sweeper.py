@@ -6,10 +6,10 @@ Jobs whose worker died are another matter: leases.py finds those, salvage.py goe
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -51,6 +51,9 @@ class Jobs(Protocol):
     def forgive(self, debt: Debt) -> None:
         """See JobStore.forgive."""
 
+    def audit(self, action: str, fields: Mapping[str, Any]) -> None:
+        """See JobStore.audit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
@@ -88,18 +91,23 @@ def judge(agent: FoundAgent, job: Job | None, installation: str, now: float) -> 
 
 
 class Sweeper:
-    """Looks for leftovers and ends them. `look` changes nothing."""
+    """Looks for leftovers and ends them. Looking changes nothing. `by`: for whom, as the audit has it."""
 
-    def __init__(self, cluster: Cluster, jobs: Jobs, namespace: str, installation: str) -> None:
+    def __init__(self, cluster: Cluster, jobs: Jobs, namespace: str, installation: str, by: str = "sweeper") -> None:
+        self._by = by
         self._cluster = cluster
         self._jobs = jobs
         self._namespace = namespace
         self._installation = installation
 
-    def look(self) -> list[Leftover]:
-        """Return every pod of ours and every debt. Raises ClusterForbidden, ClusterUnavailable, StoreUnavailable."""
+    def debts(self) -> list[Leftover]:
+        """Return the places where something may be left. Raises StoreUnavailable."""
+        return [_owed(debt) for debt in self._jobs.debts()]
+
+    def pods(self) -> list[Leftover]:
+        """Return the pods of ours. Raises ClusterForbidden, ClusterUnavailable, StoreUnavailable."""
         agents = self._cluster.agents(self._namespace) if self._namespace else []
-        return [*map(self._judged, agents), *map(_owed, self._jobs.debts())]
+        return [self._judged(agent) for agent in agents]
 
     def end(self, one: Leftover) -> bool:
         """End a leftover; True when nothing of it is left. Never raises but StoreUnavailable."""
@@ -111,7 +119,9 @@ class Sweeper:
             log.warning("leftover not ended", job=one.job_id, pod=one.pod, error=str(error))
             return False
         if ended:
-            log.info("leftover ended", job=one.job_id, namespace=one.namespace, pod=one.pod, why=one.why)
+            where = {"job": one.job_id, "namespace": one.namespace, "pod": one.pod, "container": one.container}
+            log.info("leftover ended", why=one.why, **where)
+            self._jobs.audit("swept", {**where, "why": one.why, "by": self._by})
         return ended
 
     def _judged(self, agent: FoundAgent) -> Leftover:
@@ -196,7 +206,11 @@ class SweepLoop:
 
     def once(self) -> None:
         """Look, and end what is due."""
-        due = [one for one in self._sweeper.look() if one.why and self._is_time(one)]
+        self._end(self._sweeper.debts())
+        self._end(self._sweeper.pods())  # last: the right to list them may be missing
+
+    def _end(self, found: Sequence[Leftover]) -> None:
+        due = [one for one in found if one.why and self._is_time(one)]
         if due:
             with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sweep") as pool:
                 for _ in pool.map(self._sweeper.end, due):

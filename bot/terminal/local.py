@@ -21,10 +21,11 @@ from bot.messages.text import count
 from workers import log as logs
 from workers.artifacts import open_artifacts
 from workers.capture.cluster import Cluster
+from workers.capture.pressure import PressureWatch
 from workers.contract import codec
 from workers.contract.errors import Denied, StoreUnavailable, ThreadcapError
 from workers.contract.job import Artifact, Job, JobState, Person, new_job_id
-from workers.contract.ports import ArtifactStore
+from workers.contract.ports import ArtifactStore, Debt
 from workers.contract.report import Report
 from workers.contract.spec import CaptureSpec
 from workers.delivery import Tools, equipped
@@ -99,16 +100,33 @@ def capture_here(spec: CaptureSpec, settings: CaptureSettings, options: argparse
         artifacts = open_artifacts(f"file://{scratch}/artifacts")
         cluster = Cluster(options.kubeconfig, options.context)
         static = Path(settings.static_tcpdump)
+        pressure = PressureWatch(cluster)
+        pressure.start()
         tools = Tools(
-            cluster, artifacts, settings.rules, charts, Path(scratch), equipped(settings), static_tcpdump=static
+            cluster,
+            artifacts,
+            settings.rules,
+            charts,
+            Path(scratch),
+            equipped(settings),
+            static_tcpdump=static,
+            owe=_tell_left,
+            pressures=pressure,
         )
         now = time.time()
         job = Job(new_job_id(), decision.spec, _person(), created=now, updated=now, epoch=1)
         observer = TerminalObserver(job, tell=not options.json)
         with _interruptible(observer):
             job = run(job, tools, observer)
+        pressure.close()
         cluster.close()
         return _finish(job, artifacts, options)
+
+
+def _tell_left(debt: Debt) -> None:
+    """No sweeper looks after a capture of this process."""
+    where = f"container {debt.container} of pod {debt.namespace}/{debt.pod}"
+    print(f"Something of this capture may be left in {where}. It ends by itself at its time limit.", file=sys.stderr)
 
 
 def _person() -> Person:

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import getpass
 import json
 import sys
 import time
@@ -44,7 +45,8 @@ def run(words: Sequence[str]) -> int:
     store, cluster = RedisJobStore(settings.redis_url), Cluster(options.kubeconfig, options.context)
     try:
         home = options.namespace or settings.agent_namespace
-        found = _swept(Sweeper(cluster, store, home, settings.installation), options)
+        sweeper = Sweeper(cluster, store, home, settings.installation, f"terminal:{getpass.getuser()}")
+        found = _swept(sweeper, options)
     except StoreUnavailable as error:
         said = "Which captures still run is not known: the job store (THREADCAP_REDIS_URL) does not answer."
         raise StoreUnavailable(f"{said} Start it, or name the right one.", detail=str(error)) from error
@@ -56,7 +58,8 @@ def run(words: Sequence[str]) -> int:
 
 
 def _swept(sweeper: Sweeper, options: argparse.Namespace) -> list[Swept]:
-    found = [one for one in sweeper.look() if options.namespace in (None, one.namespace)]
+    everything = [*sweeper.pods(), *sweeper.debts()]
+    found = [one for one in everything if options.namespace in (None, one.namespace)]
     return [Swept(one, _outcome(sweeper, one, options.dry_run)) for one in found]
 
 

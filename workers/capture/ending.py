@@ -11,6 +11,8 @@ from workers.contract.errors import CaptureInterrupted, NoSuchInterface, NotCapt
 from workers.contract.report import CaptureOutcome
 from workers.contract.spec import CaptureSpec
 
+TAKEN = "taken"
+"""Why a capture is stopped here alone: another worker has the job, and goes on with what runs in the cluster."""
 Lost = Callable[[], str]
 """Why the end was never told, in words; looked up when it is needed."""
 

@@ -68,7 +68,7 @@ class PressureWatch:
             try:
                 self._listen()
             except ClusterForbidden as error:
-                log.warning("nodes are not watched: captures go on when one is short of disk", error=str(error))
+                log.info("nodes are not watched: captures go on when one runs short", error=str(error))
                 return
             except ThreadcapError as error:
                 log.info("nodes are watched anew", error=str(error))

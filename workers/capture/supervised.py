@@ -17,7 +17,7 @@ import structlog
 from workers.capture import scripts
 from workers.capture.attached import AttachedCapture
 from workers.capture.cluster import Cluster
-from workers.capture.ending import Ending, unstarted
+from workers.capture.ending import TAKEN, Ending, unstarted
 from workers.capture.exec_stream import STDERR, STDOUT, ExecStream
 from workers.capture.plans import Plan
 from workers.capture.spool import Spool
@@ -132,12 +132,16 @@ class SupervisedCapture:
         self._inner: AttachedCapture | None = None
         self._lock = threading.Lock()
         self._entered = resume
+        self._taken = False
 
     def stop(self, why: str = "stop") -> None:
         """See Capture.stop."""
         with self._lock:
-            self._stopped_by = self._stopped_by or why
             self._stopped.set()
+            if why == TAKEN:
+                self._taken, self._entered = True, False
+                return
+            self._stopped_by = self._stopped_by or why
             self._say(STOP)
             if self._inner is not None:
                 self._inner.stop(why)
@@ -187,6 +191,8 @@ class SupervisedCapture:
             before = self.spool.size
             self._trailer = Trailer()
             why = self._read_once(seat, runner)
+            if self._taken:
+                return "another worker goes on with it"
             if self._trailer.no_spool or (self._trailer.done and self._whole):
                 return ""
             if gone := self._gone(seat):
@@ -228,9 +234,7 @@ class SupervisedCapture:
                 trailer.feed(data)
                 if trailer.ready and not was_ready:
                     self._arrive(opened, runner)
-            if trailer.no_spool:
-                return
-            if trailer.done and self._whole:
+            if trailer.no_spool or self._taken or (trailer.done and self._whole):
                 return
             if time.monotonic() - beat > BEAT_SECONDS:
                 beat = time.monotonic()

@@ -112,6 +112,26 @@ async def test_a_spool_waits_for_the_next_worker(
         await _nothing_left(playground, job)
 
 
+async def test_a_worker_that_wakes_up_leaves_what_another_one_goes_on_with(
+    bare_stack: Stack, desk: Desk, playground: SharedPlayground, namespace: str
+) -> None:
+    await asyncio.gather(bare_stack.start_worker(), bare_stack.start_worker())
+    job_id = desk.ask("deploy/web", namespace=namespace, duration=300, method="ephemeral")
+    await desk.capturing(job_id, packets=5)
+    paused = await desk.holder(job_id)
+    paused.process.send_signal(signal.SIGSTOP)
+    await desk.until(job_id, lambda now: now.epoch > 1, 30, "another worker to take it over")
+    paused.process.send_signal(signal.SIGCONT)
+    await until(lambda: "taken over" in paused.log.read_text(), 60, "the paused worker to learn it")
+    before = desk.job(job_id).targets[0].packets
+    await desk.until(job_id, lambda now: now.targets[0].packets > before, 30, "packets after that")
+    assert desk.job(job_id).state is JobState.CAPTURING
+    desk.commands.stop(job_id, desk.job(job_id).requester)
+    job = await desk.ended(job_id)
+    assert desk.proved(job).targets[0].outcome.ended_by == "stop"
+    await _nothing_left(playground, job)
+
+
 async def test_a_worker_killed_while_it_analyses(
     bare_stack: Stack, desk: Desk, playground: SharedPlayground, namespace: str
 ) -> None:

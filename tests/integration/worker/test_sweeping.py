@@ -130,6 +130,10 @@ async def test_leftovers_are_ended_and_nothing_else(
         "running", "young", "terminals",
     }  # fmt: skip
     await bare_stack.stop(worker)
+    audited = [entry for entry in desk.store.audited(1000) if entry["action"] == "swept"]
+    assert {(entry["pod"], entry["by"]) for entry in audited} == {
+        ("expired", "sweeper"), ("over", "sweeper"), (name, "sweeper"), ("nobody", "sweeper"),
+    }  # fmt: skip
     done = await asyncio.to_thread(_sweep, *here, "--json")
     assert done.returncode == 0, done.stderr
     kept = {one["pod"]: one for one in json.loads(done.stdout)}

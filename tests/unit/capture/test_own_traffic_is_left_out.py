@@ -1,10 +1,23 @@
 """On a node's network a capture would see itself: that is left out, said, and compiles. Elsewhere nothing changes."""
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from tests.support import jobs
+from tests.support.cluster import MemoryCluster
 from workers.capture import filters
 from workers.capture.own_traffic import without_ours
-from workers.capture.targets import PodInfo, Target
+from workers.capture.plans import Equipment
+from workers.capture.targets import ContainerInfo, NodeInfo, PodInfo, Target
+from workers.contract.spec import CaptureSpec, Limits, TargetKind, TargetRef
+from workers.delivery import Tools
+from workers.memory import MemoryArtifacts
+from workers.planning import Planning
+from workers.policy import Rules
+from workers.resolve import resolve
 
 ON_NODE = PodInfo("shop", "web", node="n1", host_network=True)
 WORKER = "192.0.2.7"
@@ -46,3 +59,18 @@ def test_the_filter_compiles(asked: str, interface: str) -> None:
     found = without_ours(Target(ON_NODE, filter=asked), interface, WORKER)
     assert "127.0.0.0/8" in found.filter
     filters.check(found.filter, interface)
+
+
+def test_a_plan_shows_it(tmp_path: Path) -> None:
+    spec = CaptureSpec(TargetRef(TargetKind.POD, "web"), "shop", filter="port 80")
+    app = ContainerInfo("app", running=True, id="containerd://" + "ab" * 32)
+    nothing: Any = None
+    with MemoryCluster(tmp_path) as cluster:
+        cluster.address, cluster.nodes["n1"] = WORKER, NodeInfo("n1", kubelet_port=10260)
+        cluster.add(replace(ON_NODE, phase="Running", containers=(app,)), lacking=("tcpdump",))
+        tools = Tools(cluster.real, MemoryArtifacts(), Rules(), nothing, tmp_path, Equipment("example/it:1", "tools"))
+        (planned,) = Planning(replace(jobs.job(), spec=spec), tools).preview(
+            resolve(spec, cluster.real, Limits()).targets
+        )
+    assert planned.argv[-1] == f"not (tcp port 10260 or net 127.0.0.0/8 or host ::1 or host {WORKER}) and (port 80)"
+    assert planned.reasons[-1].startswith("left out, as this capture's own bytes pass there")

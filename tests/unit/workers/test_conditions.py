@@ -11,7 +11,7 @@ from workers.capture.targets import PodInfo
 from workers.contract.errors import BadFilter
 from workers.contract.facts import Facts
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef, Until, UntilKind
-from workers.session import Taken
+from workers.taken import Taken
 from workers.until import FindingComes, check, unmet
 
 SPEC = CaptureSpec(TargetRef(TargetKind.DEPLOYMENT, "web"), "shop")

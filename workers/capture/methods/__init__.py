@@ -36,7 +36,10 @@ class Capture(Protocol):
         """
 
     def stop(self, why: str = "stop") -> None:
-        """Ask for an early, clean end; any thread. `why` becomes the outcome's `ended_by`; the first one stands."""
+        """Ask for an early, clean end; any thread. `why` becomes the outcome's `ended_by`; the first one stands.
+
+        At ending.TAKEN what runs in a container of ours is left as it is, by `close` too: it is another worker's.
+        """
 
     def extend(self, seconds: float) -> None:
         """Move the end to so many seconds from now; any thread."""
