@@ -235,6 +235,8 @@ trap 'exit 0' USR1
     + AFTER
     + r"""
 after "$left" kill -USR1 "$$" >/dev/null 2>&1 4>&- &
+ceiling=$!
+trap 'kill "$ceiling" 2>/dev/null' EXIT
 say() { echo "$1" >&4; }
 await() {
   after "$1" say gone >/dev/null 2>&1 &
