@@ -8,8 +8,8 @@ from dataclasses import replace
 import structlog
 
 from workers.capture.methods import Capture, Ground
-from workers.capture.planner import EVERY, Ranking, inside_suffices, rank
 from workers.capture.methods.agent import INTERFACE
+from workers.capture.planner import EVERY, Ranking, inside_suffices, rank
 from workers.capture.plans import VETH, Plan, Rejected, Survey
 from workers.capture.spool import Spool
 from workers.capture.survey import Surveyor

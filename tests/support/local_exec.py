@@ -32,7 +32,10 @@ from workers.contract.spec import CaptureSpec
 
 PORT = 9001
 SHELLS = ("dash", "busybox")
-TOOLS = "timeout head tee sha256sum grep cat wc sleep id date tr kill nice uname chmod rm mkdir mkfifo df stat dd stdbuf true".split()
+TOOLS = (
+    "timeout head tee sha256sum grep cat wc sleep id date tr kill nice uname chmod rm mkdir mkfifo df stat dd stdbuf "
+    "true"
+).split()
 POD = PodInfo("test", "pod-0", uid="u0", node="n1", phase="Running", containers=(ContainerInfo("app", running=True),))
 OPTIONAL = ("nice", "stdbuf")
 """Tools not every busybox has; the containers named for it here don't."""

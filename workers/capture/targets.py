@@ -171,9 +171,7 @@ def by_prefix(spec: CaptureSpec, pods: Sequence[PodInfo]) -> list[PodInfo]:
     Raises TargetNotFound naming them when there are several.
     """
     prefix = spec.target.name
-    found = (
-        [pod for pod in pods if pod.alive and pod.name.startswith(prefix)] if len(prefix) >= SHORTEST_PREFIX else []
-    )
+    found = [pod for pod in pods if pod.alive and pod.name.startswith(prefix)] if len(prefix) >= SHORTEST_PREFIX else []
     if len(found) > 1:
         names = ", ".join(pod.name for pod in found[:NAMED]) + (", ..." if len(found) > NAMED else "")
         raise TargetNotFound(f"{len(found)} pods in namespace {spec.namespace} begin with {prefix}: {names}. Name one.")

@@ -197,7 +197,7 @@ class Trailer:
 
     @property
     def unwritten(self) -> str:
-        """Why the spool could not be written to its end (`tee: /spool/spool: No space left on device`); "" if it was."""
+        """Why the spool could not be written to its end (`tee: …: No space left on device`); "" if it was."""
         said = next((line for line in self.complaints if line.startswith("tee: ")), "")
         return said.rpartition(": ")[2][:80]
 

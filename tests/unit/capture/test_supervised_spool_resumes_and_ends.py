@@ -1,4 +1,7 @@
-"""The supervised mode with real shells: its spool is read over many cut connections, byte-equal, and always ends."""
+"""The supervised mode for real: its spool is read over many cut connections, byte-equal, and always ends.
+
+dash and GNU's tools, as our image has them: busybox's tail follows no process, and its sh asks for no other.
+"""
 
 import hashlib
 import os
@@ -15,7 +18,7 @@ import pytest
 
 from deploy.playground.cluster.node import mounts, small_disk
 from tests.support.cluster import MemoryCluster
-from tests.support.local_exec import SHELLS, PipeExec, until_none
+from tests.support.local_exec import PipeExec, until_none
 from workers.capture.exec_stream import STDERR, STDOUT, ExecRefused
 from workers.capture.methods import Capture, Ground
 from workers.capture.methods.ephemeral import Ephemeral, container_name
@@ -40,9 +43,9 @@ SECONDS = 60.0
 class Place:
     """One pod with traffic."""
 
-    def __init__(self, cluster: MemoryCluster, shell: str) -> None:
+    def __init__(self, cluster: MemoryCluster) -> None:
         self.cluster = cluster
-        self.body = cluster.add(POD, shell=shell)
+        self.body = cluster.add(POD)
         self.body.traffic(rate=500)
         self.job_id = new_job_id()
         self.container = container_name(self.job_id)
@@ -71,7 +74,8 @@ class Place:
                 came += data if channel == STDOUT else b""
                 said.feed(data if channel == STDERR else b"")
                 if said.ready and begin:
-                    begin = opened.send(GO) is not None
+                    begin = False
+                    opened.send(GO)
                 while left and len(came) > after:
                     opened.send(left.pop(0))
                 if said.done and len(came) >= (said.size or 0):
@@ -106,7 +110,7 @@ class Place:
     def ended(self, seconds: float = 20.0) -> None:
         """Check that nothing is left of the job."""
         until_none(marker(self.job_id), seconds)
-        assert not self.body.holds(self.container)
+        _until(lambda: not self.body.holds(self.container))
 
 
 def _until(true: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -142,10 +146,10 @@ class Going:
         self._outcome = self.capture.run(alone())
 
 
-@pytest.fixture(params=SHELLS)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
     with MemoryCluster(tmp_path) as cluster:
-        yield Place(cluster, request.param)
+        yield Place(cluster)
 
 
 def test_many_cuts_at_random_bytes_lose_nothing(place: Place, tmp_path: Path) -> None:
@@ -286,10 +290,9 @@ def test_a_disk_that_fills_up_ends_the_capture_and_keeps_what_there_is(place: Pl
     with _disk(place, tmp_path, 16 << 20):
         going = place.capture(tmp_path, replace(SPEC, max_bytes=1 << 20))
         going.until_packets()
-        with (place.body.disk / "others").open("wb") as file, pytest.raises(OSError, match="No space left"):
+        with (place.body.disk / "others").open("wb", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(bytes(1 << 16))
-                file.flush()
         outcome = going.outcome()
         assert going.spool.path.read_bytes() == (place.folder / "spool").read_bytes()[: outcome.bytes]
         assert outcome.packets > 0

@@ -99,9 +99,7 @@ def test_a_pod_between_two_starts_is_captured_from_outside_of_its_containers() -
     ranking = asked(target, Survey({}, {**MAY_ADD, **AGENT}), on=TOOLED)
     assert [plan.method for plan in ranking.plans] == ["ephemeral", "node"]
     assert ranking.plans[1].where == "pod:u-z"
-    assert ranking.rejected[0] == Rejected(
-        "exec", "no container of the pod runs right now (app is CrashLoopBackOff)"
-    )
+    assert ranking.rejected[0] == Rejected("exec", "no container of the pod runs right now (app is CrashLoopBackOff)")
     with pytest.raises(TargetNotFound, match="leave `-c` out to capture its pod from outside"):
         choose(replace(SPEC, container="app"), [crashed])
 
