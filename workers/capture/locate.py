@@ -99,7 +99,8 @@ esac
 """
 """Where the packets are: `here`, in the network namespace of a container's process (its id in /proc/*/cgroup: cgroupfs
 `…/<id>`, systemd `…/cri-containerd-<id>.scope`, `crio-`, `docker-`; not CRI-O's monitor `crio-conmon-<id>`) or, where
-that has none, of any process of the pod by its uid (waits for one: its containers may be between two starts), behind the interface with an index of the node's, or behind the one a pod's
-address is routed to (`route:<as /proc/net/route has it>:<address>`). A route to a bridge (the CNI plugin of that name)
+that has none, of any process of the pod by its uid (waits for one: its containers may be between two starts), behind
+the interface with an index of the node's, or behind the one a pod's address is routed to
+(`route:<as /proc/net/route has it>:<address>`). A route to a bridge (the CNI plugin of that name)
 is followed to the port on which the bridge learned the address's MAC: brforward holds `struct __fdb_entry`
 (linux/if_bridge.h: MAC, port, is_local, age, port's high byte), readable without any capability."""

@@ -79,7 +79,8 @@ CAPTURE = r"""
 } 3>&1
 """
 """tcpdump ("$@") from its start to its end. In: $secs, $lapse, $cap, $out, $tee, $cut, $digest, and words on fd 4:
-`stop`, `for SECONDS` (from now on), `beat`. One loop hears them, tcpdump's pid and its end: nothing is missed between two.
+`stop`, `for SECONDS` (from now on), `beat`. One loop hears them, tcpdump's pid and its end: nothing is
+missed between two.
 
 The reader of fd 4 is gone before the end is told: otherwise it would take the acknowledgement that follows.
 """
