@@ -1,7 +1,9 @@
 """Any cluster: THREADCAP_TEST_KUBECONFIG names its kubeconfig, THREADCAP_TEST_IMAGE and THREADCAP_CAPTURE_IMAGE what
-pods are made of; without them, the playground. Everything happens in one namespace, made and removed here.
+pods are made of, THREADCAP_STATIC_TCPDUMP the folder of the one to upload; without them, the playground's. Everything
+happens in one namespace and a second one for capturing pods on nodes, made and removed here.
 
-The product runs as a service account with the rules of deploy/rbac/, bound in that namespace alone.
+The product runs as a service account with the rules of deploy/rbac/, bound in those namespaces alone, and may read
+nodes.
 """
 
 import base64
@@ -10,6 +12,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from kubernetes import client, config
 
 from deploy.playground.images import CAPTURE_IMAGE
 from deploy.playground.scene import RBAC, load_manifests
+from deploy.playground.stack import STATIC_TCPDUMP
 from tests.conformance.shapes import IDLE, MAY_CAPTURE, MAY_NOT, TALK, container, deployment, pod, service
 from tests.support.terminal import threadcap
 from workers.capture.cluster import Cluster
@@ -40,6 +44,10 @@ class Place:
     kubeconfig: Path
     test_image: str
     capture_image: str
+    agents: str
+    """The namespace of capturing pods on nodes."""
+    static_tcpdump: Path
+    playground: bool
 
     def account(self, name: str, rules: list[dict[str, Any]], path: Path) -> Path:
         """A service account that may do what `rules` say in this namespace; returns its kubeconfig."""
@@ -57,9 +65,41 @@ class Place:
 
     def capture(self, target: str, *words: str, out: Path, **env: str) -> Any:
         """`threadcap capture … --local --json`; returns the finished process."""
-        env.setdefault("THREADCAP_CAPTURE_IMAGE", self.capture_image)
+        env = self.environment() | env
         options = ("-n", self.namespace, "--out", str(out), "--json")
         return threadcap(self.kubeconfig, "capture", *options, target, *words, **env)
+
+    def environment(self) -> dict[str, str]:
+        """The settings the product captures with here."""
+        return {
+            "THREADCAP_CAPTURE_IMAGE": self.capture_image,
+            "THREADCAP_AGENT_NAMESPACE": self.agents,
+            "THREADCAP_STATIC_TCPDUMP": str(self.static_tcpdump),
+            "THREADCAP_WHOLE_NODES": "true",
+        }
+
+    def grant_agents(self, name: str) -> None:
+        """Let an account put pods into the second namespace (deploy/rbac/optional/node.yaml) and read nodes."""
+        subject = {"kind": "ServiceAccount", "name": name, "namespace": self.namespace}
+        nodes = [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]}]
+        group = "rbac.authorization.k8s.io"
+        named, wide = {"metadata": {"name": name}}, {"metadata": {"name": self.namespace}}
+        self.rbac.create_namespaced_role(self.agents, {**named, "rules": agent_rules()})
+        self.rbac.create_namespaced_role_binding(
+            self.agents, {**named, "roleRef": {"apiGroup": group, "kind": "Role", "name": name}, "subjects": [subject]}
+        )
+        self.rbac.create_cluster_role({**wide, "rules": nodes})
+        role = {"apiGroup": group, "kind": "ClusterRole", "name": self.namespace}
+        self.rbac.create_cluster_role_binding({**wide, "roleRef": role, "subjects": [subject]})
+
+    def forget(self) -> None:
+        """Remove everything again."""
+        for remove in (self.rbac.delete_cluster_role_binding, self.rbac.delete_cluster_role):
+            with suppress(client.ApiException):  # not made, after a failure
+                remove(self.namespace)
+        for name in (self.namespace, self.agents):
+            self.core.delete_namespace(name)
+        until(lambda: all(_gone(self, name) for name in (self.namespace, self.agents)), "the namespaces' end")
 
     def spec(self, kind: TargetKind, name: str) -> CaptureSpec:
         """A spec of this namespace."""
@@ -93,9 +133,10 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     settings = client.Configuration()
     config.load_kube_config(config_file=admin, client_configuration=settings)
     folder = tmp_path_factory.mktemp("conformance")
+    name = f"threadcap-conformance-{secrets.token_hex(3)}"
     with client.ApiClient(settings) as api:
         made = Place(
-            namespace=f"threadcap-conformance-{secrets.token_hex(3)}",
+            namespace=name,
             core=client.CoreV1Api(api),
             apps=client.AppsV1Api(api),
             rbac=client.RbacAuthorizationV1Api(api),
@@ -103,17 +144,22 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             kubeconfig=folder / "product.kubeconfig",
             test_image=os.environ.get("THREADCAP_TEST_IMAGE", "busybox:1"),
             capture_image=os.environ.get("THREADCAP_CAPTURE_IMAGE", CAPTURE_IMAGE),
+            agents=f"{name}-agents",
+            static_tcpdump=Path(os.environ.get("THREADCAP_STATIC_TCPDUMP", STATIC_TCPDUMP)),
+            playground=given is None,
         )
         level = {"pod-security.kubernetes.io/enforce": "privileged"}
-        made.core.create_namespace({"metadata": {"name": made.namespace, "labels": level}})
+        for space in (made.namespace, made.agents):
+            made.core.create_namespace({"metadata": {"name": space, "labels": level}})
         try:
-            _until_default_account(made)
+            for space in (made.namespace, made.agents):
+                _until_default_account(made, space)
             made.account("product", product_rules(), made.kubeconfig)
+            made.grant_agents("product")
             _populate(made)
             yield made
         finally:
-            made.core.delete_namespace(made.namespace)
-            until(lambda: _gone(made), "the namespace's end")
+            made.forget()
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +176,12 @@ def product_rules() -> list[dict[str, Any]]:
     return [rule for each in manifests if each["kind"] == "ClusterRole" for rule in each["rules"]]
 
 
+def agent_rules() -> list[dict[str, Any]]:
+    """What deploy/rbac/optional/node.yaml grants the workers in the namespace of their own pods."""
+    manifests = load_manifests(RBAC / "optional")
+    return [rule for each in manifests if each["kind"] == "Role" for rule in each["rules"]]
+
+
 def _populate(place: Place) -> None:
     talker = container("app", place.capture_image, TALK, MAY_CAPTURE)
     place.apps.create_namespaced_deployment(place.namespace, deployment("talker", 2, talker))
@@ -141,19 +193,19 @@ def _populate(place: Place) -> None:
     place.until_ready("app=plain")
 
 
-def _until_default_account(place: Place) -> None:
+def _until_default_account(place: Place, space: str) -> None:
     """Pods are refused before the namespace's default account is there."""
     accounts = place.core.list_namespaced_service_account
-    until(lambda: any(one.metadata.name == "default" for one in accounts(place.namespace).items), "the default account")
+    until(lambda: any(one.metadata.name == "default" for one in accounts(space).items), "the default account")
 
 
 def _is_ready(one: Any) -> bool:
     return any(each.type == "Ready" and each.status == "True" for each in one.status.conditions or ())
 
 
-def _gone(place: Place) -> bool:
+def _gone(place: Place, name: str) -> bool:
     try:
-        place.core.read_namespace(place.namespace)
+        place.core.read_namespace(name)
     except client.ApiException as error:
         return bool(error.status == 404)
     return False

@@ -32,15 +32,23 @@ while :; do $bb dd if=/dev/zero bs=65536 count=400 2>/dev/null | $bb nc -w 5 127
 """
 )
 """Megabytes a second: large segments by HTTP where busybox has a server, else small ones."""
+CALL = (
+    _BUSYBOX
+    + f"""
+while :; do for address in "$@"; do echo hello | $bb nc -w 2 "$address" {PORT} >/dev/null 2>&1; done; sleep 0.2; done
+"""
+)
+"""Short connections to other pods' addresses, its parameters: heard on their interfaces, whoever answers."""
 IDLE = "sleep 86400"
 MAY_CAPTURE: Object = {"runAsUser": 0, "capabilities": {"add": ["NET_RAW"]}}
 """NET_RAW is said: not every runtime grants it by default."""
 MAY_NOT: Object = {"runAsUser": 0, "capabilities": {"drop": ["ALL"]}}
 
 
-def container(name: str, image: str, script: str, context: Object) -> Object:
-    """A container that runs a shell script."""
-    return {"name": name, "image": image, "command": ["sh", "-c", script], "securityContext": context}
+def container(name: str, image: str, script: str, context: Object, *words: str) -> Object:
+    """A container that runs a shell script with parameters."""
+    command = ["sh", "-c", script, "sh", *words] if words else ["sh", "-c", script]
+    return {"name": name, "image": image, "command": command, "securityContext": context}
 
 
 def pod_spec(*containers: Object) -> Object:

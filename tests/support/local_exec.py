@@ -19,11 +19,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
+from workers.capture import scripts
 from workers.capture.attached import AttachedCapture
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import STDERR, STDOUT, TICK, ExecResult, ExecStatus, ExecStream
 from workers.capture.plans import Plan
 from workers.capture.spool import Spool
+from workers.capture.supervised import FOLDER
 from workers.capture.targets import ContainerInfo, PodInfo
 from workers.capture.tcpdump import ACK, GO, attached_argv
 from workers.contract.spec import CaptureSpec
@@ -52,10 +54,16 @@ while True:
 
 
 class PipeExec:
-    """An exec stream over the pipes of a local process; `deaf` swallows what the client says but its goodbye."""
+    """An exec stream over the pipes of a local process; `deaf` swallows what the client says but its goodbye.
 
-    def __init__(self, process: "subprocess.Popen[bytes]", *, deaf: bool = False, there: bool = True) -> None:
+    `fuse`: bytes of stdout after which the connection is gone, None for never.
+    """
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", *, deaf: bool = False, there: bool = True, fuse: int | None = None
+    ) -> None:
         self.process = process
+        self._fuse = fuse
         self._there = there
         self.status: ExecStatus | None = None
         self._deaf = deaf
@@ -78,10 +86,15 @@ class PipeExec:
                     yield TICK, b""
                 for key, _ in ready:
                     data = os.read(key.fd, 32768)
+                    if self._fuse is not None and key.data == STDOUT:
+                        data = data[: self._fuse]
+                        self._fuse -= len(data)
                     if data:
                         yield key.data, data
                     else:
                         selector.unregister(key.fileobj)
+                    if self._fuse == 0:
+                        return
         code = self.process.wait()
         # a program that is not there has no exit code, on a cluster
         self.status = ExecStatus(code == 0, code if self._there else None)
@@ -104,6 +117,10 @@ class LocalPod:
         self.plan = Plan(POD, "app")
         self.deaf = False
         self.gone = False
+        self.disk = folder
+        """Where added containers have their spools, a folder each."""
+        self.fuses: list[int] = []
+        """After how many bytes the next readers of a spool lose their connection."""
         self.streams: list[PipeExec] = []
         self._exits = ExitStack()
         self._added: dict[str, subprocess.Popen[bytes]] = {}
@@ -139,12 +156,40 @@ class LocalPod:
         """See Cluster.open_exec. `whole`: in a container that lacks nothing; the first one is what it holds."""
         pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         path = self._whole if whole else self._bin
-        process = subprocess.Popen([*self._inside, "env", "-i", f"PATH={path}", *argv], **pipes)
+        argv = [str(self.spool_folder(container)) if word == FOLDER else word for word in argv]
+        inside = [*self._inside, *(self._apart(container) if whole else ())]
+        process = subprocess.Popen([*inside, "env", "-i", f"PATH={path}", *argv], **pipes)
         self._exits.callback(_end, process)
-        if whole:
-            self._added.setdefault(container, process)
-        self.streams.append(PipeExec(process, deaf=self.deaf, there=(path / argv[0]).exists()))
+        if whole and container not in self._added:
+            self._added[container] = process
+            self._await_first(container)
+        fuse = self.fuses.pop() if self.fuses and scripts.FOLLOW in argv else None
+        self.streams.append(PipeExec(process, deaf=self.deaf, there=(path / argv[0]).exists(), fuse=fuse))
         return self.streams[-1]
+
+    def first(self, container: str) -> int:
+        """The first process of an added container: when it ends, all others of that container do."""
+        holder = self._added[container].pid
+        return int(next(iter(Path(f"/proc/{holder}/task/{holder}/children").read_text().split()), "0"))
+
+    def _await_first(self, container: str) -> None:
+        """Wait until it is there, in its own namespaces, or over."""
+        process = self._added[container]
+        while process.poll() is None:
+            with suppress(OSError):
+                if (pid := self.first(container)) and b"unshare" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return
+            time.sleep(0.002)
+
+    def _apart(self, container: str) -> tuple[str, ...]:
+        """A container's own processes, as another one's see nothing of them; the first begins them."""
+        if container not in self._added:
+            return ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
+        return ("nsenter", "-t", str(self.first(container)), "-p", "-m", "--")
+
+    def spool_folder(self, container: str) -> Path:
+        """What an added container has for its volume."""
+        return self.disk / f"spool-{container}"
 
     def holds(self, container: str) -> bool:
         """Whether what an added container began with still runs."""

@@ -40,8 +40,8 @@ class Ending:
         # a packet that tcpdump had not finished writing when it was stopped or cut off is counted all the same
         counts_agree = captured == spool.records or (cut > 0 and captured is not None and captured >= spool.records)
         return CaptureOutcome(
-            complete=trailer.done and not self._broke and not trailer.lapsed,
-            proved=same and counts_agree,
+            complete=trailer.done and not self._broke and not trailer.lapsed and not trailer.unwritten,
+            proved=same and counts_agree and not trailer.unwritten,
             reason=self._reason(received, cut, lost),
             bytes=spool.size,
             sha256=spool.sha256(),
@@ -69,7 +69,7 @@ class Ending:
     def _ended_by(self) -> str:
         if not self.trailer.done:
             return "interrupted"
-        if self._broke:
+        if self._broke or self.trailer.unwritten:
             return "error"
         if self.stopped_by:
             return self.stopped_by
@@ -80,6 +80,8 @@ class Ending:
         return "time"
 
     def _reason(self, received: int, cut: int, lost: Lost) -> str:
+        if why := self.trailer.unwritten:
+            return f"the spool in the pod could not be written any more ({why}); truncated at byte {received - cut}"
         if self._broke:
             why = f": {self.trailer.complaint[:160]}" if self.trailer.complaint else ""
             return f"tcpdump in the pod ended before its time (exit code {self.trailer.rc}){why}"

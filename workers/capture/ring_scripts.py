@@ -8,7 +8,8 @@ what is old is told by a file's last change, and the newest file is never remove
 lets it write them.
 """
 
-from workers.capture.scripts import CAPTURE, LOCATE, OPENING
+from workers.capture.locate import LOCATE
+from workers.capture.scripts import CAPTURE, OPENING
 
 UNCLAIM = r"""
 unclaim() {

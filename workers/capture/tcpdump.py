@@ -197,6 +197,12 @@ class Trailer:
         said = [line.removeprefix("tcpdump: ") for line in self.complaints if line.startswith("tcpdump: ")]
         return (said or self.complaints or [""])[-1]
 
+    @property
+    def unwritten(self) -> str:
+        """Why the spool could not be written to its end (`tee: …: No space left on device`); "" if it was."""
+        said = next((line for line in self.complaints if line.startswith("tee: ")), "")
+        return said.rpartition(": ")[2][:80]
+
     def _line(self, line: str) -> None:
         if line.startswith("##"):
             self._mark(line[2:].split())

@@ -75,7 +75,7 @@ ADDS = {
     "exec": r"^$",
     "sidecar": r"^$",
     "ephemeral": r"^ephemeral container threadcap-\w+ \(.+\) in pod kinds-",
-    "node": rf"^pod {HOME}/threadcap-\S+ \(.+; (privileged|root, NET_RAW, the node's network)\) on node {KEPT}, removed",
+    "node": rf"^pod {HOME}/threadcap-\S+ \(.+; (privileged|root, NET_RAW, the node's network)\) on node {KEPT}, ",
     "veth": rf"^pod {HOME}/threadcap-\S+ \(.+; root, NET_RAW, the node's network\) on node {KEPT}, removed",
     "upload": r"^folder /\S*threadcap-\w+ with a tcpdump in container app of pod ",
 }
@@ -123,9 +123,9 @@ class Board:
         found = [agent.pod.name for agent in self.cluster.agents(HOME) if job_id in agent.pod.name]
         place = self.kinds.get(kind)
         pod = self.cluster.pod(place.namespace, place.name) if place else None
-        for container in pod.containers if pod else ():
-            if container.name == f"threadcap-{job_id}" and (container.running or not container.waiting_reason):
-                found.append(container.name)
+        ours = pod.named(f"threadcap-{job_id}") if pod else None
+        if ours is not None and (ours.running or not ours.waiting_reason):
+            found.append(ours.name)
         if pod is not None and kind in ("with-tcpdump", "writable"):
             look = ["sh", "-c", 'ls -d /*/"$1" /"$1" /var/tmp/"$1" 2>/dev/null', "look", f"threadcap-{job_id}"]
             found += self.cluster.run(pod, "app", look).stdout.decode().split()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.capture import scripts
+from workers.capture.locate import LOCATE
 from workers.capture.methods.agent import parse_id
 
 APP = "3f1c0ab4" * 8
@@ -57,7 +57,7 @@ def located(folder: Path, cgroups: Mapping[int, str], shell: str = "dash", where
     for pid, text in cgroups.items():
         (folder / str(pid)).mkdir(parents=True)
         (folder / str(pid) / "cgroup").write_text(text)
-    there = scripts.LOCATE.replace("/proc/", f"{folder}/").replace("patience=50", "patience=0")
+    there = LOCATE.replace("/proc/", f"{folder}/").replace("patience=50", "patience=0")
     script = f'stop_here() {{ exit 3; }}\nwhere=$1\n{there}\necho "$3"'
     argv = ["busybox", "sh"] if shell == "busybox" else [shell]
     done = subprocess.run([*argv, "-c", script, "x", where], capture_output=True, text=True, timeout=30, check=False)

@@ -52,7 +52,8 @@ def restless(target: Target, container: str, probe: Probe) -> str:
     if age > SETTLED:
         return ""
     times = f"{info.restarts} restart{'s' if info.restarts > 1 else ''}"
-    return f"container {container} keeps ending ({times}, the last one {max(0.0, age):.0f} s ago): if it does, so will this"
+    when = f"{times}, the last one {max(0.0, age):.0f} s ago"
+    return f"container {container} keeps ending ({when}): if it does, so will this"
 
 
 def less(probe: Probe) -> tuple[str, ...]:
