@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from workers.capture.changes import Subscription
+from workers.capture.changes import PodChange, Subscription
 from workers.contract.errors import ClusterUnavailable, TargetNotFound, ThreadcapError
 from workers.contract.job import Job
 from workers.contract.ports import Observer
@@ -33,10 +33,11 @@ class Wait:
     _until: float = field(init=False)
     _told_at: float = field(default=-math.inf, init=False)
     _feed: Subscription | None = field(default=None, init=False)
+    _runs: dict[str, tuple[str, ...] | None] = field(default_factory=dict, init=False)
+    """Pod -> the ids of its running containers, None while it does not run."""
 
     def __post_init__(self) -> None:
-        spec = self.job.spec
-        self._until = time.monotonic() + (0.0 if spec.dry_run else spec.wait)
+        self._until = time.monotonic() + self.job.spec.wait
 
     def found(self) -> Resolved | None:
         """Return what runs, once something does; None when the job must not go on.
@@ -47,15 +48,8 @@ class Wait:
             try:
                 return resolve(self.job.spec, self.tools.cluster, self.tools.rules.limits)
             except (TargetNotFound, ClusterUnavailable) as error:
-                if not self._again(error):
+                if not self.once_more(error):
                     return None
-
-    def once_more(self, error: ThreadcapError) -> bool:
-        """Wait for a change after what was found could not be captured; False when the job must not go on.
-
-        Raises `error` when the time is over.
-        """
-        return self._again(error)
 
     def close(self) -> None:
         """Watch no longer."""
@@ -63,10 +57,16 @@ class Wait:
             self._feed.close()
             self._feed = None
 
-    def _again(self, error: ThreadcapError) -> bool:
-        """True once another look may find more. Raises `error` when there is no time for one."""
+    def once_more(self, error: ThreadcapError) -> bool:
+        """True once another look may find more, False when the job must not go on.
+
+        Asked too when what was found could not be captured. Raises `error` when the time is over.
+        """
+        if not self.job.spec.wait or self.job.spec.dry_run:
+            raise error
         if self._left() <= 0:
-            raise self._in_vain(error) from error
+            waited = lasting(self.job.spec.wait)
+            raise TargetNotFound(f"Waited {waited}, and no pod could be captured. {error.user_message}") from error
         if self._feed is None:
             self._feed = self.tools.cluster.feed.subscribe(self.job.spec.namespaces)
         look = time.monotonic() + UNWATCHED_SECONDS
@@ -75,9 +75,18 @@ class Wait:
                 return False
             self._say()
             changes = self._feed.wait(min(TICK, max(0.01, self._left())))
-            if any(change.pod is None or change.pod.running for change in changes):
+            if [change for change in changes if self._tells_of_a_start(change)]:
                 return True
         return True
+
+    def _tells_of_a_start(self, change: PodChange) -> bool:
+        """Whether a pod runs that did not before: most changes of a busy namespace are not worth a look."""
+        pod = change.pod
+        if pod is None:
+            return True
+        now = tuple(one.id for one in pod.containers if one.running) if pod.running else None
+        before, self._runs[pod.uid] = self._runs.get(pod.uid), now
+        return now is not None and now != before
 
     def _left(self) -> float:
         return self._until - time.monotonic()
@@ -89,12 +98,6 @@ class Wait:
         names = " or ".join(str(one) for one in self.job.spec.targets)
         message = f"Waiting for a pod of {names} to run ({lasting(self._left())} left)."
         self.observer.update(lambda old: old.evolve(message=message))
-
-    def _in_vain(self, error: ThreadcapError) -> ThreadcapError:
-        if not self.job.spec.wait or self.job.spec.dry_run:
-            return error
-        waited = lasting(self.job.spec.wait)
-        return TargetNotFound(f"Waited {waited}, and no pod could be captured. {error.user_message}", detail=str(error))
 
 
 def lasting(seconds: float) -> str:

@@ -92,6 +92,16 @@ def test_a_watch_sees_a_container_start_and_its_pod_go(place: Place, cluster: Cl
     until(lambda: cluster.pod(place.namespace, "brief") is None, "the pod's end")
 
 
+def test_events_of_a_pod_are_told_as_they_come(place: Place, cluster: Cluster) -> None:
+    events = cluster.follow_events(place.namespace, 120)
+    assert next(events).reason == ""  # from now on
+    place.core.create_namespaced_pod(
+        place.namespace, pod("eventful", container("app", place.test_image, IDLE, MAY_NOT))
+    )
+    assert any((event.kind, event.name, event.reason) == ("Pod", "eventful", "Started") for event in events)
+    place.core.delete_namespaced_pod("eventful", place.namespace, grace_period_seconds=0)
+
+
 def test_a_namespace_that_is_not_there_is_an_empty_one_to_a_role_of_one_namespace(cluster: Cluster) -> None:
     """Who may not look elsewhere is told that, not that it doesn't exist."""
     with pytest.raises(ThreadcapError) as told:
