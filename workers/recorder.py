@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from time import monotonic, time
+from time import monotonic, sleep, time
 
 import structlog
 
@@ -21,7 +21,15 @@ from workers.capture.shapes import node_target
 from workers.capture.spool import Spool
 from workers.capture.start_line import Runner, StartLine
 from workers.capture.targets import NodeInfo, PodInfo, Target
-from workers.contract.errors import Denied, JobNotFound, StaleEpoch, StoreUnavailable, TargetNotFound, ThreadcapError
+from workers.contract.errors import (
+    Busy,
+    Denied,
+    JobNotFound,
+    StaleEpoch,
+    StoreUnavailable,
+    TargetNotFound,
+    ThreadcapError,
+)
 from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Observer
 from workers.contract.report import CaptureOutcome
@@ -35,6 +43,9 @@ from workers.taken import NEXT_METHOD, Entrant, progress_of
 log = structlog.get_logger(__name__)
 
 TICK = 3.0
+BEGIN_SECONDS = 20.0
+"""How long a grab waits for a recording that is about to begin."""
+STARTING = ("waiting", "starting")
 NOTHING_LEFT = "Recording {} has ended ({}); what it held is gone. `record TARGET` starts another one."
 
 
@@ -214,7 +225,7 @@ class Recorder:
         if one.error is not None:
             return replace(now, state="failed", note=one.error.user_message)
         why = one.outcome.reason if one.outcome is not None else ""
-        state = "partial" if why else "capturing" if held.files else "starting"
+        state = "partial" if why else "capturing" if held.files or one.capture.resumed else "starting"
         note = "; ".join([*one.plan.reasons, *([why] if why else [])])
         return replace(now, state=state, packets=held.captured, bytes=held.bytes, dropped=held.dropped, note=note)
 
@@ -260,9 +271,12 @@ def still_held(job: Job, place: int, tools: Tools) -> Kept | None:
 
 
 def grabbed(job: Job, tools: Tools) -> list[Kept]:
-    """Return the way to what a grab wants. Raises Denied and TargetNotFound when there is no such ring."""
-    recording = _recording_of(job, tools)
-    turning = [one for one in recording.targets if one.state in ("starting", "capturing")]
+    """Return the way to what a grab wants. Raises Denied and TargetNotFound when there is no such ring, Busy when
+    it is still about to begin."""
+    recording = _begun_recording(job, tools)
+    turning = [one for one in recording.targets if one.state == "capturing"]
+    if not turning and any(one.state in STARTING for one in recording.targets):
+        raise Busy(f"Recording {recording.id} is still starting. Grab again in a moment.")
     if not turning:
         raise TargetNotFound(NOTHING_LEFT.format(recording.id, "none of its pods is left"))
     return [_grabbed(job, recording, one, place, tools) for place, one in enumerate(turning)]
@@ -310,6 +324,16 @@ def _grabbed(job: Job, recording: Job, progress: TargetProgress, place: int, too
         plan,
         lambda: Grab(tools.cluster, plan, where, job.id, _spool(job, place, tools), last=job.spec.last),
     )
+
+
+def _begun_recording(job: Job, tools: Tools) -> Job:
+    """Return the recording; one that was asked for a moment ago is waited for."""
+    deadline = monotonic() + BEGIN_SECONDS
+    while True:
+        recording = _recording_of(job, tools)
+        if not any(one.state in STARTING for one in recording.targets) or monotonic() > deadline:
+            return recording
+        sleep(POLL)
 
 
 def _recording_of(job: Job, tools: Tools) -> Job:

@@ -119,7 +119,7 @@ class LocalRing:
 
     def grabbing(self, last: float = 0.0, *, ends: bool = False, through: Cluster | None = None) -> Grab:
         """A grab that has not begun."""
-        job_id = f"{self.job_id}-grab-{len(self._spools)}"
+        job_id = f"{self.job_id}-{new_job_id()}"
         spool = self._spool(job_id)
         cluster, folder = through or self.pod.cluster, str(self.folder)
         return Grab(cluster, self._plan, self._house, job_id, spool, last=last, ends=ends, folder=folder)

@@ -138,7 +138,9 @@ class Grab:
         arrived = ring.ended and trailer.done
         same = arrived and trailer.sha256 == ring.sha256()
         spool.trim()
-        why = "" if arrived else f"{lost}; truncated at byte {spool.size}"
+        why = f"{lost}; truncated at byte {spool.size}"
+        if arrived:
+            why = "" if same else "what arrived is not what left the pod"
         flaws = "; ".join(one for one in (why, ring.flaw, self._flaw) if one)
         now = ring.now or time.time()
         return CaptureOutcome(

@@ -58,7 +58,7 @@ class Recording:
         """Whether tcpdump is known to have ended, so that nothing more will come."""
         self._ground = ground
         self._plan = plan
-        self._resume = resume
+        self.resumed = resume
         self.folder = folder
         self._trailer = Trailer()
         self._began = resume
@@ -109,7 +109,7 @@ class Recording:
         return CaptureOutcome(reason=why, ended_by=self._stopped_by or "time", started_at=began, ended_at=time.time())
 
     def _seat(self) -> Seat | None:
-        if self._resume:
+        if self.resumed:
             found = self.house.find()
             if found is None:
                 raise TargetNotFound("The container that recorded is gone, and what it held with it.")

@@ -17,8 +17,8 @@ from workers.contract.spec import CaptureSpec
 FOLDER = "/spool"
 LAPSE = 900
 """Seconds without a heartbeat after which a recording ends by itself: workers may be away for a while."""
-LINGER = 900
-"""Seconds its ring waits to be read after its end."""
+LINGER = 600
+"""Seconds its ring waits to be read after its end; a pod of ours lives as long beyond its ceiling."""
 SLICES = 8
 """Files a ring of full size is made of, about."""
 MEGABYTE = 1_000_000

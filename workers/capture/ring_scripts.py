@@ -176,6 +176,7 @@ done
 echo "$$" >"$grab/pid"
 echo "$id" >"$grab/id"
 if [ ! -f "$grab/list" ]; then
+  [ "$from" -eq 0 ] || { rm -rf "$grab"; echo "threadcap: what was grabbed is held no longer" >&2; exit 5; }
   now=$(date +%s)
   for file in "$ring"/*.pcap*; do ln "$file" "$grab/" 2>/dev/null; done
   {

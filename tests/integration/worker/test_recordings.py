@@ -4,6 +4,8 @@ import asyncio
 import json
 import signal
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,6 +18,7 @@ from deploy.playground.stack import Stack
 from tests.support.captures import ALICE, Desk, valid_records
 from tests.support.playground import SharedPlayground, scene_copy
 from tests.support.stack import until
+from tests.support.terminal import environment
 from workers.contract.job import Job, JobState, Origin
 from workers.contract.report import Report
 from workers.contract.spec import Mode
@@ -122,6 +125,29 @@ async def test_a_recording_outlives_its_worker(
     assert actions.count("grabbed") == 3
     assert actions.count("recording") == 2
     assert actions.count("recording_ended") == 1
+
+
+async def test_a_terminal_records_and_grabs(
+    desk: Desk, bare_stack: Stack, playground: SharedPlayground, namespace: str
+) -> None:
+    def threadcap(*words: str) -> dict[str, Any]:
+        variables = {"THREADCAP_REDIS_URL": bare_stack.redis_url}
+        argv = [sys.executable, "-m", "bot.cli", *words, "--json"]
+        done = subprocess.run(
+            argv, env=environment(**variables), capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return dict(json.loads(done.stdout))
+
+    words = ("deploy/web", "-n", namespace, "--keep", "1m", "--method", "node", "port", "8080")
+    begun = await asyncio.to_thread(threadcap, "record", *words)
+    assert (begun["state"], begun["spec"]["keep"]) == ("capturing", 60.0)
+    await desk.capturing(begun["id"], packets=10)
+    got = await asyncio.to_thread(threadcap, "grab", begun["id"], "--last", "30s")
+    assert (got["state"], got["spec"]["recording"]) == ("done", begun["id"])
+    assert len([one for one in got["artifacts"] if one["kind"] == "pcap"]) == 2
+    await asyncio.to_thread(threadcap, "stop", begun["id"])
+    await nothing_left(playground, await desk.ended(begun["id"]))
 
 
 async def test_it_ends_at_its_time_and_delivers(desk: Desk, playground: SharedPlayground, namespace: str) -> None:

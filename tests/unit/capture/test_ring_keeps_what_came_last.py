@@ -3,18 +3,24 @@
 import itertools
 import os
 import random
+import shutil
 import struct
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from tests.support.local_exec import SHELLS, LocalPod, PipeExec, until_none
+from tests.support.local_exec import POD, SHELLS, LocalPod, PipeExec, until_none
 from tests.support.ring import CONTAINER, LocalRing
+from workers.capture import ring as ring_words
 from workers.capture.cluster import Cluster
-from workers.capture.exec_stream import STDOUT
+from workers.capture.exec_stream import STDOUT, ExecStatus
+from workers.capture.plans import EPHEMERAL, Plan
+from workers.capture.ring import recording_argv
 from workers.capture.start_line import alone
 from workers.capture.targets import PodInfo
 from workers.capture.tcpdump import marker
@@ -280,3 +286,49 @@ def test_nothing_is_grabbed_from_what_is_over(busy: LocalPod, tmp_path: Path) ->
         ring.until(lambda: not busy.holds(CONTAINER), "end of the container")
         with pytest.raises(TargetNotFound, match="has ended"):
             ring.grab()
+
+
+def test_two_who_grab_at_once_both_get_it_all(busy: LocalPod, tmp_path: Path) -> None:
+    with LocalRing(busy, tmp_path) as ring:
+        ring.begin()
+        ring.until(lambda: ring.size() > 20_000, "traffic")
+        with ThreadPoolExecutor(2) as pool:
+            both = list(pool.map(lambda _: ring.grab(), range(2)))
+        first, second = (whole(*one) for one in both)
+        shorter = min(len(first), len(second))
+        assert first[:shorter] == second[:shorter]
+
+
+def test_without_a_worker_it_ends_by_itself_and_keeps_what_it_has(
+    busy: LocalPod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ring_words, "LAPSE", 1)
+    with LocalRing(busy, tmp_path) as ring:
+        ring.begin()
+        ring.recording.leave()
+        ring.until(lambda: (ring.folder / "over").exists(), "end")
+        ring.take_over()
+        assert ring.ended().reason == ""
+        assert whole(*ring.grab())
+
+
+@pytest.mark.parametrize(
+    ("where", "most", "words"),
+    [
+        ("/dev/shm", 2_000_000, "lies in memory"),
+        ("", 10**15, "no room for a ring"),
+    ],
+)
+def test_a_ring_in_memory_or_without_room_is_refused(
+    still: LocalPod, tmp_path: Path, where: str, most: int, words: str
+) -> None:
+    with LocalRing(still, tmp_path, max_bytes=most) as ring:
+        folder = tempfile.mkdtemp(dir=where or tmp_path)
+        try:
+            plan = Plan(POD, CONTAINER, EPHEMERAL)
+            argv = recording_argv(plan, ring.spec, ring.job_id, 60.0, f"{folder}/spool")
+            result = still.run(POD, CONTAINER, argv)
+        finally:
+            shutil.rmtree(folder)
+        assert result.status == ExecStatus(success=False, exit_code=3)
+        assert words in result.stderr.decode()

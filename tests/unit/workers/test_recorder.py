@@ -25,6 +25,7 @@ from workers.delivery import Tools
 from workers.memory import MemoryArtifacts
 from workers.pipeline import guarded, recorded, run
 from workers.policy import Rules
+from workers.salvage import salvage
 
 
 class NoCharts:
@@ -202,3 +203,35 @@ def test_a_grab_needs_a_recording_that_goes_on(
     assert (job.state, job.error_code) == (JobState.FAILED, code)
     assert words in job.message
     assert not list(tmp_path.glob("*.pcap"))
+
+
+def test_a_grab_from_one_that_is_still_starting_says_to_ask_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "BEGIN_SECONDS", 0.0)
+    starting = replace(recording(), targets=(TargetProgress("test", "pod-0", "ring", state="starting"),))
+    with OnePod(tmp_path, "dash") as pod:
+        tools = Tools(pod.cluster, MemoryArtifacts(), Rules(), NoCharts(), tmp_path, jobs=lambda _: starting)
+        watcher = Watcher(replace(jobs.job(), spec=replace(jobs.SPEC, mode=Mode.GRAB, recording="rec23456")))
+        job = run(watcher.job, tools, watcher)
+    assert (job.state, job.error_code) == (JobState.FAILED, "busy")
+    assert "still starting" in job.message
+
+
+@pytest.mark.parametrize(("mode", "state"), [(Mode.GRAB, JobState.CAPTURING), (Mode.RECORD, JobState.ANALYSING)])
+def test_what_a_dead_worker_had_stored_is_delivered_when_the_ring_is_gone(
+    tmp_path: Path, mode: Mode, state: JobState
+) -> None:
+    progress = TargetProgress(POD.namespace, POD.name, "ring", POD.node, EPHEMERAL, "capturing", uid=POD.uid)
+    spec = replace(jobs.SPEC, mode=mode, recording="rec23456", filter="")
+    job = replace(jobs.job(), spec=spec, state=state, targets=(progress,), started=1.0, deadline=2.0, epoch=2)
+    artifacts = MemoryArtifacts()
+    artifacts.put(f"jobs/{job.id}/1/segments/000-00000000", [jobs.PCAP[:24]])
+    with OnePod(tmp_path, "dash") as pod:
+        tools = Tools(pod.cluster, artifacts, Rules(), NoCharts(), tmp_path, jobs=missing)
+        watcher = Watcher(job)
+        done = salvage(job, tools, watcher)
+    assert done.state is JobState.PARTIAL
+    assert "worker that captured was lost" in done.message
+    (pcap,) = [one for one in done.artifacts if one.kind == "pcap"]
+    assert b"".join(artifacts.read(pcap.key)) == jobs.PCAP[:24]
