@@ -75,13 +75,14 @@ CAPTURE = r"""
       wait
       echo "##rc $code" >&2
     } 5>&-
-  } 5>&1 | $cut"$cap" 2>/dev/null | $tee "$out" | { $digest 3>&-; } | { read -r sum rest; echo "##$digest $sum" >&2; }
+  } 5>&1 | $cut"$cap" 2>/dev/null | $tee "$out" | { $digest 3>&-; } | { read -r sum rest; printf '\n##%s %s\n' "$digest" "$sum" >&2; }
 } 3>&1
 """
 """tcpdump ("$@") from its start to its end. In: $secs, $lapse, $cap, $out, $tee, $cut, $digest, and words on fd 4:
 `stop`, `for SECONDS` (from now on), `beat`. One loop hears them, tcpdump's pid and its end: nothing is missed between.
 
-The reader of fd 4 is gone before the end is told: otherwise it would take the acknowledgement that follows.
+What is told while tcpdump may still speak begins a line of its own: tcpdump ends its lines in a second write. The
+reader of fd 4 is gone before the end is told: otherwise it would take the acknowledgement that follows.
 """
 
 ATTACHED = (
@@ -139,7 +140,7 @@ after "$left" kill -USR1 "$$" >/dev/null 2>&1 4>&- &
 limit=$! patience='' guard=''
 trap 'for child in $limit $patience $guard; do kill "$child" 2>/dev/null; done' EXIT
 say() { echo "$1" >&4; }
-lapsed() { echo "##lapsed" >>"$dir/said"; kill -TERM "$1"; }
+lapsed() { printf '\n##lapsed\n' >>"$dir/said"; kill -TERM "$1"; }
 await() {
   after "$1" say gone >/dev/null 2>&1 &
   patience=$!
