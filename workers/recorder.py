@@ -82,14 +82,32 @@ class Turning:
     runner: Runner
     outcome: CaptureOutcome | None = None
     error: ThreadcapError | None = None
+    eased: str = ""
+    """Why it had to end for the node's sake, as a clause."""
+
+    @property
+    def flaw(self) -> str:
+        """Why it ended early, as a clause; "" when it did not."""
+        return self.eased or (self.outcome.reason if self.outcome is not None else "")
 
 
 class Recorder:
-    """One job's recordings, until they end or another worker is to go on with them. `run`, then `kept`."""
+    """One job's recordings, until they end or another worker is to go on with them. `run`, then `kept`.
 
-    def __init__(self, job: Job, entrants: Sequence[Entrant], tools: Tools) -> None:
+    `pressures`: node -> what it runs short of, such as DiskPressure; a recording there ends at once.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        entrants: Sequence[Entrant],
+        tools: Tools,
+        *,
+        pressures: Callable[[str], frozenset[str] | None] = lambda node: None,
+    ) -> None:
         self._job = job
         self._tools = tools
+        self._pressures = pressures
         self._line = StartLine(len(entrants))
         self._changing = threading.Lock()
         self._stopped_by = ""
@@ -138,15 +156,14 @@ class Recorder:
         return Turning(entrant, plan, _recording(capture), self._line.runner())
 
     def _kept(self, one: Turning) -> Entrant:
-        outcome, capture = one.outcome, one.capture
-        flaw = outcome.reason if outcome is not None else ""
+        capture = one.capture
         grab = Grab(
             self._tools.cluster,
             one.plan,
             capture.house,
             self._job.id,
             capture.spool,
-            flaw=flaw,
+            flaw=one.flaw,
             ends=True,
             folder=capture.folder,
         )
@@ -186,6 +203,7 @@ class Recorder:
                 self.handed_over = True
                 self._leave()
             self._heed(observer.deadline())
+            self._relieve()
             if monotonic() - told >= TICK:
                 told = monotonic()
                 with contextlib.suppress(StoreUnavailable):  # the next tick says it again
@@ -216,6 +234,16 @@ class Recorder:
             for one in self.rings:
                 one.capture.extend(max(1.0, deadline - time()))
 
+    def _relieve(self) -> None:
+        """End the recordings on nodes that run short of something, before they make matters worse."""
+        for one in self.rings:
+            node = one.plan.pod.node
+            if one.outcome is None and one.error is None and not one.eased and (now := self._pressures(node)):
+                one.eased = f"node {node} reports {' and '.join(sorted(now))}, so the recording ended early"
+                log.warning("recording ended", job=self._job.id, pod=one.plan.pod.name, why=one.eased)
+                with self._changing:
+                    one.capture.stop("pressure")
+
     def _told(self, observer: Observer, *, patient: bool = True) -> Job:
         now = tuple(self._progress_of(one) for one in self.rings)  # as many as there were, in their order
         return observer.update(lambda job: job.evolve(targets=now + job.targets[len(now) :]), patient=patient)
@@ -224,7 +252,7 @@ class Recorder:
         now, held = progress_of(one.plan), one.capture.held
         if one.error is not None:
             return replace(now, state="failed", note=one.error.user_message)
-        why = one.outcome.reason if one.outcome is not None else ""
+        why = one.flaw
         state = "partial" if why else "capturing" if held.files or one.capture.resumed else "starting"
         note = "; ".join([*one.plan.reasons, *([why] if why else [])])
         return replace(now, state=state, packets=held.captured, bytes=held.bytes, dropped=held.dropped, note=note)

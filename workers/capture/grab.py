@@ -62,9 +62,9 @@ class Grab:
         self._stopped = threading.Event()
 
     def stop(self, why: str = "stop") -> None:
-        """See Capture.stop: what has arrived by then is kept. At the end of a recording somebody asked to stop the
-        recording, and to have what it holds."""
-        if self._ends and why == "stop":
+        """See Capture.stop: what has arrived by then is kept. Whatever ended a recording, what it holds is still
+        wanted, and reading it is what frees the node's disk."""
+        if self._ends and why != "interrupted":
             return
         self._stopped_by = self._stopped_by or why
         self._stopped.set()

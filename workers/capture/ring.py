@@ -19,12 +19,12 @@ LAPSE = 900
 """Seconds without a heartbeat after which a recording ends by itself: workers may be away for a while."""
 LINGER = 600
 """Seconds its ring waits to be read after its end; a pod of ours lives as long beyond its ceiling."""
-SLICES = 8
-"""Files a ring of full size is made of, about."""
+SLICES = 16
+"""Files a ring of full size is made of, about; two of them are kept free for what comes between two looks."""
 MEGABYTE = 1_000_000
 """What `tcpdump -C` counts in."""
-LEAST = 2 * MEGABYTE
-"""Bytes a ring has at least: a file that is being written and one before it."""
+LEAST = 4 * MEGABYTE
+"""Bytes a ring has at least: a file that is being written, one before it, and what is kept free."""
 HELD_AT_ONCE = 2
 """The ring, and as much again while it is being grabbed."""
 MAX_FILES = "100000"
@@ -59,7 +59,7 @@ def recording_argv(plan: Plan, spec: CaptureSpec, job_id: str, ceiling: float, f
 
 def slice_seconds(spec: CaptureSpec) -> int:
     """Return for how long one file of the ring is written at most, when packets come."""
-    return min(60, max(1, round(spec.keep / (2 * SLICES))))
+    return min(60, max(1, round(spec.keep / SLICES)))
 
 
 def watch_argv(job_id: str, folder: str = FOLDER) -> list[str]:

@@ -20,11 +20,12 @@ unclaim() {
 """What is held for somebody who grabs is given up a minute after they were cut off."""
 
 TIDY = r"""
-known=0 turn=0
+known=0 turn=0 nap=0.5
 tidy() {
   set -- "$ring"/*.pcap*
   turn=$((turn - 1))
   [ "$#" -ne "$known" ] || [ "$turn" -le 0 ] || return 0
+  if [ "$#" -ne "$known" ]; then nap=0.1; else nap=0.5; fi
   known=$# turn=10
   [ ! -d "$dir/grab" ] || unclaim
   [ "$#" -gt 1 ] || return 0
@@ -45,7 +46,7 @@ tidy() {
 """
 """Removes the oldest files: those whose last packet is older than $keep seconds, those beyond $room bytes, and all but
 the newest once the disk is so full that its node would begin to evict. Forks only when there is a new file, and every
-ten times: it runs for hours beside somebody's work."""
+tenth time, as it runs for hours beside somebody's work; looks more often while files come quickly."""
 
 RECORDING = (
     OPENING
@@ -53,7 +54,7 @@ RECORDING = (
 keep=$1 slice=$2
 shift 2
 ring=$dir/ring out=/dev/null digest='wc -c' cut='head -c '
-room=$((cap - slice))
+room=$((cap - 2 * slice))
 case $(stat -f -c %T "$dir") in
 tmpfs | ramfs) stop_here "its file system lies in memory, where a ring must not" ;;
 esac
@@ -70,7 +71,7 @@ set -- sh -c 'echo "$$" >"$0" && exec "$@"' "$dir/pid" "$@"
 echo ring >"$dir/state"
 await "$lapse" go stop
 if [ "$word" = go ]; then
-  while sleep 0.5; do tidy; done >/dev/null 2>&1 4>&- &
+  while sleep "$nap"; do tidy; done >/dev/null 2>&1 4>&- &
   guard=$!
   { """
     + CAPTURE

@@ -11,15 +11,16 @@ from workers.capture.locate import LOCATE
 AFTER = r"""
 after() {
   over='' nap=''
-  trap 'over=1; [ "$nap" ] && kill "$nap"' TERM
+  trap 'over=1; [ "$nap" ] && kill -KILL "$nap"' TERM
   sleep "$1" &
   nap=$!
-  [ "$over" ] && kill "$nap"
+  [ "$over" ] && kill -KILL "$nap"
   shift
   wait "$nap" && "$@"
 }
 """
-"""`after SECONDS COMMAND…` in the background; told to end, it leaves no sleep behind."""
+"""`after SECONDS COMMAND…` in the background; told to end, it leaves no sleep behind. KILL: between its fork
+and sleep itself the child has the trap of its parent, and TERM is lost there (1 of 60 starts on a busy machine)."""
 
 CUT = r"""
 cut='head -c '

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tests.support.ring import LocalRing
 from workers import recorder
 from workers.capture.methods import Capture
 from workers.capture.plans import EPHEMERAL, Plan
+from workers.capture.start_line import alone
 from workers.capture.targets import PodInfo, ServiceInfo, Target
 from workers.capture.tcpdump import marker
 from workers.contract.errors import JobNotFound
@@ -102,13 +104,15 @@ class Trial:
         self.watcher = Watcher(job)
         self.watcher.when = lambda job: job.state is JobState.CAPTURING and job.targets[0].packets > 20
 
-    def record(self) -> Job:
-        """Record until somebody ends it."""
-        plan = Plan(POD, "ring", EPHEMERAL)
+    def entrant(self) -> recorder.Kept:
+        """The way to the recording."""
         capture: Capture = self.ring.recording
         target = Target(POD, ("ring",), self.ring.spec.filter)
-        entrant = recorder.Kept(target, plan, lambda: capture)
-        job, watcher = self.watcher.job, self.watcher
+        return recorder.Kept(target, Plan(POD, "ring", EPHEMERAL), lambda: capture)
+
+    def record(self) -> Job:
+        """Record until somebody ends it."""
+        entrant, job, watcher = self.entrant(), self.watcher.job, self.watcher
         return guarded(job, watcher, lambda: recorded(job, [entrant], (), self.tools, watcher))
 
     def runs(self) -> bool:
@@ -165,6 +169,26 @@ def test_it_ends_when_people_say_so(trial: Trial) -> None:
     trial.watcher.then = soon
     job = trial.record()
     assert job.state is JobState.DONE, job.message
+
+
+def test_a_node_short_of_disk_ends_it_and_what_it_held_is_delivered(trial: Trial) -> None:
+    short: dict[str, frozenset[str]] = {}
+
+    def fills() -> None:
+        short["n1"] = frozenset({"DiskPressure"})
+
+    trial.watcher.then = fills
+    with closing(recorder.Recorder(trial.watcher.job, [trial.entrant()], trial.tools, pressures=short.get)) as ring:
+        ring.run(trial.watcher)
+        (kept,) = ring.kept()
+        _, grab = kept.begin()
+        grab.stop("pressure")  # the node is still short of it
+        outcome = grab.run(alone())
+    assert outcome.packets > 20
+    assert outcome.proved
+    assert outcome.reason == "node n1 reports DiskPressure, so the recording ended early"
+    (told,) = ring.progress()
+    assert (told.state, "DiskPressure" in told.note) == ("partial", True)
 
 
 def test_what_tcpdump_refuses_fails_it(trial: Trial) -> None:
