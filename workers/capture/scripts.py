@@ -239,16 +239,21 @@ it grows; what the client says goes to the supervisor. A client that leaves ends
 LEAVE = r"""
 export "$1"
 dir=$2 tries=0
+while [ ! -p "$dir/words" ] && [ "$tries" -lt 50 ]; do
+  sleep 0.1
+  tries=$((tries + 1))
+done
 [ -p "$dir/words" ] || exit 0
 echo stop >"$dir/words"
-while grep -q '^spool' "$dir/state" && ! grep -q '^##size' "$dir/said" && [ "$tries" -lt 50 ]; do
+guard=$(cat "$dir/guard" 2>/dev/null)
+while [ "$guard" ] && kill -0 "$guard" 2>/dev/null && [ "$tries" -lt 100 ]; do
   sleep 0.1
   tries=$((tries + 1))
 done
 echo ack >"$dir/words"
 exit 0
 """
-"""What ends such a container once nobody needs it any more: $1 marker, $2 folder."""
+"""What ends such a container once nobody needs it any more, even while it starts: $1 marker, $2 folder."""
 
 PROBE = r"""
 for tool in tcpdump timeout head tee sha256sum sleep nice cat chmod; do
