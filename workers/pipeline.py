@@ -134,7 +134,7 @@ def recorded(
 ) -> Job:
     """Record until the end, then deliver what the rings hold; a job that is CAPTURING still is for another worker."""
     recorder.audit_start(job, observer)
-    with closing(recorder.Recorder(job, entrants, tools)) as recording:
+    with closing(recorder.Recorder(job, entrants, tools, pressures=tools.pressures)) as recording:
         job = recording.run(observer)
         if recording.handed_over:
             return job

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ from workers.capture.planner import EVERY
 from workers.capture.plans import Equipment, Plan
 from workers.capture.spool import Spool
 from workers.capture.start_line import alone
-from workers.capture.targets import PodInfo
+from workers.capture.survey import Probes, Surveyor
+from workers.capture.targets import PodInfo, Target
 from workers.contract.job import new_job_id
 from workers.contract.report import CaptureOutcome
 from workers.contract.spec import CaptureSpec, TargetKind
@@ -40,6 +43,7 @@ PODS = {
     "upload": "rooted",
 }
 """Method -> the pod it is for."""
+METHOD = {**{method: method for method in PODS}, "a node": "node"}
 CUTS = 5
 
 
@@ -69,6 +73,45 @@ def pods(place: Place, cluster: Cluster) -> Iterator[dict[str, PodInfo]]:
         place.core.delete_namespaced_pod(name, place.namespace, grace_period_seconds=0)
 
 
+@dataclass(frozen=True)
+class Trial:
+    """One method's dry run, what was there after it, and its capture."""
+
+    plan: str
+    created: list[str]
+    done: "subprocess.CompletedProcess[str]"
+    out: Path
+
+
+@pytest.fixture(scope="module")
+def trials(
+    place: Place, cluster: Cluster, pods: dict[str, PodInfo], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Trial]:
+    """All dry runs, then all captures, side by side: most of their time is start-up and waiting."""
+    targets = {method: f"pod/{name}" for method, name in PODS.items()} | {"a node": f"node/{pods['unable'].node}"}
+    before = _added(place, cluster, pods)
+    outs = [tmp_path_factory.mktemp("out") for _ in targets]
+    methods = [METHOD[each] for each in targets]
+    with ThreadPoolExecutor(4) as pool:
+        plans = list(pool.map(lambda target, method: _planned(place, target, method), targets.values(), methods))
+        created = [name for name in _added(place, cluster, pods) if name not in before]
+        done = pool.map(lambda target, method, out: _run(place, target, method, out), targets.values(), methods, outs)
+        found = zip(plans, done, outs, strict=True)
+        return {each: Trial(plan, created, one, out) for each, (plan, one, out) in zip(targets, found, strict=True)}
+
+
+def _added(place: Place, cluster: Cluster, pods: dict[str, PodInfo]) -> list[str]:
+    """Everything of ours that the cluster shows."""
+    return [*_agents(place), *(one.name for pod in pods.values() for one in _additions(cluster, pod))]
+
+
+def _run(place: Place, target: str, method: str, out: Path) -> "subprocess.CompletedProcess[str]":
+    done: subprocess.CompletedProcess[str] = place.capture(
+        target, "--method", method, "port", str(PORT), "for", "3s", out=out
+    )
+    return done
+
+
 def _planned(place: Place, target: str, method: str) -> str:
     """What `--dry-run` says."""
     words = ("capture", target, "-n", place.namespace, "--method", method, "port", str(PORT), "for", "3s", "--dry-run")
@@ -77,55 +120,32 @@ def _planned(place: Place, target: str, method: str) -> str:
     return done.stdout
 
 
-def _captured(place: Place, target: str, method: str, out: Path) -> Any:
-    """The one target of a capture that is proved; where the cluster lacks what it needs, the reason is shown."""
-    plan = _planned(place, target, method)
-    words = ("--method", method, "port", str(PORT), "for", "3s")
-    done = place.capture(target, *words, out=out)
-    if "none can capture it" in plan:
-        assert done.returncode == 3, done.stderr
-        assert not place.playground, f"the playground has what it takes: {plan}"
-        pytest.skip(f"this cluster lacks what {method} needs: {plan}")
-    assert done.returncode == 0, done.stderr
-    (target_of,) = json.loads(done.stdout)["targets"]
-    outcome = target_of["outcome"]
-    assert (target_of["method"], outcome["proved"]) == (method, True)
-    (pcap,) = out.glob("*.pcap")
+@pytest.mark.parametrize("each", METHOD)
+def test_it_captures_and_is_proved(place: Place, trials: dict[str, Trial], each: str) -> None:
+    trial, method = trials[each], METHOD[each]
+    if "none can capture it" in trial.plan:
+        assert trial.done.returncode == 3, trial.done.stderr
+        assert not place.playground, f"the playground has what it takes: {trial.plan}"
+        pytest.skip(f"this cluster lacks what {method} needs: {trial.plan}")
+    assert trial.done.returncode == 0, trial.done.stderr
+    (target,) = json.loads(trial.done.stdout)["targets"]
+    outcome = target["outcome"]
+    assert (target["method"], outcome["proved"]) == (method, True)
+    (pcap,) = trial.out.glob("*.pcap")
     assert valid_records(pcap.read_bytes()) == outcome["packets"] > 0
-    return target_of
 
 
-@pytest.mark.parametrize("method", PODS)
-def test_it_captures_is_proved_and_leaves_nothing(
-    place: Place, cluster: Cluster, pods: dict[str, PodInfo], tmp_path: Path, method: str
-) -> None:
-    name = PODS[method]
-    _captured(place, f"pod/{name}", method, tmp_path)
+@pytest.mark.parametrize("each", METHOD)
+def test_a_dry_run_names_the_method_and_creates_nothing(trials: dict[str, Trial], each: str) -> None:
+    assert METHOD[each] in trials[each].plan
+    assert trials[each].created == []
+
+
+def test_nothing_is_left(place: Place, cluster: Cluster, pods: dict[str, PodInfo], trials: dict[str, Trial]) -> None:
     assert _agents(place) == []
-    until(lambda: not _running_additions(cluster, pods[name]), "the end of what was added", 30)
-    if method == "upload":
-        left = cluster.run(pods[name], "app", ["sh", "-c", "ls -d /*/threadcap-* /threadcap-* 2>/dev/null"]).stdout
-        assert left == b""
-
-
-def test_a_whole_node_is_captured(place: Place, pods: dict[str, PodInfo], tmp_path: Path) -> None:
-    target = _captured(place, f"node/{pods['unable'].node}", "node", tmp_path)
-    assert target["pod"] == f"node/{pods['unable'].node}"
-    assert _agents(place) == []
-
-
-@pytest.mark.parametrize("method", PODS)
-def test_a_dry_run_creates_nothing(place: Place, cluster: Cluster, pods: dict[str, PodInfo], method: str) -> None:
-    name = PODS[method]
-    before = cluster.pod(place.namespace, name)
-    plan = _planned(place, f"pod/{name}", method)
-    assert method in plan
-    assert "tcpdump" in plan or not place.playground
-    assert _agents(place) == []
-    after = cluster.pod(place.namespace, name)
-    assert before is not None
-    assert after is not None
-    assert len(after.containers) == len(before.containers)
+    until(lambda: not any(_running_additions(cluster, pod) for pod in pods.values()), "the end of what was added", 30)
+    look = ["sh", "-c", "ls -d /*/threadcap-* /threadcap-* 2>/dev/null"]
+    assert cluster.run(pods["rooted"], "app", look).stdout == b""
 
 
 class Leaky(Cluster):
@@ -214,9 +234,6 @@ def test_another_process_goes_on_where_a_killed_one_was(
 
 def _plan(place: Place, seen: PodInfo, method: str, job_id: str) -> Plan:
     """The plan of one method, whatever else would do."""
-    from workers.capture.survey import Probes, Surveyor
-    from workers.capture.targets import Target
-
     cluster = Cluster(str(place.kubeconfig))
     spec = CaptureSpec(place.spec(TargetKind.POD, seen.name).target, place.namespace, method=method)
     equipment = Equipment(place.capture_image, place.agents, ceiling=300)

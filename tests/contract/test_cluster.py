@@ -1,6 +1,7 @@
 """One suite, two backends: what Cluster does on a cluster, its twin does in memory."""
 
 import secrets
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from tests.support.playground import SharedPlayground
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import ExecRefused
 from workers.capture.plans import Plan, Right
+from workers.capture.shapes import AgentPod
 from workers.capture.supervised import leave_argv, supervised_argv
-from workers.capture.targets import ContainerInfo, PodInfo
+from workers.capture.targets import ContainerInfo, NodeInfo, PodInfo
 from workers.contract.errors import TargetNotFound
 from workers.contract.job import new_job_id
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
@@ -29,6 +31,9 @@ class Scene:
 
     cluster: Cluster
     namespace: str
+    node: str = "n1"
+    home: str = "home"
+    """Where pods of ours may be."""
 
     def spec(self, kind: TargetKind, name: str) -> CaptureSpec:
         return CaptureSpec(TargetRef(kind, name), self.namespace)
@@ -47,13 +52,14 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
                                  containers=(container,)))  # fmt: skip
             twin.workloads[TargetKind.DEPLOYMENT, "web"] = "app=web"
             twin.services["web"] = "app=web"
+            twin.nodes["n1"] = NodeInfo("n1")
             yield Scene(twin.real, "here")
         return
     playground: SharedPlayground = request.getfixturevalue("playground")
     namespace = f"test-{secrets.token_hex(4)}"
     await playground.apply(_manifests(namespace))
     cluster = Cluster(str(playground.capture_kubeconfig))
-    yield Scene(cluster, namespace)
+    yield Scene(cluster, namespace, "node-1", "threadcap")
     cluster.close()
     playground.kubectl("delete", "namespace", namespace, "--wait=false")
 
@@ -191,6 +197,41 @@ def test_many_readers_share_one_watch(scene: Scene) -> None:
             assert changes, "nothing was told"
             told += [change.pod.name for change in changes if change.pod is not None]
         reader.close()
+
+
+def test_a_pod_of_ours_is_created_found_used_and_deleted(scene: Scene) -> None:
+    job_id = new_job_id()
+    name = f"threadcap-{job_id}-abc"
+    argv = supervised_argv(Plan(PodInfo("", scene.node, is_node=True), "capture"), _NODE_SPEC, job_id, 120)
+    agent = AgentPod(name, scene.home, scene.node, CAPTURE_IMAGE, tuple(argv), job_id, 300, 1 << 20, True, False)
+    for _ in range(2):  # said twice, done once
+        scene.cluster.create_agent(agent)
+    try:
+        ours = PodInfo(scene.home, name)
+        assert any(state.running for state in _until(scene, ours, "capture", running=True))
+        now = scene.cluster.pod(scene.home, name)
+        assert now is not None
+        assert now.node == scene.node
+        (mine,) = [one for one in scene.cluster.agents(scene.home) if one.pod.name == name]
+        assert 200 < mine.expires - time.time() < 400
+        assert scene.cluster.run(now, "capture", ["sh", "-c", "echo here"]).stdout == b"here\n"
+    finally:
+        for _ in range(2):
+            scene.cluster.delete_pod(scene.home, name)
+    deadline = time.monotonic() + 30
+    while scene.cluster.pod(scene.home, name) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert name not in {one.pod.name for one in scene.cluster.agents(scene.home)}
+
+
+def test_nodes_are_told_at_once(scene: Scene) -> None:
+    told = next(node for node in scene.cluster.follow_nodes(20) if node.name == scene.node)
+    assert told == scene.cluster.node(scene.node)
+    assert (told.ready, told.pressures) == (True, ())
+
+
+_NODE_SPEC = CaptureSpec(TargetRef(TargetKind.NODE, "any"), "default")
 
 
 def _until(scene: Scene, pod: PodInfo, name: str, *, running: bool) -> list[ContainerInfo]:

@@ -20,6 +20,7 @@ from workers.capture.changes import ClusterEvent, PodChange, PodFeed
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import ExecRefused, ExecResult
 from workers.capture.plans import Right
+from workers.capture.shapes import AgentPod
 from workers.capture.targets import ContainerInfo, NodeInfo, PodInfo, ServiceInfo, by_prefix, not_found
 from workers.contract.errors import ClusterForbidden, TargetNotFound
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
@@ -52,6 +53,8 @@ class MemoryCluster:
         self.events: list[ClusterEvent] = []
         """What happened, in namespace `shop` or any other."""
         self.feed = PodFeed(self.follow_pods)
+        self._agents: dict[tuple[str, str], float] = {}
+        """When each of our own pods expires."""
         self._exits = ExitStack()
 
     def __enter__(self) -> Self:
@@ -147,6 +150,37 @@ class MemoryCluster:
         """See Cluster.service_ips: services have no addresses here."""
         return []
 
+    def follow_nodes(self, seconds: float) -> Iterator[NodeInfo]:
+        """See Cluster.follow_nodes."""
+        deadline, told = time.monotonic() + seconds, dict[str, NodeInfo]()
+        while time.monotonic() < deadline:
+            news = {name: node for name, node in self.nodes.items() if told.get(name) != node}
+            told |= news
+            yield from news.values()
+            time.sleep(0.02)
+
+    def create_agent(self, agent: AgentPod) -> None:
+        """See Cluster.create_agent: it is in a network namespace of its own, wherever it should be."""
+        if (agent.namespace, agent.name) in self._pods:
+            return
+        waits = self.images.get(agent.image, "")
+        container = ContainerInfo("capture", agent.image, running=not waits, waiting_reason=waits)
+        pod = PodInfo(agent.namespace, agent.name, f"uid-{agent.name}", agent.node, "Running", containers=(container,))
+        body = self.add(pod)
+        self._agents[agent.namespace, agent.name] = time.time() + agent.seconds
+        if not waits:
+            body.open_exec(pod, "capture", agent.argv, whole=True)
+
+    def delete_pod(self, namespace: str, name: str) -> None:
+        """See Cluster.delete_pod: what runs in it ends."""
+        self._agents.pop((namespace, name), None)
+        if self._pods.pop((namespace, name), None) is not None:
+            self._bodies.pop(name).__exit__(None, None, None)
+
+    def agents(self, namespace: str) -> list[tuple[PodInfo, float]]:
+        """See Cluster.agents."""
+        return [(self._pods[key], expires) for key, expires in self._agents.items() if key[0] == namespace]
+
     def add_container(self, pod: PodInfo, name: str, image: str, argv: Sequence[str]) -> None:
         """See Cluster.add_container."""
         if not self.may(Right("patch", "pods", "ephemeralcontainers", pod.namespace)):
@@ -179,7 +213,8 @@ class MemoryCluster:
         if not known[container].running:
             raise ExecRefused("That container is not running. Try again when it runs, or name another with `-c NAME`.")
         time.sleep(self.slow.get(pod.name, 0.0))
-        return self._bodies[pod.name].open_exec(pod, container, argv, whole=known[container].ephemeral)
+        ours = known[container].ephemeral or (pod.namespace, pod.name) in self._agents
+        return self._bodies[pod.name].open_exec(pod, container, argv, whole=ours)
 
     def run(
         self, pod: PodInfo, container: str, argv: Sequence[str], *, timeout: float = 15, limit: int = 65536
@@ -198,8 +233,9 @@ class MemoryCluster:
         return held
 
     def _alive(self, pod: PodInfo) -> list[ContainerInfo]:
-        """The containers as they are now: one that was added lives as long as what it began with."""
-        return [self._now(pod, one) if one.ephemeral else one for one in pod.containers]
+        """The containers as they are now: one of ours lives as long as what it began with."""
+        ours = (pod.namespace, pod.name) in self._agents
+        return [self._now(pod, one) if ours or one.ephemeral else one for one in pod.containers]
 
     def _now(self, pod: PodInfo, one: ContainerInfo) -> ContainerInfo:
         if not one.running or self._bodies[pod.name].holds(one.name):

@@ -251,14 +251,18 @@ writing alone would wait for ever where the supervisor is gone."""
 LEAVE = r"""
 export "$1"
 dir=$2 tries=0
+while [ ! -p "$dir/words" ] && [ "$tries" -lt 50 ]; do
+  sleep 0.1
+  tries=$((tries + 1))
+done
 [ -p "$dir/words" ] || exit 0
 exec 5<>"$dir/words"
 echo stop >&5
-while grep -Eq '^(spool|ring)' "$dir/state" && ! grep -q '^##size' "$dir/said" && [ "$tries" -lt 50 ]; do
+while grep -Eq '^(spool|ring)' "$dir/state" && ! grep -q '^##size' "$dir/said" && [ "$tries" -lt 100 ]; do
   sleep 0.1
   tries=$((tries + 1))
 done
 echo ack >&5
 exit 0
 """
-"""What ends such a container once nobody needs it any more: $1 marker, $2 folder."""
+"""What ends such a container once nobody needs it any more, even while it starts: $1 marker, $2 folder."""

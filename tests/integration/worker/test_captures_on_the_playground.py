@@ -68,7 +68,7 @@ async def test_a_sidecar_is_used_when_the_app_has_no_tcpdump(desk: Desk, clean: 
     job = await desk.ended(desk.ask("deploy/cart", duration=2))
     report = desk.proved(job)
     assert (report.targets[0].container, report.targets[0].method) == ("tcpdump", "sidecar")
-    assert "container cart" in job.targets[0].note
+    assert job.targets[0].note == "through container tcpdump, which shares the pod's network"
     clean(job)
 
 

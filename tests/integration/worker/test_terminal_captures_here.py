@@ -89,8 +89,8 @@ def test_without_the_right_to_add_a_container_the_reason_is_told(
     config.write_text(_bare_rights(playground, fresh_namespace))
     done = threadcap(config, "capture", "deploy/web", "-n", "shop", THREADCAP_CAPTURE_IMAGE=CAPTURE_IMAGE)
     assert done.returncode == 3
-    assert "Container web: it has no tcpdump" in done.stderr
-    assert "it may not patch pods/ephemeralcontainers in shop" in done.stderr
+    assert "exec: container web: it has no tcpdump." in done.stderr
+    assert "ephemeral: Threadcap may not patch pods/ephemeralcontainers in shop" in done.stderr
 
 
 def _bare_rights(playground: SharedPlayground, namespace: str) -> str:

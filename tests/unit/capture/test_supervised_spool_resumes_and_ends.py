@@ -254,6 +254,13 @@ def test_nothing_outlives_the_ceiling(place: Place, begun: bool) -> None:
     place.ended()
 
 
+def test_it_can_be_left_at_any_moment_of_its_start(place: Place) -> None:
+    place.supervised()
+    began = time.monotonic()
+    place.leave()
+    assert time.monotonic() - began < 15  # and not after the minute that it waits for somebody
+
+
 def test_a_container_nobody_comes_for_ends(place: Place) -> None:
     place.supervised(lapse=1, linger=1)
     place.ended()

@@ -124,7 +124,7 @@ class Agent:
         four = next((ip for ip in pod.ips if "." in ip), "")
         if not four:
             return Rejected(self.name, "neither the index of the pod's interface nor an IPv4 address of it is known")
-        return f"route:{_as_in_proc(four)}:{four}"
+        return f"route:{as_in_proc(four)}:{four}"
 
 
 def _inside(pod: PodInfo) -> str | Rejected:
@@ -143,7 +143,7 @@ def _inside(pod: PodInfo) -> str | Rejected:
     return Rejected(NODE, "the cluster does not tell the id of a running container of the pod")
 
 
-def _as_in_proc(address: str) -> str:
+def as_in_proc(address: str) -> str:
     """An IPv4 address as /proc/net/route writes it: hexadecimal, the last byte first."""
     return "".join(f"{int(part):02X}" for part in reversed(address.split(".")))
 
