@@ -34,6 +34,7 @@ fi
 busybox's dd hands on what it reads, GNU's counts a short read as the last."""
 
 CAPTURE = r"""
+told() { printf '\n##%s\n' "$1" >&2; }
 { { {
       { while read -r line <&4; do echo "$line"; done; echo gone; } 3>&- 5>&- 2>/dev/null &
       reader=$!
@@ -76,7 +77,7 @@ CAPTURE = r"""
       wait
       echo "##rc $code" >&2
     } 5>&-
-  } 5>&1 | $cut"$cap" 2>/dev/null | $tee "$out" | { $digest 3>&-; } | { read -r sum rest; printf '\n##%s %s\n' "$digest" "$sum" >&2; }
+  } 5>&1 | $cut"$cap" 2>/dev/null | $tee "$out" | { $digest 3>&-; } | { read -r sum rest; told "$digest $sum"; }
 } 3>&1
 """
 """tcpdump ("$@") from its start to its end. In: $secs, $lapse, $cap, $out, $tee, $cut, $digest, and words on fd 4:
