@@ -195,6 +195,6 @@ class AgentHouse:
 
     def _did_not_start(self, reason: str) -> NotCapturable:
         return NotCapturable(
-            f"Threadcap's pod {self._name} on node {self._plan.pod.node} did not start ({reason[:160]}). Tell the "
-            "platform team to check THREADCAP_CAPTURE_IMAGE and the node."
+            f"Threadcap's pod {self._name} with image {self._plan.image} on node {self._plan.pod.node} did not start "
+            f"({reason[:160]}). Tell the platform team to check THREADCAP_CAPTURE_IMAGE and the node."
         )
