@@ -13,6 +13,10 @@ INSIDE = (EXEC, SIDECAR)
 """Methods that only need what a container has; asked first, as they ask the cluster for nothing more."""
 
 
+EXEC_VERBS = ("get", "create")
+"""What WebSocket exec needs: `get` up to Kubernetes 1.34, `create` as well from 1.35 on."""
+
+
 class Right(NamedTuple):
     """Something a method needs to be allowed; as an access review asks it. `namespace` "" means all of them."""
 

@@ -35,7 +35,7 @@ from workers.capture.tcpdump import (
     marker,
     tcpdump_argv,
 )
-from workers.contract.errors import NotCapturable, TargetNotFound, ThreadcapError
+from workers.contract.errors import ClusterForbidden, NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.report import CaptureOutcome
 from workers.contract.spec import CaptureSpec
 
@@ -206,6 +206,8 @@ class SupervisedCapture:
         try:
             opened = self._cluster.open_exec(seat.pod, seat.container, follow_argv(self._job_id, self.spool.size))
         except ThreadcapError as error:
+            if isinstance(error, ClusterForbidden) and not self.spool.size:
+                raise  # nobody waits for a right
             return str(error)
         try:
             with contextlib.closing(opened):

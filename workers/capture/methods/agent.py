@@ -16,7 +16,7 @@ import structlog
 
 from workers.capture.cluster import Cluster
 from workers.capture.methods import Capture, Ground
-from workers.capture.plans import NODE, VETH, Equipment, Plan, Rejected, Right, Survey
+from workers.capture.plans import EXEC_VERBS, NODE, VETH, Equipment, Plan, Rejected, Right, Survey
 from workers.capture.shapes import AgentPod
 from workers.capture.spool import Spool
 from workers.capture.supervised import LINGER, Seat, SupervisedCapture
@@ -63,7 +63,8 @@ class Agent:
         """See Method.needs."""
         home = equipment.agent_namespace
         whole = ("create", "delete", "get", "list", "watch")
-        return (*(Right(verb, "pods", "", home) for verb in whole), Right("create", "pods", "exec", home))
+        read = (Right(verb, "pods", "exec", home) for verb in EXEC_VERBS)
+        return (*(Right(verb, "pods", "", home) for verb in whole), *read)
 
     def plan(
         self, target: Target, survey: Survey, spec: CaptureSpec, equipment: Equipment, job_id: str
