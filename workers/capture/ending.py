@@ -38,7 +38,7 @@ class Ending:
         # a packet that tcpdump had not finished writing when it was stopped or cut off is counted all the same
         counts_agree = captured == spool.records or (cut > 0 and captured is not None and captured >= spool.records)
         return CaptureOutcome(
-            complete=trailer.done and not self._broke,
+            complete=trailer.done and not self._broke and not self._told and not trailer.unwritten,
             proved=same and counts_agree,
             reason=self._reason(received, cut, lost),
             bytes=spool.size,
@@ -64,10 +64,15 @@ class Ending:
         """Whether tcpdump failed: at any other end it tells its counters; told to stop at once it may not have."""
         return self.trailer.done and not self.trailer.counters and not self.stopped_by
 
+    @property
+    def _told(self) -> bool:
+        """Whether the cluster ended it, before its time and ours."""
+        return self.trailer.told and not self.stopped_by
+
     def _ended_by(self) -> str:
-        if not self.trailer.done:
+        if not self.trailer.done or self._told:
             return "interrupted"
-        if self._broke:
+        if self._broke or self.trailer.unwritten:
             return "error"
         if self.stopped_by:
             return self.stopped_by
@@ -76,9 +81,14 @@ class Ending:
         return "time"
 
     def _reason(self, received: int, cut: int, lost: Lost) -> str:
+        if self.trailer.unwritten:
+            why = self.trailer.unwritten
+            return f"the disk it was written to in the cluster took no more ({why}); truncated at byte {received - cut}"
         if self._broke:
             why = f": {self.trailer.complaint[:160]}" if self.trailer.complaint else ""
             return f"tcpdump in the pod ended before its time (exit code {self.trailer.rc}){why}"
+        if self.trailer.done and self._told:
+            return f"{lost()}; what came until then is here"
         if self.trailer.done:
             return f"the last packet was unfinished when tcpdump stopped: {cut} bytes of it are left out" if cut else ""
         whole = f" of {self.trailer.size}" if self.trailer.size else ""

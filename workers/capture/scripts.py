@@ -171,7 +171,7 @@ stop_here() {
 left=$((until - $(date +%s)))
 [ "$left" -gt 0 ] || stop_here "it started too late"
 mkdir -p "$dir" && mkfifo "$dir/words" && exec 4<>"$dir/words" && : >"$dir/said" || stop_here "it can't write to $dir"
-trap 'echo stop >&4' TERM
+trap 'echo "##told" >>"$dir/said"; echo stop >&4' TERM
 trap 'exit 0' USR1
 """
     + AFTER
@@ -224,10 +224,13 @@ if [ "$word" = go ]; then
   work=$!
   while kill -0 "$work" 2>/dev/null; do wait "$work"; done
   echo "##size $(wc -c <"$out")" >>"$dir/said"
-  grep -q '^tee:' "$dir/said" && echo "##sha256sum $(sha256sum <"$out")" >>"$dir/said"
+  why=$(grep '^tee:' "$dir/said" | head -n 1)
+  [ "$why" ] && echo "##sha256sum $(sha256sum <"$out")
+##full ${why##*: }" >>"$dir/said"
 fi
 kill "$guard"
 wait "$guard" 2>/dev/null
+[ "$word" = gone ] && exit 0 # nobody came, so nobody comes to read
 await "$linger" ack
 exit 0
 """

@@ -165,8 +165,10 @@ class SupervisedCapture:
         lost = self._follow(seat, runner)
         if self._trailer.no_spool:
             return self._without_spool(seat, runner)
+        ended = "" if lost or self._stopped_by else self._ended_by_cluster(seat)
+        self._trailer.told = bool(ended)
         ending = Ending(self._plan, self._spec, self.spool, self._trailer, self._stopped_by, began)
-        return ending.outcome(lambda: lost)
+        return ending.outcome(lambda: lost or ended)
 
     def _seat(self) -> Seat | None:
         if self._resume:
@@ -253,6 +255,23 @@ class SupervisedCapture:
         if self._stream is not None:
             self._stream.send(word)
 
+    def _ended_by_cluster(self, seat: Seat) -> str:
+        """Why it ended before its time though the spool is whole, "" when it did not: its end, or the target's."""
+        beside = seat.pod.uid != self._plan.pod.uid and not self._plan.pod.is_node
+        looked_at = [self._plan.pod] if beside else []
+        if self._trailer.told:
+            looked_at.append(seat.pod)
+        with contextlib.suppress(ThreadcapError):
+            for pod in looked_at:
+                now = self._cluster.pod(pod.namespace, pod.name)
+                if now is None or now.deleting or now.uid != pod.uid:
+                    return self._deleted(pod)
+        return "the cluster ended the container that captured" if self._trailer.told else ""
+
+    def _deleted(self, pod: PodInfo) -> str:
+        what = "pod" if pod.uid == self._plan.pod.uid else "the capturing pod"
+        return f"{what} {pod.name} was deleted during the capture"
+
     def _gone(self, seat: Seat) -> str:
         """Why there is nothing left to read, in words; "" while there may be."""
         target = self._plan.pod.name
@@ -261,8 +280,7 @@ class SupervisedCapture:
         except ThreadcapError:
             return ""
         if pod is None or pod.uid != seat.pod.uid:
-            what = f"pod {target}" if seat.pod.name == target else f"the capturing pod {seat.pod.name}"
-            return f"{what} was deleted during the capture"
+            return self._deleted(seat.pod)
         mine = next((one for one in pod.containers if one.name == seat.container), None)
         if mine is not None and (mine.running or not mine.waiting_reason):
             return ""

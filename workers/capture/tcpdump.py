@@ -165,6 +165,10 @@ class Trailer:
     """It waits for `go`."""
     no_spool: str = ""
     """Why a supervisor keeps no spool; "" while it does."""
+    unwritten: str = ""
+    """Why the spool could not be written to its end, "" when it could."""
+    told: bool = False
+    """It was told to end by the cluster (SIGTERM), not by us."""
     rc: int | None = None
     sha256: str = ""
     size: int | None = None
@@ -210,6 +214,10 @@ class Trailer:
                 self.done = True
             case ["rc", number] if number.isdigit():
                 self.rc = int(number)
+            case ["full", *why]:
+                self.unwritten = " ".join(why) or "it said no reason"
+            case ["told"]:
+                self.told = True
             case ["ready"]:
                 self.ready = True
             case ["stream", *why]:
