@@ -279,9 +279,11 @@ class Segments:
                 self._count += 1
 
     def forget(self) -> None:
-        """Delete them: the whole file is stored."""
+        """Delete them, and those of the workers that had the job before: the whole file is stored."""
+        _, job_id, newest, *_ = self._prefix.split("/")
         with contextlib.suppress(StoreUnavailable):
-            self._artifacts.delete(self._prefix)
+            for epoch in range(1, int(newest) + 1):
+                self._artifacts.delete(f"jobs/{job_id}/{epoch}/{SEGMENTS}/")
 
 
 def _slice(path: Path, start: int, end: int) -> Iterator[bytes]:
