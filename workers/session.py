@@ -19,6 +19,7 @@ import structlog
 from workers.capture.exec_stream import ExecRefused
 from workers.capture.methods import Capture
 from workers.capture.plans import Plan
+from workers.capture.spool import Spool
 from workers.capture.start_line import Runner, StartLine
 from workers.capture.targets import Target
 from workers.contract.errors import ClusterForbidden, NotCapturable, StoreUnavailable, ThreadcapError
@@ -174,13 +175,22 @@ class Session:
             one.error = error
         except OSError as error:  # of the spool; the other targets go on
             log.exception("spool not written", job=self._job.id, pod=one.plan.pod.name)
-            one.error = ThreadcapError(
-                f"The worker could not write the capture to its own disk ({error.strerror}). Try again with a smaller "
-                "`--max-bytes`, or tell the platform team.",
-                detail=f"spool: {error}",
-            )
+            self._not_written(one, error)
         finally:
             one.runner.gone()
+
+    def _not_written(self, one: Taken, error: OSError) -> None:
+        """Keep what was written before the disk refused more."""
+        why = error.strerror or "it refuses"
+        outcome = _broken_off(self._job, one.capture.spool, why)
+        if outcome.packets:
+            one.outcome = outcome
+            return
+        one.error = ThreadcapError(
+            f"The worker could not write the capture to its own disk ({why}). Try again with a smaller "
+            "`--max-bytes`, or tell the platform team.",
+            detail=f"spool: {error}",
+        )
 
     def _tried(self, one: Taken) -> bool:
         """Capture by the plan at hand; False when it could not start and another one is at hand now."""
@@ -249,6 +259,20 @@ class Session:
         if chunk:
             self._sandbox.feed(index, chunk)
         return bool(chunk)
+
+
+def _broken_off(job: Job, spool: Spool, why: str) -> CaptureOutcome:
+    """The outcome of a capture whose spool could not be written any more: what was written until then."""
+    spool.trim()
+    return CaptureOutcome(
+        reason=f"the worker could not write any more to its own disk ({why}); truncated at byte {spool.size}",
+        bytes=spool.size,
+        sha256=spool.sha256(),
+        packets=spool.records,
+        ended_by="error",
+        started_at=job.started or job.created,
+        ended_at=time(),
+    )
 
 
 def progress_of(plan: Plan) -> TargetProgress:
