@@ -105,8 +105,16 @@ class World:
                     await asyncio.sleep(0.1)
 
     async def inject(self, kind: str, **fault: object) -> None:
-        """Set a fault of the playground."""
-        await self.call("POST", "/_playground/faults", {"kind": kind, **fault})
+        """Set a fault of the playground; a node that is away can be struck once it is back."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    await self.call("POST", "/_playground/faults", {"kind": kind, **fault})
+                    return
+                except ApiError as error:
+                    if error.code != 503:
+                        raise
+                await asyncio.sleep(0.1)
 
     async def heal(self) -> None:
         """Take every fault back, and wait until the nodes are there and ready."""
