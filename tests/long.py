@@ -1,7 +1,8 @@
-"""`make test-long`: the property tests with many seeds, then the soak tests; resumes by seed.
+"""`make test-long`: the property tests and every fault of tests/chaos with many seeds, then the soak tests.
 
-Each seed is a run of the property tests with THREADCAP_EXAMPLES times the examples. Seeds that passed are kept in
-`.tools/long/seeds`, so an interrupted run goes on where it was; a failed seed is named and tried again next time.
+Each seed is a run of the property tests with THREADCAP_EXAMPLES times the examples, and a trial of each fault. What
+passed is kept in `.tools/long/seeds`, so an interrupted run goes on where it was; what failed is named and tried again
+next time.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DONE = ROOT / ".tools" / "long" / "seeds"
+CHAOS_SEED = "THREADCAP_CHAOS_SEED"
 
 
 def main() -> int:
@@ -26,24 +28,36 @@ def main() -> int:
         DONE.unlink(missing_ok=True)
     passed = set(DONE.read_text().split()) if DONE.exists() else set()
     failed = [seed for seed in range(options.seeds) if str(seed) not in passed and not _seed(seed, options.examples)]
+    broken = [seed for seed in range(options.seeds) if f"chaos-{seed}" not in passed and not _chaos(seed)]
     for seed in failed:
         print(f"seed {seed} failed: THREADCAP_EXAMPLES={options.examples} pytest --hypothesis-seed={seed} tests/unit")
+    for seed in broken:
+        print(f"seed {seed} failed: {CHAOS_SEED}={seed} pytest tests/chaos")
     soak = _pytest("-m", "long", "--timeout", "3600")
-    return 1 if failed or soak not in (0, 5) else 0
+    return 1 if failed or broken or soak not in (0, 5) else 0
 
 
 def _seed(seed: int, examples: int) -> bool:
     print(f"seed {seed}", flush=True)
     words = ("-n", "2", "-k", "any or property or properties or exactly_once or machine", f"--hypothesis-seed={seed}")
-    code = _pytest(*words, "--timeout", "1800", "tests/unit", examples=examples)
+    return _noted(str(seed), _pytest(*words, "--timeout", "1800", "tests/unit", THREADCAP_EXAMPLES=str(examples)))
+
+
+def _chaos(seed: int) -> bool:
+    print(f"chaos, seed {seed}", flush=True)
+    return _noted(f"chaos-{seed}", _pytest("-n", "2", "--dist", "loadfile", "tests/chaos", **{CHAOS_SEED: str(seed)}))
+
+
+def _noted(what: str, code: int) -> bool:
+    """Whether it passed, which is remembered."""
     if code == 0:
         with DONE.open("a") as file:
-            file.write(f"{seed}\n")
+            file.write(f"{what}\n")
     return code == 0
 
 
-def _pytest(*words: str, examples: int = 1) -> int:
-    env = {**os.environ, "THREADCAP_EXAMPLES": str(examples)}
+def _pytest(*words: str, **variables: str) -> int:
+    env = {**os.environ, **variables}
     return subprocess.run([sys.executable, "-m", "pytest", "-q", *words], cwd=ROOT, env=env, check=False).returncode
 
 

@@ -22,6 +22,7 @@ class Segments:
     """Pieces of each spool, under the lease's epoch: `<segment name>-<first byte>`."""
 
     def __init__(self, job: Job, artifacts: ArtifactStore) -> None:
+        self._job = job
         self._prefix = f"jobs/{job.id}/{job.epoch}/{SEGMENTS}/"
         self._files: list[tuple[str, Path]] = []
         self._artifacts = artifacts
@@ -46,9 +47,10 @@ class Segments:
                     self._saved[index] = size
 
     def forget(self) -> None:
-        """Delete them: the whole file is stored."""
+        """Delete them, and those of the workers that had the job before: the whole file is stored."""
         with contextlib.suppress(StoreUnavailable):
-            self._artifacts.delete(self._prefix)
+            for epoch in range(1, self._job.epoch + 1):
+                self._artifacts.delete(f"jobs/{self._job.id}/{epoch}/{SEGMENTS}/")
 
 
 def _slice(path: Path, start: int, end: int) -> Iterator[bytes]:

@@ -21,10 +21,12 @@ from workers.capture.ending import TAKEN
 from workers.capture.methods import Capture
 from workers.capture.plans import Plan
 from workers.capture.pressure import Pressures, said
+from workers.capture.spool import Spool
 from workers.capture.start_line import StartLine, alone
 from workers.contract.errors import StaleEpoch, StoreUnavailable, ThreadcapError
 from workers.contract.job import Job, TargetProgress
 from workers.contract.ports import ArtifactStore, Observer
+from workers.contract.report import CaptureOutcome
 from workers.sandbox.parent import Sandbox
 from workers.segments import Segments, segment_name
 from workers.taken import NEXT_METHOD, Condition, Entrant, Owe, Succession, Taken, owe, progress_of
@@ -197,13 +199,22 @@ class Session:
             one.error = error
         except OSError as error:  # of the spool; the other targets go on
             log.exception("spool not written", job=self._job.id, pod=one.plan.pod.name)
-            one.error = ThreadcapError(
-                f"The worker could not write the capture to its own disk ({error.strerror}). Try again with a smaller "
-                "`--max-bytes`, or tell the platform team.",
-                detail=f"spool: {error}",
-            )
+            self._not_written(one, error)
         finally:
             one.runner.gone()
+
+    def _not_written(self, one: Taken, error: OSError) -> None:
+        """Keep what was written before the disk refused more."""
+        why = error.strerror or "it refuses"
+        outcome = _broken_off(self._job, one.capture.spool, why)
+        if outcome.packets:
+            one.outcome = outcome
+            return
+        one.error = ThreadcapError(
+            f"The worker could not write the capture to its own disk ({why}). Try again with a smaller "
+            "`--max-bytes`, or tell the platform team.",
+            detail=f"spool: {error}",
+        )
 
     def _tried(self, one: Taken) -> bool:
         """Capture by the plan at hand; False when it could not start and another one is at hand now."""
@@ -350,3 +361,17 @@ class Session:
         if now >= self._peek_at:
             self._asked_at = now
             self._sandbox.peek()
+
+
+def _broken_off(job: Job, spool: Spool, why: str) -> CaptureOutcome:
+    """The outcome of a capture whose spool could not be written any more: what was written until then."""
+    spool.trim()
+    return CaptureOutcome(
+        reason=f"the worker could not write any more to its own disk ({why}); truncated at byte {spool.size}",
+        bytes=spool.size,
+        sha256=spool.sha256(),
+        packets=spool.records,
+        ended_by="error",
+        started_at=job.started or job.created,
+        ended_at=time(),
+    )

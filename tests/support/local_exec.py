@@ -39,7 +39,7 @@ TOOLS = (
 POD = PodInfo("test", "pod-0", uid="u0", node="n1", phase="Running", containers=(ContainerInfo("app", running=True),))
 OPTIONAL = ("nice", "stdbuf")
 """Tools not every busybox has; the containers named for it here don't."""
-_SEND = """
+SEND = """
 import socket, sys, time
 size, gap = int(sys.argv[1]), 1 / float(sys.argv[2])
 there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -150,7 +150,7 @@ class LocalPod:
 
     def traffic(self, *, size: int = 200, rate: float = 200.0, port: int = PORT) -> None:
         """Send datagrams of `size` bytes on the pod's loopback until the end."""
-        self._start(*self._inside, sys.executable, "-c", _SEND, str(size), str(rate), str(port))
+        self._start(*self._inside, sys.executable, "-c", SEND, str(size), str(rate), str(port))
 
     def open_exec(self, pod: PodInfo, container: str, argv: Sequence[str], *, whole: bool = False) -> PipeExec:
         """See Cluster.open_exec. `whole`: in a container that lacks nothing; the first one is what it holds."""

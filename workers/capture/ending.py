@@ -40,7 +40,7 @@ class Ending:
         # a packet that tcpdump had not finished writing when it was stopped or cut off is counted all the same
         counts_agree = captured == spool.records or (cut > 0 and captured is not None and captured >= spool.records)
         return CaptureOutcome(
-            complete=trailer.done and not self._broke and not trailer.lapsed and not trailer.unwritten,
+            complete=trailer.done and not (self._broke or self._told or trailer.lapsed or trailer.unwritten),
             proved=same and counts_agree and not trailer.unwritten,
             reason=self._reason(received, cut, lost),
             bytes=spool.size,
@@ -66,8 +66,13 @@ class Ending:
         """Whether tcpdump failed: at any other end it tells its counters; told to stop at once it may not have."""
         return self.trailer.done and not self.trailer.counters and not self.stopped_by
 
+    @property
+    def _told(self) -> bool:
+        """Whether the cluster ended it, before its time and ours."""
+        return self.trailer.told and not self.stopped_by
+
     def _ended_by(self) -> str:
-        if not self.trailer.done:
+        if not self.trailer.done or self._told:
             return "interrupted"
         if self._broke or self.trailer.unwritten:
             return "error"
@@ -80,11 +85,14 @@ class Ending:
         return "time"
 
     def _reason(self, received: int, cut: int, lost: Lost) -> str:
-        if why := self.trailer.unwritten:
-            return f"the spool in the pod could not be written any more ({why}); truncated at byte {received - cut}"
+        if self.trailer.unwritten:
+            why = self.trailer.unwritten
+            return f"the disk it was written to in the cluster took no more ({why}); truncated at byte {received - cut}"
         if self._broke:
             why = f": {self.trailer.complaint[:160]}" if self.trailer.complaint else ""
             return f"tcpdump in the pod ended before its time (exit code {self.trailer.rc}){why}"
+        if self.trailer.done and self._told:
+            return f"{lost()}; what came until then is here"
         if self.trailer.lapsed and self.trailer.done:
             return "ended early: no worker of Threadcap was there to go on"
         if self.trailer.done:

@@ -16,6 +16,10 @@ OURS = (EPHEMERAL, NODE, VETH)
 """Methods that capture in a container of ours, into a spool on the node's disk."""
 
 
+EXEC_VERBS = ("get", "create")
+"""What WebSocket exec needs: `get` up to Kubernetes 1.34, `create` as well from 1.35 on."""
+
+
 class Right(NamedTuple):
     """Something a method needs to be allowed; as an access review asks it. `namespace` "" means all of them."""
 

@@ -34,7 +34,7 @@ fi
 busybox's dd hands on what it reads, GNU's counts a short read as the last."""
 
 CAPTURE = r"""
-told() { printf '\n##%s\n' "$1" >&2; }
+tell() { printf '\n##%s\n' "$1" >&2; }
 { { {
       { while read -r line <&4; do echo "$line"; done; echo gone; } 3>&- 5>&- 2>/dev/null &
       reader=$!
@@ -77,7 +77,7 @@ told() { printf '\n##%s\n' "$1" >&2; }
       wait
       echo "##rc $code" >&2
     } 5>&-
-  } 5>&1 | $cut"$cap" 2>/dev/null | $tee "$out" | { $digest 3>&-; } | { read -r sum rest; told "$digest $sum"; }
+  } 5>&1 | $cut"$cap" 2>/dev/null | $tee "$out" | { $digest 3>&-; } | { read -r sum rest; tell "$digest $sum"; }
 } 3>&1
 """
 """tcpdump ("$@") from its start to its end. In: $secs, $lapse, $cap, $out, $tee, $cut, $digest, and words on fd 4:
@@ -133,7 +133,7 @@ stop_here() {
 left=$((until - $(date +%s)))
 [ "$left" -gt 0 ] || stop_here "it started too late"
 mkdir -p "$dir" && mkfifo "$dir/words" && exec 4<>"$dir/words" && : >"$dir/said" || stop_here "it can't write to $dir"
-trap 'echo stop >&4' TERM
+trap 'echo "##told" >>"$dir/said"; echo stop >&4' TERM
 trap 'exit 0' USR1
 """
     + AFTER
@@ -196,11 +196,14 @@ if [ "$word" = go ]; then
   work=$!
   while kill -0 "$work" 2>/dev/null; do wait "$work"; done
   echo "##size $(wc -c <"$out")" >>"$dir/said"
-  grep -q '^tee:' "$dir/said" && echo "##sha256sum $(sha256sum <"$out")" >>"$dir/said"
+  why=$(grep '^tee:' "$dir/said" | head -n 1)
+  [ "$why" ] && echo "##sha256sum $(sha256sum <"$out")
+##full ${why##*: }" >>"$dir/said"
 fi
 kill "$guard"
 wait "$guard" 2>/dev/null
 guard=''
+[ "$word" = gone ] && exit 0 # nobody came, so nobody comes to read
 await "$linger" ack
 exit 0
 """

@@ -135,11 +135,14 @@ class Spool:
         return self._walk.whole
 
     def write(self, chunk: bytes) -> None:
-        """Append bytes as received."""
-        self._file.write(chunk)
-        self._digest.update(chunk)
-        self._walk.feed(chunk)
-        self.size += len(chunk)
+        """Append bytes as received. Raises OSError when they don't all fit; what fitted is written and counted."""
+        rest = memoryview(chunk)
+        while rest:  # a disk that is nearly full takes a part, and refuses only the next one
+            taken = rest[: self._file.write(rest)]
+            self._digest.update(taken)
+            self._walk.feed(chunk if len(taken) == len(chunk) else bytes(taken))
+            self.size += len(taken)
+            rest = rest[len(taken) :]
         self.grown.set()
 
     def sha256(self) -> str:

@@ -35,7 +35,7 @@ from workers.capture.tcpdump import (
     marker,
     tcpdump_argv,
 )
-from workers.contract.errors import NotCapturable, TargetNotFound, ThreadcapError
+from workers.contract.errors import ClusterForbidden, NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.report import CaptureOutcome
 from workers.contract.spec import CaptureSpec
 
@@ -170,8 +170,10 @@ class SupervisedCapture:
             raise TargetNotFound("It was streamed to the worker that is gone.")
         if self._trailer.no_spool:
             return self._without_spool(seat, runner)
+        ended = "" if lost or self._stopped_by else self._ended_by_cluster(seat)
+        self._trailer.told = bool(ended)
         ending = Ending(self._plan, self._spec, self.spool, self._trailer, self._stopped_by, began)
-        return ending.outcome(lambda: lost)
+        return ending.outcome(lambda: lost or ended)
 
     def _seat(self) -> Seat | None:
         if self._resume:
@@ -213,6 +215,8 @@ class SupervisedCapture:
         try:
             opened = self._cluster.open_exec(seat.pod, seat.container, follow_argv(self._job_id, self.spool.size))
         except ThreadcapError as error:
+            if isinstance(error, ClusterForbidden) and not self.spool.size:
+                raise  # nobody waits for a right
             return str(error)
         try:
             with contextlib.closing(opened):
@@ -256,6 +260,23 @@ class SupervisedCapture:
         if self._stream is not None:
             self._stream.send(word)
 
+    def _ended_by_cluster(self, seat: Seat) -> str:
+        """Why it ended before its time though the spool is whole, "" when it did not: its end, or the target's."""
+        beside = seat.pod.uid != self._plan.pod.uid and not self._plan.pod.is_node
+        looked_at = [self._plan.pod] if beside else []
+        if self._trailer.told:
+            looked_at.append(seat.pod)
+        with contextlib.suppress(ThreadcapError):
+            for pod in looked_at:
+                now = self._cluster.pod(pod.namespace, pod.name)
+                if now is None or now.deleting or now.uid != pod.uid:
+                    return self._deleted(pod)
+        return "the cluster ended the container that captured" if self._trailer.told else ""
+
+    def _deleted(self, pod: PodInfo) -> str:
+        what = "pod" if pod.uid == self._plan.pod.uid else "the capturing pod"
+        return f"{what} {pod.name} was deleted during the capture"
+
     def _gone(self, seat: Seat) -> str:
         """Why there is nothing left to read, in words; "" while there may be."""
         target = self._plan.pod.name
@@ -264,8 +285,7 @@ class SupervisedCapture:
         except ThreadcapError:
             return ""
         if pod is None or pod.uid != seat.pod.uid:
-            what = f"pod {target}" if seat.pod.name == target else f"the capturing pod {seat.pod.name}"
-            return f"{what} was deleted during the capture"
+            return self._deleted(seat.pod)
         mine = next((one for one in pod.containers if one.name == seat.container), None)
         if mine is not None and (mine.running or not mine.waiting_reason):
             return ""

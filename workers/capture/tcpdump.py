@@ -167,6 +167,10 @@ class Trailer:
     """Why a supervisor keeps no spool; "" while it does."""
     lapsed: bool = False
     """It ended as no heartbeat came."""
+    unwritten: str = ""
+    """Why the spool could not be written to its end, "" when it could."""
+    told: bool = False
+    """It was told to end by the cluster (SIGTERM), not by us."""
     rc: int | None = None
     sha256: str = ""
     size: int | None = None
@@ -197,12 +201,6 @@ class Trailer:
         said = [line.removeprefix("tcpdump: ") for line in self.complaints if line.startswith("tcpdump: ")]
         return (said or self.complaints or [""])[-1]
 
-    @property
-    def unwritten(self) -> str:
-        """Why the spool could not be written to its end (`tee: …: No space left on device`); "" if it was."""
-        said = next((line for line in self.complaints if line.startswith("tee: ")), "")
-        return said.rpartition(": ")[2][:80]
-
     def _line(self, line: str) -> None:
         if line.startswith("##"):
             self._mark(line[2:].split())
@@ -220,6 +218,10 @@ class Trailer:
                 self.rc = int(number)
             case ["lapsed"]:
                 self.lapsed = True
+            case ["full", *why]:
+                self.unwritten = " ".join(why) or "it said no reason"
+            case ["told"]:
+                self.told = True
             case ["ready"]:
                 self.ready = True
             case ["stream", *why]:

@@ -159,10 +159,10 @@ class NodeLink:
         if event.get("gone"):
             self._gone(uid)
             return
+        # The node has it, whoever told it: one removed by force, even before this server started, it must let go of.
+        self._placed.setdefault(uid, 0)
         pod = self._find(uid)
         if pod is None:
-            # A pod that was removed by force, or before this server started: the node must let go of it.
-            self._placed.setdefault(uid, 0)
             self._dirty.set()
             return
         status = event.get("status") or {}

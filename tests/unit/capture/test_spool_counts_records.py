@@ -1,11 +1,13 @@
 """The walk over a growing pcap: any chunking gives what a plain walk over the whole gives."""
 
+import errno
 import hashlib
 import os
 import struct
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +66,32 @@ def test_trim_leaves_whole_records_and_their_digest(tmp_path: Path) -> None:
     assert spool.sha256() == hashlib.sha256(data[: spool.size]).hexdigest()
     assert spool.trim() == 0
     spool.close()
+
+
+class NearlyFull:
+    """A file whose disk has room for so many bytes more."""
+
+    def __init__(self, room: int) -> None:
+        self.held = bytearray()
+        self._room = room
+
+    def write(self, data: memoryview) -> int:
+        """As a raw file: what fits is written, and only the next write is refused."""
+        taken = bytes(data[: self._room - len(self.held)])
+        if not taken:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.held += taken
+        return len(taken)
+
+
+def test_what_a_full_disk_took_is_what_counts(tmp_path: Path) -> None:
+    spool, disk = Spool(tmp_path / "spool.pcap"), NearlyFull(100)
+    spool.close()
+    spool._file = disk  # type: ignore[assignment]
+    with pytest.raises(OSError, match="No space left"):
+        spool.write(bytes(range(60)) + bytes(60))
+    assert spool.size == len(disk.held) == 100
+    assert spool.sha256() == hashlib.sha256(disk.held).hexdigest()
 
 
 def test_a_workers_folder_is_its_own_and_a_dead_ones_is_removed(tmp_path: Path) -> None:

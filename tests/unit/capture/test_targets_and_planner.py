@@ -192,10 +192,14 @@ def test_missing_tools_that_prove_or_bound_mean_less_and_not_another_method() ->
     assert "no timeout" in made.reasons[1]
 
 
-MAY_ADD = {Right("patch", "pods", "ephemeralcontainers", "shop"): True}
+MAY_ADD = {
+    Right("patch", "pods", "ephemeralcontainers", "shop"): True,
+    Right("watch", "pods", "", "shop"): True,
+    **{Right(verb, "pods", "exec", "shop"): True for verb in ("get", "create")},
+}
 AGENT = {
     **{Right(verb, "pods", "", "tools"): True for verb in ("create", "delete", "get", "list", "watch")},
-    Right("create", "pods", "exec", "tools"): True,
+    **{Right(verb, "pods", "exec", "tools"): True for verb in ("get", "create")},
 }
 RUNNING = ContainerInfo("app", running=True, id="containerd://" + "ab" * 32)
 

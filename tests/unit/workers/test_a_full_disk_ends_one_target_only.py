@@ -1,7 +1,8 @@
-"""A spool that can't be written: its target fails with words, the others go on."""
+"""A spool that can't be written: its target fails with words or keeps what it has, the others go on."""
 
 import errno
 import os
+import struct
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -22,12 +23,14 @@ from workers.session import Session
 class Writing:
     """A capture that ends at once, or finds the disk full."""
 
-    def __init__(self, spool: Spool, full: bool) -> None:
+    def __init__(self, spool: Spool, full: bool, before: bytes) -> None:
         self.spool = spool
         self._full = full
+        self._before = before
 
     def run(self, runner: Runner) -> CaptureOutcome:
         """See Capture.run."""
+        self.spool.write(self._before)
         if self._full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return CaptureOutcome(complete=True)
@@ -46,9 +49,9 @@ class Writing:
 class Entering:
     """See session.Entrant."""
 
-    def __init__(self, spool: Spool, full: bool) -> None:
+    def __init__(self, spool: Spool, full: bool, before: bytes = b"") -> None:
         self.target = Target(PodInfo("shop", spool.path.stem))
-        self._capture = Writing(spool, full)
+        self._capture = Writing(spool, full, before)
 
     def begin(self) -> tuple[Plan, Writing]:
         """See Entrant.begin."""
@@ -100,3 +103,17 @@ def test_the_other_targets_go_on(tmp_path: Path) -> None:
     assert second.error is None
     assert second.outcome is not None
     assert second.outcome.complete
+
+
+def test_what_was_written_before_is_kept(tmp_path: Path) -> None:
+    job = jobs.job()
+    header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_536, 276)
+    record = struct.pack("<IIII", 1, 0, 4, 4) + b"data"
+    entrant = Entering(Spool(tmp_path / "0.pcap"), full=True, before=header + record * 2 + record[:7])
+    with closing(Session(job, [entrant], MemoryArtifacts())) as session:
+        session.run(Nobody(job))
+        (taken,) = session.taken
+    assert taken.error is None
+    assert taken.outcome is not None
+    assert (taken.outcome.complete, taken.outcome.proved, taken.outcome.packets) == (False, False, 2)
+    assert "(No space left on device); truncated at byte 64" in taken.outcome.reason

@@ -233,8 +233,9 @@ class Cluster:
                 pod.name, pod.namespace, patch, _content_type=MERGE_BY_NAME, _request_timeout=TIMEOUT
             )
         except client.ApiException as error:
-            message = code_and_message(error)[1]
-            if "PodSecurity" in message or error.status == 422:
+            code, message = code_and_message(error)
+            # a 403 that names no missing right is admission's: Pod Security, a webhook, a policy
+            if code == 422 or (code == 403 and "cannot patch resource" not in message):
                 raise not_admitted(pod, message) from error
             with translated(f"add a container to {pod.namespace}/{pod.name}"):
                 raise

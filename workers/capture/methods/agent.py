@@ -16,7 +16,7 @@ import structlog
 
 from workers.capture.cluster import Cluster
 from workers.capture.methods import Capture, Ground
-from workers.capture.plans import NODE, VETH, Equipment, Plan, Rejected, Right, Survey
+from workers.capture.plans import EXEC_VERBS, NODE, VETH, Equipment, Plan, Rejected, Right, Survey
 from workers.capture.pressure import harmful, said
 from workers.capture.shapes import AgentPod
 from workers.capture.spool import Spool
@@ -64,7 +64,8 @@ class Agent:
         """See Method.needs."""
         home = equipment.agent_namespace
         whole = ("create", "delete", "get", "list", "watch")
-        return (*(Right(verb, "pods", "", home) for verb in whole), Right("create", "pods", "exec", home))
+        read = (Right(verb, "pods", "exec", home) for verb in EXEC_VERBS)
+        return (*(Right(verb, "pods", "", home) for verb in whole), *read)
 
     def plan(
         self, target: Target, survey: Survey, spec: CaptureSpec, equipment: Equipment, job_id: str
@@ -208,6 +209,6 @@ class AgentHouse:
 
     def _did_not_start(self, reason: str) -> NotCapturable:
         return NotCapturable(
-            f"Threadcap's pod {self._name} on node {self._plan.pod.node} did not start ({reason[:160]}). Tell the "
-            "platform team to check THREADCAP_CAPTURE_IMAGE and the node."
+            f"Threadcap's pod {self._name} with image {self._plan.image} on node {self._plan.pod.node} did not start "
+            f"({reason[:160]}). Tell the platform team to check THREADCAP_CAPTURE_IMAGE and the node."
         )

@@ -14,7 +14,7 @@ from workers.capture.attached import sweep
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import ExecRefused
 from workers.capture.methods import Capture, Ground
-from workers.capture.plans import EPHEMERAL, Equipment, Plan, Rejected, Right, Survey
+from workers.capture.plans import EPHEMERAL, EXEC_VERBS, Equipment, Plan, Rejected, Right, Survey
 from workers.capture.pressure import harmful, said
 from workers.capture.spool import Spool
 from workers.capture.supervised import Seat, SupervisedCapture, leave_argv
@@ -48,7 +48,9 @@ class Ephemeral:
 
     def needs(self, target: Target, equipment: Equipment) -> tuple[Right, ...]:
         """See Method.needs."""
-        return (Right("patch", "pods", "ephemeralcontainers", target.pod.namespace),)
+        space = target.pod.namespace
+        added = (Right("patch", "pods", "ephemeralcontainers", space), Right("watch", "pods", "", space))
+        return (*added, *(Right(verb, "pods", "exec", space) for verb in EXEC_VERBS))
 
     def plan(
         self, target: Target, survey: Survey, spec: CaptureSpec, equipment: Equipment, job_id: str
@@ -60,7 +62,8 @@ class Ephemeral:
         if not equipment.image:
             return Rejected(self.name, "no image is configured for it (THREADCAP_CAPTURE_IMAGE)")
         if missing := survey.lacks(*self.needs(target, equipment)):
-            return Rejected(self.name, f"{missing} ({GRANTED_BY} grants it)")
+            granted = f" ({GRANTED_BY} grants it)" if "ephemeralcontainers" in missing else ""
+            return Rejected(self.name, f"{missing}{granted}")
         level = survey.security.get(pod.namespace, "")
         if level in FORBIDDING:
             return Rejected(self.name, f"the Pod Security level of namespace {pod.namespace} is {level}")
