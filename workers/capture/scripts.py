@@ -223,7 +223,7 @@ while [ ! -s "$dir/state" ] && [ "$tries" -lt 100 ]; do
   sleep 0.1
   tries=$((tries + 1))
 done
-read -r state why <"$dir/state" || exit 3
+[ -s "$dir/state" ] && read -r state why <"$dir/state" || exit 3
 [ "$state" = spool ] || {
   echo "##stream $why" >&2
   exit 0

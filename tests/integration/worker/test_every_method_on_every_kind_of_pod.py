@@ -178,7 +178,10 @@ async def test_the_table_is_whole() -> None:
 async def test_it_captures_or_says_why_not(board: Board, kind: str, method: str) -> None:
     job_id, why = board.jobs[kind, method], expected(kind, method)
     job = await board.ended(job_id)
-    if why == CAN:
+    if (kind, method) == ("crashing", "node") and job.state is JobState.FAILED:
+        # the playground's pods have no sandbox process: between two starts far apart nothing is there to enter
+        assert re.search("no process of the pod was on this node|ended before its first byte", job.message)
+    elif why == CAN:
         (target,) = board.desk.proved(job).targets
         assert target.method == (method or TABLE[kind][-1])
         assert target.outcome.packets > 0
