@@ -48,7 +48,7 @@ FAILURES = {
     "no such container": ("capture deploy/checkout -n shop -c sidecar", "target_not_found", "no container sidecar"),
     "bad filter": ("capture deploy/checkout -n shop -- tcp port", "bad_filter", "syntax error"),
     "host name in a filter": ("capture deploy/checkout -n shop -- host example.com", "bad_filter", "host name"),
-    "no such interface": ("capture deploy/checkout -n shop -i eth7 for 3s", "not_capturable", "eth7"),
+    "no such interface": ("capture deploy/checkout -n shop -i eth7 for 3s", "no_such_interface", "eth7"),
 }
 
 
@@ -67,16 +67,16 @@ async def test_failure_is_told_in_the_thread(
     assert not list((stack.rundir / "artifacts").glob(f"jobs/{job.id}/**/*.pcap"))
 
 
-async def test_no_tcpdump_and_no_container_may_be_added(
+async def test_a_method_that_is_asked_for_and_forbidden(
     stack: Stack, incident: Incident, playground: SharedPlayground, stage: Stage
 ) -> None:
     namespace = await stage("web")
     level = "pod-security.kubernetes.io/enforce=restricted"
     assert playground.kubectl("label", "namespace", namespace, level).returncode == 0
-    await incident.mention(f"capture deploy/web -n {namespace} for 3s")
+    await incident.mention(f"capture deploy/web -n {namespace} --method ephemeral for 3s")
     job = await incident.finished()
     assert (job.state, job.error_code) == (JobState.FAILED, "not_capturable")
-    reason = "forbids the one Threadcap would add"
+    reason = f"the Pod Security level of namespace {namespace} is restricted"
     await until(lambda: [m for m in incident.said() if reason in str(m.blocks)], 20, "the reason in the thread")
 
 
@@ -103,7 +103,8 @@ async def test_pod_deleted_mid_capture_keeps_what_arrived(
     stack: Stack, incident: Incident, playground: SharedPlayground, stage: Stage
 ) -> None:
     namespace = await stage("web", "checkout")
-    await incident.mention(f"capture deploy/checkout -n {namespace} for 60s")
+    named = playground.kubectl("get", "pods", "-n", namespace, "-l", "app=checkout", "-o", "name").stdout.strip()
+    await incident.mention(f"capture {named} -n {namespace} for 60s")  # nothing replaces a pod that was named
     job = await incident.job()
     await until(lambda: sum(t.packets for t in incident.store.get(job.id).targets) > 20, 40, "packets")
     (target,) = incident.store.get(job.id).targets

@@ -20,7 +20,7 @@ from workers.capture.changes import ClusterEvent, PodChange, PodFeed
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import ExecRefused, ExecResult
 from workers.capture.plans import Right
-from workers.capture.shapes import AgentPod
+from workers.capture.shapes import AgentPod, FoundAgent
 from workers.capture.targets import ContainerInfo, NodeInfo, PodInfo, ServiceInfo, by_prefix, not_found
 from workers.contract.errors import ClusterForbidden, TargetNotFound
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
@@ -177,9 +177,10 @@ class MemoryCluster:
         if self._pods.pop((namespace, name), None) is not None:
             self._bodies.pop(name).__exit__(None, None, None)
 
-    def agents(self, namespace: str) -> list[tuple[PodInfo, float]]:
+    def agents(self, namespace: str) -> list[FoundAgent]:
         """See Cluster.agents."""
-        return [(self._pods[key], expires) for key, expires in self._agents.items() if key[0] == namespace]
+        here = ((key, expires) for key, expires in self._agents.items() if key[0] == namespace)
+        return [FoundAgent(self._pods[key], 0.0, expires) for key, expires in here]
 
     def add_container(self, pod: PodInfo, name: str, image: str, argv: Sequence[str]) -> None:
         """See Cluster.add_container."""

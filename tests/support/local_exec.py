@@ -155,6 +155,7 @@ class LocalPod:
     def open_exec(self, pod: PodInfo, container: str, argv: Sequence[str], *, whole: bool = False) -> PipeExec:
         """See Cluster.open_exec. `whole`: in a container that lacks nothing; the first one is what it holds."""
         pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        whole = whole or container in self._added
         path = self._whole if whole else self._bin
         argv = [str(self.spool_folder(container)) if word == FOLDER else word for word in argv]
         inside = [*self._inside, *(self._apart(container) if whole else ())]

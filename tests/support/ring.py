@@ -5,8 +5,6 @@ with LocalPod(tmp_path, "dash") as pod, LocalRing(pod, tmp_path, keep=60) as rin
     outcome = ring.grab(last=2.0)
 """
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -133,7 +131,8 @@ class LocalRing:
 
     def kill_tcpdump(self) -> None:
         """End it as the kernel does when memory is short."""
-        os.kill(int((self.folder / "pid").read_text()), signal.SIGKILL)
+        pid = (self.folder / "pid").read_text().strip()
+        self.pod.run(POD, CONTAINER, ["sh", "-c", 'kill -KILL "$0"', pid])
 
     def files(self) -> list[Path]:
         """The ring's files, the oldest first."""

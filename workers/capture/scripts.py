@@ -64,6 +64,7 @@ tell() { printf '\n##%s\n' "$1" >&2; }
           [ "$pulse" ] && { after "$lapse" lapsed "$pid" >/dev/null 2>&1 3>&- 4<&- 5>&- & pulse=$!; }
           ;;
         stop | gone)
+          [ "$value" ] && continue # of a patience that was over before it could be told
           ended=1
           [ "$pid" ] && kill -TERM "$pid" 2>/dev/null
           ;;
@@ -143,13 +144,16 @@ limit=$! patience='' guard=''
 trap 'for child in $limit $patience $guard; do kill "$child" 2>/dev/null; done' EXIT
 say() { echo "$1" >&4; }
 lapsed() { printf '\n##lapsed\n' >>"$dir/said"; kill -TERM "$1"; }
+turn=0
 await() {
-  after "$1" say gone >/dev/null 2>&1 &
+  turn=$((turn + 1))
+  after "$1" say "gone $turn" >/dev/null 2>&1 &
   patience=$!
   shift
   word=''
   while read -r word value <&4; do
-    for known in gone "$@"; do [ "$word" = "$known" ] && break 2; done
+    [ "$word" = gone ] && [ "$value" = "$turn" ] && break
+    for known in "$@"; do [ "$word" = "$known" ] && break 2; done
   done
   kill "$patience" 2>/dev/null
 }
@@ -200,7 +204,7 @@ if [ "$word" = go ]; then
   [ "$why" ] && echo "##sha256sum $(sha256sum <"$out")
 ##full ${why##*: }" >>"$dir/said"
 fi
-kill "$guard"
+kill -KILL "$guard" # TERM would be lost between its fork and sleep itself
 wait "$guard" 2>/dev/null
 guard=''
 [ "$word" = gone ] && exit 0 # nobody came, so nobody comes to read
@@ -262,10 +266,11 @@ done
 [ -p "$dir/words" ] || exit 0
 exec 5<>"$dir/words"
 echo stop >&5
-while grep -Eq '^(spool|ring)' "$dir/state" && ! grep -q '^##size' "$dir/said" && [ "$tries" -lt 100 ]; do
+while [ "$tries" -lt 100 ] && [ ! -e "$dir/over" ] && ! grep -q '^stream' "$dir/state"; do
+  guard=$(cat "$dir/guard") && ! kill -0 "$guard" && break
   sleep 0.1
   tries=$((tries + 1))
-done
+done 2>/dev/null
 echo ack >&5
 exit 0
 """
