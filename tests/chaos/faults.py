@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, ClassVar
 
-from tests.chaos.model import SUPERVISED, WHOLE, Drawn, End, partial
+from tests.chaos.model import ARRIVED, SUPERVISED, WHOLE, Drawn, End, partial
 from workers.capture.plans import NODE
 from workers.capture.tcpdump import marker
 
@@ -245,7 +245,7 @@ class WorkerKilled:
 
     def end(self, method: str) -> End:
         """See Fault.end."""
-        return WHOLE if method in SUPERVISED else partial("worker that captured was lost")
+        return ARRIVED if method in SUPERVISED else partial("worker that captured was lost")
 
     async def strike(self, world: "World", scenes: Sequence["Scene"]) -> None:
         """See Fault.strike."""

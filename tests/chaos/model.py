@@ -41,10 +41,14 @@ class End:
     states: tuple[JobState, ...]
     words: str = ""
     packets: bool = False
+    whole: bool = False
+    proved: bool = False
 
 
-WHOLE = End((JobState.DONE,), packets=True)
+WHOLE = End((JobState.DONE,), packets=True, whole=True, proved=True)
 """Every byte arrived, and is proved to."""
+ARRIVED = End((JobState.DONE,), packets=True, whole=True)
+"""Every byte arrived. Who died after that may have taken the proof along: the container that had it is gone then."""
 
 
 def partial(words: str) -> End:
@@ -112,7 +116,7 @@ class Trial:
     def end(self, capture: Capture) -> End:
         """What a capture must come to: the worst that any step does to it."""
         ends = [step.fault.end(capture.method) for step in self.steps]
-        return next((end for end in ends if end != WHOLE), WHOLE)
+        return min(ends, key=lambda end: (end.whole, end.proved), default=WHOLE)
 
 
 LIMIT = 600
@@ -136,7 +140,7 @@ def draw(seed: int, kinds: Sequence[Drawn], methods: Sequence[str], *, one_of: b
     captures = (
         Capture(
             method,
-            duration=chance.randint(3, 4) if all(end == WHOLE for end in ends[method]) else LONG,
+            duration=chance.randint(3, 4) if all(end.whole for end in ends[method]) else LONG,
             size=chance.randint(20, 1400),
             rate=chance.randint(150, 400),
         )

@@ -126,11 +126,11 @@ def choose(spec: CaptureSpec, pods: Sequence[PodInfo], end: int = 0) -> tuple[li
     """Return the targets among the pods `spec.target` matched, and notes about what was left out.
 
     A pod between two starts of its containers is one of them: its network is there, and what is captured from outside
-    of its containers outlives them. Raises TargetNotFound when none of them can be captured: none running, or no such
-    container.
+    of its containers outlives them; not where people wait for its next start. Raises TargetNotFound when none of them
+    can be captured: none running, or no such container.
     """
-    alive = [pod for pod in sorted(pods, key=lambda pod: pod.name) if pod.alive]
-    notes = _left_out([pod for pod in pods if not pod.alive])
+    alive = [pod for pod in sorted(pods, key=lambda pod: pod.name) if (pod.running if spec.wait else pod.alive)]
+    notes = _left_out([pod for pod in pods if pod not in alive])
     if not alive:
         raise TargetNotFound(_none_running(spec, pods))
     return [Target(pod, _containers(spec, pod), spec.filter, end) for pod in alive], notes

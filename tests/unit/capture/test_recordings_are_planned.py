@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from workers.capture.methods.inside import NET_RAW
 from workers.capture.planner import Ranking, announcement, rank
-from workers.capture.plans import Equipment, Right, Survey
+from workers.capture.plans import EXEC_VERBS, Equipment, Right, Survey
 from workers.capture.targets import ContainerInfo, PodInfo, Target
 from workers.capture.tcpdump import Probe
 from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
@@ -12,7 +12,10 @@ from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
 SPEC = CaptureSpec(TargetRef(TargetKind.POD, "cart-1"), "shop", mode=Mode.RECORD)
 POD = PodInfo("shop", "cart-1", phase="Running", containers=(ContainerInfo("app", running=True),))
 ALL = Probe(frozenset("tcpdump timeout head tee sha256sum sleep cat chmod /dev/fd".split()), 0, NET_RAW)
-MAY_ADD = {Right("patch", "pods", "ephemeralcontainers", "shop"): True}
+MAY_ADD = {
+    Right("patch", "pods", "ephemeralcontainers", "shop"): True,
+    **{Right(verb, "pods", "exec", "shop"): True for verb in EXEC_VERBS},
+}
 EQUIPMENT = Equipment("example/it:1")
 
 

@@ -28,6 +28,7 @@ from workers.memory import MemoryArtifacts
 from workers.pipeline import guarded, recorded, run
 from workers.policy import Rules
 from workers.salvage import salvage
+from workers.segments import segment_name
 
 
 class NoCharts:
@@ -250,7 +251,7 @@ def test_what_a_dead_worker_had_stored_is_delivered_when_the_ring_is_gone(
     spec = replace(jobs.SPEC, mode=mode, recording="rec23456", filter="")
     job = replace(jobs.job(), spec=spec, state=state, targets=(progress,), started=1.0, deadline=2.0, epoch=2)
     artifacts = MemoryArtifacts()
-    artifacts.put(f"jobs/{job.id}/1/segments/000-00000000", [jobs.PCAP[:24]])
+    artifacts.put(f"jobs/{job.id}/1/segments/{segment_name(POD)}-000000000000000", [jobs.PCAP[:24]])
     with OnePod(tmp_path, "dash") as pod:
         tools = Tools(pod.cluster, artifacts, Rules(), NoCharts(), tmp_path, jobs=missing)
         watcher = Watcher(job)
