@@ -14,6 +14,7 @@ POD = PodInfo("shop", "cart-1", phase="Running", containers=(ContainerInfo("app"
 ALL = Probe(frozenset("tcpdump timeout head tee sha256sum sleep cat chmod /dev/fd".split()), 0, NET_RAW)
 MAY_ADD = {
     Right("patch", "pods", "ephemeralcontainers", "shop"): True,
+    Right("watch", "pods", "", "shop"): True,
     **{Right(verb, "pods", "exec", "shop"): True for verb in EXEC_VERBS},
 }
 EQUIPMENT = Equipment("example/it:1")
