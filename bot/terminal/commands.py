@@ -181,6 +181,8 @@ def answer(job: Job | Refusal, as_json: bool, *, going_on: bool = False) -> int:
 def _said(job: Job) -> str:
     if job.planned:
         return plan_text(job)
+    if job.stop_by is not None and not job.final:
+        return f"Capture {job.id} is stopping; what it has is kept and follows."
     if _records(job):
         return f"Recording {job.id} goes on. Deliver what it holds: threadcap grab {job.id} --last 2m"
     if job.extended_by is not None and job.state is JobState.CAPTURING and job.deadline is not None:
