@@ -8,6 +8,7 @@ all else that is done with the bytes; this one takes what is there and holds no 
 import contextlib
 import json
 import select
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -62,12 +63,13 @@ class ExecStream:
     def __init__(self, sock: Any, on_close: Callable[[], None]) -> None:
         self._sock = sock
         self._on_close = on_close
+        self._using = threading.Lock()
         self.status: ExecStatus | None = None
         """Set when the cluster has said how the command ended."""
 
     def send(self, data: bytes) -> None:
         """Write to the command's stdin. A connection already lost is not an error: the reader finds out."""
-        with contextlib.suppress(websocket.WebSocketException, OSError):
+        with self._using, contextlib.suppress(websocket.WebSocketException, OSError):
             self._sock.send_binary(bytes([STDIN]) + data)
 
     def frames(self, tick: float = 5.0) -> Iterator[tuple[int, bytes]]:
@@ -80,7 +82,7 @@ class ExecStream:
         heard, frames = time.monotonic(), Frames()
         while True:
             try:
-                data = self._read()
+                data = self._read(tick)
             except TimeoutError:
                 if time.monotonic() - heard > SILENCE or not self._ping():
                     return
@@ -96,18 +98,26 @@ class ExecStream:
             if ended:
                 return
 
-    def _read(self) -> bytes:
-        """Return what has arrived, BURST bytes or a little more at most: TLS hands out 16 KiB at a time."""
+    def _read(self, patience: float) -> bytes:
+        """Return what has arrived, BURST bytes or a little more at most: TLS hands out 16 KiB at a time.
+
+        Waits without touching TLS, whose objects two threads must not use at once. Raises TimeoutError.
+        """
         raw = self._sock.sock
         if raw is None:  # closed by another thread
             return b""
-        pieces = [raw.recv(BURST)]
-        size = len(pieces[0])
-        # an end or an error met here is met again by the next read, and what came before it is not lost
-        with contextlib.suppress(OSError):
-            while pieces[-1] and size < BURST and _more(raw):
-                pieces.append(raw.recv(BURST))
-                size += len(pieces[-1])
+        if not _more(raw, patience):
+            raise TimeoutError
+        with self._using:
+            if self._sock.sock is None:
+                return b""
+            pieces = [raw.recv(BURST)]
+            size = len(pieces[0])
+            # an end or an error met here is met again by the next read, and what came before it is not lost
+            with contextlib.suppress(OSError):
+                while pieces[-1] and size < BURST and _more(raw, 0):
+                    pieces.append(raw.recv(BURST))
+                    size += len(pieces[-1])
         return b"".join(pieces)
 
     def _sorted(self, frames: Frames, data: bytes) -> tuple[list[tuple[int, bytes]], bool]:
@@ -149,31 +159,33 @@ class ExecStream:
 
     def close(self) -> None:
         """Close the connection; the command's stdin ends with it."""
-        with contextlib.suppress(websocket.WebSocketException, OSError):
-            self._sock.close(timeout=1)
-        self._sock.shutdown()  # after an error, close() leaves the socket open
+        with self._using:
+            with contextlib.suppress(websocket.WebSocketException, OSError):
+                self._sock.close(timeout=1)
+            self._sock.shutdown()  # after an error, close() leaves the socket open
         self._on_close()
 
     def _pong(self, payload: bytes) -> None:
-        with contextlib.suppress(websocket.WebSocketException, OSError):
+        with self._using, contextlib.suppress(websocket.WebSocketException, OSError):
             self._sock.pong(payload)
 
     def _ping(self) -> bool:
         try:
-            self._sock.ping()
+            with self._using:
+                self._sock.ping()
         except (websocket.WebSocketException, OSError):
             return False
         return True
 
 
-def _more(raw: Any) -> bool:
-    """Whether a read would not wait: bytes TLS has decrypted already, or on the wire."""
+def _more(raw: Any, seconds: float) -> bool:
+    """Whether there is something to read within `seconds`: bytes TLS has decrypted already, or on the wire."""
     pending = getattr(raw, "pending", None)
     if pending is not None and pending():
         return True
     wire = select.poll()  # not select(): a worker may hold more than 1,024 files
     wire.register(raw, select.POLLIN)
-    return bool(wire.poll(0))
+    return bool(wire.poll(seconds * 1000))
 
 
 def parse_status(data: bytes) -> ExecStatus:

@@ -45,7 +45,13 @@ class FakeSocket:
         self.pongs: list[bytes] = []
         self.closed = False
         self.sock = self
+        self._asked = False
         self._never, self._end = os.pipe()
+
+    def pending(self) -> bool:
+        """One step a read."""
+        self._asked = not self._asked
+        return self._asked
 
     def fileno(self) -> int:
         return self._never
@@ -56,6 +62,7 @@ class FakeSocket:
     def recv(self, size: int) -> bytes:
         step = next(self._script, b"")
         if isinstance(step, Exception):
+            self._asked = False
             raise step
         return step if isinstance(step, bytes) else frame(*step)
 
