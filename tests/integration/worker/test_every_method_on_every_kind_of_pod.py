@@ -50,7 +50,7 @@ NO_POD = "a node has no containers"
 DEAD = f"node {LOST} is not ready"
 BETWEEN = r"no container of the pod runs right now \(app is (Error|CrashLoopBackOff)\)"
 ENDED = r"container app of pod crashing (ended \(\w+\)|was started again) during the capture, and tcpdump with it"
-BRIEF = rf"{BETWEEN}|{ENDED}|ended before its first byte|That container is not running"
+BRIEF = rf"{BETWEEN}|{ENDED}|ended before its first byte|That container is not running|could not be uploaded"
 """It runs for a second and then not for many, whenever the planner may look."""
 
 Row = tuple[str, str, str, str, str, str, str]
