@@ -33,7 +33,7 @@ def test_it_ends_says_why_and_keeps_every_byte(tmp_path: Path, monkeypatch: pyte
     job_id, spool, trailer = new_job_id(), Spool(tmp_path / "here.pcap"), Trailer()
     with LocalPod(tmp_path, "dash") as pod:
         pod.traffic()
-        first = pod.open_exec(POD, "app", supervised_argv(PLAN, SPEC, job_id, 600))
+        first = pod.open_exec(POD, "app", supervised_argv(PLAN, SPEC, job_id, 600), whole=True)
         reader = pod.open_exec(POD, "app", follow_argv(job_id, 0))
         began = beaten = time.monotonic()
         with contextlib.closing(reader):
