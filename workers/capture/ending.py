@@ -37,12 +37,13 @@ class Ending:
         same = trailer.done and self._same(received, digest)
         cut = spool.trim()
         captured = trailer.counters.get("captured")
-        # a packet that tcpdump had not finished writing when it was stopped or cut off is counted all the same
-        counts_agree = captured == spool.records or (cut > 0 and captured is not None and captured >= spool.records)
+        missing = (captured or 0) - spool.records
+        # tcpdump counts a packet before it writes it, so one that a signal met meanwhile is written in part or not
+        counts_agree = captured is not None and (missing in (0, 1) or (cut > 0 and missing > 0))
         return CaptureOutcome(
             complete=trailer.done and not (self._broke or self._told or trailer.lapsed or trailer.unwritten),
             proved=same and counts_agree and not trailer.unwritten,
-            reason=self._reason(received, cut, lost),
+            reason=self._reason(received, cut, missing, lost),
             bytes=spool.size,
             sha256=spool.sha256(),
             pod_bytes=received if same else trailer.size,
@@ -84,7 +85,7 @@ class Ending:
             return "packets"
         return "time"
 
-    def _reason(self, received: int, cut: int, lost: Lost) -> str:
+    def _reason(self, received: int, cut: int, missing: int, lost: Lost) -> str:
         if self.trailer.unwritten:
             why = self.trailer.unwritten
             return f"the disk it was written to in the cluster took no more ({why}); truncated at byte {received - cut}"
@@ -95,8 +96,10 @@ class Ending:
             return f"{lost()}; what came until then is here"
         if self.trailer.lapsed and self.trailer.done:
             return "ended early: no worker of Threadcap was there to go on"
+        if self.trailer.done and cut:
+            return f"the last packet was unfinished when tcpdump stopped: {cut} bytes of it are left out"
         if self.trailer.done:
-            return f"the last packet was unfinished when tcpdump stopped: {cut} bytes of it are left out" if cut else ""
+            return "the last packet was not written when tcpdump stopped: it is left out" if missing == 1 else ""
         whole = f" of {self.trailer.size}" if self.trailer.size else ""
         return f"{lost()}; truncated at byte {received - cut}{whole}"
 

@@ -8,6 +8,7 @@ all else that is done with the bytes; this one takes what is there and holds no 
 import contextlib
 import json
 import select
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -103,21 +104,33 @@ class ExecStream:
 
         Waits without touching TLS, whose objects two threads must not use at once. Raises TimeoutError.
         """
-        raw = self._sock.sock
+        until = time.monotonic() + patience
+        while (raw := self._sock.sock) is not None and _more(raw, max(0.0, until - time.monotonic())):
+            if (data := self._taken(raw)) is not None:
+                return data
         if raw is None:  # closed by another thread
             return b""
-        if not _more(raw, patience):
-            raise TimeoutError
+        raise TimeoutError
+
+    def _taken(self, raw: Any) -> bytes | None:
+        """Take what there is; None when it was no data: half a TLS record, or a session ticket."""
         with self._using:
             if self._sock.sock is None:
                 return b""
-            pieces = [raw.recv(BURST)]
-            size = len(pieces[0])
-            # an end or an error met here is met again by the next read, and what came before it is not lost
-            with contextlib.suppress(OSError):
-                while pieces[-1] and size < BURST and _more(raw, 0):
-                    pieces.append(raw.recv(BURST))
-                    size += len(pieces[-1])
+            patience = raw.gettimeout()
+            raw.settimeout(0)  # nobody who wants to send waits for the other half
+            try:
+                pieces = [raw.recv(BURST)]
+                size = len(pieces[0])
+                # an end or an error met here is met again by the next read, and what came before it is not lost
+                with contextlib.suppress(OSError):
+                    while pieces[-1] and size < BURST:
+                        pieces.append(raw.recv(BURST))
+                        size += len(pieces[-1])
+            except (ssl.SSLWantReadError, BlockingIOError):
+                return None
+            finally:
+                raw.settimeout(patience)
         return b"".join(pieces)
 
     def _sorted(self, frames: Frames, data: bytes) -> tuple[list[tuple[int, bytes]], bool]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
@@ -45,24 +46,28 @@ class FakeSocket:
         self.pongs: list[bytes] = []
         self.closed = False
         self.sock = self
-        self._asked = False
+        self.patience: float | None = None
+        self._taken = False
         self._never, self._end = os.pipe()
 
     def pending(self) -> bool:
-        """One step a read."""
-        self._asked = not self._asked
-        return self._asked
+        return True
 
     def fileno(self) -> int:
         return self._never
 
     def settimeout(self, seconds: float) -> None:
-        pass
+        self.patience, self._taken = seconds, False
+
+    def gettimeout(self) -> float | None:
+        return self.patience
 
     def recv(self, size: int) -> bytes:
-        step = next(self._script, b"")
+        assert self.patience == 0, "nobody waits in recv: it holds the lock of those who send"
+        if self._taken:
+            raise BlockingIOError
+        step, self._taken = next(self._script, b""), True
         if isinstance(step, Exception):
-            self._asked = False
             raise step
         return step if isinstance(step, bytes) else frame(*step)
 
@@ -110,6 +115,12 @@ def test_what_comes_together_on_stdout_is_yielded_together() -> None:
     burst = b"".join(frame(BINARY, b"\x01" + letter) for letter in (b"a", b"b")) + frame(BINARY, b"\x02e")
     stream, _, _ = _stream(burst + frame(BINARY, b"\x01c")[:2], frame(BINARY, b"\x01c")[2:], (CLOSE, b""))
     assert list(stream.frames()) == [(STDOUT, b"ab"), (STDERR, b"e"), (STDOUT, b"c")]
+
+
+def test_half_a_tls_record_is_waited_for() -> None:
+    stream, sock, _ = _stream(ssl.SSLWantReadError(), (BINARY, b"\x01x"), (CLOSE, b""))
+    assert list(stream.frames(tick=7)) == [(STDOUT, b"x")]
+    assert sock.patience == 7, "whoever sends has that long"
 
 
 def test_a_servers_ping_is_answered() -> None:

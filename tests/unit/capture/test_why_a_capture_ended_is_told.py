@@ -57,3 +57,18 @@ def test_a_full_disk_in_the_cluster_truncates(tmp_path: Path, stopped_by: str) -
     outcome = ended(tmp_path, data, "##full No space left on device", stopped_by=stopped_by)
     assert (outcome.complete, outcome.packets, outcome.ended_by) == (False, 2, "error")
     assert "took no more (No space left on device); truncated at byte 64" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("data", "proved", "reason"),
+    [
+        (RECORD * 2, True, ""),
+        (RECORD + RECORD[:9], True, "the last packet was unfinished when tcpdump stopped: 9 bytes of it are left out"),
+        (RECORD, True, "the last packet was not written when tcpdump stopped: it is left out"),
+        (b"", False, ""),
+        (RECORD * 3, False, ""),
+    ],
+)
+def test_a_packet_that_a_signal_met_is_said(tmp_path: Path, data: bytes, proved: bool, reason: str) -> None:
+    outcome = ended(tmp_path, HEADER + data, stopped_by="bytes")
+    assert (outcome.complete, outcome.proved, outcome.reason) == (True, proved, reason)
