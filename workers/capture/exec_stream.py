@@ -25,6 +25,7 @@ TICK = -1
 """The pseudo channel yielded when nothing came for a while, so that a reader can look around."""
 BURST = 256 << 10
 """Bytes taken at once while there are more."""
+LONGEST_STATUS = 64 << 10
 SILENCE = 60.0
 """Seconds without any frame, answers to our pings included, after which the connection counts as lost."""
 
@@ -65,6 +66,9 @@ class ExecStream:
         self._sock = sock
         self._on_close = on_close
         self._using = threading.Lock()
+        self._channel: int | None = None
+        self._asked = self._said = b""
+        """Of a ping and of the closing Status, as far as they came."""
         self.status: ExecStatus | None = None
         """Set when the cluster has said how the command ended."""
 
@@ -80,10 +84,10 @@ class ExecStream:
         `status` None afterwards means lost.
         """
         self._sock.settimeout(tick)
-        heard, frames = time.monotonic(), Frames()
+        heard, frames, burst = time.monotonic(), Frames(), memoryview(bytearray(BURST))
         while True:
             try:
-                data = self._read(tick)
+                size = self._read(burst, tick)
             except TimeoutError:
                 if time.monotonic() - heard > SILENCE or not self._ping():
                     return
@@ -91,73 +95,80 @@ class ExecStream:
                 continue
             except (websocket.WebSocketException, OSError, ValueError):
                 return
-            if not data:
+            if not size:
                 return
             heard = time.monotonic()
-            found, ended = self._sorted(frames, data)
+            found, ended = self._sorted(frames, burst[:size])
             yield from found
             if ended:
                 return
 
-    def _read(self, patience: float) -> bytes:
-        """Return what has arrived, BURST bytes or a little more at most: TLS hands out 16 KiB at a time.
+    def _read(self, burst: memoryview, patience: float) -> int:
+        """Fill `burst` with what has arrived; returns how many bytes that is, 0 at the end of the connection.
 
         Waits without touching TLS, whose objects two threads must not use at once. Raises TimeoutError.
         """
         until = time.monotonic() + patience
         while (raw := self._sock.sock) is not None and _more(raw, max(0.0, until - time.monotonic())):
-            if (data := self._taken(raw)) is not None:
-                return data
+            if (size := self._fill(raw, burst)) is not None:
+                return size
         if raw is None:  # closed by another thread
-            return b""
+            return 0
         raise TimeoutError
 
-    def _taken(self, raw: Any) -> bytes | None:
+    def _fill(self, raw: Any, burst: memoryview) -> int | None:
         """Take what there is; None when it was no data: half a TLS record, or a session ticket."""
         with self._using:
             if self._sock.sock is None:
-                return b""
+                return 0
             patience = raw.gettimeout()
             raw.settimeout(0)  # nobody who wants to send waits for the other half
             try:
-                pieces = [raw.recv(BURST)]
-                size = len(pieces[0])
+                size = new = int(raw.recv_into(burst))
                 # an end or an error met here is met again by the next read, and what came before it is not lost
                 with contextlib.suppress(OSError):
-                    while pieces[-1] and size < BURST:
-                        pieces.append(raw.recv(BURST))
-                        size += len(pieces[-1])
+                    while new and size < len(burst):  # TLS hands out 16 KiB at a time
+                        new = raw.recv_into(burst[size:])
+                        size += new
             except (ssl.SSLWantReadError, BlockingIOError):
                 return None
             finally:
                 raw.settimeout(patience)
-        return b"".join(pieces)
+        return size
 
-    def _sorted(self, frames: Frames, data: bytes) -> tuple[list[tuple[int, bytes]], bool]:
-        """Return what frames carry by channel, neighbours on stdout joined, and whether the stream has ended."""
-        found: list[tuple[int, list[bytes]]] = []
+    def _sorted(self, frames: Frames, data: memoryview) -> tuple[list[tuple[int, bytes]], bool]:
+        """Return what frames carry by channel, neighbours joined, and whether the stream has ended."""
+        found: list[tuple[int, list[memoryview]]] = []
         ended = False
         try:
-            for opcode, payload in frames.feed(data):
-                if opcode == PING:
-                    self._pong(payload)
+            for opcode, piece, first, last in frames.feed(data):
+                if opcode in (BINARY, TEXT):
+                    self._sort(found, piece, first, last)
                 elif opcode == CLOSE:
                     ended = True
                     break
-                elif opcode in (BINARY, TEXT) and len(payload) > 1:
-                    self._sort(found, payload)
+                elif opcode == PING:
+                    self._asked += piece
+                    if last:
+                        self._pong()
         except BadFrame:
             ended = True
         return [(channel, b"".join(pieces)) for channel, pieces in found], ended
 
-    def _sort(self, found: list[tuple[int, list[bytes]]], payload: bytes) -> None:
-        channel, data = payload[0], payload[1:]
-        if channel == STATUS:
-            self.status = parse_status(data)
-        elif channel == STDOUT and found and found[-1][0] == STDOUT:
-            found[-1][1].append(data)
-        else:
-            found.append((channel, [data]))
+    def _sort(self, found: list[tuple[int, list[memoryview]]], piece: memoryview, first: bool, last: bool) -> None:
+        """Put a piece of a message to those of its channel, which is the message's first byte."""
+        if first:
+            self._channel = None
+        if self._channel is None and len(piece):
+            self._channel, piece = piece[0], piece[1:]
+        if self._channel == STATUS:
+            self._said += piece[: LONGEST_STATUS - len(self._said)]
+            if last:
+                self.status = parse_status(self._said)
+        elif self._channel is not None and len(piece):
+            if not found or found[-1][0] != self._channel:
+                found.append((self._channel, []))
+            found[-1][1].append(piece)
 
     def collect(self, *, timeout: float, limit: int) -> ExecResult:
         """Read to the end or for `timeout` seconds, keeping at most `limit` bytes of each stream."""
@@ -178,7 +189,8 @@ class ExecStream:
             self._sock.shutdown()  # after an error, close() leaves the socket open
         self._on_close()
 
-    def _pong(self, payload: bytes) -> None:
+    def _pong(self) -> None:
+        payload, self._asked = self._asked, b""
         with self._using, contextlib.suppress(websocket.WebSocketException, OSError):
             self._sock.pong(payload)
 

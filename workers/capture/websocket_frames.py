@@ -1,15 +1,16 @@
 """WebSocket frames out of bytes as they come, many at a time (RFC 6455, section 5.2). Pure, server to client only.
 
 An exec's stream arrives in frames of 4 to 32 KiB; taking each from the socket by itself costs more than all else that
-is done with the bytes.
+is done with the bytes. What a frame carries is handed on as it comes, and never kept or copied here.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
-MAX_FRAME = 64 << 20
-"""Larger frames are no stream of an exec."""
+HEADER, LONGEST = 2, 10
+_MORE = {126: 2, 127: 8}
+"""Bytes of length after the first two, by the length these say."""
 
 
 class BadFrame(ValueError):
@@ -18,46 +19,61 @@ class BadFrame(ValueError):
 
 @dataclass(slots=True)
 class Frames:
-    """Takes bytes, yields whole messages as (opcode, payload). Keeps what is not whole yet."""
+    """Takes bytes, yields what frames carry. Keeps a frame's header at most."""
 
-    _rest: bytes = b""
+    _head: bytes = b""
     _opcode: int = 0
-    _parts: bytes = b""
+    _message: int = 0
+    """The opcode of the message that continuation frames belong to."""
+    _left: int = 0
+    """Bytes of the frame still to come."""
+    _final: bool = True
+    _first: bool = False
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield what has become whole. Raises BadFrame."""
-        data = self._rest + data if self._rest else data
+    def feed(self, data: memoryview) -> Iterator[tuple[int, memoryview, bool, bool]]:
+        """Yield (opcode, piece, whether a message begins with it, whether one ends). Raises BadFrame.
+
+        Pieces are parts of `data`, and empty only where the frame is. A control frame (CLOSE, PING, PONG) may lie
+        between the pieces of a message.
+        """
         at, size = 0, len(data)
-        try:
-            while at + 2 <= size:
-                body, length = self._bounds(data, at)
-                if body + length > size:
-                    break
-                first, start, at = data[at], body, body + length
-                yield from self._message(first, data[start:at])
-        finally:
-            self._rest = data[at:]
+        while at < size:
+            if not self._left:
+                at = self._header(data, at)
+                if self._head:
+                    return
+            end = min(size, at + self._left)
+            self._left -= end - at
+            yield self._opcode, data[at:end], self._first, self._final and not self._left
+            self._first, at = False, end
 
-    def _bounds(self, data: bytes, at: int) -> tuple[int, int]:
-        """Return where the payload of the frame at `at` begins and its length; a length not known yet is MAX_FRAME."""
-        length, body = data[at + 1], at + 2
-        if length & 0x80 or data[at] & 0x70:
-            raise BadFrame(f"first bytes {data[at]:#x} {length:#x}")
-        if length > 125:
-            body += 2 if length == 126 else 8
-            length = int.from_bytes(data[at + 2 : body], "big") if body <= len(data) else MAX_FRAME
-        if length > MAX_FRAME:
-            raise BadFrame(f"frame of {length} bytes")
-        return body, length
+    def _header(self, data: memoryview, at: int) -> int:
+        """Read a header; returns where its payload begins. One that is not whole yet is kept in `_head`."""
+        if not self._head and at + LONGEST <= len(data):
+            used = _length(data[at : at + LONGEST])
+            self._begin(data[at : at + used])
+            return at + used
+        while len(self._head) < _length(self._head):
+            if at == len(data):
+                return at
+            self._head += data[at : at + 1]
+            at += 1
+        self._begin(memoryview(self._head))
+        self._head = b""
+        return at
 
-    def _message(self, first: int, payload: bytes) -> Iterator[tuple[int, bytes]]:
-        opcode, final = first & 0x0F, first & 0x80
-        if opcode >= CLOSE or (final and opcode != CONTINUATION):
-            yield opcode, payload
-            return
-        if opcode != CONTINUATION:
-            self._opcode, self._parts = opcode, b""
-        self._parts += payload
-        if final:
-            yield self._opcode, self._parts
-            self._parts = b""
+    def _begin(self, head: memoryview) -> None:
+        first, length = head[0], head[1]
+        if length & 0x80 or first & 0x70:
+            raise BadFrame(f"first bytes {first:#x} {length:#x}")
+        opcode = first & 0x0F
+        self._left = length if len(head) == HEADER else int.from_bytes(head[HEADER:], "big")
+        self._final, self._first = bool(first & 0x80), opcode != CONTINUATION
+        if CONTINUATION < opcode < CLOSE:
+            self._message = opcode
+        self._opcode = opcode or self._message
+
+
+def _length(head: bytes | memoryview) -> int:
+    """How long a header is that begins with `head`."""
+    return HEADER if len(head) < HEADER else HEADER + _MORE.get(head[1] & 0x7F, 0)
