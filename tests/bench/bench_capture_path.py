@@ -67,7 +67,8 @@ def _compare(kubeconfig: Path, name: str) -> None:
             out = Path(folder) / "pcap"
             argv = [sys.executable, "-m", "tests.bench.bench_capture_path", str(kubeconfig), name, str(out)]
             started.append(_run(argv, None))
-            ours.append(Run(*json.loads(out.with_suffix(".json").read_text()), started[-1].rss))
+            took, spent = json.loads(out.with_suffix(".json").read_text())
+            ours.append(Run(took, spent, started[-1].rss))
             assert out.stat().st_size == size
             theirs.append(_run([*kubectl, *POUR], out))
             assert out.stat().st_size == size
@@ -75,8 +76,8 @@ def _compare(kubeconfig: Path, name: str) -> None:
     cpu, whole, peer = (min(run.cpu for run in runs) for runs in (ours, started, theirs))
     rss = max(run.rss for run in ours)
     print(f"{size / 1e6:.0f} MB: exec to spool {size / 1e6 / a.took:.0f} MB/s, kubectl {size / 1e6 / b.took:.0f} MB/s")
-    spent = f"CPU {cpu / peer:.2f} ({cpu:.2f} s against {peer:.2f} s; {whole:.2f} s with the interpreter's start)"
-    print(f"ratio to kubectl: speed {b.took / a.took:.2f}, {spent}; RSS {rss:.0f} MB")
+    costs = f"CPU {cpu / peer:.2f} ({cpu:.2f} s against {peer:.2f} s; {whole:.2f} s with the interpreter's start)"
+    print(f"ratio to kubectl: speed {b.took / a.took:.2f}, {costs}; RSS {rss:.0f} MB")
     note("stream_500_mb", speed_ratio=b.took / a.took, cpu_ratio=cpu / peer, rss_mb=rss, mb_per_s=size / 1e6 / a.took)
 
 
@@ -101,9 +102,9 @@ def _receive(kubeconfig: str, name: str, out: Path) -> None:
             for channel, piece in stream.frames():
                 if channel == STDOUT:
                     spool.write(piece)
-        spent = [time.perf_counter() - began, time.process_time() - before]
+        took, spent = time.perf_counter() - began, time.process_time() - before
         assert spool.records == PACKETS * BLOCKS
-    out.with_suffix(".json").write_text(json.dumps(spent))
+    out.with_suffix(".json").write_text(json.dumps([took, spent]))
 
 
 def _pcap() -> tuple[bytes, bytes]:
