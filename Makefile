@@ -1,7 +1,7 @@
 # `make demo` and `make test` do everything, installs included. See README.md.
 PY := .venv/bin/python
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
-# Most tests wait for captures and clocks, not for a core.
+# Most tests wait for captures and clocks, not for a core. Files in their order: the slow ones come first, not last.
 WORKERS ?= 4
 OUT ?= demo-out
 
@@ -14,7 +14,7 @@ console: setup
 	$(ROOT) $(PY) -m deploy.playground.console
 
 test: setup-test check
-	$(ROOT) $(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not long"
+	$(ROOT) $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-long: setup-test
 	$(ROOT) $(PY) -m tests.long
