@@ -38,7 +38,7 @@ from workers.delivery import Tools
 from workers.planning import ground
 from workers.policy import Allowed, may_grab
 from workers.session import POLL
-from workers.taken import NEXT_METHOD, Entrant, progress_of
+from workers.taken import NEXT_METHOD, Entrant, owe, progress_of
 
 log = structlog.get_logger(__name__)
 
@@ -64,12 +64,13 @@ class Kept:
     def instead(self, plan: Plan, error: ThreadcapError) -> None:
         """See Entrant.instead: what happened is in this ring or nowhere."""
 
-    def end(self) -> None:
-        """End what goes on, for a job nobody wants any more."""
+    def end(self) -> bool:
+        """End what goes on, for a job nobody wants any more; False when that was not seen."""
         capture = self._make()
-        capture.close()
+        ended = capture.close()
         capture.spool.close()
         capture.spool.path.unlink(missing_ok=True)
+        return ended
 
 
 @dataclass(slots=True)
@@ -147,10 +148,14 @@ class Recorder:
     def close(self) -> None:
         """End what goes on in the pods, unless it is another worker's, and remove the local files."""
         with ThreadPoolExecutor(len(self.rings), thread_name_prefix=f"leave-{self._job.id}") as pool:
-            list(pool.map(lambda one: one.capture.close(), self.rings))
+            list(pool.map(self._end, self.rings))
         for one in self.rings:
             one.capture.spool.close()
             one.capture.spool.path.unlink(missing_ok=True)
+
+    def _end(self, one: Turning) -> None:
+        if not one.capture.close():
+            owe(self._job.id, one.plan, self._tools.owe)
 
     def _turning(self, entrant: Entrant, plan: Plan, capture: Capture) -> Turning:
         return Turning(entrant, plan, _recording(capture), self._line.runner())
@@ -176,7 +181,7 @@ class Recorder:
         except ThreadcapError as error:
             log.warning("target not recorded", job=self._job.id, pod=one.plan.pod.name, error=str(error))
             one.error = error
-            one.capture.close()
+            self._end(one)
         finally:
             one.runner.gone()
 
@@ -188,7 +193,7 @@ class Recorder:
             other = one.entrant.instead(one.plan, error)
             if other is None:
                 raise
-            one.capture.close()
+            self._end(one)
             with self._changing:
                 one.plan, one.capture = other[0], _recording(other[1])
                 if self._stopped_by:

@@ -53,7 +53,8 @@ def _salvage(job: Job, tools: Tools, observer: Observer) -> Job:
     entrants = [recorder.still_held(job, index, tools) or Left(job, one, tools) for index, one in enumerate(going)]
     if job.stop_by is not None and job.discard:
         for one in entrants:
-            one.end()
+            if not one.end():
+                owe(job.id, one.plan, tools.owe)
         return discard(job, tools, observer)
     lost = [one for one in entrants if isinstance(one, Left) and not one.goes_on and not one.whole]
     words = f"Partial: {LOST}." if lost else "Another worker has taken the capture over."
@@ -81,7 +82,7 @@ class Left:
         self._spool = _rebuilt(job, pod, tools)
         self.target = Target(pod, (progress.container,), job.spec.filter)
         reasons = (progress.note,) if progress.note and progress.state == "capturing" else ()
-        self._plan = Plan(pod, progress.container, progress.method, reasons)
+        self.plan = Plan(pod, progress.container, progress.method, reasons)
         self._said = progress.note if progress.state == "partial" else ""
         self.goes_on = progress.method in OURS and job.spec.mode not in (Mode.RECORD, Mode.GRAB)
         """Whether its container may still capture, or hold what it captured."""
@@ -90,29 +91,29 @@ class Left:
 
     def begin(self) -> tuple[Plan, Capture]:
         """See Entrant.begin."""
-        capture: Capture = Lost(self._job, self._plan, self._spool, self._tools, whole=self.whole, said=self._said)
+        capture: Capture = Lost(self._job, self.plan, self._spool, self._tools, whole=self.whole, said=self._said)
         if self.goes_on:
             capture = Resumed(self._job, self._taken_over(), capture)
-        return self._plan, capture
+        return self.plan, capture
 
     def instead(self, plan: Plan, error: ThreadcapError) -> None:
         """See Entrant.instead: nothing is begun anew."""
 
-    def end(self) -> None:
-        """End what runs in the cluster, for a job nobody wants any more."""
-        going: Capture = Lost(self._job, self._plan, self._spool, self._tools)
+    def end(self) -> bool:
+        """End what runs in the cluster, for a job nobody wants any more; False when that was not seen."""
+        going: Capture = Lost(self._job, self.plan, self._spool, self._tools)
         if self.goes_on:
             going = self._taken_over()
         elif isinstance(going, Lost):
             going.end_remote()
-        if not going.close():
-            owe(self._job.id, self._plan, self._tools.owe)
+        ended = going.close()
         self._spool.close()
         self._spool.path.unlink(missing_ok=True)
+        return ended
 
     def _taken_over(self) -> Capture:
         where = ground(self._job, self._job.spec.filter, self._tools)
-        return EVERY[self._plan.method].open(where, self._plan, self._spool, resume=True)
+        return EVERY[self.plan.method].open(where, self.plan, self._spool, resume=True)
 
 
 class Lost:

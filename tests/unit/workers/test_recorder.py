@@ -21,6 +21,7 @@ from workers.capture.targets import PodInfo, ServiceInfo, Target
 from workers.capture.tcpdump import marker
 from workers.contract.errors import JobNotFound
 from workers.contract.job import Job, JobState, TargetProgress
+from workers.contract.ports import Debt
 from workers.contract.report import Report
 from workers.contract.spec import CaptureSpec, Mode
 from workers.delivery import Tools
@@ -97,7 +98,8 @@ class Trial:
 
     def __init__(self, pod: LocalPod, folder: Path) -> None:
         self.ring = LocalRing(pod, folder)
-        self.tools = Tools(pod.cluster, MemoryArtifacts(), Rules(), NoCharts(), folder)
+        self.debts: list[Debt] = []
+        self.tools = Tools(pod.cluster, MemoryArtifacts(), Rules(), NoCharts(), folder, owe=self.debts.append)
         self.folder = folder
         progress = TargetProgress(POD.namespace, POD.name, "ring", POD.node, EPHEMERAL, "capturing", uid=POD.uid)
         job = Job(self.ring.job_id, self.ring.spec, jobs.ALICE, started=time.time(), deadline=time.time() + 100)
@@ -144,6 +146,32 @@ def test_a_discarded_one_is_not_even_read(trial: Trial) -> None:
     job = trial.record()
     assert (job.state, job.artifacts) == (JobState.CANCELLED, ())
     assert "captured" not in trial.watcher.audited
+
+
+def stubborn(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody sees the recording's container end."""
+    monkeypatch.setattr(trial.ring.recording.house, "leave", lambda: False)
+
+
+def owed(trial: Trial) -> set[tuple[str, str, str, str]]:
+    """Where the sweeper shall look."""
+    return {(debt.job_id, debt.pod, debt.container, debt.method) for debt in trial.debts}
+
+
+def test_what_is_not_seen_to_end_is_left_to_the_sweeper(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    stubborn(trial, monkeypatch)
+    trial.watcher.then = lambda: trial.watcher.stop(discard=True)
+    assert trial.record().state is JobState.CANCELLED
+    assert owed(trial) == {(trial.ring.job_id, POD.name, "ring", EPHEMERAL)}
+
+
+def test_what_never_recorded_and_is_not_seen_to_end_is_left_to_the_sweeper(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubborn(trial, monkeypatch)
+    trial.ring.recording = trial.ring.another(resume=False, interface="nosuch0")
+    assert trial.record().state is JobState.FAILED
+    assert owed(trial) == {(trial.ring.job_id, POD.name, "ring", EPHEMERAL)}
 
 
 def test_a_worker_that_shuts_down_leaves_it_to_the_next(trial: Trial) -> None:
