@@ -254,7 +254,7 @@ class Recorder:
         return observer.update(lambda job: job.evolve(targets=now + job.targets[len(now) :]), patient=patient)
 
     def _progress_of(self, one: Turning) -> TargetProgress:
-        now, held = progress_of(one.plan), one.capture.held
+        now, held = progress_of(one.plan, one.entrant.target, self._job.spec), one.capture.held
         if one.error is not None:
             return replace(now, state="failed", note=one.error.user_message)
         why = one.flaw
@@ -279,7 +279,7 @@ def _resumed(job: Job, progress: TargetProgress, place: int, tools: Tools) -> Ke
     target, plan = _as_left(job, progress, tools)
 
     def going_on() -> Capture:
-        where = ground(job, job.spec.filter, tools)
+        where = ground(job, target.filter, tools)
         capture = Recording(where, plan, _spool(job, place, tools), house(where, plan), resume=True)
         if job.deadline is not None:  # it may have been moved while nobody was there to tell the pod
             capture.extend(max(1.0, job.deadline - time()))
@@ -293,7 +293,7 @@ def still_held(job: Job, place: int, tools: Tools) -> Kept | None:
     if job.spec.mode is not Mode.RECORD:
         return None
     target, plan = _as_left(job, job.targets[place], tools)
-    where = house(ground(job, job.spec.filter, tools), plan)
+    where = house(ground(job, target.filter, tools), plan)
     try:
         if where.find() is None:
             return None
@@ -320,7 +320,7 @@ def begun(job: Job, entrants: Sequence[Kept], tools: Tools, observer: Observer) 
     pods = [one.target.pod.name for one in entrants]
     observer.audit("grabbed", {**_who(job), "recording": job.spec.recording, "last": job.spec.last, "pods": pods})
     started = tools.clock()
-    targets = tuple(progress_of(one.plan) for one in entrants)
+    targets = tuple(progress_of(one.plan, one.target, job.spec) for one in entrants)
     return observer.update(
         lambda old: old.to(
             JobState.CAPTURING,
@@ -351,7 +351,7 @@ def _who(job: Job) -> dict[str, str]:
 
 def _grabbed(job: Job, recording: Job, progress: TargetProgress, place: int, tools: Tools) -> Kept:
     target, plan = _as_left(recording, progress, tools)
-    where = house(ground(recording, recording.spec.filter, tools), plan)
+    where = house(ground(recording, target.filter, tools), plan)
     return Kept(
         target,
         plan,
@@ -391,7 +391,8 @@ def _as_left(job: Job, progress: TargetProgress, tools: Tools) -> tuple[Target, 
         with contextlib.suppress(ThreadcapError):
             now = tools.cluster.pod(pod.namespace, pod.name)
             pod = now if now is not None and now.uid == pod.uid else pod
-    return Target(pod, (progress.container,), job.spec.filter), Plan(pod, progress.container, progress.method)
+    target = Target(pod, (progress.container,), progress.filter or job.spec.filter)
+    return target, Plan(pod, progress.container, progress.method)
 
 
 def _spool(job: Job, place: int, tools: Tools) -> Spool:

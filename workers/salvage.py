@@ -80,21 +80,23 @@ class Left:
         self._tools = tools
         pod = _pod(progress, tools)
         self._spool = _rebuilt(job, pod, tools)
-        self.target = Target(pod, (progress.container,), job.spec.filter)
+        self.target = Target(pod, (progress.container,), progress.filter or job.spec.filter)
         reasons = (progress.note,) if progress.note and progress.state == "capturing" else ()
         self.plan = Plan(pod, progress.container, progress.method, reasons)
         self._said = progress.note if progress.state == "partial" else ""
         self.goes_on = progress.method in OURS and job.spec.mode not in (Mode.RECORD, Mode.GRAB)
         """Whether its container may still capture, or hold what it captured."""
-        self.whole = progress.state == "done" and progress.bytes == self._spool.size
+        self._outcome = _stored(progress, self._spool)
+        self.whole = self._outcome is not None
         """Whether it had ended before the worker did, and every byte is stored."""
 
     def begin(self) -> tuple[Plan, Capture]:
         """See Entrant.begin."""
-        capture: Capture = Lost(self._job, self.plan, self._spool, self._tools, whole=self.whole, said=self._said)
-        if self.goes_on:
-            capture = Resumed(self._job, self._taken_over(), capture)
-        return self.plan, capture
+        lost = Lost(self._job, self.plan, self._spool, self._tools, outcome=self._outcome, said=self._said)
+        if not self.goes_on:
+            return self.plan, lost
+        over = self._outcome is not None and (self._outcome.complete or self._outcome.proved)
+        return self.plan, Resumed(self._job, self._taken_over(), lost, over=over)
 
     def instead(self, plan: Plan, error: ThreadcapError) -> None:
         """See Entrant.instead: nothing is begun anew."""
@@ -112,25 +114,32 @@ class Left:
         return ended
 
     def _taken_over(self) -> Capture:
-        where = ground(self._job, self._job.spec.filter, self._tools)
+        where = ground(self._job, self.target.filter, self._tools)
         return EVERY[self.plan.method].open(where, self.plan, self._spool, resume=True)
 
 
 class Lost:
     """See methods.Capture: one that ended with its worker. Running it ends what is left in the pod.
 
-    `whole`: the capture had ended and every byte of it is stored; only the proof went with the worker. `said`: why it
-    had ended early before that.
+    `outcome`: how it had ended before that, where every byte of it is stored. `said`: why it had ended early, where
+    that is all that is known.
     """
 
     def __init__(
-        self, job: Job, plan: Plan, spool: Spool, tools: Tools, *, whole: bool = False, said: str = ""
+        self,
+        job: Job,
+        plan: Plan,
+        spool: Spool,
+        tools: Tools,
+        *,
+        outcome: CaptureOutcome | None = None,
+        said: str = "",
     ) -> None:
         self.spool = spool
         self._job = job
         self._plan = plan
         self._tools = tools
-        self._whole = whole
+        self._outcome = outcome
         self._said = said
         self._ended = True
 
@@ -138,8 +147,10 @@ class Lost:
         """See Capture.run."""
         runner.gone()
         self.end_remote()
+        if self._outcome is not None:
+            return self._outcome
         self.spool.trim()
-        outcome = CaptureOutcome(
+        return CaptureOutcome(
             reason=self._said or f"{LOST} ({self.spool.size} bytes)",
             bytes=self.spool.size,
             sha256=self.spool.sha256(),
@@ -148,9 +159,6 @@ class Lost:
             started_at=self._job.started or self._job.created,
             ended_at=time.time(),
         )
-        if not self._whole:
-            return outcome
-        return replace(outcome, complete=True, reason="", ended_by="stop" if self._job.stop_by else "time")
 
     def stop(self, why: str = "stop") -> None:
         """See Capture.stop: it has ended."""
@@ -173,19 +181,23 @@ class Lost:
 
 
 class Resumed:
-    """See methods.Capture: one that is taken over; where nothing is left of it, what arrived is what there is."""
+    """See methods.Capture: one that is taken over; where nothing is left of it, what arrived is what there is.
 
-    def __init__(self, job: Job, going: Capture, lost: Capture) -> None:
+    `over`: nothing more will come, so that only the end of it is left to be seen to.
+    """
+
+    def __init__(self, job: Job, going: Capture, lost: Capture, *, over: bool = False) -> None:
         self._job = job
         self.spool = going.spool
         self._going = going
         self._lost = lost
+        self._over = over
         self._stopped = threading.Event()
 
     def run(self, runner: Runner) -> CaptureOutcome:
         """See Capture.run."""
         given_up = time.monotonic() + REACH_SECONDS
-        while True:
+        while not self._over:
             try:
                 return replace(self._going.run(runner), started_at=self._job.started or self._job.created)
             except TargetNotFound as error:
@@ -196,6 +208,7 @@ class Resumed:
                 if time.monotonic() > given_up or self._stopped.is_set():
                     return self._lost.run(runner)
                 self._stopped.wait(RETRY_SECONDS)
+        return self._lost.run(runner)
 
     def stop(self, why: str = "stop") -> None:
         """See Capture.stop."""
@@ -233,6 +246,13 @@ def _rebuilt(job: Job, pod: PodInfo, tools: Tools) -> Spool:
             spool.write(chunk)
     spool.trim()
     return spool
+
+
+def _stored(progress: TargetProgress, spool: Spool) -> CaptureOutcome | None:
+    """How it had ended, if that is known and what is stored is all of it to the byte."""
+    outcome = progress.outcome
+    same = outcome is not None and (outcome.bytes, outcome.sha256) == (spool.size, spool.sha256())
+    return outcome if same else None
 
 
 def _segment_keys(keys: Sequence[str], name: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What another worker makes of a job whose worker died: each target by its own end, nothing twice or mixed up."""
 
 import hashlib
+import json
 import struct
 import threading
 import time
@@ -15,10 +16,11 @@ import pytest
 from tests.support import jobs
 from tests.support.cluster import MemoryCluster
 from workers import salvage as salvaging
-from workers.capture.plans import Plan
+from workers.capture.plans import EPHEMERAL, Plan
 from workers.capture.spool import Spool
 from workers.capture.start_line import Runner, alone
 from workers.capture.targets import ContainerInfo, PodInfo, Target
+from workers.contract import codec
 from workers.contract.errors import ClusterUnavailable, StoreUnavailable, TargetNotFound, ThreadcapError
 from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Debt
@@ -87,6 +89,16 @@ def _pcap(packets: int) -> bytes:
     return HEADER + record * packets
 
 
+def _outcome(data: bytes, **more: Any) -> CaptureOutcome:
+    """How a capture of all of `data` ended, as the worker that died had it."""
+    digest = hashlib.sha256(data).hexdigest()
+    known: dict[str, Any] = {"complete": True, "proved": True, "ended_by": "packets", "captured": 3} | more
+    packets = (len(data) - len(HEADER)) // 36
+    return CaptureOutcome(
+        bytes=len(data), sha256=digest, pod_bytes=len(data), pod_sha256=digest, packets=packets, **known
+    )
+
+
 def _progress(name: str, state: str, data: bytes, **more: Any) -> TargetProgress:
     return TargetProgress("shop", name, "app", "n1", "exec", state, bytes=len(data), uid=f"uid-{name}", **more)
 
@@ -116,6 +128,12 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         yield Scene(cluster, tools, artifacts, debts)
 
 
+def _report(scene: Scene, job: Job) -> Report:
+    """What was stored of how it came out."""
+    assert job.report is not None
+    return codec.decode(Report, json.loads(b"".join(scene.artifacts.read(job.report.key))))
+
+
 def _adopted(*targets: TargetProgress, **more: Any) -> Job:
     state = JobState.RESOLVING
     job = replace(jobs.job(), spec=SPEC, epoch=1).to(state).to(JobState.CAPTURING, targets=targets, started=1.0, **more)
@@ -129,7 +147,7 @@ def test_each_target_ends_as_the_lost_worker_left_it(scene: Scene) -> None:
     job = _adopted(
         _progress("a", "capturing", cut),
         _progress("b", "failed", b"", note="it has no sh"),
-        _progress("c", "done", whole),
+        _progress("c", "done", whole, outcome=_outcome(whole)),
     )
     _store(scene.artifacts, job, "a", cut[:50], cut[50:-7])
     _store(scene.artifacts, job, "c", whole)
@@ -150,10 +168,46 @@ def test_each_target_ends_as_the_lost_worker_left_it(scene: Scene) -> None:
 def test_a_job_that_had_captured_all_is_done(scene: Scene) -> None:
     scene.cluster.add(_pod("a"))
     whole = _pcap(4)
-    job = _adopted(_progress("a", "done", whole)).to(JobState.ANALYSING)
+    known = _outcome(whole, captured=4, kernel_dropped=2)
+    job = _adopted(_progress("a", "done", whole, outcome=known)).to(JobState.ANALYSING)
     _store(scene.artifacts, job, "a", whole)
     job = salvage(replace(job, epoch=2), scene.tools, Keeper(replace(job, epoch=2)))
-    assert (job.state, job.targets[0].packets) == (JobState.DONE, 4)
+    assert (job.state, job.targets[0].packets, job.targets[0].dropped) == (JobState.DONE, 4, 2)
+    (result,) = _report(scene, job).targets
+    assert result.outcome == known
+
+
+def test_a_proof_is_none_for_other_bytes(scene: Scene) -> None:
+    scene.cluster.add(_pod("a"))
+    whole, stored = _pcap(4), _pcap(3)
+    job = _adopted(_progress("a", "done", whole, outcome=_outcome(whole)))
+    _store(scene.artifacts, job, "a", stored)
+    job = salvage(job, scene.tools, Keeper(job))
+    (result,) = _report(scene, job).targets
+    assert (job.state, result.outcome.complete, result.outcome.proved) == (JobState.PARTIAL, False, False)
+    assert result.outcome.reason == f"{LOST} ({len(stored)} bytes)"
+
+
+def test_what_had_ended_in_a_container_of_ours_is_proved_after_that_is_gone(scene: Scene) -> None:
+    scene.cluster.add(_pod("a"))
+    whole = _pcap(4)
+    known = _outcome(whole)
+    job = _adopted(replace(_progress("a", "done", whole, outcome=known), container="threadcap-1", method=EPHEMERAL))
+    _store(scene.artifacts, job, "a", whole)
+    job = salvage(job, scene.tools, Keeper(job))
+    (result,) = _report(scene, job).targets
+    assert (job.state, result.outcome) == (JobState.DONE, known)
+    assert scene.debts == []
+
+
+def test_the_filter_it_was_captured_with_is_said_still(scene: Scene) -> None:
+    scene.cluster.add(_pod("a"))
+    data, own = _pcap(4), "host 198.18.0.9"
+    job = _adopted(_progress("a", "capturing", data, filter=own))
+    _store(scene.artifacts, job, "a", data)
+    job = salvage(job, scene.tools, Keeper(job))
+    (result,) = _report(scene, job).targets
+    assert (result.filter, job.targets[0].filter) == (own, own)
 
 
 def test_why_it_had_ended_early_is_said_still(scene: Scene) -> None:
@@ -267,6 +321,19 @@ class Entering:
 
     def instead(self, plan: Plan, error: ThreadcapError) -> None:
         """See Entrant.instead."""
+
+
+@pytest.mark.parametrize("ended_by", ["time", "interrupted"])
+def test_how_it_ended_is_on_the_record_before_it_is_analysed(tmp_path: Path, ended_by: str) -> None:
+    job, outcome = _adopted(_progress("a", "capturing", b"")), replace(_outcome(HEADER), ended_by=ended_by)
+    keeper = Keeper(job)
+    with closing(Session(job, [Entering(Scripted(Spool(tmp_path / "a"), outcome))], MemoryArtifacts())) as session:
+        session.cut_short = "the worker was shut down"
+        session.run(keeper)
+    (target,) = keeper.job.targets
+    if ended_by == "interrupted":
+        outcome = replace(outcome, complete=False, reason=session.cut_short)
+    assert (target.state, target.outcome) == ("done" if outcome.complete else "partial", outcome)
 
 
 def test_more_time_given_while_nobody_held_the_job_reaches_the_pod(tmp_path: Path) -> None:
