@@ -299,6 +299,7 @@ def still_held(job: Job, place: int, tools: Tools) -> Kept | None:
             return None
     except ThreadcapError as error:
         log.warning("ring not looked for", job=job.id, pod=plan.pod.name, error=str(error))
+        owe(job.id, plan, tools.owe)
         return None
     return Kept(target, plan, lambda: Grab(tools.cluster, plan, where, job.id, _spool(job, place, tools), ends=True))
 

@@ -18,7 +18,7 @@ from workers.capture.shapes import node_target
 from workers.capture.spool import Spool
 from workers.capture.start_line import Runner
 from workers.capture.targets import NodeInfo, PodInfo, Target
-from workers.contract.errors import ClusterUnavailable, Denied, TargetNotFound, ThreadcapError
+from workers.contract.errors import ClusterUnavailable, Denied, NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Observer
 from workers.contract.report import CaptureOutcome
@@ -26,6 +26,7 @@ from workers.contract.spec import Mode
 from workers.delivery import Tools, discard
 from workers.pipeline import captured, guarded, recorded
 from workers.planning import ground
+from workers.policy import places
 from workers.segments import SEGMENTS, segment_name
 from workers.taken import owe
 
@@ -35,6 +36,8 @@ LOST = "the worker that captured was lost; this is what it had stored until then
 REACH_SECONDS = 60.0
 """How long a cluster that does not answer is asked for a container of ours; the spool there waits longer."""
 RETRY_SECONDS = 1.0
+UNLIMITED = 1_000_000
+"""Jobs that may have a place of something, as far as one that goes on is concerned."""
 
 
 def salvage(job: Job, tools: Tools, observer: Observer) -> Job:
@@ -45,11 +48,16 @@ def salvage(job: Job, tools: Tools, observer: Observer) -> Job:
 def _salvage(job: Job, tools: Tools, observer: Observer) -> Job:
     log.warning("salvaging", **job.log_context())
     failed = tuple(target for target in job.targets if target.state == "failed")
+    going = tuple(target for target in job.targets if target.state != "failed")
+    # as recorders and sessions count them: those that go on come first
+    job = observer.update(lambda old: old.evolve(targets=going + failed))
+    if not going:
+        raise NotCapturable(failed[0].note if failed else f"Nothing was captured: {LOST}.")
+    _count(job, going, tools, observer)
     if job.spec.mode is Mode.RECORD and job.state is JobState.CAPTURING:
         return recorded(job, recorder.resumed(job, tools), failed, tools, observer)
     if job.spec.mode is Mode.GRAB and (again := _grabbed_again(job, tools)):
         return captured(job, again, (), tools, observer)
-    going = tuple(target for target in job.targets if target.state != "failed")
     entrants = [recorder.still_held(job, index, tools) or Left(job, one, tools) for index, one in enumerate(going)]
     if job.stop_by is not None and job.discard:
         for one in entrants:
@@ -58,9 +66,13 @@ def _salvage(job: Job, tools: Tools, observer: Observer) -> Job:
         return discard(job, tools, observer)
     lost = [one for one in entrants if isinstance(one, Left) and not one.goes_on and not one.whole]
     words = f"Partial: {LOST}." if lost else "Another worker has taken the capture over."
-    # as a session counts them: those it captures come first
-    job = observer.update(lambda old: old.evolve(message=words, targets=going + failed))
+    job = observer.update(lambda old: old.evolve(message=words))
     return captured(job, entrants, failed, tools, observer)
+
+
+def _count(job: Job, going: Sequence[TargetProgress], tools: Tools, observer: Observer) -> None:
+    """Take the places whose holder died. The job is there already: it counts for others, and is never refused."""
+    observer.admit(dict.fromkeys(places(job, going, tools.rules), UNLIMITED))
 
 
 def _grabbed_again(job: Job, tools: Tools) -> list[recorder.Kept]:
