@@ -178,7 +178,7 @@ class Follower:
                 self._patience.renew()
             if self._patience.over:
                 return f"the connection to pod {seat.pod.name} was lost"
-            log.info("read again", job=self._job_id, pod=seat.pod.name, why=why)
+            log.info("container is read again", job=self._job_id, pod=seat.pod.name, why=why)
             self._patience.wait(self.left)
         return ""
 
