@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from workers import recorder
+from workers import recorder, rings
 from workers.capture import filters
 from workers.capture.methods import Capture
 from workers.capture.planner import announcement
@@ -121,7 +121,7 @@ def _not_begun(observer: Observer) -> Job:
 
 
 def _grabbed(job: Job, tools: Tools, observer: Observer) -> Job:
-    entrants = recorder.grabbed(job, tools)
+    entrants = rings.grabbed(job, tools)
     targets = [one.target for one in entrants]
     job = decided(job, targets, tools.rules, observer)
     admitted(job, [], [], tools.rules, observer)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import structlog
 
-from workers import recorder
+from workers import rings
 from workers.capture.attached import sweep
 from workers.capture.methods import Capture
 from workers.capture.planner import EVERY
@@ -55,10 +55,10 @@ def _salvage(job: Job, tools: Tools, observer: Observer) -> Job:
         raise NotCapturable(failed[0].note if failed else f"Nothing was captured: {LOST}.")
     _count(job, going, tools, observer)
     if job.spec.mode is Mode.RECORD and job.state is JobState.CAPTURING:
-        return recorded(job, recorder.resumed(job, tools), failed, tools, observer)
+        return recorded(job, rings.resumed(job, tools), failed, tools, observer)
     if job.spec.mode is Mode.GRAB and (again := _grabbed_again(job, tools)):
         return captured(job, again, (), tools, observer)
-    entrants = [recorder.still_held(job, index, tools) or Left(job, one, tools) for index, one in enumerate(going)]
+    entrants = [rings.still_held(job, index, tools) or Left(job, one, tools) for index, one in enumerate(going)]
     if job.stop_by is not None and job.discard:
         for one in entrants:
             if not one.end():
@@ -75,10 +75,10 @@ def _count(job: Job, going: Sequence[TargetProgress], tools: Tools, observer: Ob
     observer.admit(dict.fromkeys(places(job, going, tools.rules), UNLIMITED))
 
 
-def _grabbed_again(job: Job, tools: Tools) -> list[recorder.Kept]:
+def _grabbed_again(job: Job, tools: Tools) -> list[rings.Kept]:
     """What a grab takes can be taken again, as long as the recording holds it; [] once it does not."""
     try:
-        return recorder.grabbed(job, tools)
+        return rings.grabbed(job, tools)
     except (Denied, TargetNotFound) as error:
         log.info("nothing to grab again", job=job.id, error=str(error))
         return []

@@ -13,7 +13,7 @@ import pytest
 from tests.support import jobs
 from tests.support.local_exec import POD, LocalPod, marked
 from tests.support.ring import LocalRing
-from workers import recorder
+from workers import recorder, rings
 from workers.capture.methods import Capture
 from workers.capture.plans import EPHEMERAL, Plan
 from workers.capture.start_line import alone
@@ -107,11 +107,11 @@ class Trial:
         self.watcher = Watcher(job)
         self.watcher.when = lambda job: job.state is JobState.CAPTURING and job.targets[0].packets > 20
 
-    def entrant(self) -> recorder.Kept:
+    def entrant(self) -> rings.Kept:
         """The way to the recording."""
         capture: Capture = self.ring.recording
         target = Target(POD, ("ring",), self.ring.spec.filter)
-        return recorder.Kept(target, Plan(POD, "ring", EPHEMERAL), lambda: capture)
+        return rings.Kept(target, Plan(POD, "ring", EPHEMERAL), lambda: capture)
 
     def record(self) -> Job:
         """Record until somebody ends it."""
@@ -261,7 +261,7 @@ def test_a_grab_needs_a_recording_that_goes_on(
 def test_a_grab_from_one_that_is_still_starting_says_to_ask_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "BEGIN_SECONDS", 0.0)
+    monkeypatch.setattr(rings, "BEGIN_SECONDS", 0.0)
     starting = replace(recording(), targets=(TargetProgress("test", "pod-0", "ring", state="starting"),))
     with OnePod(tmp_path, "dash") as pod:
         tools = Tools(pod.cluster, MemoryArtifacts(), Rules(), NoCharts(), tmp_path, jobs=lambda _: starting)

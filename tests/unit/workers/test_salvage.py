@@ -227,8 +227,8 @@ def test_one_that_failed_is_not_taken_for_one_that_records(
         looked_for.extend(target.pod for target in job.targets)
         raise TargetNotFound("It is gone.")
 
-    monkeypatch.setattr("workers.recorder.still_held", still_held)
-    monkeypatch.setattr("workers.recorder.resumed", resumed)
+    monkeypatch.setattr("workers.rings.still_held", still_held)
+    monkeypatch.setattr("workers.rings.resumed", resumed)
     failed, ring = left("b", "failed", b"", note="it has no sh"), left("a", "capturing", b"")
     job = adopted(failed, replace(ring, method=EPHEMERAL))
     job = replace(job, spec=replace(SPEC, mode=mode), state=state)
