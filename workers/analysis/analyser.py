@@ -37,7 +37,7 @@ class Analyser:
         self._packet = Packet()
         self._frames = 0
         self._wire = self._captured = self._cut = self._cut_at = 0
-        self._first = self._last = 0
+        self._first = self._last = self._back = 0
         self._masks: dict[int, int] = {}
         self._timeline = TimelineStage()
         self._table = FlowTable(self._ended)
@@ -87,6 +87,7 @@ class Analyser:
             snaplen=self._reader.snaplen,
             first_at=self._first * NANO,
             last_at=self._last * NANO,
+            backwards=self._back * NANO,
             error=self._reader.error,
             counts=self._counts(),
             ports=self._keeper.ports(),
@@ -140,8 +141,8 @@ class Analyser:
             bodies += captured
             if time > self._last:
                 self._last = time
-            elif time < self._first:
-                self._first = time
+            elif time < self._last:
+                self._backwards(time)
             timeline(time, size)
             decode(packet, buffer, start, captured, wire, link_type)
             if packet.kind == 6:
@@ -153,6 +154,11 @@ class Analyser:
             mask = packet.mask
             masks[mask] = masks.get(mask, 0) + 1
         self._frames, self._wire, self._captured = number, wires, bodies
+
+    def _backwards(self, time: int) -> None:
+        """A timestamp before the latest one so far."""
+        self._back = max(self._back, self._last - time)
+        self._first = min(self._first, time)
 
     def _sizes(self, captured: int, wire: int) -> int:
         """Count a cut packet; its true size, which is never less than what was captured."""
@@ -168,8 +174,10 @@ class Analyser:
             half = self._open_tcp(packet)
         elif packet.flags & 0x12 == SYN and tcp.reuses_ports(packet, half):
             packet.mask |= marks.REUSED_PORTS
-            self._table.close(half.flow)
+            before = half.flow
+            self._table.close(before)
             half = self._open_tcp(packet)
+            tcp.follows(half.flow, before)
         flow = half.flow
         flow.last_frame = packet.number
         flow.last = packet.time

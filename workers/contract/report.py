@@ -48,6 +48,12 @@ class Finding:
     next_step: str = ""
     display_filter: str = ""
     """A Wireshark display filter that shows the evidence."""
+    figures: dict[str, float] = field(default_factory=dict)
+    """What the sentence counts and measures, by name; durations in seconds (`…_s`), shares from 0 to 1."""
+    servers: tuple[str, ...] = ()
+    """The servers it is about, "address:port"."""
+    facts: tuple[str, ...] = ()
+    """The facts it rests on, conversations among them: JSON pointers (RFC 6901) into the report, at most 20."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, refs, tally
 from workers.findings.trouble import fold
 from workers.findings.web import Site, by_status, mostly, sites
-from workers.findings.words import of, ratio
+from workers.findings.words import figures, of, ratio
 
 RULE = "http-errors"
 
@@ -40,6 +40,9 @@ def _finding(site: Site) -> Finding:
         refs((w.target, w.group.errors.frames) for w in site.bad),
         f"Read the log of {site.case.name(site.end[0])} for these requests.{proxy}",
         site.filter("http.response.code >= 500"),
+        figures=figures(errors=errors, requests=requests, share=ratio(errors, requests)),
+        servers=site.servers,
+        facts=site.links("statuses", "errors"),
     )
 
 

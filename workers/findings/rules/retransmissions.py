@@ -5,6 +5,7 @@ from collections.abc import Callable
 from workers.contract.facts import Tally
 from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, Talk, refs, tally
+from workers.findings.sides import path
 from workers.findings.trouble import Trouble, fold, troubles
 from workers.findings.words import number, percent, ratio
 
@@ -85,6 +86,9 @@ def _finding(trouble: Trouble, side: str) -> Finding:
         refs((t.target, _again(t, side).frames) for t in trouble.bad),
         QUIET_STEP if doubled or quiet else NEXT_STEP,
         trouble.filter("tcp.analysis.retransmission"),
+        figures=trouble.figures(resent=again, sent=sent, resent_share=ratio(again, sent)),
+        servers=trouble.servers,
+        facts=trouble.links(f"tcp/retransmissions_{side}"),
     )
 
 
@@ -95,7 +99,7 @@ def _explanation(trouble: Trouble, doubled: bool, quiet: bool) -> str:
         return ", about once a connection and at no cost: probes of the sender more likely than loss."
     stuck = sum(1 for t in trouble.bad if t.flow.server_packets <= 0)
     where = f", in {trouble.of('connection')}."
-    return where + (f" {number(stuck)} of these never got an answer." if stuck else "")
+    return where + (f" {number(stuck)} of these never got an answer." if stuck else path(trouble.case, trouble.bad))
 
 
 def _severity(trouble: Trouble, share: float) -> Severity:

@@ -5,7 +5,7 @@ from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, refs
 from workers.findings.trouble import fold
 from workers.findings.web import Site, request, sites
-from workers.findings.words import duration, plural
+from workers.findings.words import duration, figures, plural
 
 RULE = "http-slow"
 
@@ -52,6 +52,9 @@ def _finding(site: Site) -> Finding:
         refs((w.target, [w.group.slowest_frame]) for w in site.bad if w.group.slowest_frame > 0),
         "Read the server's own timings for these requests and what it waits for: database, upstream, CPU limit.",
         site.filter(f"http.time > {SLOW_P95:g}"),
+        figures=figures(p50_s=latency.p50, p95_s=latency.p95, max_s=latency.max, rtt_s=site.rtt),
+        servers=site.servers,
+        facts=site.links("latency"),
     )
 
 

@@ -1,0 +1,45 @@
+"""Which finding is the cause of which, so that the cause is said first."""
+
+from collections.abc import Sequence
+
+from workers.contract.report import Finding
+
+CAUSES: dict[str, frozenset[str]] = {
+    "mtu-black-hole": frozenset(
+        {"retransmissions", "retransmission-burst", "tls-incomplete", "http-unanswered", "http-slow", "icmp-error"}
+        | {"reset", "stale-connection"}
+    ),
+    "syn-flood": frozenset({"half-open", "syn-unanswered", "syn-retried"}),
+    "hairpin": frozenset({"syn-unanswered", "half-open", "connection-refused", "reset"}),
+    "port-exhaustion": frozenset({"syn-unanswered", "connection-refused", "syn-retried", "half-open"}),
+    "dns-truncated": frozenset({"syn-unanswered", "connection-refused", "half-open"}),
+    "dns-timeout": frozenset({"dns-unanswered", "dns-slow"}),
+    "certificate": frozenset({"certificate-name", "tls-alert"}),
+    "certificate-name": frozenset({"tls-alert"}),
+    "stale-connection": frozenset({"reset", "retransmissions", "http-unanswered"}),
+    "idle-reset": frozenset({"reset", "http-unanswered"}),
+    "reset-middlebox": frozenset({"idle-reset", "reset", "tls-incomplete"}),
+    "http-upstream": frozenset({"http-errors", "health-check", "retries"}),
+    "retransmission-burst": frozenset({"retransmissions", "http-slow"}),
+    "retransmissions": frozenset({"http-slow", "tls-incomplete"}),
+    "zero-window": frozenset({"client-slow"}),
+    "http-slow": frozenset({"pool-exhausted"}),
+    "http-errors": frozenset({"health-check", "retries"}),
+}
+"""Rule -> the rules whose findings it explains when both speak of the same server."""
+
+
+def explains(cause: Finding, effect: Finding) -> bool:
+    """Whether `effect` follows from `cause`."""
+    if effect.rule not in CAUSES.get(cause.rule, ()):
+        return False
+    return not cause.servers or not effect.servers or bool(set(cause.servers) & set(effect.servers))
+
+
+def causes_first(ranked: Sequence[Finding]) -> list[Finding]:
+    """Move each cause before the first finding that it explains; the order stays as it is otherwise."""
+    ordered: list[Finding] = []
+    for finding in ranked:
+        place = next((i for i, before in enumerate(ordered) if explains(finding, before)), len(ordered))
+        ordered.insert(place, finding)
+    return ordered
