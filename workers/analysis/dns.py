@@ -20,6 +20,8 @@ MAX_WAITING = 4096
 JUDGED_AFTER = 1_000_000_000
 ASKED_AGAIN = 900_000_000
 """Nanoseconds; two queries for one name within less come from two threads, not from one that waited in vain."""
+GIVEN_UP = 6_000_000_000
+"""Later, a query with another id belongs to another lookup: resolvers wait for 5 s at most unless told otherwise."""
 DNS, MDNS, LLMNR = 53, 5353, 5355
 PORTS = frozenset({DNS, MDNS, LLMNR})
 
@@ -40,8 +42,8 @@ class _Name:
         self.retried = 0
         self.again = Frames()
         self.again_after = Durations(64)
-        self.last = b"", 0
-        """Key in the waiting list, and time, of the latest query."""
+        self.last = b""
+        """Key in the waiting list of the latest query."""
         self.rcodes: dict[str, int] = {}
         self.truncated = 0
         self.latency = Durations(64)
@@ -94,13 +96,16 @@ class DnsStage:
             self._query(message, packet)
 
     def _again(self, name: _Name, key: bytes, packet: Packet) -> None:
-        """Note a query whose forerunner still waits, be it sent again as it was or with another id or port."""
-        before, time = name.last
-        asked = self._waiting.get(before)
-        if asked is not None and asked[0] == time and packet.time - time >= ASKED_AGAIN:
+        """Note a query whose forerunner still waits: the same one, or the latest one with another id or port."""
+        same = self._waiting.get(key)
+        asked = same or self._waiting.get(name.last)
+        name.last = key
+        if asked is None or asked[2] is not name:
+            return
+        waited = packet.time - asked[0]
+        if waited >= ASKED_AGAIN and (same is not None or waited <= GIVEN_UP):
             name.again.add(packet.number)
-            name.again_after.add(packet.time - time)
-        name.last = key, packet.time
+            name.again_after.add(waited)
 
     def _query(self, message: Message, packet: Packet) -> None:
         self._queries += 1

@@ -176,7 +176,8 @@ def _acknowledge(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> 
         found |= _repeated(packet, mine, theirs)
     else:
         mine.last_ack, mine.duplicates = ack, 0
-    mine.last_ack_time = packet.time
+    if not packet.flags & RST:  # a RST takes nothing in, whatever it acknowledges
+        mine.last_ack_time = packet.time
     if theirs.sample_end != UNSET and (ack - theirs.sample_end) & _MASK < _HALF:
         if theirs.rtt is None:
             theirs.rtt = Durations(64)

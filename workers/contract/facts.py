@@ -145,7 +145,8 @@ class DnsName:
     answers: tuple[str, ...] = ()
     """Addresses and CNAME targets of the last NOERROR answer, at most 8."""
     asked_again: Tally = Tally()
-    """Queries for what the same client had asked at least 0.9 s before, without an answer since."""
+    """Queries for what the same client had asked before without an answer since: sent again as they were after 0.9 s or
+    more, or as a new query 0.9 to 6 s after the latest."""
     asked_again_after: Spread = Spread()
     """How long the client had waited each time."""
 

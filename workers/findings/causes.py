@@ -1,6 +1,7 @@
 """Which finding is the cause of which, so that the cause is said first."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from workers.contract.report import Finding
 
@@ -37,9 +38,12 @@ def explains(cause: Finding, effect: Finding) -> bool:
 
 
 def causes_first(ranked: Sequence[Finding]) -> list[Finding]:
-    """Move each cause before the first finding that it explains; the order stays as it is otherwise."""
+    """Move each cause before the first finding that it explains, and let it be as bad as that; else keep the order."""
     ordered: list[Finding] = []
     for finding in ranked:
-        place = next((i for i, before in enumerate(ordered) if explains(finding, before)), len(ordered))
-        ordered.insert(place, finding)
+        place = next((i for i, before in enumerate(ordered) if explains(finding, before)), None)
+        if place is None:
+            ordered.append(finding)
+        else:
+            ordered.insert(place, replace(finding, severity=ordered[place].severity))
     return ordered

@@ -45,9 +45,9 @@ def _repeats(side: str) -> Callable[[Talk], bool]:
 
 
 def _again(talk: Talk, side: str) -> Tally:
-    """Segments of one side sent again; repeated SYNs are another rule's matter."""
+    """Segments of one side sent again; repeated SYNs and SYN-ACKs are other rules' matter."""
     if side == "server":
-        return talk.tcp.retransmissions_server
+        return Tally() if talk.tcp.handshake == "half-open" else talk.tcp.retransmissions_server  # repeated SYN-ACKs
     seen = talk.tcp.retransmissions_client
     return Tally(max(0, seen.count - max(0, talk.tcp.syns.count - 1)), seen.frames)
 
