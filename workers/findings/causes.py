@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from workers.contract.report import Finding
+from workers.contract.report import Finding, Severity
 
 CAUSES: dict[str, frozenset[str]] = {
     "mtu-black-hole": frozenset(
@@ -41,7 +41,8 @@ def causes_first(ranked: Sequence[Finding]) -> list[Finding]:
     """Move each cause before the first finding that it explains, and let it be as bad as that; else keep the order."""
     ordered: list[Finding] = []
     for finding in ranked:
-        place = next((i for i, before in enumerate(ordered) if explains(finding, before)), None)
+        sure = finding.severity in (Severity.CRITICAL, Severity.WARNING)
+        place = next((i for i, before in enumerate(ordered) if sure and explains(finding, before)), None)
         if place is None:
             ordered.append(finding)
         else:

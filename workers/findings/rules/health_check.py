@@ -26,7 +26,12 @@ TIMEOUT = 1.0
 
 def check(case: Case) -> list[Finding]:
     """One finding for each server that fails its health checks."""
-    return fold(_finding(site) for site in sites(case, lambda g: PATH.match(g.path) is not None and _failed(g) > 0))
+    return fold(_finding(site) for site in sites(case, lambda g: is_probe(g) and _failed(g) > 0))
+
+
+def is_probe(group: HttpGroup) -> bool:
+    """Whether requests of this path come from a platform, not from users."""
+    return PATH.match(group.path) is not None
 
 
 def _refused(group: HttpGroup) -> int:

@@ -60,7 +60,8 @@ def _finding(trouble: Trouble, side: str) -> Finding:
         Severity.WARNING,
         trouble.confidence(len({_nearer(r) for r in forged}) > 2),
         f"{trouble.who}: {trouble.of('connection')} {'was' if len(trouble.bad) == 1 else 'were'} reset in the name of "
-        f"the {side} by something else: the RSTs have TTL {typical.ttl}, the {side}'s SYNs {typical.handshake_ttl}, "
+        f"the {side} by something else: the RSTs have TTL {typical.ttl}, the {side}'s own "
+        f"{'SYN-ACKs' if side == 'server' else 'SYNs'} {typical.handshake_ttl}, "
         f"so they come from {away}.{same}",
         len(forged),
         trouble.refs(lambda t: [r.frame for r in t.tcp.resets[:1]]),

@@ -81,7 +81,7 @@ def _finding(trouble: Trouble, side: str) -> Finding:
         Severity.NOTE if doubled or quiet else _severity(trouble, ratio(again, sent)),
         trouble.confidence(doubled, sent < 5 * LEAST),
         f"{trouble.who}: {number(again)} of {number(sent)} data packets {toward} "
-        f"({percent(again, sent)}) were sent again{_explanation(trouble, doubled, quiet)}",
+        f"({percent(again, sent)}) were sent again{_explanation(trouble, side, doubled, quiet)}",
         again,
         refs((t.target, _again(t, side).frames) for t in trouble.bad),
         QUIET_STEP if doubled or quiet else NEXT_STEP,
@@ -92,14 +92,19 @@ def _finding(trouble: Trouble, side: str) -> Finding:
     )
 
 
-def _explanation(trouble: Trouble, doubled: bool, quiet: bool) -> str:
+def _path(trouble: Trouble, side: str) -> str:
+    targets = {t.target for t in trouble.bad}
+    return path(trouble.case, [t for t in trouble.case.talks if t.target in targets and _again(t, side).count > 0])
+
+
+def _explanation(trouble: Trouble, side: str, doubled: bool, quiet: bool) -> str:
     if doubled:
         return "; the capture may hold every packet twice."
     if quiet:
         return ", about once a connection and at no cost: probes of the sender more likely than loss."
     stuck = sum(1 for t in trouble.bad if t.flow.server_packets <= 0)
     where = f", in {trouble.of('connection')}."
-    return where + (f" {number(stuck)} of these never got an answer." if stuck else path(trouble.case, trouble.bad))
+    return where + (f" {number(stuck)} of these never got an answer." if stuck else _path(trouble, side))
 
 
 def _severity(trouble: Trouble, share: float) -> Severity:

@@ -123,7 +123,7 @@ def gateway_without_upstream() -> Scene:
     return scene
 
 
-@fires("health-check", "4 of 4 health checks failed (GET /healthz: 503 4 times)", first=False)
+@fires("health-check", "4 of 4 health checks failed (GET /healthz: 503 4 times)")
 def probe_fails() -> Scene:
     scene = Scene("payments-6c4d", PAYMENTS_POD).normal(LEDGER)
     for n in range(4):

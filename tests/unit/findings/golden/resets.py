@@ -20,7 +20,7 @@ def clients_that_close_by_reset() -> Scene:
     return scene
 
 
-@fires("reset-middlebox", "the RSTs have TTL 63, the server's SYNs 52, so they come from 11 hops nearer")
+@fires("reset-middlebox", "the RSTs have TTL 63, the server's own SYN-ACKs 52, so they come from 11 hops nearer")
 def firewall_resets_in_the_servers_name() -> Scene:
     scene = Scene().normal()
     for n in range(4):

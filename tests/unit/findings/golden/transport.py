@@ -52,7 +52,7 @@ def a_little_loss() -> Scene:
     return scene
 
 
-@fires("retransmission-burst", "retransmissions fall within")
+@fires("retransmission-burst", "It hits all 3 servers alike, so look near checkout-7d9f")
 def the_way_is_gone_for_a_moment() -> Scene:
     scene = Scene()
     for n in range(60):
