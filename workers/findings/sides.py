@@ -19,18 +19,18 @@ def fate(case: Case, talks: Sequence[Talk]) -> str:
             if flow.protocol == "tcp":
                 seen[flow.client, flow.client_port].append((target, flow))
     if any(case.pods.get(t.flow.server) == t.target for t in talks):
-        return " The SYNs did reach the pod."
+        return "; the SYNs did reach the pod"
     elsewhere = [_elsewhere(seen[t.flow.client, t.flow.client_port], t) for t in talks]
     answered = [flow for flows in elsewhere for flow in flows if flow.server_packets > 0]
     if answered:
         names = listing(case.name(flow.server) for flow in answered)
-        return f" {names} did answer, the SYN-ACKs got lost on the way back."
+        return f"; {names} did answer, the SYN-ACKs got lost on the way back"
     reached = [flow for flows in elsewhere for flow in flows]
     if reached:
-        return f" The SYNs did reach {listing(case.name(flow.server) for flow in reached)}, which sent no answer."
+        return f"; the SYNs did reach {listing(case.name(flow.server) for flow in reached)}, which sent no answer"
     watched = [case.pods[t.flow.server] for t in talks if t.flow.server in case.pods]
     if watched and all(_live(case, target) for target in watched):
-        return f" The SYNs never reached {listing(case.pod(i) for i in watched)}: they are dropped on the way."
+        return f"; the SYNs never reached {listing(case.pod(i) for i in watched)}, they are dropped on the way"
     return ""
 
 

@@ -33,13 +33,14 @@ def _finding(case: Case, resolver: Resolver) -> Finding | None:
     if not failed and (cut < MANY or ratio(cut, answers) < SHARE):
         return None
     names = listing(safe(q.name.name, 60) for q in resolver.bad)
-    asked = f"{number(len(failed))} of {plural(len(over_tcp), 'try', 'tries')} over TCP fail"
+    tries = plural(len(over_tcp), "try", "tries")
+    asked = f"{number(len(failed))} of {tries} of DNS over TCP fail, though " if failed else ""
     return Finding(
         RULE,
         Severity.WARNING if failed else Severity.NOTE,
         resolver.confidence(len(failed) < 2),
-        f"{resolver.who}: {number(cut)} of {plural(answers, 'DNS answer')} are too long for UDP ({names}), "
-        f"{asked if failed else 'each costs a second query over TCP'}.",
+        f"{resolver.who}: {asked}{number(cut)} of {plural(answers, 'DNS answer')} are too long for UDP ({names})"
+        f"{'' if failed else ', each costs a second query over TCP'}.",
         max(cut, len(failed)),
         refs(
             [

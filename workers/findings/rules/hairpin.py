@@ -36,8 +36,8 @@ def _finding(trouble: Trouble) -> Finding:
         RULE,
         Severity.WARNING if len(trouble.bad) > 1 else Severity.NOTE,
         trouble.confidence(),
-        f"{pod} calls itself through {trouble.server} and gets no answer in {trouble.of('connection attempt')}: "
-        "the SYN comes back to the pod from its own address, so the pod answers itself (hairpin).",
+        f"{pod} gets no answer when it calls itself through {trouble.server} ({trouble.of('connection attempt')}); "
+        "the SYN comes back from the pod's own address, so the pod answers itself (hairpin).",
         len(trouble.bad),
         trouble.refs(lambda t: t.tcp.syns.frames),
         "Let the node masquerade such traffic (kubelet hairpin mode, kube-proxy or CNI setting), or let the pod use "

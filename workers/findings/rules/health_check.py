@@ -26,7 +26,8 @@ TIMEOUT = 1.0
 
 def check(case: Case) -> list[Finding]:
     """One finding for each server that fails its health checks."""
-    return fold(_finding(site) for site in sites(case, lambda g: is_probe(g) and _failed(g) > 0))
+    found = sites(case, lambda g: is_probe(g) and _failed(g) > 0)
+    return fold(_finding(site) for site in found if not _gaps(site))
 
 
 def is_probe(group: HttpGroup) -> bool:
@@ -42,6 +43,14 @@ def _refused(group: HttpGroup) -> int:
 def _failed(group: HttpGroup) -> int:
     late = group.latency.count if group.latency.p50 >= TIMEOUT else 0
     return max(_refused(group), late) + max(0, group.unanswered.count)
+
+
+def _gaps(site: Site) -> bool:
+    """Whether all that failed are answers which the capture itself may have missed."""
+    groups = [w.group for w in site.bad]
+    silent, checks = sum(max(0, g.unanswered.count) for g in groups), sum(max(0, g.requests.count) for g in groups)
+    only = sum(_failed(g) for g in groups) <= silent
+    return only and site.case.may_be_gaps((w.target for w in site.bad), silent, checks)
 
 
 def _finding(site: Site) -> Finding:

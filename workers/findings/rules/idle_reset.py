@@ -38,7 +38,7 @@ def _finding(trouble: Trouble) -> Finding:
         Severity.WARNING if len(resets) >= LEAST else Severity.NOTE,
         trouble.confidence(),
         f"{trouble.who}: {trouble.of('connection')} {'was' if len(resets) == 1 else 'were'} reset as soon as a request "
-        f"came after {duration(shortest)} or more of quiet: the server drops idle connections before the client does"
+        f"came after {duration(shortest)} or more of quiet; the server drops idle connections before the client does"
         f"{trouble.each}.{trouble.one_pod}",
         len(resets),
         trouble.refs(lambda t: [r.frame for r in t.tcp.resets[:1]]),

@@ -80,8 +80,8 @@ def _finding(case: Case, trouble: Trouble, side: str) -> Finding:
         RULE,
         Severity.CRITICAL if len(trouble.bad) > 1 else Severity.WARNING,
         trouble.confidence(not again and not told),
-        f"{trouble.who}: large packets from the {side} don't get through in {trouble.of('connection')}, small ones "
-        f"do{tries}: an MTU black hole, {why}{trouble.each}.",
+        f"{trouble.who}: an MTU black hole swallows large packets from the {side} in {trouble.of('connection')}, small "
+        f"ones pass{tries}; {why}{trouble.each}.",
         len(trouble.bad),
         trouble.refs(lambda t: getattr(t.tcp, f"retransmissions_{side}").frames or t.tcp.lost_segments.frames),
         f"Try `ping -M do -s 1472` towards the server; set an MTU{size} on the pod's interface or the tunnel, or clamp "

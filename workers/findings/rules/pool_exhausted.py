@@ -48,9 +48,9 @@ def _finding(case: Case, index: int, nth: int, pool: HttpPool) -> Finding:
         RULE,
         Severity.WARNING,
         case.confidence([index], True),
-        f"{case.name(pool.client)} → {case.server(pool.server, pool.server_port)}: all {number(pool.connections)} "
-        f"connections were busy {percent(min(1.0, _use(pool)), 1)} of the time ({duration(each)} a request), so the "
-        "client's pool is exhausted and further requests wait in the client.",
+        f"{case.name(pool.client)} → {case.server(pool.server, pool.server_port)}: the client's pool is exhausted, all "
+        f"{number(pool.connections)} connections were busy {percent(min(1.0, _use(pool)), 1)} of the time "
+        f"({duration(each)} a request); further requests wait in the client.",
         pool.requests,
         refs((t.target, [t.flow.first_frame]) for t in ours if t.flow.client == pool.client),
         f"Find out why {case.name(pool.server)} takes {duration(each)}; then compare the pool's size with requests a "

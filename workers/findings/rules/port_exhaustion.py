@@ -43,8 +43,9 @@ def _finding(trouble: Trouble) -> Finding:
         RULE,
         Severity.WARNING if failed else Severity.NOTE,
         trouble.confidence(not failed),
-        f"{trouble.who}: {trouble.of('connection')} took a client port again {duration(waits[0] if waits else None)} "
-        f"or more after its last use ({plural(ports, 'port')}), {outcome}: ports are running out{trouble.each}.",
+        f"{trouble.who}: client ports run out, {trouble.of('connection')} took one again "
+        f"{duration(waits[0] if waits else None)} or more after its last use ({plural(ports, 'port')}); {outcome}"
+        f"{trouble.each}.",
         len(trouble.bad),
         trouble.refs(lambda t: t.tcp.syns.frames),
         "Keep connections open (keep-alive, a pool) rather than one a request; see `ss -tan state time-wait | wc -l`, "

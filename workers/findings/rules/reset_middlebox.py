@@ -33,7 +33,7 @@ def _forged_by(side: str) -> Callable[[Talk], bool]:
 
 
 def _first(talk: Talk, side: str) -> Reset | None:
-    first = next((r for r in talk.tcp.resets if r.by == side), None)
+    first = next((r for r in talk.tcp.resets if r.by == side and r.stage != "after-fin"), None)
     return first if first is not None and abs(_nearer(first)) >= HOPS else None
 
 
@@ -60,7 +60,7 @@ def _finding(trouble: Trouble, side: str) -> Finding:
         Severity.WARNING,
         trouble.confidence(len({_nearer(r) for r in forged}) > 2),
         f"{trouble.who}: {trouble.of('connection')} {'was' if len(trouble.bad) == 1 else 'were'} reset in the name of "
-        f"the {side} by something else: the RSTs have TTL {typical.ttl}, the {side}'s own "
+        f"the {side} by something else; the RSTs have TTL {typical.ttl}, the {side}'s own "
         f"{'SYN-ACKs' if side == 'server' else 'SYNs'} {typical.handshake_ttl}, "
         f"so they come from {away}.{same}",
         len(forged),

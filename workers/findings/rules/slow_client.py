@@ -50,14 +50,13 @@ def _finding(site: Site) -> Finding:
     worst = max((w.group for w in site.bad), key=lambda g: max(g.upload.p50, g.download.p50))
     sends = _sends(worst)
     spread = worst.upload if sends else worst.download
-    what = "sends its request" if sends else "reads the response"
+    what = "send its request" if sends else "read the response"
     return Finding(
         RULE,
         Severity.WARNING,
         site.confidence(spread.count < 2 * LEAST),
-        f"{site.who}: the client is slow, it {what} in {duration(spread.p50)} (median of "
-        f"{plural(spread.count, 'transfer')}, {request(worst)}) where the server answers in "
-        f"{duration(worst.latency.p50)}.",
+        f"{site.who}: the client is slow, it takes {duration(spread.p50)} to {what}, the server "
+        f"{duration(worst.latency.p50)} to answer (median of {plural(spread.count, 'transfer')}, {request(worst)}).",
         spread.count,
         refs((w.target, w.group.requests.frames) for w in site.bad),
         "Look at the client: CPU throttling, a blocked thread, a slow source or sink of the data behind it.",

@@ -55,7 +55,7 @@ def _finding(case: Case, trouble: Trouble) -> Finding:
         RULE,
         Severity.WARNING if count >= LEAST else Severity.NOTE,
         trouble.confidence(not fresh),
-        f"{trouble.who}: {trouble.of('connection')} {'is' if count == 1 else 'are'} dead and the client does not know: "
+        f"{trouble.who}: {trouble.of('connection')} {'is' if count == 1 else 'are'} dead and the client does not know; "
         f"{how}{trouble.each}.{works}",
         count,
         trouble.refs(lambda t: [r.frame for r in t.tcp.resets[:1]] or t.tcp.retransmissions_client.frames),

@@ -29,8 +29,8 @@ def _finding(trouble: Trouble) -> Finding:
         RULE,
         severity(trouble, CRITICAL_SHARE),
         trouble.confidence(),
-        f"{trouble.who}: {trouble.of('connection attempt')} got no answer{trouble.each}."
-        f"{trouble.one_pod}{fate(trouble.case, trouble.bad)}",
+        f"{trouble.who}: {trouble.of('connection attempt')} got no answer{trouble.each}"
+        f"{fate(trouble.case, trouble.bad)}.{trouble.one_pod}",
         len(trouble.bad),
         trouble.refs(lambda t: t.tcp.syns.frames),
         _next_step(trouble),

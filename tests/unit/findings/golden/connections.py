@@ -12,7 +12,7 @@ def firewall_drops_syns() -> Scene:
     return scene
 
 
-@fires("syn-unanswered", "The SYNs never reached payments-6c4d: they are dropped on the way.")
+@fires("syn-unanswered", "got no answer; the SYNs never reached payments-6c4d, they are dropped on the way.")
 def firewall_between_two_captured_pods() -> list[Scene]:
     client, server = Scene().normal(LEDGER), Scene("payments-6c4d", PAYMENTS_POD, "n2").normal(LEDGER)
     for n in range(4):
@@ -20,7 +20,7 @@ def firewall_between_two_captured_pods() -> list[Scene]:
     return [client, server]
 
 
-@fires("syn-unanswered", "The SYNs did reach payments-6c4d, which sent no answer.")
+@fires("syn-unanswered", "got no answer; the SYNs did reach payments-6c4d, which sent no answer.")
 def syns_reach_the_server_that_stays_silent() -> list[Scene]:
     client, server = Scene().normal(LEDGER), Scene("payments-6c4d", "198.19.3.9", "n2").normal(LEDGER)
     for n in range(4):
@@ -29,7 +29,7 @@ def syns_reach_the_server_that_stays_silent() -> list[Scene]:
     return [client, server]
 
 
-@fires("syn-unanswered", "payments-6c4d did answer, the SYN-ACKs got lost on the way back.")
+@fires("syn-unanswered", "got no answer; payments-6c4d did answer, the SYN-ACKs got lost on the way back.")
 def syn_acks_get_lost() -> list[Scene]:
     client, server = Scene().normal(LEDGER), Scene("payments-6c4d", PAYMENTS_POD, "n2").normal(LEDGER)
     for n in range(4):
@@ -107,7 +107,10 @@ def many_clients_that_finish() -> Scene:
     return scene
 
 
-@fires("port-exhaustion", "8 of 24 connections took a client port again")
+@fires(
+    "port-exhaustion",
+    "client ports run out, 8 of 24 connections took one again 1.5 s or more after its last use (8 ports); 4 of",
+)
 def ports_run_out() -> Scene:
     scene = Scene().normal(LEDGER)
     for n in range(8):
@@ -130,7 +133,7 @@ def client_bound_to_one_port() -> Scene:
     return scene
 
 
-@fires("hairpin", "calls itself through service payments")
+@fires("hairpin", "gets no answer when it calls itself through service payments")
 def pod_calls_its_own_service() -> Scene:
     scene = Scene().normal(LEDGER)
     for n in range(3):

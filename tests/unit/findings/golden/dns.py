@@ -104,7 +104,10 @@ def a_few_steps_of_the_search_list() -> Scene:
     return scene
 
 
-@fires("dns-truncated", "5 of 17 DNS answers are too long for UDP (big.example.com), 5 of 5 tries over TCP fail")
+@fires(
+    "dns-truncated",
+    "5 of 5 tries of DNS over TCP fail, though 5 of 17 DNS answers are too long for UDP (big.example.com).",
+)
 def dns_over_tcp_is_blocked() -> Scene:
     scene = Scene().normal()
     for n in range(5):

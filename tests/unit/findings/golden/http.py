@@ -53,7 +53,7 @@ def network_is_slow() -> Scene:
     return scene
 
 
-@fires("client-slow", "the client is slow, it sends its request in 2 s")
+@fires("client-slow", "the client is slow, it takes 2 s to send its request, the server 4.5 ms to answer")
 def client_sends_slowly() -> Scene:
     scene = Scene().normal()
     for n in range(5):
@@ -65,7 +65,7 @@ def client_sends_slowly() -> Scene:
     return scene
 
 
-@fires("client-slow", "the client is slow, it reads the response in", first=False)
+@fires("client-slow", "the client is slow, it takes 1.8 s to read the response", first=False)
 def client_reads_slowly() -> Scene:
     scene = Scene().normal()
     for n in range(4):
@@ -90,7 +90,7 @@ def streams_and_long_polls() -> Scene:
     return scene
 
 
-@fires("pool-exhausted", "all 3 connections were busy", first=False)
+@fires("pool-exhausted", "the client's pool is exhausted, all 3 connections were busy 99 % of the time", first=False)
 def every_connection_is_busy() -> Scene:
     scene = Scene().normal()
     for n in range(3):

@@ -30,11 +30,12 @@ def firewall_resets_in_the_servers_name() -> Scene:
 
 
 @quiet("reset-middlebox")
-def server_whose_resets_start_from_another_ttl() -> Scene:
-    scene = Scene().normal()
-    for n in range(4):
-        link = scene.tcp(LEDGER, 9000, n * 0.7, ttls=(64, 61)).open().get("/a")
-        link.fin("c").wait(0.001).rst("s", ttl=252 if n % 2 else 60)
+def hosts_whose_resets_start_from_another_ttl() -> Scene:
+    """One stack sends RSTs with 255 to begin with, one way is a hop longer; balancers reset what was closed."""
+    scene = Scene().normal().normal(LEDGER, 9000)
+    for n in range(2):
+        scene.tcp(LEDGER, 9000, n * 0.7, ttls=(64, 61)).open().get("/a").wait(0.1).rst("s", ttl=252 if n else 60)
+        scene.tcp(LEDGER, 9000, n * 0.9, ttls=(64, 61)).open().get("/a").fin("c").fin("s").wait(0.1).rst("s", ttl=63)
     return scene
 
 

@@ -85,7 +85,9 @@ def stuck_upload(scene: Scene, at: float, size: int = 3 * MSS) -> Link:
     return link
 
 
-@fires("mtu-black-hole", "large packets from the client don't get through in 3 of 8 connections, small ones do")
+@fires(
+    "mtu-black-hole", "an MTU black hole swallows large packets from the client in 3 of 8 connections, small ones pass"
+)
 def tunnel_swallows_large_packets() -> Scene:
     scene = Scene().normal()
     for n in range(3):
@@ -105,7 +107,7 @@ def sender_ignores_the_router() -> Scene:
     return scene
 
 
-@fires("mtu-black-hole", "large packets from the server don't get through")
+@fires("mtu-black-hole", "an MTU black hole swallows large packets from the server")
 def large_answers_never_arrive() -> Scene:
     scene = Scene(end=9).normal()
     for n in range(3):
