@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import re
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -107,6 +108,30 @@ def test_it_shows_its_evidence(golden: Golden) -> None:
             assert finding.display_filter
             last = [target.facts.packets for target in seen if target.facts]
             assert all(0 < ref.frame <= last[ref.target] for ref in finding.frames)
+
+
+def test_wireshark_takes_every_filter_of_these_findings(tmp_path: Path) -> None:
+    written = {f.display_filter for g in FIRING for f in golden_findings(g)[1] if f.display_filter}
+    assert _frames(Scene(), " || ".join(f"({text})" for text in sorted(written)), tmp_path) == set()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("golden", FIRING, ids=str)
+def test_wireshark_shows_the_evidence_by_the_filter(golden: Golden, tmp_path: Path) -> None:
+    made = scenes(golden.make())
+    for finding in of_rule(golden, golden_findings(golden)[1]):
+        for target in {ref.target for ref in finding.frames if finding.display_filter}:
+            assert _frames(made[target], finding.display_filter, tmp_path)
+
+
+def _frames(scene: Scene, condition: str, folder: Path) -> set[str]:
+    """Frames that Debian's tshark shows by a display filter."""
+    file = folder / "scene.pcap"
+    file.write_bytes(scene.bytes())
+    argv = ["tshark", "-n", "-r", str(file), "-Y", condition, "-T", "fields", "-e", "frame.number"]
+    run = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+    return set(run.stdout.split())
 
 
 @pytest.mark.parametrize("golden", QUIET, ids=str)

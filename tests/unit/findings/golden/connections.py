@@ -107,6 +107,25 @@ def many_clients_that_finish() -> Scene:
     return scene
 
 
+@fires("syn-unanswered", "got no answer", first=False)
+def scan_of_many_ports() -> Scene:
+    """Nothing of a flood: one address asks a thousand ports."""
+    scene = Scene("payments-6c4d", PAYMENTS_POD).normal(LEDGER)
+    for port in range(1, 1001):
+        scene.tcp(PAYMENTS_POD, port, 1 + port / 400, client="192.0.2.9", client_port=50_000).syn()
+    return scene
+
+
+@quiet("syn-flood")
+def probes_that_the_pod_itself_sends() -> Scene:
+    """A SYN with nothing behind it to every address of a subnet, answered by all."""
+    scene = Scene().normal()
+    for n in range(400):
+        link = scene.tcp(f"198.18.{n % 4}.{n % 250 + 1}", 9000, 1 + n / 200).syn().synack()
+        link.wait(0.0001).packet("c", RST)
+    return scene
+
+
 @fires(
     "port-exhaustion",
     "client ports run out, 8 of 24 connections took one again 1.5 s or more after its last use (8 ports); 4 of",

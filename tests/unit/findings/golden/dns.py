@@ -116,6 +116,24 @@ def dns_over_tcp_is_blocked() -> Scene:
     return scene
 
 
+@fires("dns-truncated", "24 of 36 DNS answers are too long for UDP (big.example.com), each costs a second", first=False)
+def every_answer_comes_twice() -> Scene:
+    scene = Scene().normal()
+    for n in range(24):
+        scene.ask(n * 0.2, "big.example.com", truncated=True)
+        scene.tcp(RESOLVER, 53, n * 0.2 + 0.002).open().close()
+    return scene
+
+
+@quiet("dns-truncated")
+def dns_over_tcp_has_just_begun() -> Scene:
+    scene = Scene().normal()
+    for n in range(3):
+        scene.ask(5.4 + n * 0.1, "big.example.com", truncated=True)
+        scene.tcp(RESOLVER, 53, 5.4 + n * 0.1 + 0.002).syn()
+    return scene
+
+
 @quiet("dns-truncated")
 def dns_over_tcp_works() -> Scene:
     scene = Scene().normal()

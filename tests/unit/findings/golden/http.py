@@ -1,7 +1,7 @@
 """HTTP/1: errors, silence, slowness, and who makes whom wait."""
 
 from tests.unit.analysis.captures import ACK, PSH
-from tests.unit.findings.golden.traffic import LEDGER, NODE, PAYMENTS, PAYMENTS_POD, POD, Scene, fires, quiet
+from tests.unit.findings.golden.traffic import LEDGER, NODE, PAYMENTS, PAYMENTS_POD, POD, Scene, fires, quiet, request
 
 
 @fires("http-errors", "8 of 16 requests failed with a server error (500 8 times) (GET /charge)")
@@ -50,6 +50,17 @@ def network_is_slow() -> Scene:
     scene = Scene().normal()
     for n in range(8):
         scene.tcp(LEDGER, 9000, n * 0.5, rtt=0.4).open().get("/report", took=0.41).close()
+    return scene
+
+
+@fires("http-slow", "but packets are lost and sent again: look there first.", first=False)
+def loss_makes_responses_late() -> Scene:
+    """Every response is lost once, its repeat comes 0.6 s later; the capture sits at the server."""
+    scene = Scene("ledger-0", LEDGER).normal(PAYMENTS)
+    for n in range(12):
+        link = scene.tcp(LEDGER, 9000, n * 0.3, client=POD).open().ask("/report")
+        link.packet("c", PSH | ACK, request("/report"), seq=1).wait(0.6)
+        link.send("s", b"HTTP/1.1 204 X\r\n\r\n").close()
     return scene
 
 

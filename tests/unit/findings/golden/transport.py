@@ -44,6 +44,16 @@ def loss_towards_one_server_of_three() -> Scene:
     return scene
 
 
+@fires("retransmissions", "in 4 of 4 connections.")
+def loss_towards_two_servers_of_three() -> Scene:
+    """Neither all nor one: no hint where."""
+    scene = Scene().normal()
+    for n in range(4):
+        lossy(scene.tcp(LEDGER, 9000, n * 1.2).open(), 5, 2).close()
+        lossy(scene.tcp(VAULT, 9000, n * 1.2).open(), 5, 2).close()
+    return scene
+
+
 @quiet("retransmissions", "retransmission-burst", "mtu-black-hole")
 def a_little_loss() -> Scene:
     scene = Scene().normal()
