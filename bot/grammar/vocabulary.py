@@ -25,8 +25,8 @@ FINDINGS = frozenset(
     " connection-refused dns-failure dns-nxdomain dns-search-list dns-slow dns-timeout dns-truncated"
     " dns-unanswered hairpin half-open health-check http-errors http-slow http-unanswered http-upstream"
     " icmp-error idle-reset mtu-black-hole network-slow nothing-captured one-way pool-exhausted port-exhaustion"
-    " reset reset-middlebox retransmission-burst retransmissions retries stale-connection syn-flood syn-retried"
-    " syn-unanswered tls-alert tls-incomplete zero-window".split()
+    " port-scan reset reset-middlebox retransmission-burst retransmissions retries stale-connection syn-flood"
+    " syn-retried syn-unanswered tls-alert tls-incomplete zero-window".split()
 )
 """Rules whose finding may end a capture; `any` means the first one that tells of trouble."""
 

@@ -37,7 +37,7 @@ class FrameRef:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An opinion with its evidence. `sentence` stands alone; `next_step` says what to check."""
+    """An opinion with its evidence: frames, figures, facts. `sentence` stands alone; `next_step` says what to check."""
 
     rule: str
     severity: Severity
@@ -138,7 +138,7 @@ class Report:
     verdict: str = ""
     severity: Severity = Severity.OK
     findings: tuple[Finding, ...] = ()
-    """Worst first."""
+    """Worst first, a cause before what follows from it."""
     targets: tuple[TargetResult, ...] = ()
     names: dict[str, Named] = field(default_factory=dict)
     """IP address -> what it is."""

@@ -11,6 +11,7 @@ CAUSES: dict[str, frozenset[str]] = {
         | {"reset", "stale-connection"}
     ),
     "syn-flood": frozenset({"half-open", "syn-unanswered", "syn-retried"}),
+    "port-scan": frozenset({"syn-unanswered", "connection-refused", "half-open"}),
     "hairpin": frozenset({"syn-unanswered", "half-open", "connection-refused", "reset"}),
     "port-exhaustion": frozenset({"syn-unanswered", "connection-refused", "syn-retried", "half-open"}),
     "dns-truncated": frozenset({"syn-unanswered", "connection-refused", "half-open"}),

@@ -31,6 +31,7 @@ from workers.findings.rules import (
     one_way,
     pool_exhausted,
     port_exhaustion,
+    port_scan,
     refused,
     reset_middlebox,
     resets,
@@ -54,6 +55,7 @@ Rule = Callable[[Case], list[Finding]]
 RULES: tuple[Rule, ...] = (
     mtu_black_hole.check,
     syn_flood.check,
+    port_scan.check,
     hairpin.check,
     port_exhaustion.check,
     syn_unanswered.check,

@@ -107,12 +107,20 @@ def many_clients_that_finish() -> Scene:
     return scene
 
 
-@fires("syn-unanswered", "got no answer", first=False)
+@fires("port-scan", "192.0.2.9 scans 500 ports of payments-6c4d; 500 of its 500 connection attempts came to nothing.")
 def scan_of_many_ports() -> Scene:
-    """Nothing of a flood: one address asks a thousand ports."""
+    """Nothing of a flood: one address asks many ports."""
     scene = Scene("payments-6c4d", PAYMENTS_POD).normal(LEDGER)
-    for port in range(1, 1001):
+    for port in range(1, 501):
         scene.tcp(PAYMENTS_POD, port, 1 + port / 400, client="192.0.2.9", client_port=50_000).syn()
+    return scene
+
+
+@quiet("port-scan")
+def monitor_that_checks_many_services() -> Scene:
+    scene = Scene()
+    for n in range(40):
+        scene.tcp(f"198.18.7.{n + 1}", 9000 + n, n * 0.1).open().close()
     return scene
 
 
