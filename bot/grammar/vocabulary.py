@@ -21,10 +21,12 @@ PLANNING = frozenset({"plan", "dry-run", "dryrun", "preview"})
 
 
 FINDINGS = frozenset(
-    "analysis-failed capture-drops capture-partial certificate connection-refused dns-failure dns-nxdomain"
-    " dns-search-list dns-slow dns-unanswered half-open http-errors http-slow http-unanswered icmp-error network-slow"
-    " nothing-captured one-way reset retransmissions syn-retried syn-unanswered tls-alert tls-incomplete"
-    " zero-window".split()
+    "analysis-failed capture-drops capture-partial certificate certificate-name client-slow clock-skew"
+    " connection-refused dns-failure dns-nxdomain dns-search-list dns-slow dns-timeout dns-truncated"
+    " dns-unanswered hairpin half-open health-check http-errors http-slow http-unanswered http-upstream"
+    " icmp-error idle-reset mtu-black-hole network-slow nothing-captured one-way pool-exhausted port-exhaustion"
+    " port-scan reset reset-middlebox retransmission-burst retransmissions retries stale-connection syn-flood"
+    " syn-retried syn-unanswered tls-alert tls-incomplete zero-window".split()
 )
 """Rules whose finding may end a capture; `any` means the first one that tells of trouble."""
 

@@ -63,6 +63,7 @@ class Analyser:
             snaplen=self._reader.snaplen,
             first_at=core.first * NANO,
             last_at=core.last * NANO,
+            backwards=core.back * NANO,
             error=self._reader.error,
             counts=self._counts(),
             ports=busiest(core.ports),

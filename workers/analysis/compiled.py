@@ -27,7 +27,7 @@ class CompiledCore:
         self.close = self._core.close
 
     def __getattr__(self, name: str) -> int:
-        """frames, wire, captured, cut, cut_at, first, last, opened, ended, evicted."""
+        """frames, wire, captured, cut, cut_at, first, last, back, opened, ended, evicted."""
         if name.startswith("_"):
             raise AttributeError(name)
         try:
@@ -131,11 +131,16 @@ def _tcp(tcp: Mapping[str, Any]) -> TcpFacts:
         syns=Tally(*tcp["syns"]),
         handshake_rtt=_seconds(tcp["handshake_rtt"]),
         server_rtt=_seconds(tcp["server_rtt"]),
+        reused_after=_seconds(tcp["reused_after"]),
         refused_by=tcp["refused_by"],
         data_segments_client=tcp["data_segments"][0],
         data_segments_server=tcp["data_segments"][1],
         retransmissions_client=Tally(*tcp["retransmissions"][0]),
         retransmissions_server=Tally(*tcp["retransmissions"][1]),
+        largest_resent_client=tcp["largest_resent"][0],
+        largest_resent_server=tcp["largest_resent"][1],
+        unacknowledged_client=tcp["unacknowledged"][0],
+        unacknowledged_server=tcp["unacknowledged"][1],
         out_of_order=Tally(*tcp["out_of_order"]),
         lost_segments=Tally(*tcp["lost_segments"]),
         duplicate_acks=Tally(*tcp["duplicate_acks"]),
@@ -144,8 +149,8 @@ def _tcp(tcp: Mapping[str, Any]) -> TcpFacts:
         zero_window_seconds=tcp["zero_time"] * NANO,
         keep_alives=Tally(*tcp["keep_alives"]),
         resets=tuple(
-            Reset(frame, "client" if by_client else "server", stage, after * NANO)
-            for frame, by_client, stage, after in tcp["resets"]
+            Reset(frame, "client" if by_client else "server", stage, after * NANO, idle * NANO, waited * NANO, *origin)
+            for frame, by_client, stage, after, idle, waited, origin in tcp["resets"]
         ),
         fins=tcp["fins"],
         rtt=_rtt(tcp["rtt"]),

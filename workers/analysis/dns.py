@@ -18,6 +18,10 @@ MAX_NAMES = 1024
 TOLD_NAMES = 200
 MAX_WAITING = 4096
 JUDGED_AFTER = 1_000_000_000
+ASKED_AGAIN = 900_000_000
+"""Nanoseconds; two queries for one name within less come from two threads, not from one that waited in vain."""
+GIVEN_UP = 6_000_000_000
+"""Later, a query with another id belongs to another lookup: resolvers wait for 5 s at most unless told otherwise."""
 DNS, MDNS, LLMNR = 53, 5353, 5355
 PORTS = frozenset({DNS, MDNS, LLMNR})
 
@@ -25,7 +29,10 @@ PORTS = frozenset({DNS, MDNS, LLMNR})
 class _Name:
     """Queries for one name and type from one client to one server."""
 
-    __slots__ = ("answered", "answers", "latency", "name", "queries", "rcodes", "retried", "truncated", "unanswered")
+    __slots__ = (
+        "again", "again_after", "answered", "answers", "last", "latency",
+        "name", "queries", "rcodes", "retried", "truncated", "unanswered",
+    )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -33,6 +40,10 @@ class _Name:
         self.answered = 0
         self.unanswered = Frames()
         self.retried = 0
+        self.again = Frames()
+        self.again_after = Durations(64)
+        self.last = b""
+        """Key in the waiting list of the latest query."""
         self.rcodes: dict[str, int] = {}
         self.truncated = 0
         self.latency = Durations(64)
@@ -84,6 +95,18 @@ class DnsStage:
         else:
             self._query(message, packet)
 
+    def _again(self, name: _Name, key: bytes, packet: Packet) -> None:
+        """Note a query whose forerunner still waits: the same one, or the latest one with another id or port."""
+        same = self._waiting.get(key)
+        asked = same or self._waiting.get(name.last)
+        name.last = key
+        if asked is None or asked[2] is not name:
+            return
+        waited = packet.time - asked[0]
+        if waited >= ASKED_AGAIN and (same is not None or waited <= GIVEN_UP):
+            name.again.add(packet.number)
+            name.again_after.add(waited)
+
     def _query(self, message: Message, packet: Packet) -> None:
         self._queries += 1
         key = packet.key + message.id
@@ -91,6 +114,7 @@ class DnsStage:
         if known is not None:
             name = known[2]
             if name is not None and name.name.lower() == message.name.lower():
+                self._again(name, key, packet)
                 name.queries.add(packet.number)
                 name.retried += 1
                 self._waiting[key] = (packet.time, packet.number, name)
@@ -99,6 +123,7 @@ class DnsStage:
         client, _, server, _ = endpoints(packet.key)
         group = self._name(message, client, server)
         if group is not None:
+            self._again(group, key, packet)
             group.queries.add(packet.number)
         self._waiting[key] = (packet.time, packet.number, group)
         if len(self._waiting) > MAX_WAITING:
@@ -176,6 +201,8 @@ def _told(key: _Key, name: _Name) -> DnsName:
         answered=name.answered,
         unanswered=name.unanswered.tally(),
         retried=name.retried,
+        asked_again=name.again.tally(),
+        asked_again_after=name.again_after.spread(),
         rcodes=dict(sorted(name.rcodes.items())),
         truncated=name.truncated,
         latency=name.latency.spread(),

@@ -12,10 +12,11 @@ import re
 from collections import deque
 
 from workers.analysis.flows import Half, endpoints
+from workers.analysis.http_groups import Group, Key, Pools, Request, Tries
 from workers.analysis.http_message import Head, looks_like_start, read_head
-from workers.analysis.samples import Durations, Frames, count, tally
+from workers.analysis.samples import Durations, count
 from workers.analysis.timeline import TimelineStage
-from workers.contract.facts import HttpFacts, HttpGroup
+from workers.contract.facts import HttpFacts
 from workers.packets import marks
 from workers.packets.packet import Packet
 
@@ -33,39 +34,13 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST = range(7)
 
 
-class _Group:
-    """Transactions of one server, method, host and path."""
-
-    __slots__ = ("errors", "latency", "requests", "slowest", "slowest_frame", "statuses", "unanswered")
-
-    def __init__(self) -> None:
-        self.requests = Frames()
-        self.statuses: dict[str, int] = {}
-        self.errors = Frames()
-        self.unanswered = Frames()
-        self.latency = Durations(128)
-        self.slowest = -1
-        self.slowest_frame = 0
-
-
-class _Request:
-    """One request that waits for its response."""
-
-    __slots__ = ("begun", "end", "frame", "group", "method")
-
-    def __init__(self, method: str, group: _Group | None, packet: Packet) -> None:
-        self.method = method
-        self.group = group
-        self.frame = packet.number
-        self.begun = self.end = packet.time
-
-
 class HttpStage:
     """start a parser for each direction, update from its messages, finish into facts."""
 
     def __init__(self, timeline: TimelineStage) -> None:
         self._timeline = timeline
-        self._groups: dict[tuple[str, int, str, str, str], _Group] = {}
+        self._groups: dict[Key, Group] = {}
+        self._tries, self._pools = Tries(), Pools()
         self._requests = 0
         self._responses = 0
         self._statuses: dict[str, int] = {}
@@ -81,27 +56,33 @@ class HttpStage:
         half.flow.application = "http"
         return HttpParser(self, half)
 
-    def request(self, head: Head, half: Half, packet: Packet) -> _Request:
+    def request(self, head: Head, half: Half, packet: Packet) -> Request:
         """A request's head is complete."""
         self._requests += 1
         _, _, server, port = endpoints(half.key)
         key = (server, port, head.host, head.method, head.path)
         group = self._groups.get(key)
         if group is None and len(self._groups) < MAX_GROUPS:
-            group = self._groups[key] = _Group()
+            group = self._groups[key] = Group()
         if group is None:
             self.beyond += 1
         else:
             group.requests.add(packet.number)
-        return _Request(head.method, group, packet)
+        request = Request(head.method, group, half, packet)
+        if head.identity and self._tries.again(head.identity, request) and group is not None:
+            group.repeated(packet.number)
+        return request
 
-    def response(self, status: int, request: _Request | None, first_byte: int, packet: Packet) -> None:
-        """A response's head is complete; its first byte came at `first_byte`."""
+    def response(self, status: int, request: Request | None, begun: tuple[int, bool], packet: Packet) -> None:
+        """A response's head is complete; `begun`: when its first byte came, and whether none came before it."""
         self._responses += 1
         count(self._statuses, str(status), 64)
         if request is None or (status < 200 and status != 101):
             return
+        first_byte, first = begun
         took = max(0, first_byte - request.end)
+        request.status = status
+        self._pools.answered(request, first_byte, first=first)
         self._latency.add(took)
         self._timeline.latency(first_byte, took, "http")
         group = request.group
@@ -109,6 +90,7 @@ class HttpStage:
             return
         count(group.statuses, str(status), 64)
         group.latency.add(took)
+        group.answered(request)
         if status >= 500:
             group.errors.add(packet.number)
         if took > group.slowest:
@@ -125,26 +107,10 @@ class HttpStage:
             responses=self._responses,
             statuses=dict(sorted(self._statuses.items())),
             latency=self._latency.spread(),
-            groups=tuple(_told(key, group) for key, group in ranked[:TOLD_GROUPS]),
+            groups=tuple(group.told(key) for key, group in ranked[:TOLD_GROUPS]),
             more_groups=max(0, len(ranked) - TOLD_GROUPS),
+            pools=self._pools.told(),
         )
-
-
-def _told(key: tuple[str, int, str, str, str], group: _Group) -> HttpGroup:
-    server, port, host, method, path = key
-    return HttpGroup(
-        server=server,
-        server_port=port,
-        host=host,
-        method=method,
-        path=path,
-        requests=group.requests.tally(),
-        statuses=dict(sorted(group.statuses.items())),
-        errors=group.errors.tally(),
-        unanswered=tally(group.unanswered),
-        latency=group.latency.spread(),
-        slowest_frame=group.slowest_frame,
-    )
 
 
 def expected(half: Half) -> bool:
@@ -169,8 +135,8 @@ class HttpParser:
     """Reads the messages of one direction; requests wait here for the other direction's responses."""
 
     __slots__ = (
-        "_first_byte", "_half", "_held", "_left",
-        "_loose", "_owed", "_stage", "_state", "_uploading", "ended", "lost", "waiting",
+        "_answered_any", "_first_byte", "_half", "_held", "_left",
+        "_loose", "_owed", "_receiving", "_stage", "_state", "_uploading", "ended", "lost", "waiting",
     )  # fmt: skip
 
     def __init__(self, stage: HttpStage, half: Half) -> None:
@@ -183,8 +149,11 @@ class HttpParser:
         self._owed = 0
         """The mark of the message under way, due to the frame that completes it."""
         self._first_byte = -1
-        self._uploading: _Request | None = None
-        self.waiting: deque[_Request] = deque(maxlen=MAX_WAITING)
+        self._uploading: Request | None = None
+        self._receiving: Group | None = None
+        """Whose response is under way, while its length can be measured."""
+        self._answered_any = False
+        self.waiting: deque[Request] = deque(maxlen=MAX_WAITING)
         self.lost = False
         """A gap swallowed at least one message head, maybe."""
         self.ended = False
@@ -213,7 +182,9 @@ class HttpParser:
     def _pay(self, packet: Packet) -> None:
         """A message is complete with this packet."""
         packet.mask |= self._owed
-        self._owed = 0
+        if self._receiving is not None and self._owed == marks.HTTP_RESP:
+            self._receiving.received(packet.time - self._first_byte)
+        self._owed, self._receiving = 0, None
 
     def skipped(self, packet: Packet, *, whole: bool) -> None:
         """The rest of a body, or of a chunk, is over."""
@@ -225,6 +196,7 @@ class HttpParser:
     def fin(self, packet: Packet) -> None:
         """The sender has no more to say."""
         if self._state == _TO_CLOSE:
+            self._receiving = None  # the end may come long after the last byte
             self._pay(packet)
 
     def gap(self, size: int, packet: Packet) -> None:
@@ -315,7 +287,10 @@ class HttpParser:
         else:
             self._owed = marks.HTTP_REQ
             self._request(head, packet)
-        if self._state in (_HEAD, _LOST) or packet.end - packet.payload < packet.payload_length:
+        if self._state in (_HEAD, _LOST):
+            self._pay(packet)
+        elif packet.end - packet.payload < packet.payload_length:
+            self._receiving = None
             self._pay(packet)
 
     def _request(self, head: Head, packet: Packet) -> None:
@@ -327,7 +302,9 @@ class HttpParser:
 
     def _response(self, head: Head, packet: Packet) -> None:
         request = self._answered(head.status)
-        self._stage.response(head.status, request, self._first_byte, packet)
+        self._stage.response(head.status, request, (self._first_byte, not self._answered_any), packet)
+        self._receiving = request.group if request is not None and head.status >= 200 else None
+        self._answered_any = self._answered_any or self._receiving is not None
         status, method = head.status, request.method if request else ""
         if status == 101 or (method == "CONNECT" and 200 <= status < 300):
             self._state = _LOST
@@ -336,7 +313,7 @@ class HttpParser:
         else:
             self._body(head, to_close=True)
 
-    def _answered(self, status: int) -> _Request | None:
+    def _answered(self, status: int) -> Request | None:
         """The request this response belongs to; an interim response leaves it waiting."""
         stream = self._half.peer.stream
         asker = getattr(stream, "parser", None)

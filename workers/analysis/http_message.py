@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-MAX_PATH, MAX_HOST = 200, 255
+MAX_PATH, MAX_HOST, MAX_IDENTITY = 200, 255, 400
 _METHODS = (
     b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT"
     b" SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE CCM_POST RPC_CONNECT RPC_IN_DATA RPC_OUT_DATA BREW"
@@ -15,7 +15,8 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] +([1-9][0-9]{2})(?:[ \r\n]|$)")
 _KNOWN_START = re.compile(rb"(?:" + rb"|".join(_METHODS) + rb") [/*hH\w]")
 _CUT_LINE = re.compile(rb"(" + rb"|".join(_METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
 _FIELD = re.compile(
-    rb"^(host|content-length|transfer-encoding)[ \t]*:[ \t]*([^\r\n]{0,512})", re.IGNORECASE | re.MULTILINE
+    rb"^(host|content-length|transfer-encoding|x-request-id|idempotency-key)[ \t]*:[ \t]*([^\r\n]{0,512})",
+    re.IGNORECASE | re.MULTILINE,
 )
 _LOOK = 2048
 
@@ -30,6 +31,8 @@ class Head:
     status: int = 0
     length: int | None = None
     chunked: bool = False
+    identity: bytes = b""
+    """What tells a request from every other: the id it carries with method and target; empty when it carries none."""
 
 
 def looks_like_start(buffer: bytes, at: int, end: int, *, loose: bool = False) -> bool:
@@ -59,14 +62,14 @@ def read_head(raw: bytes, *, loose: bool = False, cut: bool = False) -> Head | N
     """The fields of a head; None when it is not HTTP/1. One that was `cut` may end inside its request line."""
     status = _STATUS_LINE.match(raw)
     if status is not None:
-        length, chunked, _ = _fields(raw)
+        length, chunked, _, _ = _fields(raw)
         return Head(status=int(status[1]), length=length, chunked=chunked)
     request = _REQUEST_LINE.match(raw) or (_LOOSE_LINE.match(raw) if loose else None)
     if request is None and cut:
         request = _CUT_LINE.fullmatch(raw)
     if request is None:
         return None
-    length, chunked, host = _fields(raw)
+    length, chunked, host, known_as = _fields(raw)
     path = request[2].strip().split(b" ", 1)[0].split(b"?", 1)[0].split(b"#", 1)[0]
     return Head(
         method=text(request[1], 32),
@@ -74,11 +77,13 @@ def read_head(raw: bytes, *, loose: bool = False, cut: bool = False) -> Head | N
         host=text(host, MAX_HOST),
         length=length,
         chunked=chunked,
+        identity=b" ".join((known_as, request[1], request[2]))[:MAX_IDENTITY] if known_as else b"",
     )
 
 
-def _fields(raw: bytes) -> tuple[int | None, bool, bytes]:
-    length, chunked, host = None, False, b""
+def _fields(raw: bytes) -> tuple[int | None, bool, bytes, bytes]:
+    """Length, whether chunked, host, and the id that a client gives all tries of one request."""
+    length, chunked, host, known_as = None, False, b"", b""
     for field, content in _FIELD.findall(raw):
         name, value = field.lower(), content.strip()
         if name == b"content-length" and value.isdigit() and len(value) <= 18:
@@ -87,7 +92,9 @@ def _fields(raw: bytes) -> tuple[int | None, bool, bytes]:
             chunked = chunked or value.lower().endswith(b"chunked")
         elif name == b"host" and not host:
             host = value
-    return length, chunked, host
+        elif name in (b"x-request-id", b"idempotency-key"):
+            known_as = known_as or value
+    return length, chunked, host, known_as
 
 
 _PRINTABLE = bytes(byte if 32 <= byte < 127 else ord("?") for byte in range(256))

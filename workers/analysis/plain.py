@@ -30,7 +30,7 @@ class PlainCore:
         self.handshakes: dict[str, int] = {}
         """TCP conversations that ended, by how far their handshake came; "unjudged" ones on top."""
         self.frames = self.wire = self.captured = self.cut = self.cut_at = 0
-        self.first = self.last = 0
+        self.first = self.last = self.back = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -88,8 +88,8 @@ class PlainCore:
             bodies += captured
             if time > self.last:
                 self.last = time
-            elif time < self.first:
-                self.first = time
+            elif time < self.last:
+                self._backwards(time)
             timeline(time, size)
             decode(packet, buffer, start, captured, wire, link_type)
             if packet.kind == 6:
@@ -101,6 +101,11 @@ class PlainCore:
             mask = packet.mask
             masks[mask] = masks.get(mask, 0) + 1
         self.frames, self.wire, self.captured = number, wires, bodies
+
+    def _backwards(self, time: int) -> None:
+        """A timestamp before the latest one so far."""
+        self.back = max(self.back, self.last - time)
+        self.first = min(self.first, time)
 
     def _sizes(self, captured: int, wire: int) -> int:
         """Count a cut packet; its true size, which is never less than what was captured."""
@@ -116,8 +121,10 @@ class PlainCore:
             half = self._open_tcp(packet)
         elif packet.flags & 0x12 == SYN and tcp.reuses_ports(packet, half):
             packet.mask |= marks.REUSED_PORTS
-            self._table.close(half.flow)
+            before = half.flow
+            self._table.close(before)
             half = self._open_tcp(packet)
+            tcp.follows(half.flow, before)
         flow = half.flow
         flow.last_frame = packet.number
         flow.last = packet.time

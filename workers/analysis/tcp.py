@@ -58,6 +58,12 @@ def reuses_ports(packet: Packet, half: Half) -> bool:
     return after not in (half.peer.tcp.last_ack, mine.next)
 
 
+def follows(flow: Flow, before: Flow) -> None:
+    """A conversation takes the addresses and ports of one before it."""
+    assert flow.state is not None
+    flow.state.reused_after = max(0, flow.first - before.last)
+
+
 def update(packet: Packet, half: Half) -> int:
     """Follow one segment; the marks it earns."""
     mine, theirs, state = half.tcp, half.peer.tcp, half.flow.state
@@ -170,7 +176,8 @@ def _acknowledge(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> 
         found |= _repeated(packet, mine, theirs)
     else:
         mine.last_ack, mine.duplicates = ack, 0
-    mine.last_ack_time = packet.time
+    if not packet.flags & RST:  # a RST takes nothing in, whatever it acknowledges
+        mine.last_ack_time = packet.time
     if theirs.sample_end != UNSET and (ack - theirs.sample_end) & _MASK < _HALF:
         if theirs.rtt is None:
             theirs.rtt = Durations(64)
@@ -226,6 +233,7 @@ def _synchronize(packet: Packet, half: Half, state: TcpState) -> None:
     if half.tcp.initial not in (UNSET, packet.sequence):
         packet.mask |= marks.REUSED_PORTS
     half.tcp.initial = packet.sequence
+    half.tcp.hops, half.tcp.identification = packet.hops, packet.identification
     half.tcp.window = packet.window
     if packet.flags & ACK:
         half.flow.client = half.peer
@@ -260,7 +268,23 @@ def _reset(packet: Packet, half: Half, state: TcpState) -> None:
         stage = "after-data"
     if len(state.resets) < MAX_FRAMES:
         by = "client" if half is client else "server"
-        state.resets.append(Reset(packet.number, by, stage, max(0, packet.time - flow.first) * NANO))
+        after = max(0, packet.time - flow.first) * NANO
+        state.resets.append(Reset(packet.number, by, stage, after, *_quiet(packet, half), *_origin(packet, half.tcp)))
+
+
+def _quiet(packet: Packet, half: Half) -> tuple[float, float]:
+    """`idle` and `waited` of a RST. A side that acknowledged the data was there when it came, so was not idle."""
+    mine, theirs = half.tcp, half.peer.tcp
+    if theirs.next == UNSET:
+        return 0.0, 0.0
+    known = mine.next != UNSET and not theirs.finished
+    idle = theirs.next_time - max(mine.next_time, mine.last_ack_time) if known else 0
+    return max(0, idle) * NANO, max(0, packet.time - theirs.next_time) * NANO
+
+
+def _origin(packet: Packet, mine: TcpHalf) -> tuple[int, int, int, int]:
+    """What tells whether a RST came from the host that answered the handshake."""
+    return packet.hops, mine.hops, packet.identification, mine.identification
 
 
 def _note(packet: Packet, half: Half, found: int) -> None:
@@ -269,6 +293,7 @@ def _note(packet: Packet, half: Half, found: int) -> None:
     assert state is not None
     if found & marks.RETRANSMISSION:
         mine.retransmissions = _add(mine.retransmissions, number)
+        mine.largest_resent = max(mine.largest_resent, packet.ip_length)
     if found & marks.ZERO_WINDOW:
         mine.zero_windows = _add(mine.zero_windows, number)
     if found & marks.OUT_OF_ORDER:
@@ -308,11 +333,16 @@ def finish(flow: Flow, capture_end: int) -> TcpFacts:
         syns=tally(state.syns),
         handshake_rtt=None if state.handshake_rtt == UNSET else state.handshake_rtt * NANO,
         server_rtt=None if state.server_rtt == UNSET else state.server_rtt * NANO,
+        reused_after=None if state.reused_after == UNSET else state.reused_after * NANO,
         refused_by=state.refused_by,
         data_segments_client=client.data_segments,
         data_segments_server=server.data_segments,
         retransmissions_client=tally(client.retransmissions),
         retransmissions_server=tally(server.retransmissions),
+        largest_resent_client=client.largest_resent,
+        largest_resent_server=server.largest_resent,
+        unacknowledged_client=_unacknowledged(client, server),
+        unacknowledged_server=_unacknowledged(server, client),
         out_of_order=tally(state.out_of_order),
         lost_segments=tally(state.lost_segments),
         duplicate_acks=tally(state.duplicate_acks),
@@ -331,6 +361,14 @@ def handshake(state: TcpState) -> str:
     if state.stage == OPENING:
         return "refused" if state.refused_by else "unanswered"
     return {UNSEEN: "unseen", ANSWERED: "half-open", COMPLETE: "complete"}[state.stage]
+
+
+def _unacknowledged(mine: TcpHalf, theirs: TcpHalf) -> int:
+    """Bytes in flight at the end; a FIN takes one number and is no data."""
+    if UNSET in (mine.next, theirs.last_ack):
+        return 0
+    flying = (mine.next - theirs.last_ack) & _MASK
+    return max(0, flying - mine.finished) if flying < _HALF else 0
 
 
 def _rtt(client: TcpHalf, server: TcpHalf) -> Spread:

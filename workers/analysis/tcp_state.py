@@ -15,8 +15,11 @@ class TcpHalf:
         "data_segments",
         "duplicates",
         "finished",
+        "hops",
+        "identification",
         "initial",
         "kept_alive",
+        "largest_resent",
         "last_ack",
         "last_ack_time",
         "next",
@@ -47,6 +50,10 @@ class TcpHalf:
         self.kept_alive = False
         """The latest packet of this sender was a keep-alive."""
         self.finished = False
+        self.hops = self.identification = 0
+        """TTL and IP identification of the latest SYN or SYN-ACK."""
+        self.largest_resent = 0
+        """IP length."""
         self.sample_end = UNSET
         """End of the segment whose ACK is awaited for an RTT sample (one at a time, never a retransmitted one)."""
         self.sample_time = 0
@@ -71,6 +78,7 @@ class TcpState:
         "out_of_order",
         "refused_by",
         "resets",
+        "reused_after",
         "server_rtt",
         "stage",
         "syns",
@@ -87,6 +95,8 @@ class TcpState:
         self.initial_rtt = UNSET
         self.server_rtt = UNSET
         self.refused_by = ""
+        self.reused_after = UNSET
+        """Nanoseconds since the conversation before this one on the same ports."""
         self.out_of_order: Frames | None = None
         self.lost_segments: Frames | None = None
         self.duplicate_acks: Frames | None = None

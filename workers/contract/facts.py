@@ -40,6 +40,19 @@ class Reset:
     """refused (answers a SYN) | handshake | before-response | after-data | after-fin"""
     after: float
     """Seconds since the conversation's first packet."""
+    idle: float = 0.0
+    """Seconds this side had sent nothing, no ACK either, when the other side sent the data that this RST answers; 0
+    when it answers none, or when that can't be told."""
+    waited: float = 0.0
+    """Seconds from the other side's latest data (or FIN) to this RST; 0 when none was seen."""
+    ttl: int = 0
+    """TTL or hop limit of this RST; 0 when not read."""
+    handshake_ttl: int = 0
+    """The same of the latest SYN or SYN-ACK sent in the same side's name; 0 when none was seen."""
+    ip_id: int = 0
+    """IP identification of this RST; 0 for IPv6."""
+    handshake_ip_id: int = 0
+    """The same of that SYN or SYN-ACK."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,9 @@ class TcpFacts:
     """First SYN to the ACK of the SYN-ACK, seconds, when the handshake is complete."""
     server_rtt: float | None = None
     """Last SYN to SYN-ACK."""
+    reused_after: float | None = None
+    """Seconds since the latest packet of an earlier conversation between the same addresses and ports; None when the
+    capture shows none."""
     refused_by: str = ""
     """reset | icmp when refused."""
     data_segments_client: int = 0
@@ -62,6 +78,12 @@ class TcpFacts:
     """Segments with payload, retransmissions included; 0 when not counted."""
     retransmissions_client: Tally = Tally()
     retransmissions_server: Tally = Tally()
+    largest_resent_client: int = 0
+    largest_resent_server: int = 0
+    """IP length of the largest packet among the retransmissions; 0 when there were none."""
+    unacknowledged_client: int = 0
+    unacknowledged_server: int = 0
+    """Bytes sent that the other side had not acknowledged with the last packets seen; 0 when either was not seen."""
     out_of_order: Tally = Tally()
     lost_segments: Tally = Tally()
     """Gaps never seen in the capture (not captured, or lost before this point)."""
@@ -122,6 +144,11 @@ class DnsName:
     latency: Spread = Spread()
     answers: tuple[str, ...] = ()
     """Addresses and CNAME targets of the last NOERROR answer, at most 8."""
+    asked_again: Tally = Tally()
+    """Queries for what the same client had asked before without an answer since: sent again as they were after 0.9 s or
+    more, or as a new query 0.9 to 6 s after the latest."""
+    asked_again_after: Spread = Spread()
+    """How long the client had waited each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +183,30 @@ class HttpGroup:
     latency: Spread = Spread()
     """End of request to first byte of its final response."""
     slowest_frame: int = 0
+    upload: Spread = Spread()
+    """First to last byte of a request that was answered."""
+    download: Spread = Spread()
+    """First to last byte of a final response; not of those whose end is the connection's, or was not captured."""
+    repeats: Tally = Tally()
+    """Requests that the same client had sent before, by X-Request-ID or Idempotency-Key, method and whole target, and
+    that had failed (500 and above) or had no answer yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpPool:
+    """The connections from one client to one server that carried HTTP/1 requests."""
+
+    client: str
+    server: str
+    server_port: int
+    connections: int = 0
+    requests: int = 0
+    busy: float = 0.0
+    """Seconds with a request under way (its end to the first byte of its response), summed over the connections."""
+    first_at: float = 0.0
+    """First answered request's end."""
+    last_at: float = 0.0
+    """Last response's first byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +219,8 @@ class HttpFacts:
     latency: Spread = Spread()
     groups: tuple[HttpGroup, ...] = ()
     more_groups: int = 0
+    pools: tuple[HttpPool, ...] = ()
+    """The busiest, at most 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +315,8 @@ class Facts:
     snaplen: int = 0
     first_at: float = 0.0
     last_at: float = 0.0
+    backwards: float = 0.0
+    """Largest step back of the timestamps, seconds: from the latest time so far to a later frame's."""
     error: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     """Packets that show a thing, by the names of docs: ip4 ip6 arp tcp udp icmp syn synack fin rst dns_query

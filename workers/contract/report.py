@@ -38,7 +38,7 @@ class FrameRef:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An opinion with its evidence. `sentence` stands alone; `next_step` says what to check."""
+    """An opinion with its evidence: frames, figures, facts. `sentence` stands alone; `next_step` says what to check."""
 
     rule: str
     severity: Severity
@@ -49,6 +49,12 @@ class Finding:
     next_step: str = ""
     display_filter: str = ""
     """A Wireshark display filter that shows the evidence."""
+    figures: dict[str, float] = field(default_factory=dict)
+    """What the sentence counts and measures, by name; durations in seconds (`…_s`), shares from 0 to 1."""
+    servers: tuple[str, ...] = ()
+    """The servers it is about, "address:port"."""
+    facts: tuple[str, ...] = ()
+    """The facts it rests on, conversations among them: JSON pointers (RFC 6901) into the report, at most 20."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,7 @@ class Report:
     verdict: str = ""
     severity: Severity = Severity.OK
     findings: tuple[Finding, ...] = ()
-    """Worst first."""
+    """Worst first, a cause before what follows from it."""
     targets: tuple[TargetResult, ...] = ()
     names: dict[str, Named] = field(default_factory=dict)
     """IP address -> what it is."""

@@ -161,6 +161,8 @@ cdef int decode(Pkt *p, const byte *buffer, const Record *record) noexcept nogil
             p.wire_end = limit
             if p.end > limit:
                 p.end = limit
+            p.identification = two(b + 18)
+            p.hops = b[22]
             return 0
     p.mask = 0
     p.ip_length = p.payload_length = 0
@@ -256,6 +258,8 @@ cdef int ip4(Pkt *p, const byte *buffer, uint32_t at) noexcept nogil:
         return 0
     if two(b + 6) & 0x3FFF:
         return SLOW
+    p.identification = two(b + 4)
+    p.hops = b[8]
     p.ip_length = total
     p.wire_end = limit = at + total
     if p.end > limit:
@@ -277,6 +281,8 @@ cdef int ip6(Pkt *p, const byte *buffer, uint32_t at) noexcept nogil:
     length = two(buffer + at + 4)
     on_wire = p.wire_end - at
     total = length + 40 if 0 < length and length + 40 <= on_wire else on_wire
+    p.identification = 0
+    p.hops = buffer[at + 7]
     p.ip_length = total
     p.wire_end = limit = at + total
     if p.end > limit:

@@ -100,7 +100,7 @@ cdef int32_t open_flow(State *s, Pkt *p, uint32_t bucket) noexcept nogil:
     flow.hash = bucket
     flow.next_in_bucket = s.buckets[bucket]
     s.buckets[bucket] = index
-    flow.handshake_rtt = flow.initial_rtt = flow.server_rtt = UNSET
+    flow.handshake_rtt = flow.initial_rtt = flow.server_rtt = flow.reused_after = UNSET
     flow.syns = flow.out_of_order = flow.lost_segments = flow.duplicate_acks = flow.keep_alives = flow.resets = NONE
     for side in range(2):
         begin_half(&flow.halves[side])

@@ -22,8 +22,9 @@ cdef void account(State *s, const Record *record) noexcept nogil:
     s.captured += record.captured
     if record.time > s.last:
         s.last = record.time
-    elif record.time < s.first:
-        s.first = record.time
+    elif record.time < s.last:
+        s.back = max(s.back, s.last - record.time)
+        s.first = min(s.first, record.time)
     tick(&s.timeline, record.time, size)
     s.packet.number = s.frames
     s.packet.time = record.time
@@ -99,11 +100,14 @@ cdef void tcp_step(State *s, Pkt *p) noexcept nogil:
     cdef Flow *flow = placed(s, p, &index, &side)
     cdef Half *half
     cdef uint64_t found
+    cdef int64_t before
     if (p.flags & (F_SYN | F_ACK)) == F_SYN:
         if reuses_ports(p, &flow.halves[side], &flow.halves[1 - side]):
             p.mask |= M_REUSED_PORTS
+            before = flow.last
             close_flow(s, index, p)
             flow = placed(s, p, &index, &side)
+            flow.reused_after = max(<int64_t>0, flow.first - before)
     counted(flow, side, p)
     found = follow(s, flow, side, p)
     p.mask |= found

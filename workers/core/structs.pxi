@@ -55,6 +55,8 @@ cdef struct Pkt:
     int32_t window
     int32_t kind
     int32_t depth
+    uint32_t identification
+    byte hops
     byte flags
     byte key_length
     byte key[KEY]
@@ -82,6 +84,10 @@ cdef struct Half:
     int32_t rtt
     int32_t retransmissions
     int32_t zero_windows
+    uint32_t largest_resent
+    uint32_t identification # of the latest SYN or SYN-ACK, and its hops
+    byte hops
+    byte finished
     byte kept_alive
     byte stream
     byte pending            # segments wait behind a hole
@@ -98,6 +104,7 @@ cdef struct Flow:
     int64_t handshake_rtt
     int64_t initial_rtt
     int64_t server_rtt
+    int64_t reused_after
     int64_t zero_time
     int64_t capture_end     # the latest packet time when it ended
     uint32_t fins
@@ -138,6 +145,12 @@ cdef struct Samples:
 cdef struct ResetEntry:
     int64_t frame
     int64_t after
+    int64_t idle
+    int64_t waited
+    uint32_t identification
+    uint32_t handshake_identification
+    byte hops
+    byte handshake_hops
     byte by_client
     byte stage
 
@@ -198,6 +211,7 @@ cdef struct State:
     int64_t cut_at
     int64_t first
     int64_t last
+    int64_t back            # the largest step back of the times
     int64_t opened
     int64_t ended
     int64_t evicted

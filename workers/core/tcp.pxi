@@ -58,7 +58,7 @@ cdef uint64_t follow(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
     if p.flags & (F_SYN | F_FIN | F_RST) or flow.stage == ANSWERED:
         control(s, flow, side, p)
     if found:
-        note_found(s, flow, mine, p.number, found)
+        note_found(s, flow, mine, p, found)
     return found
 
 
@@ -144,7 +144,8 @@ cdef uint64_t acknowledge(State *s, Half *mine, Half *theirs, Pkt *p) noexcept n
     else:
         mine.last_ack = ack
         mine.duplicates = 0
-    mine.last_ack_time = p.time
+    if not p.flags & F_RST:     # a RST takes nothing in, whatever it acknowledges
+        mine.last_ack_time = p.time
     if theirs.sample_end != UNSET and ((ack - theirs.sample_end) & MASK) < HALF:
         sample(&s.sample_lists, &theirs.rtt, p.time - theirs.sample_time)
         theirs.sample_end = UNSET
@@ -188,6 +189,7 @@ cdef void control(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
             flow.initial_rtt = p.time - flow.last_syn_time
     if p.flags & F_FIN:
         flow.fins += 1
+        flow.halves[side].finished = 1
 
 
 cdef void synchronize(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
@@ -195,6 +197,8 @@ cdef void synchronize(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
     if mine.initial != UNSET and mine.initial != p.sequence:
         p.mask |= M_REUSED_PORTS
     mine.initial = p.sequence
+    mine.hops = p.hops
+    mine.identification = p.identification
     mine.window = p.window
     if p.flags & F_ACK:
         flow.client = 1 - side
@@ -241,12 +245,37 @@ cdef void reset(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
         one.by_client = by_client
         one.stage = stage
         one.after = max(<int64_t>0, p.time - flow.first)
+        quiet(one, &flow.halves[side], &flow.halves[1 - side], p.time)
+        one.hops = p.hops
+        one.identification = p.identification
+        one.handshake_hops = flow.halves[side].hops
+        one.handshake_identification = flow.halves[side].identification
 
 
-cdef void note_found(State *s, Flow *flow, Half *mine, int64_t number, uint64_t found) noexcept nogil:
+cdef void quiet(ResetEntry *one, Half *mine, Half *theirs, int64_t time) noexcept nogil:
+    """How long a reset's sender had been idle when the data came that it answers, and how long it took."""
+    if theirs.next == UNSET:
+        return
+    if mine.next != UNSET and not theirs.finished:
+        one.idle = max(<int64_t>0, theirs.next_time - max(mine.next_time, mine.last_ack_time))
+    one.waited = max(<int64_t>0, time - theirs.next_time)
+
+
+cdef int64_t unacknowledged(Half *mine, Half *theirs) noexcept nogil:
+    """Bytes in flight at the end; a FIN takes one number and is no data."""
+    cdef int64_t flying
+    if mine.next == UNSET or theirs.last_ack == UNSET:
+        return 0
+    flying = (mine.next - theirs.last_ack) & MASK
+    return max(<int64_t>0, flying - mine.finished) if flying < HALF else 0
+
+
+cdef void note_found(State *s, Flow *flow, Half *mine, Pkt *p, uint64_t found) noexcept nogil:
     """Keep the frames of what was found."""
+    cdef int64_t number = p.number
     if found & M_RETRANSMISSION:
         note(&s.frame_lists, &mine.retransmissions, number)
+        mine.largest_resent = max(mine.largest_resent, p.ip_length)
     if found & M_ZERO_WINDOW:
         note(&s.frame_lists, &mine.zero_windows, number)
     if found & M_OUT_OF_ORDER:

@@ -211,6 +211,8 @@ cdef class Core:
                 p.sequence = packet.sequence
                 p.ack = packet.ack
                 p.window = packet.window
+                p.hops = packet.hops
+                p.identification = packet.identification
         step(&self.s)
         error = packet.error_type >= 0 and p.kind != 6 and p.kind != 17 and p.kind != NOTHING
         if self.s.waiting:
@@ -391,11 +393,11 @@ cdef class Core:
 
     @property
     def totals(self):
-        """frames, wire, captured, cut, cut_at, first, last, opened, ended, evicted, by name."""
+        """frames, wire, captured, cut, cut_at, first, last, back, opened, ended, evicted, by name."""
         cdef State *s = &self.s
         return {
             "frames": s.frames, "wire": s.wire, "captured": s.captured, "cut": s.cut, "cut_at": s.cut_at,
-            "first": s.first, "last": s.last, "opened": s.opened, "ended": s.ended, "evicted": s.evicted,
+            "first": s.first, "last": s.last, "back": s.back, "opened": s.opened, "ended": s.ended, "evicted": s.evicted,
         }
 
     @property
@@ -445,6 +447,8 @@ cdef class Core:
             told["tcp"] = {
                 "handshake": HANDSHAKES[handshake(flow)], "judged": judged(s, flow), "syns": self.seen(flow.syns),
                 "handshake_rtt": flow.handshake_rtt, "server_rtt": flow.server_rtt,
+                "reused_after": flow.reused_after, "largest_resent": (client.largest_resent, server.largest_resent),
+                "unacknowledged": (unacknowledged(client, server), unacknowledged(server, client)),
                 "refused_by": ("", "reset", "icmp")[flow.refused_by], "fins": flow.fins,
                 "data_segments": (client.data_segments, server.data_segments),
                 "retransmissions": (self.seen(client.retransmissions), self.seen(server.retransmissions)),
@@ -473,15 +477,13 @@ cdef class Core:
         return samples.count, samples.least, samples.most, [samples.values[i] for i in range(samples.kept)]
 
     cdef object reset_list(self, int32_t where):
-        """(frame, whether by the client, stage, nanoseconds after the first packet), …"""
+        """(frame, whether by the client, stage, after, idle, waited, what tells where it came from), …"""
         cdef ResetList *resets
         if where == NONE:
             return []
         resets = <ResetList*>entry(&self.s.reset_lists, where)
         return [
-            (resets.entries[i].frame, bool(resets.entries[i].by_client), STAGES[resets.entries[i].stage],
-             resets.entries[i].after)
-            for i in range(resets.count)
+            told_reset(&resets.entries[i]) for i in range(resets.count)
         ]
 
     # -- a copy ------------------------------------------------------------------------------------------------
@@ -530,6 +532,11 @@ cdef class Core:
         unpool(&s.frame_lists, memory[5])
         unpool(&s.sample_lists, memory[6])
         unpool(&s.reset_lists, memory[7])
+
+
+cdef object told_reset(ResetEntry *one):
+    origin = one.hops, one.handshake_hops, one.identification, one.handshake_identification
+    return one.frame, bool(one.by_client), STAGES[one.stage], one.after, one.idle, one.waited, origin
 
 
 def _empty():

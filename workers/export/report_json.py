@@ -8,9 +8,11 @@ seconds, sizes bytes. Numbers that JSON can't hold (NaN, infinity) are null.
 - `spec`: what was asked: `target` {`kind`, `name`}, `namespace`, `container`, `filter`, `duration`, `max_packets`,
   `max_bytes`, `snaplen`, `interface`
 - `verdict`: one line; `severity`: critical | warning | ok, of the worst finding
-- `findings`, worst first: `rule` (stable id), `severity` (critical | warning | note | ok), `confidence`
-  (high | medium | low), `sentence`, `count`, `frames` [{`target`: index into `targets`, `frame`: as Wireshark
-  counts, from 1}], `next_step`, `display_filter` (Wireshark)
+- `findings`, worst first, a cause before what follows from it: `rule` (stable id), `severity` (critical | warning |
+  note | ok), `confidence` (high | medium | low), `sentence`, `count`, `frames` [{`target`: index into `targets`,
+  `frame`: as Wireshark counts, from 1}], `next_step`, `display_filter` (Wireshark), `figures` (name -> number:
+  durations in seconds end in `_s`, shares are 0 to 1), `servers` ["address:port"], `facts` (JSON pointers, RFC 6901,
+  into this object: the conversations, names and transactions it rests on)
 - `targets`, one a captured container: `namespace`, `pod`, `container`, `node`, `pod_ips`, `method`,
   `outcome` (`complete`, `proved`, `reason`, `bytes`, `sha256`, `pod_bytes`, `pod_sha256`, `packets`, tcpdump's
   `captured`, `received`, `kernel_dropped`, `interface_dropped`, `ended_by`, `started_at`, `ended_at`,

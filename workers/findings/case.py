@@ -35,6 +35,12 @@ class Talk:
     target: int
     flow: Flow
     tcp: TcpFacts
+    index: int = 0
+
+    @property
+    def path(self) -> str:
+        """Where the facts hold it."""
+        return f"conversations/{self.index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,12 @@ class Web:
 
     target: int
     group: HttpGroup
+    index: int = 0
+
+    @property
+    def path(self) -> str:
+        """Where the facts hold it."""
+        return f"http/groups/{self.index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,12 @@ class Query:
 
     target: int
     name: DnsName
+    index: int = 0
+
+    @property
+    def path(self) -> str:
+        """Where the facts hold it."""
+        return f"dns/names/{self.index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +78,12 @@ class Hello:
     target: int
     tls: TlsHandshake
     flow: Flow | None
+    index: int = 0
+
+    @property
+    def path(self) -> str:
+        """Where the facts hold it."""
+        return f"tls/handshakes/{self.index}"
 
 
 @dataclass(frozen=True)
@@ -86,10 +110,10 @@ class Case:
         seen: dict[tuple[object, ...], Talk] = {}
         for index, facts in self.facts:
             reused: Counter[tuple[object, ...]] = Counter()  # one pair of ports may serve several times
-            for flow in facts.conversations:
+            for nth, flow in enumerate(facts.conversations):
                 if flow.tcp is not None:
                     ends = (flow.client, flow.client_port, flow.server, flow.server_port)
-                    seen.setdefault((*ends, reused[ends]), Talk(index, flow, flow.tcp))
+                    seen.setdefault((*ends, reused[ends]), Talk(index, flow, flow.tcp, nth))
                     reused[ends] += 1
         return tuple(seen.values())
 
@@ -104,14 +128,14 @@ class Case:
     @cached_property
     def webs(self) -> tuple[Web, ...]:
         """HTTP groups; where the server itself was captured, its own view only."""
-        found = [Web(i, group) for i, facts in self.facts for group in facts.http.groups]
+        found = [Web(i, group, nth) for i, facts in self.facts for nth, group in enumerate(facts.http.groups)]
         own = {web.group.server for web in found if self.pods.get(web.group.server) == web.target}
         return tuple(w for w in found if w.group.server not in own or self.pods[w.group.server] == w.target)
 
     @cached_property
     def queries(self) -> tuple[Query, ...]:
         """DNS name groups; where the server itself was captured, its own view only."""
-        found = [Query(i, name) for i, facts in self.facts for name in facts.dns.names]
+        found = [Query(i, name, nth) for i, facts in self.facts for nth, name in enumerate(facts.dns.names)]
         own = {query.name.server for query in found if self.pods.get(query.name.server) == query.target}
         return tuple(q for q in found if q.name.server not in own or self.pods[q.name.server] == q.target)
 
@@ -124,7 +148,7 @@ class Case:
             for nth, tls in enumerate(facts.tls.handshakes):
                 flow = flows.get(tls.conversation)
                 key = (flow.client, flow.client_port, flow.server, flow.server_port) if flow else (index, nth)
-                seen.setdefault(key, Hello(index, tls, flow))
+                seen.setdefault(key, Hello(index, tls, flow, nth))
         return tuple(seen.values())
 
     # -- can it be judged? ---------------------------------------------------------------------------------------
@@ -207,10 +231,11 @@ def _one_way(facts: Facts, selective: bool) -> bool:
     flows = [flow for flow in facts.conversations if flow.tcp is not None]
     if not flows or not (all(f.server_packets <= 0 for f in flows) or all(f.client_packets <= 0 for f in flows)):
         return False
-    return selective or any(_goes_on(flow) for flow in flows)
+    return selective or any(goes_on(flow) for flow in flows)
 
 
-def _goes_on(flow: Flow) -> bool:
+def goes_on(flow: Flow) -> bool:
+    """Whether the only side seen must have been answered: it sends new data all the time, or only the server shows."""
     tcp = flow.tcp or TcpFacts()
     fresh = flow.client_packets - tcp.syns.count - tcp.retransmissions_client.count
     return flow.client_packets <= 0 or (flow.client_payload > 0 and fresh > 2)
@@ -225,6 +250,18 @@ def refs(seen: Iterable[tuple[int, Iterable[int]]], most: int = 20) -> tuple[Fra
             if row < len(frames) and len(found) < most:
                 found[FrameRef(target, frames[row])] = None
     return tuple(found)
+
+
+def links(seen: Iterable[Talk | Web | Query | Hello], *fields: str) -> tuple[str, ...]:
+    """Pointers to facts, or to `fields` of each, such as "tcp/syns"."""
+    return pointers(
+        (one.target, f"{one.path}/{name}" if name else one.path) for one in seen for name in fields or ("",)
+    )
+
+
+def pointers(seen: Iterable[tuple[int, str]], most: int = 20) -> tuple[str, ...]:
+    """(target, path in its facts) as JSON pointers (RFC 6901) into the report."""
+    return tuple(dict.fromkeys(f"/targets/{target}/facts/{path}" for target, path in seen))[:most]
 
 
 def tally(tallies: Iterable[Tally]) -> int:

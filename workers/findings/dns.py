@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from workers.contract.report import Confidence
 from workers.findings import filters
-from workers.findings.case import Case, Query
+from workers.findings.case import Case, Query, links
 from workers.findings.words import listing, plural
 
 _SEARCH = re.compile(r"(\.[a-z0-9-]+)?\.svc(\.[a-z0-9-]+)+$|\.cluster\.local$")
@@ -34,6 +34,15 @@ class Resolver:
     def queries(self) -> int:
         """Queries to this server."""
         return sum(max(0, q.name.queries.count) for q in self.all)
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The server as evidence."""
+        return (filters.end(self.server, 53),)
+
+    def links(self, *fields: str) -> tuple[str, ...]:
+        """The names that show it, or `fields` of each."""
+        return links(self.bad, *fields)
 
     def confidence(self, *doubts: bool) -> Confidence:
         """High, less a step for drops and each of `doubts`."""
@@ -84,3 +93,8 @@ def is_search(name: str, found: set[str]) -> bool:
     """Whether a missing name is one step of a search that found its goal."""
     labels = plain(name).split(".")
     return base(name) in found or any(".".join(labels[:n]) in found for n in range(1, min(len(labels), 20)))
+
+
+def nxdomains(query: Query) -> int:
+    """Answers that say there is no such name."""
+    return max(0, query.name.rcodes.get("NXDOMAIN", 0))

@@ -18,6 +18,11 @@ def endpoint(ip: str, port: int, protocol: str = "tcp") -> str:
     return both(address(ip), f"{protocol}.port == {port}" if 0 < port < 65536 else "")
 
 
+def end(ip: str, port: int) -> str:
+    """(address, port) as evidence: "198.18.7.1:8080", "[2001:db8::7]:8080"."""
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+
 def both(*parts: str) -> str:
     """All parts must hold; empty ones are left out."""
     return " && ".join(part for part in parts if part)

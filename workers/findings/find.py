@@ -5,15 +5,18 @@ from collections.abc import Mapping, Sequence
 from workers.contract.report import Confidence, Finding, Named, Severity, TargetResult
 from workers.contract.spec import CaptureSpec
 from workers.findings.case import Case
-from workers.findings.rules import RULES, healthy, quality
+from workers.findings.causes import causes_first
+from workers.findings.rules import RULES, analysis_failed, capture_drops, capture_partial, clock_skew, healthy, one_way
 
 _SEVERITIES = list(Severity)
 _CONFIDENCES = list(Confidence)
-ABOUT_CAPTURE = frozenset({quality.DROPS, quality.PARTIAL, quality.ONE_WAY, quality.UNREAD})
+ABOUT_CAPTURE = frozenset(
+    {capture_drops.RULE, capture_partial.RULE, one_way.RULE, analysis_failed.RULE, clock_skew.RULE}
+)
 
 
 def find(targets: Sequence[TargetResult], names: Mapping[str, Named], spec: CaptureSpec | None) -> tuple[Finding, ...]:
-    """Return what is wrong, worst first; one OK finding with figures when nothing is.
+    """Return what is wrong, worst first, but a cause before what follows from it; one OK finding when nothing is.
 
     `targets` are a job's results in the report's order (frames refer to them by index). Never raises on any facts.
     """
@@ -21,7 +24,7 @@ def find(targets: Sequence[TargetResult], names: Mapping[str, Named], spec: Capt
     found = [finding for rule in RULES for finding in rule(case)]
     if not any(finding.severity in (Severity.CRITICAL, Severity.WARNING) for finding in found):
         found += healthy.check(case)
-    return tuple(sorted(found, key=_rank))  # stable: the order of RULES decides between equals
+    return tuple(causes_first(sorted(found, key=_rank)))  # stable: the order of RULES decides between equals
 
 
 def _rank(finding: Finding) -> tuple[int, bool, int]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from workers.contract.report import FrameRef
+from workers.findings import filters
 from workers.findings.case import Case, Hello, refs
 from workers.findings.words import listing, plural, safe
 
@@ -11,6 +12,11 @@ from workers.findings.words import listing, plural, safe
 def server_of(hello: Hello) -> tuple[str, int]:
     """(address, port) of the server, ("", 0) when its conversation was not kept."""
     return (hello.flow.server, hello.flow.server_port) if hello.flow is not None else ("", 0)
+
+
+def servers(hellos: Sequence[Hello]) -> tuple[str, ...]:
+    """The server as evidence, when its conversation was kept."""
+    return (filters.end(*server_of(hellos[0])),) if hellos[0].flow is not None else ()
 
 
 def who(case: Case, hellos: Sequence[Hello]) -> str:

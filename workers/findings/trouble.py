@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from workers.contract.report import Confidence, Finding, FrameRef, Severity
 from workers.findings import filters
-from workers.findings.case import Case, Talk, refs
-from workers.findings.words import listing, number, of, percent, plural, ratio
+from workers.findings.case import Case, Talk, links, refs
+from workers.findings.words import figures, listing, number, of, percent, plural, ratio
 
 MOST = 4
 """Findings of one rule said in full; a scan of a thousand ports must not bury everything else."""
@@ -91,6 +91,19 @@ class Trouble:
         parts = [f"{name} {number(n)} of {number(every[name])}" for name, n in bad.most_common(MOST)]
         more = [f"{number(len(bad) - MOST)} more"] if len(bad) > MOST else []
         return f" ({', '.join([*parts, *more])})"
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The servers with trouble as evidence."""
+        return tuple(filters.end(*one) for one in self.ends)
+
+    def figures(self, **more: float | None) -> dict[str, float]:
+        """How many of how many, and what else was measured."""
+        return figures(cases=len(self.bad), of=len(self.all), share=self.share, **more)
+
+    def links(self, *fields: str) -> tuple[str, ...]:
+        """The conversations that show it, or `fields` of each."""
+        return links(self.bad, *fields)
 
     def refs(self, frames: Callable[[Talk], Iterable[int]]) -> tuple[FrameRef, ...]:
         """References to the frames that show it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from workers.contract.facts import HttpGroup
 from workers.contract.report import Confidence
 from workers.findings import filters
-from workers.findings.case import Case, Talk, Web, finite, median
+from workers.findings.case import Case, Talk, Web, finite, links, median
 from workers.findings.words import join, listing, plural, safe
 
 
@@ -47,6 +47,15 @@ class Site:
         """The network's own round trip to this server, seconds: the median handshake, else data to ACK."""
         shakes = finite(t.tcp.server_rtt for t in self.talks)
         return median(shakes or finite(t.tcp.rtt.p50 for t in self.talks if t.tcp.rtt.count > 0))
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The server as evidence."""
+        return (filters.end(*self.end),)
+
+    def links(self, *fields: str) -> tuple[str, ...]:
+        """The groups that show it, or `fields` of each."""
+        return links(self.bad, *fields)
 
     def confidence(self, *doubts: bool) -> Confidence:
         """High, less a step for drops and each of `doubts`."""

@@ -67,6 +67,11 @@ def percent(part: float, whole: float) -> str:
     return f"{share:.1f} %" if 0 < share < 10 else f"{share:.0f} %"
 
 
+def figures(**values: float | None) -> dict[str, float]:
+    """Evidence as numbers; what is no finite number is left out."""
+    return {name: value for name, value in values.items() if value is not None and math.isfinite(value)}
+
+
 def size(count: float) -> str:
     """Bytes -> "1.2 MB" (powers of 1000, as tcpdump and interfaces count)."""
     amount = float(count)

@@ -10,7 +10,7 @@ from struct import Struct
 
 from workers.packets import icmp, link, link_types, marks, tunnels
 from workers.packets.fragments import Fragments
-from workers.packets.packet import NOTHING, Packet
+from workers.packets.packet import NOTHING, RST, SYN, Packet
 
 MAX_DEPTH = 64
 MAX_EXTENSIONS = 12
@@ -25,7 +25,9 @@ _PLAIN_IP4 = b"\x08\x00\x45"
 _PLAIN = Struct("!H2xHxB2x12sIIHH")
 """From the IP length on: length, fragment, protocol, addresses with ports, TCP's fields up to the window."""
 _PLAIN_SIZE = 54
-_IP4_HEAD = Struct("!BxHHHxB")
+_ORIGIN = Struct("!HxxB")
+"""Identification and TTL, from the identification on."""
+_IP4_HEAD = Struct("!BxHHHBB")
 _TCP_HEAD = Struct("!IIHH")
 _UDP_HEAD = Struct("!HHH")
 _FLAG_MARKS = [
@@ -64,6 +66,8 @@ class Decoder:
                 packet.wire_end = limit
                 if end > limit:
                     packet.end = limit
+                if flags & (SYN | RST):
+                    packet.identification, packet.hops = _ORIGIN.unpack_from(buffer, start + 18)
                 return
         packet.mask = packet.ip_length = packet.payload_length = 0
         packet.kind = packet.quoted_kind = NOTHING
@@ -136,7 +140,7 @@ class Decoder:
         if packet.end - at < 20:
             packet.mask |= marks.MALFORMED
             return
-        first, total, identification, fragment, protocol = _IP4_HEAD.unpack_from(buffer, at)
+        first, total, identification, fragment, hops, protocol = _IP4_HEAD.unpack_from(buffer, at)
         header = (first & 15) * 4
         on_wire = packet.wire_end - at
         if total == 0 or total > on_wire:
@@ -147,6 +151,7 @@ class Decoder:
         if first >> 4 != 4 or header < 20 or total < header:
             packet.mask |= marks.MALFORMED
             return
+        packet.hops, packet.identification = hops, identification
         packet.ip_length = total
         packet.wire_end = limit = at + total
         if packet.end > limit:
@@ -173,6 +178,7 @@ class Decoder:
         length = buffer[at + 4] << 8 | buffer[at + 5]
         on_wire = packet.wire_end - at
         total = length + 40 if 0 < length <= on_wire - 40 else on_wire
+        packet.hops, packet.identification = buffer[at + 7], 0
         packet.ip_length = total
         packet.wire_end = limit = at + total
         if packet.end > limit:

@@ -22,6 +22,8 @@ class Packet:
         "error_mtu",
         "error_type",
         "flags",
+        "hops",
+        "identification",
         "ip_length",
         "key",
         "kind",
@@ -55,6 +57,8 @@ class Packet:
         self.sequence = 0
         self.ack = 0
         self.window = 0
+        self.hops = self.identification = 0
+        """TTL or hop limit, and IP identification (0 for IPv6): always of SYNs and RSTs, else maybe an older one's."""
         self.error_type = -1
         """ICMP error type, -1 when the packet is none; then quoted_* tell whom it complains about."""
         self.error_code = 0

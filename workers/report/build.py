@@ -6,7 +6,7 @@ from dataclasses import replace
 from workers.contract.report import Finding, Named, Report, Severity, TargetResult
 from workers.contract.spec import CaptureSpec
 from workers.findings import find
-from workers.findings.rules.quality import limits
+from workers.findings.limits import limits
 from workers.findings.words import listing, number, plural, safe
 from workers.report.tables import tables
 

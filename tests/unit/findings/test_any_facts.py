@@ -14,6 +14,7 @@ from workers.contract.facts import (
     Facts,
     HttpFacts,
     HttpGroup,
+    HttpPool,
     IcmpError,
     Reset,
     Spread,
@@ -53,6 +54,12 @@ resets = st.builds(
     st.sampled_from(["client", "server", ""]),
     st.sampled_from(["refused", "after-data", "before-response"]),
     times,
+    idle=times,
+    waited=times,
+    ttl=counts,
+    handshake_ttl=counts,
+    ip_id=counts,
+    handshake_ip_id=counts,
 )
 handshakes = st.sampled_from(["complete", "unanswered", "refused", "half-open", "unseen", "?"])
 tcps = st.builds(
@@ -61,6 +68,14 @@ tcps = st.builds(
     syns=tallies,
     retransmissions_client=tallies,
     retransmissions_server=tallies,
+    largest_resent_client=counts,
+    largest_resent_server=counts,
+    unacknowledged_client=counts,
+    unacknowledged_server=counts,
+    lost_segments=tallies,
+    duplicate_acks=tallies,
+    keep_alives=tallies,
+    reused_after=st.none() | times,
     zero_windows_client=tallies,
     zero_window_seconds=times,
     server_rtt=st.none() | times,
@@ -89,11 +104,13 @@ flows = st.builds(
     tcp=st.none() | tcps,
 )
 groups = st.builds(
-    HttpGroup, ips, ports, words, words, words, tallies, tables, tallies, tallies, spreads, slowest_frame=counts
-)
+    HttpGroup, ips, ports, words, words, words | st.just("/healthz"), tallies, tables | st.just({"502": 4}), tallies,
+    tallies, spreads, slowest_frame=counts, upload=spreads, download=spreads, repeats=tallies,
+)  # fmt: skip
+pools = st.builds(HttpPool, ips, ips, ports, counts, counts, times, times, times)
 names = st.builds(
     DnsName, words, st.sampled_from(["A", "AAAA", "SRV"]), ips, ips, tallies, counts, tallies, counts, tables, counts,
-    spreads, tuples(words),
+    spreads, tuples(words), asked_again=tallies, asked_again_after=spreads,
 )  # fmt: skip
 hellos = st.builds(
     TlsHandshake,
@@ -123,11 +140,15 @@ all_facts = st.builds(
     cut_packets=counts,
     first_at=times,
     last_at=times,
+    backwards=times,
+    counts=st.dictionaries(
+        st.sampled_from(["retransmission", "tcp_half_open", "tcp_unanswered", "tcp_connections", "tcp", "syn"]), counts
+    ),
     error=st.none() | words,
     conversations=tuples(flows),
     more_conversations=counts,
     dns=st.builds(DnsFacts, counts, counts, tallies, tables, spreads, tuples(names)),
-    http=st.builds(HttpFacts, counts, counts, tables, spreads, tuples(groups)),
+    http=st.builds(HttpFacts, counts, counts, tables, spreads, tuples(groups), pools=tuples(pools)),
     tls=st.builds(TlsFacts, tuples(hellos), counts),
     icmp_errors=tuples(st.builds(IcmpError, words, ips, words, ips, ips, ports, tallies, counts)),
     timeline=timelines,
@@ -143,6 +164,7 @@ outcomes = st.builds(
     kernel_dropped=st.none() | counts,
     started_at=times,
     ended_at=times,
+    clock_offset=st.none() | times,
 )
 targets = st.builds(
     TargetResult,

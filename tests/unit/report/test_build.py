@@ -30,7 +30,7 @@ def test_notes_do_not_spoil_a_healthy_verdict() -> None:
 def test_cause_is_said_before_its_symptom() -> None:
     symptom = http(40, errors=20, server="198.19.1.4", server_port=80, path="/buy")
     built = report(target(facts([*silent(14), *healthy(3)], [symptom])))
-    assert [f.rule for f in built.findings][:2] == ["syn-unanswered", "http-errors"]
+    assert [f.rule for f in built.findings][:3] == ["syn-unanswered", "http-upstream", "http-errors"]
 
 
 def test_long_verdicts_end_at_a_word() -> None:

@@ -4,10 +4,10 @@ from collections import defaultdict
 
 from workers.contract.report import Finding, Severity
 from workers.findings import filters
-from workers.findings.case import Case, Hello
-from workers.findings.tls import for_name, refs_of, server_of, who
+from workers.findings.case import Case, Hello, links
+from workers.findings.tls import for_name, refs_of, server_of, servers, who
 from workers.findings.trouble import fold
-from workers.findings.words import day, duration, listing, safe
+from workers.findings.words import day, duration, figures, listing, safe
 
 RULE = "certificate"
 
@@ -51,6 +51,9 @@ def _finding(case: Case, hellos: list[Hello]) -> Finding:
         refs_of((h, h.tls.server_hello_frame) for h in hellos),
         "Renew the certificate, and check that the server loaded the new one. A wrong clock looks the same.",
         filters.both("tls.handshake.type == 11", filters.endpoint(*server_of(first))),
+        figures=figures(cases=len(hellos), not_before=first.tls.not_before, not_after=first.tls.not_after),
+        servers=servers(hellos),
+        facts=links(hellos),
     )
 
 

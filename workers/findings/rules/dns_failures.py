@@ -6,7 +6,7 @@ from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, Query, refs
 from workers.findings.dns import Resolver, resolvers
 from workers.findings.trouble import fold
-from workers.findings.words import listing, number, percent, plural, ratio, safe
+from workers.findings.words import figures, listing, number, percent, plural, ratio, safe
 
 RULE = "dns-failure"
 
@@ -43,4 +43,7 @@ def _finding(resolver: Resolver) -> Finding:
         refs((q.target, q.name.queries.frames) for q in resolver.bad),
         "Read the DNS server's log: its upstream may be unreachable, or it may refuse this client or zone.",
         resolver.filter(f"dns.flags.rcode == {CODES[code]}"),
+        figures=figures(failures=failed, answers=answers, share=ratio(failed, answers)),
+        servers=resolver.servers,
+        facts=resolver.links("rcodes"),
     )

@@ -4,7 +4,7 @@ from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, Query, refs
 from workers.findings.dns import Resolver, resolvers
 from workers.findings.trouble import fold
-from workers.findings.words import duration, plural, safe
+from workers.findings.words import duration, figures, plural, safe
 
 RULE = "dns-slow"
 
@@ -41,4 +41,7 @@ def _finding(resolver: Resolver) -> Finding:
         "Compare with another name: if all are slow, the DNS pods are overloaded or throttled; if not, look at the "
         "servers of that name.",
         resolver.filter(f"dns.time > {SLOW_P95:g}"),
+        figures=figures(p50_s=worst.latency.p50, p95_s=worst.latency.p95, max_s=worst.latency.max),
+        servers=resolver.servers,
+        facts=resolver.links("latency"),
     )

@@ -4,7 +4,7 @@ from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, refs, tally
 from workers.findings.dns import Resolver, resolvers
 from workers.findings.trouble import fold
-from workers.findings.words import listing, of, ratio, safe
+from workers.findings.words import figures, listing, of, ratio, safe
 
 RULE = "dns-unanswered"
 
@@ -44,4 +44,7 @@ def _finding(resolver: Resolver) -> Finding:
         "Check that the DNS pods run and are not throttled, that network policies let UDP and TCP port 53 pass, "
         "and the nodes' connection tracking (insert_failed).",
         resolver.filter("dns.flags.response == 0 && !dns.response_in"),
+        figures=figures(unanswered=lost, queries=queries, share=ratio(lost, queries)),
+        servers=resolver.servers,
+        facts=resolver.links("unanswered"),
     )

@@ -46,4 +46,7 @@ def _finding(trouble: Trouble) -> Finding:
         "The way back to the client loses packets, or someone sends SYNs without meaning to connect: "
         "capture on the client as well.",
         trouble.filter("tcp.flags.syn == 1"),
+        figures=trouble.figures(),
+        servers=trouble.servers,
+        facts=trouble.links("tcp/handshake"),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from workers.contract.report import Finding, Severity
-from workers.findings.case import Case, finite, median
+from workers.findings.case import Case, finite, median, pointers
 from workers.findings.words import duration, join, number, plural
 
 RULE = "healthy"
@@ -29,6 +29,8 @@ def check(case: Case) -> list[Finding]:
             packets,
             (),
             "If people still see errors, capture closer to them or while it happens.",
+            figures={"packets": packets},
+            facts=pointers((i, "packets") for i, _ in case.facts),
         )
     ]
 

@@ -2,9 +2,10 @@
 
 from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, refs, tally
+from workers.findings.rules.health_check import is_probe
 from workers.findings.trouble import fold
 from workers.findings.web import Site, by_status, mostly, sites
-from workers.findings.words import of, ratio
+from workers.findings.words import figures, of, ratio
 
 RULE = "http-errors"
 
@@ -14,7 +15,7 @@ CRITICAL_SHARE = 0.05
 
 def check(case: Case) -> list[Finding]:
     """One finding for each server that answers with errors."""
-    return fold(_finding(site) for site in sites(case, lambda g: g.errors.count > 0))
+    return fold(_finding(site) for site in sites(case, lambda g: g.errors.count > 0 and not is_probe(g)))
 
 
 def _severity(errors: int, requests: int) -> Severity:
@@ -40,6 +41,9 @@ def _finding(site: Site) -> Finding:
         refs((w.target, w.group.errors.frames) for w in site.bad),
         f"Read the log of {site.case.name(site.end[0])} for these requests.{proxy}",
         site.filter("http.response.code >= 500"),
+        figures=figures(errors=errors, requests=requests, share=ratio(errors, requests)),
+        servers=site.servers,
+        facts=site.links("statuses", "errors"),
     )
 
 

@@ -4,7 +4,7 @@ from workers.contract.report import Finding, Severity
 from workers.findings.case import ANSWER_WAIT, Case, refs, tally
 from workers.findings.trouble import fold
 from workers.findings.web import Site, mostly, sites
-from workers.findings.words import of, ratio
+from workers.findings.words import figures, of, ratio
 
 RULE = "http-unanswered"
 
@@ -61,4 +61,7 @@ def _finding(site: Site, count: int) -> Finding:
         refs((w.target, w.group.unanswered.frames) for w in site.bad),
         f"Look for blocked or crashed workers in {site.case.name(site.end[0])}, and at what it waits for itself.",
         site.filter("http.request && !http.response_in"),
+        figures=figures(unanswered=count, requests=requests, share=share),
+        servers=site.servers,
+        facts=site.links("unanswered"),
     )

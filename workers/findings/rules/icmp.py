@@ -5,11 +5,14 @@ from collections import defaultdict
 from workers.contract.facts import IcmpError
 from workers.contract.report import Finding, Severity
 from workers.findings import filters
-from workers.findings.case import Case, refs, tally
+from workers.findings.case import Case, pointers, refs, tally
 from workers.findings.trouble import fold
-from workers.findings.words import listing, number, plural, safe
+from workers.findings.words import figures, listing, number, plural, safe
 
 RULE = "icmp-error"
+
+Seen = tuple[int, int, IcmpError]
+"""Target, place in its facts, error."""
 
 LEAST = 3
 """One or two port-unreachables are late answers to sockets already closed."""
@@ -28,11 +31,11 @@ OTHER_STEP = "Check routes, network policies and whether the destination is aliv
 def check(case: Case) -> list[Finding]:
     """One finding for each kind, sender and destination, unless refused connections tell it already."""
     refused = {(t.flow.server, t.flow.server_port) for t in case.talks if t.tcp.refused_by == "icmp"}
-    groups: dict[tuple[str, str, str, int], list[tuple[int, IcmpError]]] = defaultdict(list)
+    groups: dict[tuple[str, str, str, int], list[Seen]] = defaultdict(list)
     for index, facts in case.facts:
-        for error in facts.icmp_errors:
+        for nth, error in enumerate(facts.icmp_errors):
             if (error.about_server, error.about_port) not in refused and not _late_answer(error):
-                groups[(error.kind, error.sender, error.about_server, error.about_port)].append((index, error))
+                groups[(error.kind, error.sender, error.about_server, error.about_port)].append((index, nth, error))
     return fold(_finding(case, errors) for errors in groups.values() if _worth(errors))
 
 
@@ -41,23 +44,28 @@ def _late_answer(error: IcmpError) -> bool:
     return error.kind == "port unreachable" and error.about_port == 53 and error.sender == error.about_client
 
 
-def _worth(errors: list[tuple[int, IcmpError]]) -> bool:
-    return errors[0][1].kind in ("fragmentation needed", "packet too big") or tally(e.seen for _, e in errors) >= LEAST
+def _worth(errors: list[Seen]) -> bool:
+    return (
+        errors[0][2].kind in ("fragmentation needed", "packet too big") or tally(e.seen for _, _, e in errors) >= LEAST
+    )
 
 
-def _finding(case: Case, errors: list[tuple[int, IcmpError]]) -> Finding:
-    first = errors[0][1]
-    count = tally(e.seen for _, e in errors)
-    mtu = min((e.mtu for _, e in errors if e.mtu > 0), default=0)
-    clients = listing((case.name(e.about_client) for _, e in errors), 2)
+def _finding(case: Case, errors: list[Seen]) -> Finding:
+    first = errors[0][2]
+    count = tally(e.seen for _, _, e in errors)
+    mtu = min((e.mtu for _, _, e in errors if e.mtu > 0), default=0)
+    clients = listing((case.name(e.about_client) for _, _, e in errors), 2)
     return Finding(
         RULE,
         Severity.WARNING,
-        case.confidence({i for i, _ in errors}),
+        case.confidence({i for i, _, _ in errors}),
         f"{case.name(first.sender)} answers {clients} → {case.server(first.about_server, first.about_port)} with "
         f"{plural(count, 'ICMP error')}: {safe(first.kind, 40)}{f' (MTU {number(mtu)})' if mtu else ''}.",
         count,
-        refs((i, e.seen.frames) for i, e in errors),
+        refs((i, e.seen.frames) for i, _, e in errors),
         NEXT_STEP.get(first.kind, OTHER_STEP),
         filters.both("(icmp || icmpv6)", filters.address(first.sender)),
+        figures=figures(errors=count, mtu=mtu or None),
+        servers=(filters.end(first.about_server, first.about_port),),
+        facts=pointers((i, f"icmp_errors/{nth}") for i, nth, _ in errors),
     )

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from workers.contract.report import Confidence, Finding, Severity
-from workers.findings.case import Case
+from workers.findings.case import Case, pointers
 from workers.findings.words import join, listing, plural, safe
 
 RULE = "nothing-captured"
@@ -27,6 +27,8 @@ def check(case: Case) -> list[Finding]:
             len(empty),
             (),
             _next_step(asked, case),
+            figures={"empty": len(empty), "targets": len(case.targets)},
+            facts=pointers((i, "packets") for i in empty),
         )
     ]
 

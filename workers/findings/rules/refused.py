@@ -29,6 +29,9 @@ def _finding(trouble: Trouble) -> Finding:
         trouble.refs(lambda t: [*t.tcp.syns.frames[:1], *(r.frame for r in t.tcp.resets[:1])]),
         _next_step(how),
         trouble.filter("(tcp.flags.syn == 1 || tcp.flags.reset == 1)"),
+        figures=trouble.figures(),
+        servers=trouble.servers,
+        facts=trouble.links("tcp/handshake"),
     )
 
 

@@ -72,6 +72,9 @@ def _finding(trouble: Trouble, severity: Severity, side: str, stage: str) -> Fin
         trouble.refs(lambda t: [r.frame for r in t.tcp.resets[:1]]),
         _next_step(side, stage),
         trouble.filter("tcp.flags.reset == 1"),
+        figures=trouble.figures(after_s=after),
+        servers=trouble.servers,
+        facts=trouble.links("tcp/resets"),
     )
 
 

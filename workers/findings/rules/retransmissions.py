@@ -5,6 +5,7 @@ from collections.abc import Callable
 from workers.contract.facts import Tally
 from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, Talk, refs, tally
+from workers.findings.sides import path
 from workers.findings.trouble import Trouble, fold, troubles
 from workers.findings.words import number, percent, ratio
 
@@ -44,9 +45,9 @@ def _repeats(side: str) -> Callable[[Talk], bool]:
 
 
 def _again(talk: Talk, side: str) -> Tally:
-    """Segments of one side sent again; repeated SYNs are another rule's matter."""
+    """Segments of one side sent again; repeated SYNs and SYN-ACKs are other rules' matter."""
     if side == "server":
-        return talk.tcp.retransmissions_server
+        return Tally() if talk.tcp.handshake == "half-open" else talk.tcp.retransmissions_server  # repeated SYN-ACKs
     seen = talk.tcp.retransmissions_client
     return Tally(max(0, seen.count - max(0, talk.tcp.syns.count - 1)), seen.frames)
 
@@ -80,22 +81,30 @@ def _finding(trouble: Trouble, side: str) -> Finding:
         Severity.NOTE if doubled or quiet else _severity(trouble, ratio(again, sent)),
         trouble.confidence(doubled, sent < 5 * LEAST),
         f"{trouble.who}: {number(again)} of {number(sent)} data packets {toward} "
-        f"({percent(again, sent)}) were sent again{_explanation(trouble, doubled, quiet)}",
+        f"({percent(again, sent)}) were sent again{_explanation(trouble, side, doubled, quiet)}",
         again,
         refs((t.target, _again(t, side).frames) for t in trouble.bad),
         QUIET_STEP if doubled or quiet else NEXT_STEP,
         trouble.filter("tcp.analysis.retransmission"),
+        figures=trouble.figures(resent=again, sent=sent, resent_share=ratio(again, sent)),
+        servers=trouble.servers,
+        facts=trouble.links(f"tcp/retransmissions_{side}"),
     )
 
 
-def _explanation(trouble: Trouble, doubled: bool, quiet: bool) -> str:
+def _path(trouble: Trouble, side: str) -> str:
+    targets = {t.target for t in trouble.bad}
+    return path(trouble.case, [t for t in trouble.case.talks if t.target in targets and _again(t, side).count > 0])
+
+
+def _explanation(trouble: Trouble, side: str, doubled: bool, quiet: bool) -> str:
     if doubled:
         return "; the capture may hold every packet twice."
     if quiet:
         return ", about once a connection and at no cost: probes of the sender more likely than loss."
     stuck = sum(1 for t in trouble.bad if t.flow.server_packets <= 0)
     where = f", in {trouble.of('connection')}."
-    return where + (f" {number(stuck)} of these never got an answer." if stuck else "")
+    return where + (f" {number(stuck)} of these never got an answer." if stuck else _path(trouble, side))
 
 
 def _severity(trouble: Trouble, share: float) -> Severity:

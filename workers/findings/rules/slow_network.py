@@ -42,4 +42,7 @@ def _finding(trouble: Trouble) -> Finding:
         trouble.refs(lambda t: t.tcp.syns.frames[:1]),
         "Check where the two pods run and what lies between: overloaded nodes, an overlay or gateway, another region.",
         trouble.filter("tcp.flags.syn == 1 && tcp.flags.ack == 1"),
+        figures=trouble.figures(rtt_s=typical),
+        servers=trouble.servers,
+        facts=trouble.links("tcp/server_rtt"),
     )

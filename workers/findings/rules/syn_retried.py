@@ -38,4 +38,7 @@ def _finding(trouble: Trouble) -> Finding:
         "First packets are lost or ignored: check for packet loss on the way, a full accept queue at the server, "
         "and connection tracking limits on the nodes.",
         trouble.filter("tcp.flags.syn == 1 && tcp.analysis.retransmission"),
+        figures=trouble.figures(slowest_s=waits[-1] if waits else None),
+        servers=trouble.servers,
+        facts=trouble.links("tcp/syns", "tcp/handshake_rtt"),
     )

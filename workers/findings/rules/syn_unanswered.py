@@ -2,6 +2,7 @@
 
 from workers.contract.report import Finding
 from workers.findings.case import Case, Talk
+from workers.findings.sides import fate
 from workers.findings.trouble import Trouble, fold, severity, troubles
 
 RULE = "syn-unanswered"
@@ -28,21 +29,20 @@ def _finding(trouble: Trouble) -> Finding:
         RULE,
         severity(trouble, CRITICAL_SHARE),
         trouble.confidence(),
-        f"{trouble.who}: {trouble.of('connection attempt')} got no answer{trouble.each}."
-        f"{trouble.one_pod}{' The SYNs did reach the pod.' if _arrived(trouble) else ''}",
+        f"{trouble.who}: {trouble.of('connection attempt')} got no answer{trouble.each}"
+        f"{fate(trouble.case, trouble.bad)}.{trouble.one_pod}",
         len(trouble.bad),
         trouble.refs(lambda t: t.tcp.syns.frames),
         _next_step(trouble),
         trouble.filter("tcp.flags.syn == 1"),
+        figures=trouble.figures(),
+        servers=trouble.servers,
+        facts=trouble.links("tcp/syns"),
     )
 
 
-def _arrived(trouble: Trouble) -> bool:
-    return any(t.flow.server in trouble.case.pods for t in trouble.bad)
-
-
 def _next_step(trouble: Trouble) -> str:
-    if any(t.flow.server in trouble.case.pods for t in trouble.bad):
+    if any(trouble.case.pods.get(t.flow.server) == t.target for t in trouble.bad):
         return (
             "Look inside the pod: a full accept queue (`ss -lnt`), a local firewall, or replies that leave another way."
         )

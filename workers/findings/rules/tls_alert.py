@@ -5,10 +5,10 @@ from collections import defaultdict
 from workers.contract.facts import TlsAlert
 from workers.contract.report import Finding, Severity
 from workers.findings import filters
-from workers.findings.case import Case, Hello
-from workers.findings.tls import for_name, refs_of, server_of, who
+from workers.findings.case import Case, Hello, links
+from workers.findings.tls import for_name, refs_of, server_of, servers, who
 from workers.findings.trouble import fold
-from workers.findings.words import plural, safe
+from workers.findings.words import figures, plural, safe
 
 RULE = "tls-alert"
 
@@ -59,6 +59,9 @@ def _finding(case: Case, alert: TlsAlert, hellos: list[Hello], seen: list[tuple[
         refs_of((h, a.frame) for h, a in seen),
         _next_step(alert),
         filters.both("tls.alert_message", filters.endpoint(*server_of(hellos[0]))),
+        figures=figures(alerts=len(seen)),
+        servers=servers(hellos),
+        facts=links(hellos, "alerts"),
     )
 
 

@@ -4,10 +4,10 @@ from collections import defaultdict
 
 from workers.contract.report import Finding, Severity
 from workers.findings import filters
-from workers.findings.case import Case, Hello
-from workers.findings.tls import for_name, refs_of, server_of, who
+from workers.findings.case import Case, Hello, links
+from workers.findings.tls import for_name, refs_of, server_of, servers, who
 from workers.findings.trouble import fold
-from workers.findings.words import number, of, ratio
+from workers.findings.words import figures, number, of, ratio
 
 RULE = "tls-incomplete"
 
@@ -54,4 +54,7 @@ def _finding(case: Case, bad: list[Hello], count: int) -> Finding:
         refs_of((h, h.tls.client_hello_frame) for h in bad),
         "Check that the port speaks TLS, and for middleboxes that drop ClientHellos by name or size (MTU).",
         filters.both("tls.handshake.type == 1", filters.endpoint(*server_of(bad[0]))),
+        figures=figures(cases=len(bad), of=count, share=ratio(len(bad), count), reset=reset),
+        servers=servers(bad),
+        facts=links(bad),
     )

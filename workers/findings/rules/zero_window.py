@@ -56,4 +56,7 @@ def _finding(trouble: Trouble, side: str, seconds: float, count: int) -> Finding
         refs((t.target, _full(t, side).frames) for t in trouble.bad),
         f"Look at {slow}: CPU throttling, a blocked thread, or slow storage behind it.",
         trouble.filter("tcp.analysis.zero_window"),
+        figures=trouble.figures(announced=count, longest_s=seconds),
+        servers=trouble.servers,
+        facts=trouble.links(f"tcp/zero_windows_{side}", "tcp/zero_window_seconds"),
     )

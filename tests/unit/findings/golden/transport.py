@@ -1,0 +1,193 @@
+"""Loss, MTU, full buffers, long ways, clocks of packets in flight."""
+
+from tests.unit.analysis.captures import ACK, PSH
+from tests.unit.findings.golden.traffic import (
+    LEDGER,
+    MSS,
+    PAYMENTS,
+    ROUTER,
+    VAULT,
+    Link,
+    Scene,
+    fires,
+    icmp_error,
+    quiet,
+    request,
+)
+
+
+def lossy(link: Link, responses: int, lost_every: int) -> Link:
+    """Responses of three segments, of which some have to be sent again."""
+    head = f"HTTP/1.1 200 X\r\nContent-Length: {3 * MSS - 60}\r\n\r\n".encode()
+    data = head + bytes(3 * MSS - len(head))
+    for n in range(responses):
+        link.ask("/list").wait(0.003).send("s", data, acked=False)
+        if n % lost_every == 0:
+            link.repeat("s", data[-MSS:], 2, 0.05)
+        link.wait(0.001).packet("c", ACK)
+    return link
+
+
+@fires("retransmissions", "24 of 84 data packets from the server (29 %) were sent again")
+def server_sends_again() -> Scene:
+    scene = Scene().normal()
+    for n in range(4):
+        lossy(scene.tcp(LEDGER, 9000, n * 1.2).open(), 5, 2).close()
+    return scene
+
+
+@fires("retransmissions", "The other 2 servers show none of it, so look at the side of service ledger.")
+def loss_towards_one_server_of_three() -> Scene:
+    scene = Scene().normal().normal(VAULT, 9000)
+    for n in range(4):
+        lossy(scene.tcp(LEDGER, 9000, n * 1.2).open(), 5, 2).close()
+    return scene
+
+
+@fires("retransmissions", "in 4 of 4 connections.")
+def loss_towards_two_servers_of_three() -> Scene:
+    """Neither all nor one: no hint where."""
+    scene = Scene().normal()
+    for n in range(4):
+        lossy(scene.tcp(LEDGER, 9000, n * 1.2).open(), 5, 2).close()
+        lossy(scene.tcp(VAULT, 9000, n * 1.2).open(), 5, 2).close()
+    return scene
+
+
+@quiet("retransmissions", "retransmission-burst", "mtu-black-hole")
+def a_little_loss() -> Scene:
+    scene = Scene().normal()
+    for n in range(6):
+        lossy(scene.tcp(LEDGER, 9000, n * 1.2).open(), 40, 40).close()
+    return scene
+
+
+@fires("retransmission-burst", "It hits all 3 servers alike, so look near checkout-7d9f")
+def the_way_is_gone_for_a_moment() -> Scene:
+    scene = Scene()
+    for n in range(60):
+        for server in (PAYMENTS, LEDGER, VAULT):
+            link = scene.tcp(server, 9000, n * 0.5).open().get("/a")
+            if n == 24:
+                for path in "abcd":
+                    link.ask(f"/{path}").wait(0.002).send("s", b"HTTP/1.1 204 X\r\n\r\n", acked=False)
+                    link.repeat("s", b"HTTP/1.1 204 X\r\n\r\n", 3, 0.05).wait(0.001).packet("c", ACK)
+            link.close()
+    return scene
+
+
+@quiet("retransmission-burst")
+def loss_all_the_time() -> Scene:
+    scene = Scene()
+    for n in range(60):
+        lossy(scene.tcp(LEDGER, 9000, n * 0.5).open(), 28, 28).close()
+    return scene
+
+
+def stuck_upload(scene: Scene, at: float, size: int = 3 * MSS) -> Link:
+    """A request whose full-sized segments vanish, while the handshake passed."""
+    link = scene.tcp(LEDGER, 9000, at).open()
+    body = request("/upload", "POST", "", bytes(size)) + bytes(size)
+    for piece in range(0, len(body), MSS):
+        link.packet("c", PSH | ACK, body[piece : piece + MSS], seq=1 + piece)
+    for n in range(4):
+        link.wait(0.2 * 2**n).packet("c", PSH | ACK, body[:MSS], seq=1)
+    return link
+
+
+@fires(
+    "mtu-black-hole", "an MTU black hole swallows large packets from the client in 3 of 8 connections, small ones pass"
+)
+def tunnel_swallows_large_packets() -> Scene:
+    scene = Scene().normal()
+    for n in range(3):
+        stuck_upload(scene, n * 0.5)
+    for n in range(5):
+        scene.tcp(LEDGER, 9000, n * 0.7).open().get("/small").close()
+    return scene
+
+
+@fires("mtu-black-hole", "a router asks for at most 1,400 bytes (ICMP) and the sender does not follow")
+def sender_ignores_the_router() -> Scene:
+    scene = Scene().normal()
+    for n in range(2):
+        stuck_upload(scene, n * 0.5)
+        about = next(frame for _, frame in reversed(scene.frames) if len(frame) > MSS)
+        scene.add(n * 0.5 + 0.4, icmp_error(ROUTER, about, mtu=1400))
+    return scene
+
+
+@fires("mtu-black-hole", "an MTU black hole swallows large packets from the server")
+def large_answers_never_arrive() -> Scene:
+    scene = Scene(end=9).normal()
+    for n in range(3):
+        link = scene.tcp(LEDGER, 9000, n * 0.5).open().ask("/list").wait(0.003)
+        link.packet("s", PSH | ACK, bytes(200), seq=1 + 3 * MSS)
+        for _ in range(3):
+            link.wait(0.0001).packet("c", ACK)
+    return scene
+
+
+@quiet("mtu-black-hole", "stale-connection")
+def large_transfers_that_work() -> Scene:
+    scene = Scene().normal()
+    for n in range(6):
+        link = scene.tcp(LEDGER, 9000, n * 0.6).open()
+        link.get("/upload", method="POST", request_body=bytes(20 * MSS), body=bytes(30 * MSS)).close()
+    return scene
+
+
+@fires("zero-window", "checkout-7d9f stopped reading", first=False)
+def client_stops_reading() -> Scene:
+    scene = Scene().normal()
+    for n in range(3):
+        link = scene.tcp(LEDGER, 9000, n * 0.5).open().ask("/dump").wait(0.003)
+        for _ in range(4):
+            link.send("s", bytes(4 * MSS), acked=False).wait(0.001).packet("c", ACK, window=0)
+            link.wait(1.2).packet("c", ACK)
+        link.close()
+    return scene
+
+
+@quiet("zero-window")
+def buffer_full_for_a_moment() -> Scene:
+    scene = Scene().normal()
+    link = scene.tcp(LEDGER, 9000).open().ask("/dump").wait(0.003)
+    link.send("s", bytes(4 * MSS), acked=False).wait(0.001).packet("c", ACK, window=0).wait(0.01).packet(
+        "c", ACK
+    ).close()
+    return scene
+
+
+@fires("network-slow", "the network is slow, a bare SYN takes 250 ms to be answered in 8 of 8 connections", first=False)
+def long_way_inside_the_cluster() -> Scene:
+    scene = Scene().normal()
+    for n in range(8):
+        scene.tcp(LEDGER, 9000, n * 0.4, rtt=0.25).open().get("/a", took=0.01).close()
+    return scene
+
+
+@quiet("network-slow", "http-slow", "client-slow")
+def long_way_to_the_world() -> Scene:
+    scene = Scene().normal()
+    for n in range(8):
+        scene.tcp("192.0.2.77", 80, n * 0.4, rtt=0.18).open().get("/a", took=0.01).close()
+    return scene
+
+
+@fires("icmp-error", "ICMP errors: host unreachable")
+def router_knows_no_way() -> Scene:
+    scene = Scene().normal()
+    for n in range(5):
+        scene.tcp(LEDGER, 9000, 1 + n * 0.1).established().packet("c", PSH | ACK, b"x" * 9)
+        scene.add(1 + n * 0.1 + 0.002, icmp_error(ROUTER, scene.frames[-1][1], code=1))
+    return scene
+
+
+@quiet("icmp-error")
+def late_answers_to_closed_sockets() -> Scene:
+    scene = Scene().normal()
+    for n in range(5):
+        scene.ask(1 + n * 0.5, "api.example.com", took=0.02)
+        scene.add(1.03 + n * 0.5, icmp_error(scene.ip, scene.frames[-1][1], code=3))
+    return scene

@@ -1,0 +1,107 @@
+"""Healthy traffic never raises an alarm: cut by a snaplen, begun in its middle, or with drops the kernel counted."""
+
+import dataclasses
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.examples import examples
+from tests.unit.findings.cases import SPEC, alarms
+from tests.unit.findings.golden.traffic import (
+    APPLICATION_DATA,
+    CHANGE_CIPHER,
+    LEDGER,
+    PAYMENTS,
+    RESOLVER,
+    VAULT,
+    Scene,
+    certificate,
+    client_hello,
+    server_hello,
+)
+from workers.contract.report import Finding, Named
+from workers.findings import find
+from workers.findings.find import ABOUT_CAPTURE
+
+NAMES = {
+    ip: Named("service", name, "shop") for ip, name in ((PAYMENTS, "payments"), (LEDGER, "ledger"), (VAULT, "vault"))
+}
+CERTIFICATE = certificate(("vault.shop", "*.example.com"), (-100, 200))
+
+requests = st.tuples(
+    st.sampled_from(["/cart", "/list?page=2", "/healthz", "/log"]),
+    st.sampled_from([200, 204, 302, 404]),
+    st.floats(0.0005, 0.1),
+    st.sampled_from([0, 2, 1_000, 9_000, 40_000]),
+    st.floats(0, 1.5),
+)
+"""Path, status, seconds to answer, bytes, pause after it."""
+
+connections = st.tuples(
+    st.sampled_from([(PAYMENTS, 8080), (LEDGER, 9000), (VAULT, 443)]),
+    st.floats(0, 8),
+    st.floats(0.0002, 0.03),
+    st.lists(requests, min_size=1, max_size=6),
+    st.sampled_from(["closed", "closed by the server", "open", "old"]),
+)
+"""Server, start, round trip, requests, how it begins and ends."""
+
+
+def write(
+    scene: Scene,
+    server: tuple[str, int],
+    at: float,
+    rtt: float,
+    asked: list[tuple[str, int, float, int, float]],
+    how: str,
+) -> None:
+    link = scene.tcp(*server, at, rtt=rtt)
+    link = link.established() if how == "old" else link.open()
+    if server[1] == 443:
+        link.send("c", client_hello("vault.shop")).wait(0.002).send("s", server_hello(CERTIFICATE))
+        link.send("c", CHANGE_CIPHER).send("s", CHANGE_CIPHER)
+        for *_, pause in asked:
+            link.send("c", APPLICATION_DATA).wait(0.004).send("s", APPLICATION_DATA).wait(pause)
+    else:
+        for path, status, took, size, pause in asked:
+            body = b"" if status == 204 else bytes(size)
+            link.get(path, status, took, body=body, head="X-Request-ID: r\r\n", request_body=bytes(size % 3_000)).wait(
+                pause
+            )
+    if how.startswith("closed"):
+        link.close("s" if "server" in how else "c")
+
+
+def judge(scene: Scene, dropped: int = 0) -> list[str]:
+    found: tuple[Finding, ...] = find([scene.target(kernel_dropped=dropped)], NAMES, SPEC)
+    return alarms([finding for finding in found if finding.rule not in ABOUT_CAPTURE])
+
+
+@settings(max_examples=examples(25), deadline=None)
+@given(
+    st.lists(connections, min_size=1, max_size=12),
+    st.lists(st.tuples(st.floats(0, 10), st.floats(0.0002, 0.2)), max_size=30),
+    st.sampled_from([64, 96, 128, 262_144]),
+    st.floats(0, 0.9),
+    st.floats(0, 0.04),
+    st.integers(0, 1_000),
+)
+def test_healthy_traffic_raises_no_alarm(
+    opened: list[tuple[tuple[str, int], float, float, list[tuple[str, int, float, int, float]], str]],
+    lookups: list[tuple[float, float]],
+    snaplen: int,
+    start: float,
+    holes: float,
+    seed: int,
+) -> None:
+    scene = Scene()
+    for one in opened:
+        write(scene, *one)
+    for at, took in lookups:
+        scene.ask(at, "api.example.com", took=took, server=RESOLVER)
+    assert judge(dataclasses.replace(scene, snaplen=snaplen)) == []
+    assert judge(scene.later(start)) == []
+    kept = [frame for frame in scene.frames if random.Random(f"{seed}{frame[0]}").random() >= holes]
+    dropped = len(scene.frames) - len(kept)
+    assert judge(dataclasses.replace(scene, frames=kept), dropped) == []
