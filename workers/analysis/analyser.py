@@ -15,7 +15,7 @@ from workers.analysis.samples import NANO
 from workers.analysis.tcp_state import TcpState
 from workers.analysis.timeline import TimelineStage
 from workers.analysis.tls import TlsStage
-from workers.contract.facts import Facts
+from workers.contract.facts import Comment, Facts
 from workers.packets import marks
 from workers.packets.capture import CaptureReader
 from workers.packets.decode import Decoder
@@ -96,6 +96,8 @@ class Analyser:
             tls=self._tls.finish(),
             icmp_errors=self._icmp.finish(),
             timeline=self._timeline.finish(),
+            comments=tuple(Comment(frame, text) for frame, text in self._reader.comments),
+            more_comments=self._reader.more_comments,
         )
         facts = replace(facts, more_conversations=self._keeper.seen - len(facts.conversations))
         return replace(facts, approximations=approximations(facts, self._left_out()))

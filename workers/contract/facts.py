@@ -248,6 +248,15 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """What somebody, or the program that captured, wrote into a pcapng file."""
+
+    frame: int
+    """0 for a comment on a section, an interface or its statistics."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything one pcap shows. `error` says why reading stopped early; what was read until then is kept."""
 
@@ -279,6 +288,9 @@ class Facts:
     timeline: Timeline = Timeline()
     approximations: tuple[str, ...] = ()
     """What was bounded or not visible, in sentences ("snaplen 96: HTTP and DNS answers not visible")."""
+    comments: tuple[Comment, ...] = ()
+    """The first 100 of the file, each at most 1,000 bytes long."""
+    more_comments: int = 0
 
     @property
     def duration(self) -> float:

@@ -46,6 +46,16 @@ class CaptureReader:
         """Packets whose block carries no time."""
         return self._walker.untimed if self._walker else 0
 
+    @property
+    def comments(self) -> tuple[tuple[int, str], ...]:
+        """The first comments in the file, as (frame, text); frame 0 for what is on no packet."""
+        return tuple(self._walker.comments.kept) if self._walker else ()
+
+    @property
+    def more_comments(self) -> int:
+        """Comments beyond those kept."""
+        return self._walker.comments.more if self._walker else 0
+
     def feed(self, chunk: bytes) -> Iterator[Batch]:
         """Yield the records the chunk completes."""
         if self._unwrap.plain:

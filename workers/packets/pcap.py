@@ -5,6 +5,8 @@ Both byte orders, micro- and nanosecond magics, and Kuznetzov's modified format 
 
 import struct
 
+from workers.packets.options import Comments
+
 HEADER = 24
 MAX_CAPTURED = 262_144
 """libpcap's largest snapshot length; a record that claims more is corruption."""
@@ -42,6 +44,7 @@ class PcapWalker:
         self.need = self._record
         self.records = 0
         self.untimed = 0
+        self.comments = Comments()
         self._offset = offset
         """File offset of the next record, for error sentences."""
 
