@@ -216,6 +216,8 @@ class TlsFacts:
     server_hellos: int = 0
     alerts: int = 0
     versions: dict[str, int] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
+    """Server name asked for (SNI) -> ClientHellos; at most 256 names, further ones under "other"."""
 
 
 @dataclass(frozen=True, slots=True)
