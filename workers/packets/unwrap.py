@@ -126,5 +126,5 @@ class Unwrap:
         self._kind = kind
         try:
             self._member = _KINDS[kind](at)
-        except ImportError:  # a confined process can't open the library, and captures from tcpdump are not wrapped
+        except (ImportError, OSError):  # a confined process can open no file; what tcpdump writes is not wrapped
             self.error = f"the file is wrapped in {kind}, which can't be unpacked here (byte {at:,})"

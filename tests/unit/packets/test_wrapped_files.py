@@ -199,9 +199,10 @@ def test_blocks_of_impossible_size_are_damage_at_once() -> None:
     assert "damaged at byte 7" in (unwrapped(lz4_head + struct.pack("<I", 65_537))[1] or "")
 
 
-def test_without_the_library_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("why", [ImportError, OSError])  # the latter where no file may be opened
+def test_without_the_library_it_is_said(why: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(_self: Unzstd, _at: int) -> None:
-        raise ImportError
+        raise why
 
     monkeypatch.setattr(Unzstd, "__init__", missing)
     assert unwrapped(_zstd(TEXT)) == (b"", "the file is wrapped in zstd, which can't be unpacked here (byte 0)")
