@@ -189,7 +189,11 @@ class PcapngWalker:
         end: int,
         records: list[Record],
     ) -> bool:
-        if number >= len(self._interfaces) or captured > MAX_CAPTURED or body + captured > end:
+        if number >= len(self._interfaces):
+            self._why = f"is of interface {number:,}, which its section does not describe"
+        elif captured > MAX_CAPTURED:
+            self._why = f"claims {captured:,} captured bytes, more than any capture has"
+        if self._why or body + captured > end:
             return False
         interface = self._interfaces[number]
         time = ticks * 1_000_000_000 // interface.ticks + interface.offset * 1_000_000_000

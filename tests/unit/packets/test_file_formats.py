@@ -115,13 +115,15 @@ def test_pcapng_simple_and_obsolete_packets() -> None:
         (struct.pack("<III", 6, 13, 0), "claims a length of 13"),
         (struct.pack("<III", 6, 1 << 24, 0), "claims a length"),
         (struct.pack("<IIII", 99, 16, 0, 20), "two different lengths"),
-        (enhanced("<", 3, 0), "does not hold together"),
+        (enhanced("<", 3, 0), "is of interface 3, which its section does not describe"),
+        (block("<", 6, struct.pack("<IIIII", 0, 0, 0, 262_145, 0) + FRAME), "claims 262,145 captured bytes"),
+        (block("<", 6, struct.pack("<IIIII", 0, 0, 0, 9, 9) + FRAME[:4]), "does not hold together"),
         (section("<")[:20], "ends inside the block"),
         (b"\n\r\r\n" + bytes(8), "no known byte order"),
         (block("<", 0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 2, 0, -1)), "version 2"),
         (block("<", 0x0A0D0D0A, struct.pack("<I", 0x1A2B3C4D)), "does not hold together"),
         (interface("<") * 4_096, "interface 4,097"),
-        (section(">") + enhanced(">", 0, 0), "does not hold together"),
+        (section(">") + enhanced(">", 0, 0), "of interface 0"),
     ],
 )
 def test_broken_pcapng_keeps_what_was_before(tail: bytes, words: str) -> None:
@@ -145,7 +147,7 @@ def test_interfaces_are_numbered_anew_in_each_section() -> None:
     first = section("<") + interface("<", 1) + interface("<", 113) + enhanced("<", 1, 1)
     found, reader = read(first + section(">") + interface(">", 276) + enhanced(">", 0, 2) + enhanced(">", 1, 3))
     assert [record[4] for _, record in found] == [113, 276]
-    assert "does not hold together" in (reader.error or "")  # the second section has no interface 1
+    assert "is of interface 1" in (reader.error or "")  # the second section has no such
 
 
 @pytest.mark.parametrize("order", "<>")
