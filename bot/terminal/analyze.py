@@ -125,6 +125,8 @@ def _opened(name: str, progress: Progress) -> Iterator[Callable[[int], bytes]]:
     """A file, or standard input, as something to read chunks from; of a pipe as much as there is."""
     try:
         if name == "-":
+            if sys.stdin is None:
+                raise Unreadable("Standard input is closed. Give a file, or pipe one in.")
             pipe = cast(BufferedReader, sys.stdin.buffer)
             progress.begin("standard input", _size(pipe))
             yield pipe.read1

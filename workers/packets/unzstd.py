@@ -1,4 +1,7 @@
-"""Undo Zstandard as bytes arrive (RFC 8878 section 3.1.1). The library is imported when the first frame comes."""
+"""Undo Zstandard as bytes arrive (RFC 8878 section 3.1.1).
+
+The library is imported when the first frame comes: Python's own from 3.14 on, its backport before.
+"""
 
 import sys
 
