@@ -10,14 +10,14 @@ from workers.packets.gunzip import PIECE
 
 
 class Decompressor(Protocol):
-    """What unpacks: fed a frame's header and then block by block, it gives each block's bytes at once."""
+    """What unpacks: fed a frame's header and then block by block, it gives each block's bytes, so many a call."""
 
     @property
     def eof(self) -> bool:
         """Whether the frame is over."""
 
-    def decompress(self, data: bytes, /) -> bytes:
-        """The bytes these unpack to."""
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        """The bytes these unpack to; what goes beyond `max_length` comes with the next calls."""
 
 
 class Damaged(Exception):
@@ -28,7 +28,7 @@ class BlockFrame:
     """feed(packed bytes) -> pieces of plain bytes, until `rest` (what follows the frame) is not None, or `error`.
 
     A format says where its parts end: `_next(step, size)` asks for the next part, `step(part)` takes it and returns
-    what it unpacks to.
+    what to hand to the decompressor now.
     """
 
     name = ""
@@ -53,17 +53,20 @@ class BlockFrame:
         while not self._over and len(self._held) - done >= self._size:
             part = bytes(self._held[done : done + self._size])
             try:
-                plain = self._step(part)
+                packed = self._step(part)
+                if packed:
+                    yield from self._unpack(packed)
             except Damaged as why:
                 self.error = f"the {self.name} wrapping {why} at byte {self._at:,} of the file"
                 return
             done += len(part)
             self._at += len(part)
-            for at in range(0, len(plain), PIECE):
-                yield plain[at : at + PIECE]
         del self._held[:done]
         if self._over:
+            assert self._decompressor is not None
             self.rest = bytes(self._held)
+            if not self._decompressor.eof:
+                self.error = f"the {self.name} wrapping is damaged before byte {self._at:,} of the file"
 
     def _next(self, step: Callable[[bytes], bytes], size: int) -> None:
         self._step, self._size = step, size
@@ -71,19 +74,20 @@ class BlockFrame:
     def _skipped(self, _: bytes) -> bytes:
         return b""
 
-    def _unpack(self, packed: bytes) -> bytes:
+    def _unpack(self, packed: bytes) -> Iterator[bytes]:
         """What a header, or one whole block, unpacks to."""
         assert self._decompressor is not None
-        try:
-            return self._decompressor.decompress(packed)
-        except self.failures as error:
-            raise Damaged("is damaged") from error
+        full = True
+        while full:
+            try:
+                piece = self._decompressor.decompress(packed, PIECE)
+            except self.failures as error:
+                raise Damaged("is damaged") from error
+            packed, full = b"", len(piece) == PIECE
+            if piece:
+                yield piece
 
-    def _end(self, packed: bytes) -> bytes:
+    def _end(self, part: bytes) -> bytes:
         """The frame's last part."""
-        plain = self._unpack(packed)
-        assert self._decompressor is not None
-        if not self._decompressor.eof:
-            raise Damaged("is damaged")
         self._over = True
-        return plain
+        return part

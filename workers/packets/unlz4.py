@@ -38,7 +38,7 @@ class Unlz4(BlockFrame):
 
     def _fields(self, part: bytes) -> bytes:
         self._next(self._block, 4)
-        return self._unpack(self._head + part)
+        return self._head + part
 
     def _block(self, part: bytes) -> bytes:
         """A block's size; its highest bit says that the block is not compressed. 0 ends the frame."""
@@ -47,7 +47,7 @@ class Unlz4(BlockFrame):
             if not self._flags & _CONTENT_CHECKSUM:
                 return self._end(part)
             self._next(self._end, 4)
-            return self._unpack(part)
+            return part
         if size > self._most:
             raise Damaged("is damaged")
         self._head = part
@@ -56,4 +56,4 @@ class Unlz4(BlockFrame):
 
     def _content(self, part: bytes) -> bytes:
         self._next(self._block, 4)
-        return self._unpack(self._head + part)
+        return self._head + part

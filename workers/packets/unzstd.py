@@ -60,7 +60,7 @@ class Unzstd(BlockFrame):
         if flags & 3 and any(part[not flags & 0x20 :][: _DICTIONARY_SIZES[flags & 3]]):
             raise Damaged("needs a dictionary (unpack it first)")
         self._next(self._block, 3)
-        return self._unpack(self._head + part)
+        return self._head + part
 
     def _block(self, part: bytes) -> bytes:
         """A block's header (section 3.1.1.2)."""
@@ -75,8 +75,8 @@ class Unzstd(BlockFrame):
     def _content(self, part: bytes) -> bytes:
         if not self._last:
             self._next(self._block, 3)
-            return self._unpack(self._head + part)
+            return self._head + part
         if not self._checksum:
             return self._end(self._head + part)
         self._next(self._end, 4)
-        return self._unpack(self._head + part)
+        return self._head + part
