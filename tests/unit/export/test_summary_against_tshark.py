@@ -26,11 +26,6 @@ DIFFERENT: dict[str, dict[str, str]] = {
     "zeek/testing__btest__Traces__http__261__variant-10-multi_value_te.pcap": {
         "requests": "chunked is not the last coding, so where the body ends can't be known (RFC 9112 section 6.3)"
     },
-    "zeek/testing__btest__Traces__quic__quicv2-echo-443.pcap": {
-        "client_hellos": "QUIC is not decrypted",
-        "server_hellos": "QUIC is not decrypted",
-        "sni": "QUIC is not decrypted",
-    },
 }
 CAPTURES = (
     *DIFFERENT,
