@@ -4,9 +4,6 @@ sides; everything heavy is imported by the subcommand that needs it.
 Exit codes: 0 done, 1 other, 2 usage, 3 denied, 4 target not found, 5 partial.
 """
 
-import argparse
-import difflib
-import importlib
 import sys
 from collections.abc import Callable, Sequence
 
@@ -68,6 +65,8 @@ def _dispatch(words: list[str]) -> int:
         print(version("threadcap"))
         return 0
     if first and not first.startswith("-"):
+        import difflib
+
         close = difflib.get_close_matches(first, (*WORDS, *commands), 1)
         print(
             f"threadcap: There is no command {first}." + (f" Did you mean {close[0]}?" if close else ""),
@@ -108,6 +107,9 @@ def _worker(_: list[str]) -> int:
 
 
 def _playground(words: list[str]) -> int:
+    import argparse
+    import importlib
+
     parser = argparse.ArgumentParser(prog="threadcap playground", description="A cluster and a Slack on this machine.")
     parser.add_argument("what", choices=("up", "clean", "demo", "console"))
     parsed, rest = parser.parse_known_args(words)

@@ -1,24 +1,27 @@
 """`threadcap analyze FILE… [--json]`: verdict, findings and facts of capture files from disk."""
 
 import argparse
+import os
+import stat
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import cast
 
+from bot.terminal.progress import Progress
 from workers.analysis import Analyser
 from workers.contract.errors import ThreadcapError
 from workers.contract.facts import Facts
 from workers.contract.report import CaptureOutcome, TargetResult
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
-from workers.export import report_json
 from workers.packets.capture import CaptureReader
 from workers.report import build, resolve_names
-from workers.report.text import terminal
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
+"""Small enough that the progress of a file that is packed a hundredfold still moves."""
 
 
 class Unreadable(ThreadcapError):
@@ -31,19 +34,29 @@ class Unreadable(ThreadcapError):
 def run(words: Sequence[str]) -> int:
     """Analyse files together, one target each. "-" reads standard input."""
     parser = argparse.ArgumentParser(prog="threadcap analyze", description="Verdict and facts of pcap files.")
-    parser.add_argument("files", nargs="+", metavar="FILE", help='pcap or pcapng, gzipped or not; "-" for stdin')
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help='pcap or pcapng, plain or in gzip, zstd or lz4; "-" for stdin'
+    )
     parser.add_argument("--json", action="store_true", help="the whole report, facts included, as JSON")
     parser.add_argument("--frames", type=_numbers, metavar="N,N", help="show these frames layer by layer instead")
     options = parser.parse_args(words)
-    if options.frames:
-        return _show(options.files, options.frames)
-    targets = [_target(name) for name in options.files]
+    progress = Progress(sys.stderr)
+    try:
+        if options.frames:
+            return _show(options.files, options.frames, progress)
+        targets = [_target(name, progress) for name in options.files]
+    finally:
+        progress.clear()
     facts = [target.facts for target in targets if target.facts is not None]
     spec = CaptureSpec(TargetRef(TargetKind.ANY, Path(options.files[0]).name), "")
     report = build("file", spec, targets, resolve_names(facts=facts), time.time())
     if options.json:
+        from workers.export.report_json import report_json
+
         sys.stdout.write(report_json(report).decode())
     else:
+        from workers.report.text import terminal
+
         print(terminal(report, colour=sys.stdout.isatty()), end="")
     return 5 if any(one.error for one in facts) else 0
 
@@ -52,14 +65,15 @@ def _numbers(text: str) -> set[int]:
     return {int(word) for word in text.split(",")}
 
 
-def _show(names: Sequence[str], wanted: set[int]) -> int:
+def _show(names: Sequence[str], wanted: set[int], progress: Progress) -> int:
     """Print the wanted frames of each file. Raises Unreadable when there are none."""
     from workers.dissect import dissect  # takes over a second to import, and only this needs it
 
     found = 0
     for name in names:
-        for number, link_type, frame in _frames(name, wanted):
+        for number, link_type, frame in _frames(name, wanted, progress):
             found += 1
+            progress.clear()
             print(f"{Path(name).name} frame {number}")
             print("\n".join(f"  {line}" for line in dissect(link_type, frame)))
     if not found:
@@ -67,22 +81,24 @@ def _show(names: Sequence[str], wanted: set[int]) -> int:
     return 0
 
 
-def _frames(name: str, wanted: set[int]) -> Iterator[tuple[int, int, bytes]]:
+def _frames(name: str, wanted: set[int], progress: Progress) -> Iterator[tuple[int, int, bytes]]:
     """Yield (number, link type, bytes) of the wanted frames of a capture file."""
-    reader, number, last = CaptureReader(), 0, max(wanted)
-    with _opened(name) as file:
-        while number < last and (chunk := file.read(CHUNK)):
+    reader, number, size, last = CaptureReader(), 0, 0, max(wanted)
+    with _opened(name, progress) as read:
+        while number < last and (chunk := read(CHUNK)):
             for buffer, records in reader.feed(chunk):
                 for offset, captured, _, _, link_type in records:
                     number += 1
                     if number in wanted:
                         yield number, link_type, bytes(buffer[offset : offset + captured])
+            size += len(chunk)
+            progress.update(size, number)
 
 
-def _target(name: str) -> TargetResult:
-    facts = _facts(name)
+def _target(name: str, progress: Progress) -> TargetResult:
+    facts = _facts(name, progress)
     if not facts.format:
-        raise Unreadable(f"{name}: {facts.error or 'it is empty'}. Give a pcap or pcapng file, gzipped or not.")
+        raise Unreadable(f"{name}: {facts.error or 'it is empty'}. Give a pcap or pcapng file.")
     outcome = CaptureOutcome(
         complete=facts.error is None,
         reason=facts.error or "",
@@ -94,21 +110,38 @@ def _target(name: str) -> TargetResult:
     return TargetResult("", Path(name).name, "", method="file", outcome=outcome, facts=facts)
 
 
-def _facts(name: str) -> Facts:
-    analyser = Analyser()
-    with _opened(name) as file:
-        while chunk := file.read(CHUNK):
+def _facts(name: str, progress: Progress) -> Facts:
+    analyser, size = Analyser(), 0
+    with _opened(name, progress) as read:
+        while chunk := read(CHUNK):
             analyser.feed(chunk)
+            size += len(chunk)
+            progress.update(size, analyser.progress()[0])
     return analyser.finish()
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
+def _opened(name: str, progress: Progress) -> Iterator[Callable[[int], bytes]]:
+    """A file, or standard input, as something to read chunks from; of a pipe as much as there is."""
     try:
         if name == "-":
-            yield sys.stdin.buffer
+            if sys.stdin is None:
+                raise Unreadable("Standard input is closed. Give a file, or pipe one in.")
+            pipe = cast(BufferedReader, sys.stdin.buffer)
+            progress.begin("standard input", _size(pipe))
+            yield pipe.read1
         else:
             with Path(name).open("rb") as file:
-                yield file
+                progress.begin(Path(name).name, _size(file))
+                yield file.read
     except OSError as error:
         raise Unreadable(f"{name} can't be read: {error.strerror}.") from error
+
+
+def _size(file: BufferedReader) -> int:
+    """Bytes of a regular file, 0 of anything else."""
+    try:
+        status = os.fstat(file.fileno())
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0

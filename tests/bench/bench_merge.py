@@ -16,7 +16,8 @@ PACKETS = 100_000
 _OURS = """
 import sys
 from pathlib import Path
-from workers.export import Source, merged
+from workers.export.merge import merged
+from workers.export.timebase import Source
 nodes, (out, *paths) = sys.argv[1].split(), map(Path, sys.argv[2:])
 sources = [Source(path, path.stem, node) for path, node in zip(paths, nodes, strict=True)]
 print(merged(sources, out).packets)

@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.export import Source
+from workers.export.timebase import Source
 
 START = 1_790_000_000_000_000_000
 Seen = tuple[int, bytes]

@@ -8,7 +8,7 @@ from workers.analysis.limits import approximations
 from workers.analysis.plain import PlainCore
 from workers.analysis.samples import NANO
 from workers.analysis.stages import Stages
-from workers.contract.facts import Facts
+from workers.contract.facts import Comment, Facts
 from workers.core import BUILT
 from workers.packets.capture import CaptureReader
 
@@ -73,6 +73,8 @@ class Analyser:
             tls=stages.tls.finish(),
             icmp_errors=stages.icmp.finish(),
             timeline=stages.timeline.finish(core.bins),
+            comments=tuple(Comment(frame, text) for frame, text in self._reader.comments),
+            more_comments=self._reader.more_comments,
         )
         facts = replace(facts, more_conversations=core.ended - len(facts.conversations))
         return replace(facts, approximations=approximations(facts, self._left_out()))

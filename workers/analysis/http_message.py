@@ -86,8 +86,8 @@ def _fields(raw: bytes) -> tuple[int | None, bool, bytes, bytes]:
     length, chunked, host, known_as = None, False, b"", b""
     for field, content in _FIELD.findall(raw):
         name, value = field.lower(), content.strip()
-        if name == b"content-length" and value.isdigit() and len(value) <= 18:
-            length = int(value)
+        if name == b"content-length" and value.isdigit() and len(value.lstrip(b"0")) <= 18:
+            length = int(value.lstrip(b"0") or b"0")
         elif name == b"transfer-encoding":
             chunked = chunked or value.lower().endswith(b"chunked")
         elif name == b"host" and not host:

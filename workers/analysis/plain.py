@@ -197,9 +197,9 @@ class PlainCore:
     def _tally(self, state: TcpState) -> None:
         stages, stage = self.handshakes, tcp.handshake(state)
         stages[stage] = stages.get(stage, 0) + 1
-        if not tcp.judged(state, self.last):
-            stages["unjudged"] = stages.get("unjudged", 0) + 1
-        elif stage == "unanswered":
+        if stage == "unanswered" and tcp.judged(state, self.last):
             self._stages.timeline.problem(state.first_syn_time)
+        elif stage == "unanswered":
+            stages["unjudged"] = stages.get("unjudged", 0) + 1
         if state.handshake_rtt >= 0:
             self._stages.latency(state.first_syn_time, state.handshake_rtt)

@@ -55,6 +55,7 @@ class TlsStage:
         self._live: dict[int, _Handshake] = {}
         self._client_hellos = self._server_hellos = self._alerts = self._begun = 0
         self._versions: dict[str, int] = {}
+        self._names: dict[str, int] = {}
         self.certificates = Certificates()
 
     def start(self, half: Half) -> "TlsParser":
@@ -85,6 +86,8 @@ class TlsStage:
         if half.flow.id in self._live and self._live[half.flow.id].answered:
             self.end(half.flow.id)
         handshake, hello = self._current(half), tls_messages.client_hello(body)
+        if hello.sni:
+            count(self._names, hello.sni)
         handshake.hello_time = packet.time
         handshake.facts = replace(
             handshake.facts,
@@ -175,6 +178,7 @@ class TlsStage:
             server_hellos=self._server_hellos,
             alerts=self._alerts,
             versions=dict(sorted(self._versions.items())),
+            names=dict(sorted(self._names.items())),
         )
 
 

@@ -269,6 +269,8 @@ class TlsFacts:
     server_hellos: int = 0
     alerts: int = 0
     versions: dict[str, int] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
+    """Server name asked for (SNI) -> ClientHellos; at most 256 names, further ones under "other"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +300,15 @@ class Timeline:
     """Retransmissions, resets, unanswered SYNs a bin."""
     latency: tuple[tuple[float, float, str], ...] = ()
     """(epoch seconds, seconds, "http"|"dns"|"tcp") samples, at most 2,000, evenly thinned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What somebody, or the program that captured, wrote into a pcapng file."""
+
+    frame: int
+    """0 for a comment on a section, an interface or its statistics."""
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +345,9 @@ class Facts:
     timeline: Timeline = Timeline()
     approximations: tuple[str, ...] = ()
     """What was bounded or not visible, in sentences ("snaplen 96: HTTP and DNS answers not visible")."""
+    comments: tuple[Comment, ...] = ()
+    """The first 100 of the file, each at most 1,000 bytes long."""
+    more_comments: int = 0
 
     @property
     def duration(self) -> float:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import enum
-import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -205,4 +204,6 @@ _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 def new_job_id() -> str:
     """Return a short id that is easy to read aloud and type on a phone (8 of 31 letters, about 40 bits)."""
+    import secrets  # late: a program that only reads jobs makes no ids
+
     return "".join(secrets.choice(_ALPHABET) for _ in range(8))

@@ -315,7 +315,7 @@ cdef void tally(State *s, Flow *flow) noexcept nogil:
     """Count how far the handshake came."""
     cdef int stage = handshake(flow)
     s.handshakes[stage] += 1
-    if not judged(s, flow):
-        s.unjudged += 1
-    elif stage == 1:
+    if stage == 1 and judged(s, flow):
         problem(&s.timeline, flow.first_syn_time)
+    elif stage == 1:
+        s.unjudged += 1

@@ -5,6 +5,8 @@ new keys may appear within a version, readers ignore what they don't know. Times
 seconds, sizes bytes. Numbers that JSON can't hold (NaN, infinity) are null.
 
 - `schema`, `job_id`, `created`
+- `packets`, `bytes`, `captured_bytes`, `cut_packets`, `duration_s`, `link_types`, `truncated`, `tcp`, `dns`, `http`,
+  `tls`: the figures of all targets together, as workers/export/summary.py explains each of them
 - `spec`: what was asked: `target` {`kind`, `name`}, `namespace`, `container`, `filter`, `duration`, `max_packets`,
   `max_bytes`, `snaplen`, `interface`
 - `verdict`: one line; `severity`: critical | warning | ok, of the worst finding
@@ -16,7 +18,8 @@ seconds, sizes bytes. Numbers that JSON can't hold (NaN, infinity) are null.
 - `targets`, one a captured container: `namespace`, `pod`, `container`, `node`, `pod_ips`, `method`,
   `outcome` (`complete`, `proved`, `reason`, `bytes`, `sha256`, `pod_bytes`, `pod_sha256`, `packets`, tcpdump's
   `captured`, `received`, `kernel_dropped`, `interface_dropped`, `ended_by`, `started_at`, `ended_at`,
-  `clock_offset`), `facts` (the shape of workers/contract/facts.py; null when analysis failed), `analysis_error`,
+  `clock_offset`), `summary` (the same figures of this target alone; null when analysis failed), `facts` (the shape
+  of workers/contract/facts.py; null when analysis failed), `analysis_error`,
   `pcap` (the stored file: `name`, `size`, `sha256`, …), `other_ports`
 - `names`: address -> {`kind`: pod | service | node | dns | local, `name`, `namespace`}
 - `tables`: figures as text for people, conversations first: `title`, `columns`, `rows`, `more`, `numeric`
@@ -31,11 +34,17 @@ from typing import Any
 
 from workers.contract.codec import encode
 from workers.contract.report import Report
+from workers.export.summary import summary
 
 
 def report_json(report: Report) -> bytes:
     """Return the report as documented above."""
-    text = json.dumps(_plain(encode(report)), indent=1, sort_keys=True, allow_nan=False)
+    told = encode(report)
+    facts = [target.facts for target in report.targets]
+    told |= summary([one for one in facts if one is not None])
+    for target, one in zip(told["targets"], facts, strict=True):
+        target["summary"] = None if one is None else summary([one])
+    text = json.dumps(_plain(told), indent=1, sort_keys=True, allow_nan=False)
     return text.encode("ascii") + b"\n"
 
 

@@ -1,13 +1,16 @@
-"""From chunks of a capture file to packet records: unwraps gzip, recognises the format, keeps what is incomplete."""
+"""From chunks of a capture file to packet records: unwraps it, recognises the format, keeps what is incomplete."""
 
 from collections.abc import Iterator, Sequence
 
 from workers.packets import pcap, pcapng
-from workers.packets.gunzip import GZIP_MAGIC, Gunzip
+from workers.packets.unwrap import Unwrap
 
 Batch = tuple[bytes, Sequence[pcap.Record]]
 _STEP = 1 << 20
 """Bytes walked at a time, so that one huge chunk does not make one huge list of records."""
+_PACKED = {b"\xfd7zX": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip", b"\x02\x21\x4c\x18": "lz4's legacy format"}
+"""How files begin that are packed in a way that is not read here."""
+_NEITHER = "the bytes at byte 0 are neither pcap nor pcapng"
 
 
 class CaptureReader:
@@ -18,9 +21,8 @@ class CaptureReader:
 
     def __init__(self) -> None:
         self.error: str | None = None
-        self._first: bytes | None = b""
+        self._unwrap = Unwrap()
         self._held = bytearray()
-        self._gunzip: Gunzip | None = None
         self._walker: pcap.PcapWalker | pcapng.PcapngWalker | None = None
         self._need = 4
 
@@ -44,36 +46,42 @@ class CaptureReader:
         """Packets whose block carries no time."""
         return self._walker.untimed if self._walker else 0
 
+    @property
+    def comments(self) -> tuple[tuple[int, str], ...]:
+        """The first comments in the file, as (frame, text); frame 0 for what is on no packet."""
+        return tuple(self._walker.comments.kept) if self._walker else ()
+
+    @property
+    def more_comments(self) -> int:
+        """Comments beyond those kept."""
+        return self._walker.comments.more if self._walker else 0
+
     def feed(self, chunk: bytes) -> Iterator[Batch]:
         """Yield the records the chunk completes."""
-        if self._first is not None:
-            chunk = self._first + chunk
-            self._first = chunk
-            if len(chunk) < len(GZIP_MAGIC):
-                return
-            self._first = None
-            self._gunzip = Gunzip() if chunk.startswith(GZIP_MAGIC) else None
-        if self.error is not None:
-            return
-        if self._gunzip is None:
+        if self._unwrap.plain:
             yield from self._plain(chunk)
             return
-        for piece in self._gunzip.feed(chunk):
+        pieces = self._unwrap.feed(chunk)
+        while self.error is None and (piece := next(pieces, None)) is not None:
             yield from self._plain(piece)
-        self.error = self.error or self._gunzip.error
+        self.error = self.error or self._unwrap.error
 
     def close(self) -> None:
         """The stream ended: sets `error` when it ended in the middle of something."""
-        if self._first is not None:
-            self.error = "the capture is empty" if not self._first else "the capture is one byte long: too short"
-        elif self._gunzip is not None:
-            self._gunzip.close()
-            self.error = self.error or self._gunzip.error
+        if self.error is None:
+            self._unwrap.close()
+            self.error = self._unwrap.error
         if self.error is None and self._walker is not None:
             self._walker.close(len(self._held))
             self.error = self._walker.error
         if self.error is None and self._walker is None:
-            self.error = f"the capture ends inside its file header, at byte {len(self._held):,}"
+            self.error = self._short(self._unwrap.short or len(self._held))
+
+    @staticmethod
+    def _short(size: int) -> str:
+        if size < 2:
+            return "the capture is one byte long: too short" if size else "the capture is empty"
+        return f"the capture ends inside its file header, at byte {size:,}"
 
     def _plain(self, chunk: bytes) -> Iterator[Batch]:
         for at in range(0, len(chunk), _STEP):
@@ -118,7 +126,9 @@ class CaptureReader:
             self._walker = pcapng.PcapngWalker()
             return start
         if not pcap.is_pcap(start[:4]):
-            self.error = "this is not a capture: the bytes at byte 0 are neither pcap nor pcapng"
+            packed = next((name for magic, name in _PACKED.items() if start.startswith(magic)), "")
+            hint = f"it is packed in {packed}, unpack it first (byte 0)" if packed else _NEITHER
+            self.error = f"this is not a capture: {hint}"
             return b""
         if len(start) < pcap.HEADER:
             self._need = pcap.HEADER

@@ -11,6 +11,8 @@ from workers.core import BUILT
 if BUILT:
     from workers.core.core import walk_pcap
 
+from workers.packets.options import Comments
+
 HEADER = 24
 MAX_CAPTURED = 262_144
 """libpcap's largest snapshot length; a record that claims more is corruption."""
@@ -48,6 +50,7 @@ class PcapWalker:
         self.need = self._record
         self.records = 0
         self.untimed = 0
+        self.comments = Comments()
         self._offset = offset
         """File offset of the next record, for error sentences."""
 

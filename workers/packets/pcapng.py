@@ -1,12 +1,17 @@
-"""pcapng files: sections, interfaces, simple, enhanced and obsolete packet blocks (IETF draft-ietf-opsawg-pcapng)."""
+"""pcapng files: sections, interfaces, simple, enhanced and obsolete packet blocks (IETF draft-ietf-opsawg-pcapng).
+
+Comments on sections, interfaces, their statistics and packets are kept, bounded. Other blocks (names, decryption
+secrets, custom ones, ...) are passed over by their length, and nothing of them is kept.
+"""
 
 import struct
 from dataclasses import dataclass
 
+from workers.packets.options import Comments, options
 from workers.packets.pcap import MAX_CAPTURED, Record
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
-_SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
+_SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _STATISTICS, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 5, 6
 _ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 _MAX_KEPT = 1 << 20
 """Largest block that is read at all; larger ones are skipped (or, with packets in them, corruption)."""
@@ -39,11 +44,13 @@ class PcapngWalker:
         self.link_types: list[int] = []
         self.untimed = 0
         """Simple packet blocks, which carry no time: they get that of the packet before."""
+        self.comments = Comments()
         self._order = "<"
         self._interfaces: list[_Interface] = []
         self._offset = self._begin = 0
         self._skip = 0
         self._last = 0
+        self._why = ""
 
     def walk(self, buffer: bytes, at: int = 0) -> tuple[list[Record], int]:
         """Records complete in the buffer from `at` on, and where the next block begins; sets `need` for that one."""
@@ -93,7 +100,7 @@ class PcapngWalker:
         if trailer != length:
             return self._broken(at, f"has two different lengths, {length:,} and {trailer:,}")
         if not self._read(kind, buffer, at, length, records):
-            return self._broken(at, "does not hold together")
+            return self._broken(at, self._why or "does not hold together")
         return length
 
     def _byte_order(self, buffer: bytes, at: int) -> bool:
@@ -112,19 +119,34 @@ class PcapngWalker:
         if kind == _ENHANCED:
             return self._enhanced(buffer, at, length, records)
         if kind == _SECTION:
-            self._interfaces = []
-            # Blocks of another major version can't be read (section 4.1).
-            return length >= 28 and struct.unpack_from(self._order + "H", buffer, at + 12)[0] == 1
+            return self._section(buffer, at, length)
         if kind == _INTERFACE:
             return self._interface(buffer, at, length)
         if kind == _SIMPLE:
             return self._simple(buffer, at, length, records)
         if kind == _OBSOLETE:
             return self._obsolete(buffer, at, length, records)
+        if kind == _STATISTICS:
+            self.comments.read(self._order, buffer, at + 20, at + length - 4)
+        return True
+
+    def _section(self, buffer: bytes, at: int, length: int) -> bool:
+        """Interfaces are numbered anew in each section. Its length is not needed: blocks tell theirs."""
+        self._interfaces = []
+        if length < 28:
+            return False
+        (major,) = struct.unpack_from(self._order + "H", buffer, at + 12)
+        if major != 1:  # blocks of another major version can't be read (section 4.1)
+            self._why = f"begins a section of version {major}, which is not known"
+            return False
+        self.comments.read(self._order, buffer, at + 24, at + length - 4)
         return True
 
     def _interface(self, buffer: bytes, at: int, length: int) -> bool:
-        if length < 20 or len(self._interfaces) >= _MAX_INTERFACES:
+        if length < 20:
+            return False
+        if len(self._interfaces) >= _MAX_INTERFACES:
+            self._why = f"describes interface {_MAX_INTERFACES + 1:,} of its section, more than are read"
             return False
         link_type, snaplen = struct.unpack_from(self._order + "HxxI", buffer, at + 8)
         interface = _Interface(link_type, snaplen)
@@ -136,39 +158,50 @@ class PcapngWalker:
         return True
 
     def _options(self, interface: _Interface, buffer: bytes, at: int, end: int) -> None:
-        while at + 4 <= end:
-            code, size = struct.unpack_from(self._order + "HH", buffer, at)
-            at += 4
-            if code == 0 or at + size > end:
-                return
+        self.comments.read(self._order, buffer, at, end)
+        for code, value, size in options(self._order, buffer, at, end):
             if code == _OPTION_TSRESOL and size == 1:
-                value = buffer[at]
-                interface.ticks = 1 << (value & 0x7F) if value & 0x80 else 10 ** (value & 0x7F)
+                power = buffer[value] & 0x7F
+                interface.ticks = 1 << power if buffer[value] & 0x80 else 10**power
             elif code == _OPTION_TSOFFSET and size == 8:
-                (interface.offset,) = struct.unpack_from(self._order + "q", buffer, at)
-            at += size + (-size % 4)
+                (interface.offset,) = struct.unpack_from(self._order + "q", buffer, value)
 
     def _enhanced(self, buffer: bytes, at: int, length: int, records: list[Record]) -> bool:
         if length < 32:
             return False
         number, high, low, captured, wire = struct.unpack_from(self._order + "IIIII", buffer, at + 8)
-        return self._packet(number, high << 32 | low, at + 28, captured, wire, at + length - 4, records)
+        return self._packet(buffer, number, high << 32 | low, at + 28, captured, wire, at + length - 4, records)
 
     def _obsolete(self, buffer: bytes, at: int, length: int, records: list[Record]) -> bool:
         if length < 32:
             return False
         number, _, high, low, captured, wire = struct.unpack_from(self._order + "HHIIII", buffer, at + 8)
-        return self._packet(number, high << 32 | low, at + 28, captured, wire, at + length - 4, records)
+        return self._packet(buffer, number, high << 32 | low, at + 28, captured, wire, at + length - 4, records)
 
     def _packet(
-        self, number: int, ticks: int, body: int, captured: int, wire: int, end: int, records: list[Record]
+        self,
+        buffer: bytes,
+        number: int,
+        ticks: int,
+        body: int,
+        captured: int,
+        wire: int,
+        end: int,
+        records: list[Record],
     ) -> bool:
-        if number >= len(self._interfaces) or captured > MAX_CAPTURED or body + captured > end:
+        if number >= len(self._interfaces):
+            self._why = f"is of interface {number:,}, which its section does not describe"
+        elif captured > MAX_CAPTURED:
+            self._why = f"claims {captured:,} captured bytes, more than any capture has"
+        if self._why or body + captured > end:
             return False
         interface = self._interfaces[number]
         time = ticks * 1_000_000_000 // interface.ticks + interface.offset * 1_000_000_000
         self._last = min(max(time, 0), _MAX_TIME)
         records.append((body, captured, wire, self._last, interface.link_type))
+        after = body + captured + (-captured % 4)
+        if end - after >= 4:
+            self.comments.read(self._order, buffer, after, end, self.records + len(records))
         return True
 
     def _simple(self, buffer: bytes, at: int, length: int, records: list[Record]) -> bool:

@@ -15,8 +15,8 @@ import pytest
 from tests.support.two_ends import START, pcap
 from tests.unit.analysis.captures import PCAPS, needs_pcaps
 from workers.contract.report import CaptureOutcome
-from workers.export import Source, merged
-from workers.export.timebase import offsets
+from workers.export.merge import merged
+from workers.export.timebase import Source, offsets
 
 SERVER, SERVICE, CLIENT = "198.18.1.2", "198.18.2.80", "198.18.0.2"
 _ECHO = """

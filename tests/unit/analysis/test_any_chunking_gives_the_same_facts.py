@@ -4,9 +4,12 @@ import gzip
 import resource
 import struct
 import time
+from collections.abc import Callable
 from functools import cache
 
+import lz4.frame
 import pytest
+from backports import zstd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -32,9 +35,11 @@ def _made() -> bytes:
     return pcap.bytes()
 
 
-@pytest.mark.parametrize("wrap", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    "wrap", [bytes, gzip.compress, zstd.compress, lz4.frame.compress], ids=["plain", "gzip", "zstd", "lz4"]
+)
 @pytest.mark.parametrize("tail", [b"", b"garbage behind the last packet", b"\0" * 7], ids=["whole", "garbage", "zeros"])
-def test_byte_by_byte(wrap: type[bytes], tail: bytes) -> None:
+def test_byte_by_byte(wrap: Callable[[bytes], bytes], tail: bytes) -> None:
     capture = wrap(_made()) + tail
     assert analyse(capture, *range(len(capture))) == analyse(capture)
 

@@ -1,10 +1,15 @@
 """`threadcap analyze`: verdict, JSON, single frames, and clear words for what is no capture."""
 
+import gzip
 import json
 import struct
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import lz4.frame
 import pytest
+from backports import zstd
 
 from bot.cli import main
 
@@ -59,6 +64,35 @@ def test_cut_file_is_analysed_as_far_as_it_goes(capture: Path, capsys: pytest.Ca
     report = json.loads(capsys.readouterr().out)
     assert report["targets"][0]["facts"]["packets"] == 11
     assert "byte" in report["targets"][0]["outcome"]["reason"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress, lz4.frame.compress])
+def test_wrapped_files_are_known_by_content_and_damage_is_told(
+    capture: Path, pack: Callable[[bytes], bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = pack(capture.read_bytes())
+    capture.write_bytes(whole)
+    assert main(["analyze", "--json", str(capture)]) == 0
+    assert json.loads(capsys.readouterr().out)["packets"] == 12
+    capture.write_bytes(whole + b"\xffjunk")
+    assert main(["analyze", "--json", str(capture)]) == 5
+    report = json.loads(capsys.readouterr().out)
+    assert (report["packets"], report["truncated"]) == (12, True)
+    assert f"byte {len(whole)}" in report["targets"][0]["outcome"]["reason"]
+
+
+def test_several_files_are_targets_of_one_report(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", "--json", str(capture), str(capture)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["tcp"]["syn_unanswered"] == 24
+    assert [target["summary"]["tcp"]["syn_unanswered"] for target in report["targets"]] == [12, 12]
+    assert report["duration_s"] == 22.0
+
+
+def test_closed_standard_input_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["analyze", "-"]) == 4
+    assert "Standard input is closed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
