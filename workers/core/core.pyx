@@ -4,7 +4,8 @@
 The same semantics as the plain Python of workers.packets and workers.analysis, which stay the reference and what is
 used where there is no compiler. Application parsers exist once, in Python: what they may want is handed to them in
 order, after each batch of records; bytes they said they don't need are passed over here. Each stage is a file:
-`structs`, `records`, `decode`, `flows`, `tcp`, `timeline`, `steps`, and `views` for what Python sees.
+`structs`, `records`, `decode`, `transport`, `flows`, `tcp`, `timeline`, `steps`; what Python sees is in
+`conversations`, `results` and `views`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -57,10 +58,13 @@ cdef extern from *:
 include "structs.pxi"
 include "timeline.pxi"
 include "decode.pxi"
+include "transport.pxi"
 include "records.pxi"
 include "tcp.pxi"
 include "flows.pxi"
 include "steps.pxi"
+include "results.pxi"
+include "conversations.pxi"
 include "views.pxi"
 
 MARKS = {

@@ -1,0 +1,103 @@
+# Conversations as the application parsers know them: analysis.flows.Half and Flow on the core's memory.
+
+cdef class HalfView:
+    """One direction, as analysis.flows.Half to the application parsers."""
+
+    cdef Core core
+    cdef int32_t index
+    cdef readonly int side
+    cdef readonly FlowView flow
+    cdef readonly bytes key
+    cdef object made
+
+    cdef Half* half(self):
+        return &self.core.s.flows[self.index].halves[self.side]
+
+    @property
+    def peer(self):
+        return self.flow.halves[1 - self.side]
+
+    @property
+    def tcp(self):
+        return self
+
+    @property
+    def initial(self):
+        return self.half().initial
+
+    @property
+    def last_ack(self):
+        return self.half().last_ack
+
+    @property
+    def packets(self):
+        return self.half().packets
+
+    @property
+    def bytes(self):
+        return self.half().bytes
+
+    @property
+    def payload(self):
+        return self.half().payload
+
+    @property
+    def stream(self):
+        """The direction's stream, None before its first payload."""
+        cdef Half *half = self.half()
+        if half.stream == NO_STREAM:
+            return None
+        if self.made is None:
+            self.made = self.core.open_stream(self)
+            self.made.next = half.stream_next
+        elif not half.queued and not self.flow.over:
+            self.made.next = half.stream_next
+            self.made.skip = half.stream_skip
+        return self.made
+
+    cdef object current(self, bint first):
+        """The stream as an event needs it."""
+        cdef Half *half = self.half()
+        if self.made is None:
+            self.made = self.core.open_stream(self)
+            first = True
+        if first:
+            self.made.next = half.stream_next
+            self.made.skip = half.stream_skip
+        return self.made
+
+
+cdef class FlowView:
+    """One conversation, as analysis.flows.Flow to the application parsers."""
+
+    cdef Core core
+    cdef int32_t index
+    cdef readonly object id
+    cdef readonly int protocol
+    cdef readonly tuple halves
+    cdef int client_side
+    cdef bint over          # the parsers hear the last of it: the streams are theirs alone
+
+    @property
+    def client(self):
+        return self.halves[self.client_side]
+
+    @property
+    def state(self):
+        return self
+
+    @property
+    def fins(self):
+        return self.core.s.flows[self.index].fins
+
+    @property
+    def resets(self):
+        return self.core.s.flows[self.index].resets != NONE
+
+    @property
+    def application(self):
+        return self.core.names[self.core.s.flows[self.index].application]
+
+    @application.setter
+    def application(self, name):
+        self.core.s.flows[self.index].application = self.core.named(name)

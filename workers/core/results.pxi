@@ -1,0 +1,165 @@
+# What came of it all, as Python sees it.
+
+HANDSHAKES = ("unseen", "unanswered", "half-open", "complete", "refused")
+STAGES = ("refused", "handshake", "before-response", "after-data", "after-fin")
+
+
+cdef class Results:
+    """The state of a core and its results; `Core` feeds it."""
+
+    cdef State s
+    cdef list names
+    """Of applications, by the number a conversation has."""
+
+    def __cinit__(self):
+        memset(&self.s, 0, sizeof(State))
+
+    cdef int make(self) except -1:
+        cdef State *s = &self.s
+        s.seed = int.from_bytes(os.urandom(8), "little")
+        s.buckets = <int32_t*>malloc(BUCKETS * sizeof(int32_t))
+        s.flows = <Flow*>calloc(SLOTS, sizeof(Flow))
+        s.ports = <uint64_t*>calloc(3 * 65536, sizeof(uint64_t))
+        s.events = <Event*>calloc(MAX_EVENTS, sizeof(Event))
+        s.order = <Rank*>calloc(SLOTS, sizeof(Rank))
+        s.udp_ports = <byte*>calloc(65536, 1)
+        if not (s.buckets and s.flows and s.ports and s.events and s.order and s.udp_ports):
+            raise MemoryError
+        memset(s.buckets, 0xFF, BUCKETS * sizeof(int32_t))
+        s.free_flow = s.frame_lists.free = s.sample_lists.free = s.reset_lists.free = NONE
+        s.frame_lists.size = sizeof(FrameList)
+        s.sample_lists.size = sizeof(Samples)
+        s.reset_lists.size = sizeof(ResetList)
+        begin_timeline(&s.timeline)
+        return 0
+
+    def __dealloc__(self):
+        cdef State *s = &self.s
+        free(s.buckets)
+        free(s.flows)
+        free(s.ports)
+        free(s.events)
+        free(s.order)
+        free(s.udp_ports)
+        free(s.frame_lists.memory)
+        free(s.sample_lists.memory)
+        free(s.reset_lists.memory)
+
+    @property
+    def totals(self):
+        """frames, wire, captured, cut, cut_at, first, last, back, opened, ended, evicted, by name."""
+        cdef State *s = &self.s
+        return {
+            "frames": s.frames, "wire": s.wire, "captured": s.captured, "cut": s.cut, "cut_at": s.cut_at,
+            "first": s.first, "last": s.last, "back": s.back, "opened": s.opened, "ended": s.ended, "evicted": s.evicted,
+        }
+
+    @property
+    def marks(self):
+        """Frames by the place of the mark's bit."""
+        return [self.s.marks[place] for place in range(64)]
+
+    @property
+    def handshakes(self):
+        """TCP conversations that ended, by how far their handshake came, and those too young to judge."""
+        counts = {name: self.s.handshakes[place] for place, name in enumerate(HANDSHAKES) if self.s.handshakes[place]}
+        return {**counts, "unjudged": self.s.unjudged} if self.s.unjudged else counts
+
+    @property
+    def ports(self):
+        """(protocol, server port) -> packets."""
+        cdef int place
+        protocols = (6, 17, 132)
+        return {
+            (protocols[place >> 16], place & 65535): self.s.ports[place]
+            for place in range(3 * 65536) if self.s.ports[place]
+        }
+
+    @property
+    def bins(self):
+        """(start, width, packets, bytes, problems) of the timeline, up to the last bin used."""
+        cdef Timeline *t = &self.s.timeline
+        used = t.last_bin + 1
+        return (
+            t.start, t.width, [t.packets[i] for i in range(used)], [t.bytes[i] for i in range(used)],
+            [t.problems[i] for i in range(used)],
+        )
+
+    def flow(self, int32_t index):
+        """One conversation's figures, by name; times and durations in nanoseconds, -1 for none."""
+        cdef State *s = &self.s
+        cdef Flow *flow = &s.flows[index]
+        cdef Half *client = &flow.halves[flow.client]
+        cdef Half *server = &flow.halves[1 - flow.client]
+        told = {
+            "id": flow.id, "protocol": flow.kind, "key": turned_key(flow, flow.client), "first": flow.first,
+            "last": flow.last, "first_frame": flow.first_frame, "application": self.names[flow.application],
+            "client": (client.packets, client.bytes, client.payload),
+            "server": (server.packets, server.bytes, server.payload),
+        }
+        if flow.kind == 6:
+            told["tcp"] = {
+                "handshake": HANDSHAKES[handshake(flow)], "judged": judged(s, flow), "syns": self.seen(flow.syns),
+                "handshake_rtt": flow.handshake_rtt, "server_rtt": flow.server_rtt,
+                "reused_after": flow.reused_after, "largest_resent": (client.largest_resent, server.largest_resent),
+                "unacknowledged": (unacknowledged(client, server), unacknowledged(server, client)),
+                "refused_by": ("", "reset", "icmp")[flow.refused_by], "fins": flow.fins,
+                "data_segments": (client.data_segments, server.data_segments),
+                "retransmissions": (self.seen(client.retransmissions), self.seen(server.retransmissions)),
+                "zero_windows": (self.seen(client.zero_windows), self.seen(server.zero_windows)),
+                "out_of_order": self.seen(flow.out_of_order), "lost_segments": self.seen(flow.lost_segments),
+                "duplicate_acks": self.seen(flow.duplicate_acks), "keep_alives": self.seen(flow.keep_alives),
+                "zero_time": flow.zero_time + still_zero(flow, client) + still_zero(flow, server),
+                "resets": self.reset_list(flow.resets), "rtt": (self.sampled(client.rtt), self.sampled(server.rtt)),
+            }
+        return told
+
+    cdef object seen(self, int32_t where):
+        """(count, first frames)"""
+        cdef FrameList *frames
+        if where == NONE:
+            return 0, ()
+        frames = <FrameList*>entry(&self.s.frame_lists, where)
+        return frames.count, tuple([frames.first[i] for i in range(min(frames.count, <int64_t>FRAMES))])
+
+    cdef object sampled(self, int32_t where):
+        """(count, least, most, kept samples), None for none"""
+        cdef Samples *samples
+        if where == NONE:
+            return None
+        samples = <Samples*>entry(&self.s.sample_lists, where)
+        return samples.count, samples.least, samples.most, [samples.values[i] for i in range(samples.kept)]
+
+    cdef object reset_list(self, int32_t where):
+        """(frame, whether by the client, stage, after, idle, waited, what tells where it came from), …"""
+        cdef ResetList *resets
+        if where == NONE:
+            return []
+        resets = <ResetList*>entry(&self.s.reset_lists, where)
+        return [
+            told_reset(&resets.entries[i]) for i in range(resets.count)
+        ]
+
+
+cdef int64_t still_zero(Flow *flow, Half *half) noexcept nogil:
+    """How long a window has stood at zero to the conversation's end."""
+    return max(<int64_t>0, flow.last - half.zero_since) if half.zero_since != UNSET else 0
+
+
+cdef bytes turned_key(Flow *flow, int side):
+    """The key of a direction: source, destination, and their ports where there are any."""
+    cdef byte key[KEY]
+    cdef int size = address_size(flow.key_length)
+    if side == 0:
+        return PyBytes_FromStringAndSize(<char*>flow.key, flow.key_length)
+    memcpy(key, flow.key + size, size)
+    memcpy(key + size, flow.key, size)
+    if flow.key_length > 2 * size:
+        memcpy(key + 2 * size, flow.key + 2 * size + 2, 2)
+        memcpy(key + 2 * size + 2, flow.key + 2 * size, 2)
+    return PyBytes_FromStringAndSize(<char*>key, flow.key_length)
+
+
+cdef object told_reset(ResetEntry *one):
+    origin = one.hops, one.handshake_hops, one.identification, one.handshake_identification
+    return one.frame, bool(one.by_client), STAGES[one.stage], one.after, one.idle, one.waited, origin
