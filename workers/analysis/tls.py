@@ -92,6 +92,8 @@ class TlsStage:
             sni=hello.sni,
             alpn=hello.alpn,
             offered=tls_names.version(hello.version),
+            ja3=hello.ja3,
+            ja4=hello.ja4,
         )
 
     def _server_hello(self, body: bytes, half: Half, packet: Packet) -> None:
@@ -107,6 +109,7 @@ class TlsStage:
             server_hello_frame=packet.number,
             version=version,
             cipher=tls_names.suite(hello.cipher),
+            chosen_alpn=hello.alpn[0] if hello.alpn else "",
             hello_latency=latency,
         )
         if not hello.retry:
@@ -121,21 +124,13 @@ class TlsStage:
 
     def _certificate(self, body: bytes, half: Half, packet: Packet) -> None:
         handshake = self._current(half)
-        number, leaf = tls_messages.certificates(body)
+        number, chain = tls_messages.certificates(body)
         packet.mask |= marks.TLS_CERT
         if half is half.flow.client or handshake.facts.certificates:
             return
         handshake.facts = replace(handshake.facts, certificates=number)
-        read = self.certificates.read(leaf) if leaf else None
-        if read is not None:
-            now = packet.time * NANO
-            handshake.facts = replace(
-                handshake.facts,
-                not_before=read.not_before,
-                not_after=read.not_after,
-                subject_names=read.names,
-                expired=not read.not_before <= now <= read.not_after,
-            )
+        if chain:
+            handshake.facts = self.certificates.told(handshake.facts, chain, packet.time * NANO)
 
     def alert(self, level: int, description: int, half: Half, packet: Packet) -> None:
         """An alert in the clear."""
@@ -167,9 +162,11 @@ class TlsStage:
         for conversation in list(self._live):
             self.end(conversation)
         self._shrink()
-        kept = tuple(entry[2] for entry in sorted(self._done, key=lambda entry: entry[1]))
+        kept = [entry[2] for entry in sorted(self._done, key=lambda entry: entry[1])]
+        handshakes, certificates = self.certificates.table(kept)
         return TlsFacts(
-            handshakes=kept,
+            handshakes=handshakes,
+            certificates=certificates,
             more_handshakes=self._begun - len(kept),
             client_hellos=self._client_hellos,
             server_hellos=self._server_hellos,

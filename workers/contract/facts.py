@@ -6,6 +6,8 @@ Lists of frames hold the first few examples only; the count beside them is exact
 
 from dataclasses import dataclass, field
 
+from workers.contract.facts_tls import Certificate
+
 MAX_FRAMES = 20
 """Frames kept as examples for any one fact."""
 
@@ -204,6 +206,18 @@ class TlsHandshake:
     subject_names: tuple[str, ...] = ()
     expired: bool = False
     """Expired or not yet valid at the time of the capture."""
+    chosen_alpn: str = ""
+    """Protocol the server chose; TLS 1.3 hides it."""
+    ja3: str = ""
+    ja4: str = ""
+    """Fingerprints of the ClientHello; "" when it was not seen whole."""
+    chain: tuple[int, ...] = ()
+    """The server's certificates, its own first, at most 5: indexes into `TlsFacts.certificates`, -1 unreadable."""
+    sni_match: str = ""
+    """How the server's certificate names what the client asked for (RFC 9525): san | common-name (only the common
+    name does, which no longer counts) | mismatch; "" when not visible or not asked."""
+    self_signed: bool = False
+    """The server's own certificate is signed by its own key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +230,8 @@ class TlsFacts:
     server_hellos: int = 0
     alerts: int = 0
     versions: dict[str, int] = field(default_factory=dict)
+    certificates: tuple[Certificate, ...] = ()
+    """Different certificates of the chains told, each once."""
 
 
 @dataclass(frozen=True, slots=True)
