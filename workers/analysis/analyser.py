@@ -8,7 +8,7 @@ from workers.analysis.application import SSDP, Applications, ssdp
 from workers.analysis.dns import PORTS as DNS_PORTS
 from workers.analysis.dns import DnsStage
 from workers.analysis.flows import Flow, FlowTable, Half, Keeper, conversation
-from workers.analysis.http import HttpStage
+from workers.analysis.http_stage import HttpStage
 from workers.analysis.icmp import IcmpStage
 from workers.analysis.limits import approximations
 from workers.analysis.samples import NANO
@@ -92,7 +92,7 @@ class Analyser:
             ports=self._keeper.ports(),
             conversations=self._keeper.conversations(),
             dns=dns,
-            http=self._http.finish(),
+            http=self._http.finish(self._applications.http2.finish()),
             tls=self._tls.finish(),
             icmp_errors=self._icmp.finish(),
             timeline=self._timeline.finish(),
@@ -110,6 +110,9 @@ class Analyser:
             "dns_forgotten": self._dns.forgotten,
             "http": self._http.beyond,
             "http_not_captured": self._http.not_captured,
+            "http2": self._applications.http2.beyond,
+            "http2_hidden": self._applications.http2.hidden,
+            "http2_forgotten": self._applications.http2.forgotten,
             "icmp": self._icmp.beyond,
             "certificates": self._tls.certificates.unread,
             "untimed": self._reader.untimed,

@@ -6,6 +6,7 @@ Lists of frames hold the first few examples only; the count beside them is exact
 
 from dataclasses import dataclass, field
 
+from workers.contract.facts_http import Http2Facts
 from workers.contract.facts_tls import Certificate
 
 MAX_FRAMES = 20
@@ -142,7 +143,7 @@ class DnsFacts:
 
 @dataclass(frozen=True, slots=True)
 class HttpGroup:
-    """HTTP/1 transactions of one server, method and path (query string removed), put together."""
+    """HTTP transactions of one server, protocol, method and path (query string removed), put together."""
 
     server: str
     server_port: int
@@ -158,11 +159,19 @@ class HttpGroup:
     latency: Spread = Spread()
     """End of request to first byte of its final response."""
     slowest_frame: int = 0
+    protocol: str = "http/1"
+    """http/1 | h2 | grpc (its path is /package.Service/Method)"""
+    grpc_statuses: dict[str, int] = field(default_factory=dict)
+    """Status name (OK, UNAVAILABLE, …) -> responses."""
+    grpc_errors: Tally = Tally()
+    """Frames of gRPC statuses other than OK."""
+    resets: dict[str, Tally] = field(default_factory=dict)
+    """Streams ended by RST_STREAM, by error code name; "GOAWAY" for those the server said it will not process."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpFacts:
-    """HTTP/1.x in the clear, on any port."""
+    """HTTP/1.x and HTTP/2 in the clear, on any port."""
 
     requests: int = 0
     responses: int = 0
@@ -170,6 +179,7 @@ class HttpFacts:
     latency: Spread = Spread()
     groups: tuple[HttpGroup, ...] = ()
     more_groups: int = 0
+    h2: Http2Facts = field(default_factory=Http2Facts)
 
 
 @dataclass(frozen=True, slots=True)

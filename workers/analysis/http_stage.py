@@ -1,0 +1,177 @@
+"""HTTP transactions put together by server, protocol, method, host and path: HTTP/1 and HTTP/2 meet here.
+
+Told are method, path without query, host, status, latency, and for gRPC its status; never a body or another header.
+"""
+
+from workers.analysis.flows import Half, endpoints
+from workers.analysis.http_message import Head
+from workers.analysis.samples import Durations, Frames, count, tally
+from workers.analysis.timeline import TimelineStage
+from workers.contract.facts import HttpFacts, HttpGroup
+from workers.contract.facts_http import HIDDEN, Http2Facts
+from workers.packets.packet import Packet
+
+MAX_GROUPS = 2048
+TOLD_GROUPS = 500
+JUDGED_AFTER = 1_000_000_000
+"""A request in the capture's last second is not called unanswered while its connection is open."""
+MAX_CODES = 24
+"""Different statuses, gRPC statuses or error codes counted in one group."""
+_Key = tuple[str, int, str, str, str, str]
+
+
+class _Group:
+    """Transactions of one server, protocol, method, host and path."""
+
+    __slots__ = (
+        "errors", "grpc", "grpc_errors", "latency", "requests", "resets", "slowest", "slowest_frame", "statuses",
+        "unanswered",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.requests = Frames()
+        self.statuses: dict[str, int] = {}
+        self.errors = Frames()
+        self.unanswered = Frames()
+        self.resets: dict[str, Frames] = {}
+        self.grpc: dict[str, int] = {}
+        self.grpc_errors = Frames()
+        self.latency = Durations(128)
+        self.slowest = -1
+        self.slowest_frame = 0
+
+
+class Request:
+    """One request that waits for its response."""
+
+    __slots__ = ("begun", "end", "frame", "group", "method")
+
+    def __init__(self, method: str, group: _Group | None, packet: Packet) -> None:
+        self.method = method
+        self.group = group
+        self.frame = packet.number
+        self.begun = self.end = packet.time
+
+
+class HttpStage:
+    """start a parser for each direction, update from its messages, finish into facts."""
+
+    def __init__(self, timeline: TimelineStage) -> None:
+        self._timeline = timeline
+        self._groups: dict[_Key, _Group] = {}
+        self._requests = 0
+        self._responses = 0
+        self._statuses: dict[str, int] = {}
+        self._latency = Durations(1024)
+        self.beyond = 0
+        """Requests of groups that were not kept."""
+        self.unjudged = 0
+        self.not_captured = 0
+        """Requests whose response fell into a gap of the capture."""
+
+    def request(self, head: Head, half: Half, packet: Packet, protocol: str = "http/1") -> Request:
+        """A request's head is complete."""
+        self._requests += 1
+        _, _, server, port = endpoints(half.key)
+        key = (server, port, head.host, head.method, head.path, protocol)
+        group = self._groups.get(key)
+        if group is None and len(self._groups) < MAX_GROUPS:
+            group = self._groups[key] = _Group()
+        if group is None:
+            self.beyond += 1
+        else:
+            group.requests.add(packet.number)
+        return Request(head.method, group, packet)
+
+    def response(self, status: int, request: Request | None, first_byte: int, packet: Packet) -> None:
+        """A response's head is complete; its first byte came at `first_byte`. Status 0: not visible."""
+        self._responses += 1
+        name = str(status) if status else HIDDEN
+        count(self._statuses, name, 64)
+        if request is None or (0 < status < 200 and status != 101):
+            return
+        took = max(0, first_byte - request.end)
+        self._latency.add(took)
+        self._timeline.latency(first_byte, took, "http")
+        group = request.group
+        if group is None:
+            return
+        count(group.statuses, name, 64)
+        group.latency.add(took)
+        if status >= 500:
+            group.errors.add(packet.number)
+        if took > group.slowest:
+            group.slowest, group.slowest_frame = took, packet.number
+
+    def silence(self, request: Request, now: int, *, over: bool, whole: bool = True) -> None:
+        """Nothing answered until `now`, when the capture or (`over`) the conversation ended; a request that is not
+        `whole` need not have been answered."""
+        if not whole or (not over and now - request.end < JUDGED_AFTER):
+            self.unjudged += 1
+        elif request.group is not None:
+            request.group.unanswered.add(request.frame)
+
+    def grpc(self, status: str, request: Request, packet: Packet) -> None:
+        """A gRPC status came, by name."""
+        group = request.group
+        if group is not None:
+            count(group.grpc, status, MAX_CODES)
+            if status not in ("OK", HIDDEN):
+                group.grpc_errors.add(packet.number)
+
+    def reset(self, error: str, request: Request, packet: Packet) -> None:
+        """The request's stream was ended by an error code."""
+        group = request.group
+        if group is not None:
+            known = error if error in group.resets or len(group.resets) < MAX_CODES else "other"
+            group.resets.setdefault(known, Frames()).add(packet.number)
+
+    def finish(self, h2: Http2Facts) -> HttpFacts:
+        """The busiest groups, those with errors or silence first."""
+        ranked = sorted(self._groups.items(), key=lambda item: (-_trouble(item[1]), -item[1].requests.count))
+        return HttpFacts(
+            requests=self._requests,
+            responses=self._responses,
+            statuses=dict(sorted(self._statuses.items())),
+            latency=self._latency.spread(),
+            groups=tuple(_told(key, group) for key, group in ranked[:TOLD_GROUPS]),
+            more_groups=max(0, len(ranked) - TOLD_GROUPS),
+            h2=h2,
+        )
+
+
+def _trouble(group: _Group) -> int:
+    return group.errors.count + group.unanswered.count + group.grpc_errors.count
+
+
+def _told(key: _Key, group: _Group) -> HttpGroup:
+    server, port, host, method, path, protocol = key
+    return HttpGroup(
+        server=server,
+        server_port=port,
+        host=host,
+        method=method,
+        path=path,
+        requests=group.requests.tally(),
+        statuses=dict(sorted(group.statuses.items())),
+        errors=group.errors.tally(),
+        unanswered=tally(group.unanswered),
+        latency=group.latency.spread(),
+        slowest_frame=group.slowest_frame,
+        protocol=protocol,
+        grpc_statuses=dict(sorted(group.grpc.items())),
+        grpc_errors=group.grpc_errors.tally(),
+        resets={error: frames.tally() for error, frames in sorted(group.resets.items())},
+    )
+
+
+def answer_not_captured(asker: Half) -> bool:
+    """Whether the asker acknowledged more of the other side's data than the capture shows (FIN takes one number)."""
+    acked, other = asker.tcp.last_ack, asker.peer
+    if acked < 0:
+        return False
+    if other.packets == 0:
+        return True
+    begin = other.stream.next if other.stream is not None else (other.tcp.initial + 1) & 0xFFFFFFFF
+    known = begin >= 0 and (other.stream is not None or other.tcp.initial >= 0)
+    return known and 1 < (acked - begin) & 0xFFFFFFFF < 0x80000000
