@@ -1,12 +1,14 @@
 """DNS over UDP and TCP port 53 (RFC 1035): queries, answers, rcodes, latency, retries, silence.
 
 A response answers the query with the same id, addresses and ports. A query sent again with the same id and ports is a
-retry of it; latency counts from the latest try. A query is unanswered only if the capture went on for at least a
-second after it; younger ones are counted as `dns_unjudged`. mDNS (5353) and LLMNR (5355) are counted as packets only:
-nobody has to answer there.
+retry of it; latency counts from the latest try. So is one for the same name and type at least RETRIED_AFTER later while
+the last one still waits (resolvers that take a new id or port). A query is unanswered only if the capture went on for
+at least a second after it; younger ones are counted as `dns_unjudged`. mDNS (5353) and LLMNR (5355) are counted as
+packets only: nobody has to answer there.
 """
 
 from workers.analysis.dns_message import Message, rcode_name, read_message, type_name
+from workers.analysis.dns_search import Asked, Client, searches
 from workers.analysis.flows import Half, endpoints, reverse
 from workers.analysis.samples import Durations, Frames, count
 from workers.analysis.timeline import TimelineStage
@@ -16,7 +18,10 @@ from workers.packets.packet import Packet
 
 MAX_NAMES = 1024
 TOLD_NAMES = 200
+TOLD_SEARCHES = 50
 MAX_WAITING = 4096
+RETRIED_AFTER = 900_000_000
+"""Resolvers wait a second or more before they try again."""
 JUDGED_AFTER = 1_000_000_000
 DNS, MDNS, LLMNR = 53, 5353, 5355
 PORTS = frozenset({DNS, MDNS, LLMNR})
@@ -25,7 +30,10 @@ PORTS = frozenset({DNS, MDNS, LLMNR})
 class _Name:
     """Queries for one name and type from one client to one server."""
 
-    __slots__ = ("answered", "answers", "latency", "name", "queries", "rcodes", "retried", "truncated", "unanswered")
+    __slots__ = (
+        "answered", "answers", "asked", "chain", "latency", "name", "queries", "rcodes", "retried", "tcp",
+        "truncated", "unanswered", "waiting",
+    )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -37,6 +45,20 @@ class _Name:
         self.truncated = 0
         self.latency = Durations(64)
         self.answers: tuple[str, ...] = ()
+        self.chain = self.tcp = 0
+        self.waiting = 0
+        """Queries that wait for an answer."""
+        self.asked = 0
+        """When the last one was sent."""
+
+    def ask(self, frame: int, time: int) -> bool:
+        """One more query waits; whether it repeats one that waits already."""
+        again = self.waiting > 0 and time - self.asked >= RETRIED_AFTER
+        self.queries.add(frame)
+        self.retried += again
+        self.waiting += 1
+        self.asked = time
+        return again
 
 
 _Key = tuple[str, str, str, str]
@@ -50,7 +72,9 @@ class DnsStage:
         self._timeline = timeline
         self._names: dict[_Key, _Name] = {}
         self._waiting: dict[bytes, _Waiting] = {}
-        self._queries = self._responses = 0
+        self._queries = self._responses = self._retried = self._truncated = 0
+        self._tcp_queries = self._tcp_responses = self._edns_queries = self._dnssec_ok = 0
+        self._edns_sizes: dict[str, int] = {}
         self._unanswered = Frames()
         self._rcodes: dict[str, int] = {}
         self._latency = Durations(1024)
@@ -80,12 +104,18 @@ class DnsStage:
         if udp:
             packet.mask |= marks.DNS_RESP if message.response else marks.DNS_QUERY
         if message.response:
+            self._tcp_responses += not udp
             self._response(message, packet)
         else:
-            self._query(message, packet)
+            self._tcp_queries += not udp
+            self._query(message, packet, udp=udp)
 
-    def _query(self, message: Message, packet: Packet) -> None:
+    def _query(self, message: Message, packet: Packet, *, udp: bool) -> None:
         self._queries += 1
+        if message.edns >= 0:
+            self._edns_queries += 1
+            self._dnssec_ok += message.dnssec_ok
+            count(self._edns_sizes, str(message.edns), 16)
         key = packet.key + message.id
         known = self._waiting.get(key)
         if known is not None:
@@ -93,13 +123,16 @@ class DnsStage:
             if name is not None and name.name.lower() == message.name.lower():
                 name.queries.add(packet.number)
                 name.retried += 1
+                self._retried += 1
+                name.asked = packet.time
                 self._waiting[key] = (packet.time, packet.number, name)
                 return
             self._judge(self._waiting.pop(key), packet.time)
         client, _, server, _ = endpoints(packet.key)
         group = self._name(message, client, server)
         if group is not None:
-            group.queries.add(packet.number)
+            self._retried += group.ask(packet.number, packet.time)
+            group.tcp += not udp
         self._waiting[key] = (packet.time, packet.number, group)
         if len(self._waiting) > MAX_WAITING:
             self.forgotten += 1
@@ -117,6 +150,7 @@ class DnsStage:
 
     def _response(self, message: Message, packet: Packet) -> None:
         self._responses += 1
+        self._truncated += message.truncated
         rcode = rcode_name(message.rcode)
         count(self._rcodes, rcode, 32)
         asked = self._waiting.pop(reverse(packet.key, 17) + message.id, None)
@@ -128,6 +162,8 @@ class DnsStage:
         self._timeline.latency(packet.time, took, "dns")
         if group is not None:
             group.answered += 1
+            group.waiting -= 1
+            group.chain = max(group.chain, message.cname_chain)
             group.truncated += message.truncated
             count(group.rcodes, rcode, 32)
             group.latency.add(took)
@@ -137,6 +173,8 @@ class DnsStage:
     def _judge(self, asked: _Waiting, now: int) -> None:
         """A query that nobody answered until now."""
         time, frame, group = asked
+        if group is not None:
+            group.waiting -= 1
         if now - time < JUDGED_AFTER:
             self.unjudged += 1
             return
@@ -149,6 +187,7 @@ class DnsStage:
         for asked in self._waiting.values():
             self._judge(asked, capture_end)
         self._waiting.clear()
+        found = searches(self._asked())
         ranked = sorted(self._names.items(), key=lambda item: (-_trouble(item[1]), -item[1].queries.count))
         return DnsFacts(
             queries=self._queries,
@@ -158,7 +197,26 @@ class DnsStage:
             latency=self._latency.spread(),
             names=tuple(_told(key, name) for key, name in ranked[:TOLD_NAMES]),
             more_names=max(0, len(ranked) - TOLD_NAMES),
+            retried=self._retried,
+            truncated=self._truncated,
+            tcp_queries=self._tcp_queries,
+            tcp_responses=self._tcp_responses,
+            edns_queries=self._edns_queries,
+            edns_sizes=dict(sorted(self._edns_sizes.items())),
+            dnssec_ok=self._dnssec_ok,
+            searches=tuple(found[:TOLD_SEARCHES]),
+            more_searches=max(0, len(found) - TOLD_SEARCHES),
         )
+
+    def _asked(self) -> dict[Client, dict[str, Asked]]:
+        """Names by client and server, their types put together."""
+        asked: dict[Client, dict[str, Asked]] = {}
+        for (name, _, server, client), group in self._names.items():
+            seen = asked.setdefault((client, server), {}).setdefault(name, Asked())
+            seen.nxdomain += group.rcodes.get("NXDOMAIN", 0)
+            seen.found = seen.found or bool(group.answers)
+            seen.frames += group.queries.first
+        return asked
 
 
 def _trouble(name: _Name) -> int:
@@ -180,6 +238,8 @@ def _told(key: _Key, name: _Name) -> DnsName:
         truncated=name.truncated,
         latency=name.latency.spread(),
         answers=name.answers,
+        cname_chain=name.chain,
+        tcp=name.tcp,
     )
 
 

@@ -6,6 +6,7 @@ Lists of frames hold the first few examples only; the count beside them is exact
 
 from dataclasses import dataclass, field
 
+from workers.contract.facts_dns import DnsSearch
 from workers.contract.facts_http import Http2Facts
 from workers.contract.facts_tls import Certificate
 
@@ -125,6 +126,10 @@ class DnsName:
     latency: Spread = Spread()
     answers: tuple[str, ...] = ()
     """Addresses and CNAME targets of the last NOERROR answer, at most 8."""
+    cname_chain: int = 0
+    """CNAME records followed one after another, in the longest chain answered."""
+    tcp: int = 0
+    """Queries over TCP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,22 @@ class DnsFacts:
     names: tuple[DnsName, ...] = ()
     more_names: int = 0
     """Name groups beyond the kept ones."""
+    retried: int = 0
+    """Queries sent again: with the same id and ports, or for the same name and type while the last try, at least
+    0.9 s old, had no answer."""
+    truncated: int = 0
+    """Responses with the TC bit: the client has to ask again over TCP."""
+    tcp_queries: int = 0
+    tcp_responses: int = 0
+    edns_queries: int = 0
+    """Queries with EDNS (RFC 6891)."""
+    edns_sizes: dict[str, int] = field(default_factory=dict)
+    """UDP size the client accepts, bytes -> queries."""
+    dnssec_ok: int = 0
+    """Queries with the DO bit."""
+    searches: tuple[DnsSearch, ...] = ()
+    """Names tried under search domains in vain, at most 50, the costliest first."""
+    more_searches: int = 0
 
 
 @dataclass(frozen=True, slots=True)
