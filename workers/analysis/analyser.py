@@ -11,6 +11,7 @@ from workers.analysis.flows import Flow, FlowTable, Half, Keeper, conversation
 from workers.analysis.http_stage import HttpStage
 from workers.analysis.icmp import IcmpStage
 from workers.analysis.limits import approximations
+from workers.analysis.quic import LONG_HEADER, QuicStage
 from workers.analysis.samples import NANO
 from workers.analysis.tcp_state import TcpState
 from workers.analysis.timeline import TimelineStage
@@ -45,6 +46,7 @@ class Analyser:
         self._dns = DnsStage(self._timeline)
         self._http = HttpStage(self._timeline)
         self._tls = TlsStage()
+        self._quic = QuicStage(self._tls)
         self._icmp = IcmpStage()
         self._applications = Applications(self._http, self._tls, self._dns, self._masks)
         self._tcp_live = self._table.table(6)
@@ -94,6 +96,7 @@ class Analyser:
             dns=dns,
             http=self._http.finish(self._applications.http2.finish()),
             tls=self._tls.finish(),
+            quic=self._quic.finish(),
             icmp_errors=self._icmp.finish(),
             timeline=self._timeline.finish(),
         )
@@ -114,6 +117,7 @@ class Analyser:
             "http2_hidden": self._applications.http2.hidden,
             "http2_forgotten": self._applications.http2.forgotten,
             "icmp": self._icmp.beyond,
+            "quic": self._quic.beyond,
             "certificates": self._tls.certificates.unread,
             "untimed": self._reader.untimed,
         }
@@ -209,6 +213,8 @@ class Analyser:
             half.flow.application = self._dns.datagram(packet, source, destination)
         elif SSDP in (source, destination):
             packet.mask |= ssdp(packet)
+        elif packet.payload < packet.end and packet.buffer[packet.payload] >= LONG_HEADER:
+            self._quic.datagram(packet, half)
 
     def _other(self, packet: Packet, kind: int) -> None:
         half = self._table.table(kind).get(packet.key)
@@ -235,6 +241,8 @@ class Analyser:
     def _ended(self, flow: Flow) -> None:
         """A conversation leaves the table: hand its last bytes on, then keep its facts."""
         if flow.state is None:
+            if flow.application == "quic":
+                self._quic.end(flow)
             self._keeper.add(flow, False, lambda: conversation(flow))
             return
         self._hand_on(flow)

@@ -15,6 +15,7 @@ _SENTENCES = {
     "http2_hidden": "HTTP/2 header blocks that refer to what the capture does not hold (not visible in part): {n}",
     "http2_forgotten": "HTTP/2 streams no longer waited for because too many were open: {n}",
     "icmp": "ICMP errors beyond the kinds kept: {n}",
+    "quic": "QUIC connections whose hellos were not read because too many were open or too many packets held them: {n}",
     "certificates": "certificates that could not be read: {n}",
     "untimed": "packets without a time in the file (each got the time of the packet before it): {n}",
 }

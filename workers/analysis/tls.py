@@ -70,21 +70,21 @@ class TlsStage:
             handshake = self._live[flow] = _Handshake(flow, self._begun)
         return handshake
 
-    def message(self, kind: int, body: bytes, half: Half, packet: Packet) -> None:
+    def message(self, kind: int, body: bytes, half: Half, packet: Packet, transport: str = "tcp") -> None:
         """One handshake message in the clear."""
         if kind == _CLIENT_HELLO:
-            self._client_hello(body, half, packet)
+            self._client_hello(body, half, packet, transport)
         elif kind == _SERVER_HELLO:
             self._server_hello(body, half, packet)
         elif kind == _CERTIFICATE:
             self._certificate(body, half, packet)
 
-    def _client_hello(self, body: bytes, half: Half, packet: Packet) -> None:
+    def _client_hello(self, body: bytes, half: Half, packet: Packet, transport: str) -> None:
         packet.mask |= marks.TLS_CH
         self._client_hellos += 1
         if half.flow.id in self._live and self._live[half.flow.id].answered:
             self.end(half.flow.id)
-        handshake, hello = self._current(half), tls_messages.client_hello(body)
+        handshake, hello = self._current(half), tls_messages.client_hello(body, transport)
         handshake.hello_time = packet.time
         handshake.facts = replace(
             handshake.facts,
@@ -94,6 +94,7 @@ class TlsStage:
             offered=tls_names.version(hello.version),
             ja3=hello.ja3,
             ja4=hello.ja4,
+            transport=transport,
         )
 
     def _server_hello(self, body: bytes, half: Half, packet: Packet) -> None:
@@ -114,6 +115,11 @@ class TlsStage:
         )
         if not hello.retry:
             count(self._versions, version, 16)
+
+    def answered(self, half: Half) -> bool:
+        """Whether the server's hello was seen, and no retry request after which more of them come."""
+        handshake = self._live.get(half.flow.id)
+        return handshake is not None and handshake.answered
 
     def retrying(self, half: Half) -> bool:
         """Whether a HelloRetryRequest was sent and this side's hello that follows it was not yet."""

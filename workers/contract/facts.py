@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from workers.contract.facts_dns import DnsSearch
 from workers.contract.facts_http import Http2Facts
+from workers.contract.facts_quic import QuicFacts
 from workers.contract.facts_tls import Certificate
 
 MAX_FRAMES = 20
@@ -249,11 +250,13 @@ class TlsHandshake:
     name does, which no longer counts) | mismatch; "" when not visible or not asked."""
     self_signed: bool = False
     """The server's own certificate is signed by its own key."""
+    transport: str = "tcp"
+    """tcp | quic"""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
-    """TLS seen on any port."""
+    """TLS seen on any port, over TCP and in QUIC."""
 
     handshakes: tuple[TlsHandshake, ...] = ()
     more_handshakes: int = 0
@@ -322,6 +325,7 @@ class Facts:
     dns: DnsFacts = DnsFacts()
     http: HttpFacts = HttpFacts()
     tls: TlsFacts = TlsFacts()
+    quic: QuicFacts = field(default_factory=QuicFacts)
     icmp_errors: tuple[IcmpError, ...] = ()
     timeline: Timeline = Timeline()
     approximations: tuple[str, ...] = ()
