@@ -114,6 +114,7 @@ class Analyser:
             "http": self._http.beyond,
             "http_not_captured": self._http.not_captured,
             "http2": self._applications.http2.beyond,
+            "http2_unread": self._applications.http2.unread,
             "http2_hidden": self._applications.http2.hidden,
             "http2_forgotten": self._applications.http2.forgotten,
             "icmp": self._icmp.beyond,

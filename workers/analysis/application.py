@@ -8,6 +8,7 @@ from workers.analysis.dns import DnsStage, DnsTcpParser
 from workers.analysis.flows import Half
 from workers.analysis.http import HttpParser, expected
 from workers.analysis.http2 import Http2Stage
+from workers.analysis.http2_frames import PREFACE
 from workers.analysis.http2_parser import Http2Parser, begins, open_parser
 from workers.analysis.http_message import looks_like_start
 from workers.analysis.http_stage import HttpStage
@@ -120,7 +121,8 @@ class Recogniser:
 
     def _keep(self, start: bytes) -> None:
         """Hold bytes that are too few to tell."""
-        if len(start) < _SHORT and (20 <= start[0] <= 23 or self._http(start, 0, len(start))):
+        likely = 20 <= start[0] <= 23 or PREFACE.startswith(start) or self._http(start, 0, len(start))
+        if len(start) < _SHORT and likely:
             self._short = start
 
     def _http(self, buffer: bytes, at: int, end: int) -> bool:

@@ -18,6 +18,9 @@ from workers.packets.packet import Packet
 
 MAX_CONNECTIONS = 256
 """Live connections whose headers are read at once: a header table takes some 10 KB, at worst 64 KB, a direction."""
+MAX_READ = 16 * 1024 * 1024
+"""Cost of header blocks read in one capture: their bytes and OVERHEAD each; some 15 seconds at the very worst."""
+OVERHEAD = 64
 MAX_STREAMS = 128
 """Streams of a connection that wait for their end."""
 MAX_GOAWAYS = 50
@@ -52,6 +55,9 @@ class Http2Stage:
         self.hidden = 0
         self.beyond = 0
         """Connections whose headers were not read because too many were live."""
+        self.unread = 0
+        """Connections given up because more header blocks came than are read."""
+        self._cost = 0
         self.forgotten = 0
         """Streams no longer waited for because too many were open."""
 
@@ -72,6 +78,13 @@ class Http2Stage:
         """A connection is over; `whole` when its beginning was in the capture."""
         self._live -= 1
         self._begun_before += not whole
+
+    def affords(self, block: bytes) -> bool:
+        """Whether one more header block is read."""
+        self._cost += len(block) + OVERHEAD
+        affordable = self._cost <= MAX_READ
+        self.unread += not affordable
+        return affordable
 
     def reset(self, error: str) -> None:
         """An RST_STREAM frame."""
@@ -102,7 +115,7 @@ class Connection:
 
     def __init__(self, stage: Http2Stage, half: Half, *, readable: bool) -> None:
         self.stage = stage
-        self._readable = readable
+        self.readable = readable
         self._flow = half.flow
         self._streams: dict[int, _Stream] = {}
         self.readers = {half.key: HeaderReader(), half.peer.key: HeaderReader()}
@@ -134,12 +147,23 @@ class Connection:
 
     def promise(self, block: bytes, half: Half) -> None:
         """The header block of a PUSH_PROMISE: later blocks may refer to it."""
-        if self._readable:
-            self.readers[half.key].read(block)
+        self._read(block, half)
+
+    def _read(self, block: bytes, half: Half) -> Fields | None:
+        """The fields of a block; None when it is not read, and then the connection's streams can't be followed."""
+        fields = self.readers[half.key].known(block)
+        if fields is None and self.readable and self.stage.affords(block):
+            fields = self.readers[half.key].read(block)
+        elif fields is None:
+            self.readable = False
+            self._streams.clear()
+        return fields
 
     def block(self, block: bytes, number: int, half: Half, begun: int, packet: Packet, *, last: bool) -> None:
         """A header block of a stream; its first byte came at `begun`; `last` when its sender has no more to say."""
-        fields = self.readers[half.key].read(block) if self._readable else Fields(hidden=True)
+        fields = self._read(block, half)
+        if fields is None:
+            return
         self.stage.hidden += fields.hidden
         stream = self._streams.get(number)
         if self._answers(fields, stream, half):

@@ -6,17 +6,22 @@ and what was added since is read right, since indexes count from the newest. So 
 """
 
 import logging
+import pickle
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from workers.analysis.http_message import MAX_HOST, MAX_PATH, text
 
 if TYPE_CHECKING:
     from hpack import Decoder
+    from hpack.table import HeaderTable
 
 MAX_TABLE = 16_384
 """Bytes of a dynamic table that are followed (4,096 unless both sides agree on more)."""
 MAX_LIST = 65_536
+MAX_SAME, MAX_SAME_SIZE = 64, 256
+"""Blocks remembered as said before, and their bytes."""
 _ENTRY = 32
 """What an empty entry takes (RFC 7541 section 4.1)."""
 _WANTED = frozenset({b":method", b":path", b":authority", b":status", b"host", b"content-type", b"grpc-status"})
@@ -45,25 +50,35 @@ class Fields:
 class HeaderReader:
     """read(block) -> Fields, block after block. A block that was missed must be told by `lose`."""
 
-    __slots__ = ("_decoder", "_known")
+    __slots__ = ("_decoder", "_known", "_same")
 
     def __init__(self) -> None:
         self._known = False
         """Every block since the connection's beginning was read."""
         self._decoder: Decoder | None = None
+        self._same: dict[bytes, Fields] = {}
+        """Blocks that change nothing in the table say the same again until it changes."""
 
     def begin(self) -> None:
         """The connection begins here: no block came before."""
-        self._known, self._decoder = True, None
+        self.lose()
+        self._known = True
 
     def lose(self) -> None:
         """Blocks were missed: what they said is not visible any more."""
         self._known, self._decoder = False, None
+        self._same.clear()
+
+    def known(self, block: bytes) -> Fields | None:
+        """The fields of a block that was read before with the same table."""
+        return self._same.get(block)
 
     def read(self, block: bytes) -> Fields:
         """The fields of one block."""
         if self._decoder is None:
             self._decoder = _decoder(known=self._known)
+        table = self._decoder.header_table
+        before = _state(table)
         try:
             found = self._decoder.decode(block, raw=True)
         except Exception:  # a boundary: the bytes are hostile and the library's error types are many
@@ -76,10 +91,29 @@ class HeaderReader:
                 hidden = True
             elif name in _WANTED:
                 wanted.setdefault(bytes(name), bytes(value))
-        return _fields(wanted, hidden=hidden)
+        fields = _fields(wanted, hidden=hidden)
+        after = _state(table)
+        if after[0] is not before[0] or after[1:] != before[1:]:
+            self._same.clear()
+        elif len(self._same) < MAX_SAME and len(block) <= MAX_SAME_SIZE:
+            self._same[block] = fields
+        return fields
+
+
+def _state(table: "HeaderTable") -> tuple[object, int, int]:
+    """Newest entry, number of entries and size: no change of a table leaves all three as they were."""
+    entries = table.dynamic_entries
+    return entries[0] if entries else None, len(entries), table.maxsize
 
 
 def _decoder(*, known: bool) -> "Decoder":
+    decoder: Decoder = pickle.loads(_new_decoder(known=known))  # noqa: S301 - bytes of our own
+    return decoder
+
+
+@cache
+def _new_decoder(*, known: bool) -> bytes:
+    """A decoder, pickled: to fill a table takes ten times as long as to copy it."""
     from hpack import Decoder
 
     logging.getLogger("hpack").setLevel(logging.WARNING)  # it would log header fields, secrets included
@@ -89,7 +123,7 @@ def _decoder(*, known: bool) -> "Decoder":
         decoder.header_table.maxsize = MAX_TABLE
         for _ in range(MAX_TABLE // _ENTRY):
             decoder.header_table.add(b"", b"")
-    return decoder
+    return pickle.dumps(decoder, pickle.HIGHEST_PROTOCOL)
 
 
 def _fields(wanted: dict[bytes, bytes], *, hidden: bool) -> Fields:

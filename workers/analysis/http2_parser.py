@@ -28,8 +28,8 @@ from workers.analysis.http2_frames import (
 )
 from workers.packets.packet import Packet
 
-MAX_BLOCK = 64 * 1024
-"""Bytes of one header block, CONTINUATION frames included."""
+MAX_BLOCK = 16 * 1024
+"""Bytes of one header block, CONTINUATION frames included; servers refuse more."""
 _KEPT = {RST_STREAM: 4, GOAWAY: 8, HEADERS: MAX_BLOCK, PUSH_PROMISE: MAX_BLOCK, CONTINUATION: MAX_BLOCK}
 """How much of a frame is read, by type; of others nothing is."""
 _BLOCKS = frozenset({HEADERS, PUSH_PROMISE, CONTINUATION})
@@ -165,7 +165,8 @@ class Http2Parser:
         self._first = False
         self._left = self._length
         self._body.clear()
-        self._room = min(self._left, _KEPT.get(self._kind, 0))
+        kept = _KEPT.get(self._kind, 0) if self.connection.readable or self._kind not in _BLOCKS else 0
+        self._room = min(self._left, kept)
         if self._open is not None and self._kind != CONTINUATION:
             self._lose_block()  # only CONTINUATION may follow (RFC 9113 section 6.10)
         if not self._room:
@@ -182,7 +183,8 @@ class Http2Parser:
         """What is read of the frame is there."""
         kind, body = self._kind, self._body
         if kind in _BLOCKS:
-            self._fragment(packet)
+            if self.connection.readable:
+                self._fragment(packet)
         elif kind == RST_STREAM and len(body) == 4:
             self.connection.reset(self._stream, int.from_bytes(body, "big"), packet)
         elif kind == GOAWAY and len(body) == 8:

@@ -47,7 +47,9 @@ class _Crypto:
         """A piece; those that can't be placed within the bounds are dropped."""
         if offset + len(piece) > MAX_CRYPTO:
             return
-        if len(piece) > len(self._pieces.get(offset, b"")) and len(self._pieces) < MAX_PIECES:
+        waiting = len(piece) + sum(map(len, self._pieces.values()))
+        longer = len(piece) > len(self._pieces.get(offset, b""))
+        if longer and waiting <= MAX_CRYPTO and len(self._pieces) < MAX_PIECES:
             self._pieces[offset] = piece
         for start in sorted(self._pieces):
             if start > self._next:

@@ -231,17 +231,54 @@ def test_a_pushed_stream_is_no_transaction_but_its_headers_count_for_later_ones(
     assert told.http.h2.hidden_headers == 0
 
 
-def test_bounds_are_kept_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http2, "MAX_CONNECTIONS", 0)
+def test_streams_beyond_the_bound_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http2, "MAX_STREAMS", 2)
     client = Peer()
-    talk = Talk().begin().say(0.1, "c", *(client.get(n, "/a") for n in (1, 3, 5)))
+    told = facts(Talk().begin().say(0.1, "c", *(client.get(n, "/a") for n in (1, 3, 5))))
+    assert told.http.groups[0].requests.count == 3
+    assert "HTTP/2 streams no longer waited for because too many were open: 1" in told.approximations
+
+
+def test_connections_beyond_the_bound_are_told_and_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http2, "MAX_CONNECTIONS", 0)
+    client = Peer()
+    talk = Talk().begin().say(0.1, "c", client.get(1, "/a")).say(LAST, "s", frame(RST_STREAM, 1, b"\0\0\0\2"))
     told = facts(talk)
-    (group,) = told.http.groups
-    assert (group.path, group.method, group.requests.count) == (HIDDEN, HIDDEN, 3)
-    text = " ".join(told.approximations)
-    assert "streams no longer waited for because too many were open: 1" in text
-    assert "connections whose headers were not read because too many were open at once: 1" in text
+    assert (told.http.requests, told.http.h2.resets) == (0, {"INTERNAL_ERROR": 1})
+    text = "HTTP/2 connections whose headers were not read because too many were open at once: 1"
+    assert text in told.approximations
+
+
+def test_headers_beyond_the_bound_are_told_and_nothing_is_called_unanswered(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, server = Peer(), Peer()
+    talk = Talk().begin().say(0.1, "c", client.get(1, "/a"), client.get(3, "/b")).say(0.2, "s", server.response(1))
+    talk.say(0.3, "c", client.get(5, "/c")).say(LAST, "c", frame(PING, 0, bytes(8)))
+    monkeypatch.setattr(http2, "MAX_READ", 170)
+    told = facts(talk)
+    assert (told.http.requests, told.http.responses) == (2, 0)
+    assert all(group.unanswered.count == 0 for group in told.http.groups)
+    assert (
+        "HTTP/2 connections whose further headers were not read because there were too many: 1" in told.approximations
+    )
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 8, 12, 23])
+def test_a_preface_in_two_segments(size: int) -> None:
+    client = Peer()
+    talk = Talk().say(0.02, "c", PREFACE[:size]).say(0.03, "c", PREFACE[size:], frame(SETTINGS, 0))
+    told = facts(talk.say(0.1, "c", client.get(1, "/a")))
+    assert (told.http.groups[0].path, told.http.h2.begun_before) == ("/a", 0)
+
+
+def test_the_same_block_says_another_thing_once_the_table_has_changed() -> None:
+    client, talk = Peer(), Talk().begin()
+    newest = b"\x82\xbe"  # GET, and the newest entry of the table
+    for number, path in enumerate(("/a", "/b", "/b"), 1):
+        block = client.block((":method", "GET"), (":path", path))
+        talk.say(number, "c", frame(HEADERS, 6 * number - 5, block, 5))
+        for again in (1, 2):
+            talk.say(number + again / 10, "c", frame(HEADERS, 6 * number - 5 + 2 * again, newest, 5))
+    assert {path: group.requests.count for path, group in groups(talk).items()} == {"/a": 3, "/b": 6}
 
 
 def test_a_header_block_too_long_is_hidden_and_the_next_is_read() -> None:
