@@ -53,6 +53,12 @@ class Applications:
             return DnsTcpParser(self.dns, half)
         return Recogniser(self, half)
 
+    @staticmethod
+    def watching(stream: Stream) -> bool:
+        """Whether only what may begin a protocol is of interest: `may_begin` of a segment's first byte."""
+        parser = stream.parser
+        return isinstance(parser, Recogniser) and parser.inner is None and not parser.short and not stream.pending
+
     def close(self, half: Half, packet: Packet) -> None:
         """The conversation is over: hand on what waits."""
         if half.stream is not None:
@@ -75,12 +81,12 @@ class Applications:
 class Recogniser:
     """Stands as the parser until the protocol is known, then passes bytes through."""
 
-    __slots__ = ("_applications", "_half", "_short", "inner")
+    __slots__ = ("_applications", "_half", "inner", "short")
 
     def __init__(self, applications: Applications, half: Half) -> None:
         self._applications = applications
         self._half = half
-        self._short = b""
+        self.short = b""
         self.inner: Parser | None = None
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
@@ -88,7 +94,7 @@ class Recogniser:
         inner = self.inner
         if inner is not None and not (buffer[at] in _CHANGES and isinstance(inner, HttpParser) and inner.between):
             return inner.data(buffer, at, end, packet)
-        held, self._short = self._short, b""
+        held, self.short = self.short, b""
         if held:
             joined = held + buffer[at:end]
             if self._begins(joined, 0, len(joined)):
@@ -123,7 +129,7 @@ class Recogniser:
         """Hold bytes that are too few to tell."""
         likely = 20 <= start[0] <= 23 or PREFACE.startswith(start) or self._http(start, 0, len(start))
         if len(start) < _SHORT and likely:
-            self._short = start
+            self.short = start
 
     def _http(self, buffer: bytes, at: int, end: int) -> bool:
         return looks_like_start(buffer, at, end, loose=expected(self._half))
@@ -135,6 +141,6 @@ class Recogniser:
 
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture."""
-        self._short = b""
+        self.short = b""
         if self.inner is not None:
             self.inner.gap(size, packet)

@@ -13,8 +13,6 @@ from workers.analysis.tls import TlsStage
 from workers.contract.facts_quic import QuicFacts
 from workers.packets.packet import Packet
 
-LONG_HEADER = 0xC0
-"""The first byte of a packet with a long header is this, or above (RFC 9000 section 17.2)."""
 MAX_OPEN = 256
 """Connections whose hellos are put together at once; each holds at most 2 x 2 x MAX_CRYPTO bytes."""
 MAX_INITIALS = 32

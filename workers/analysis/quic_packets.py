@@ -19,6 +19,8 @@ _SALTS = {
 }
 _LABELS = {V1: b"quic ", V2: b"quicv2 "}
 _KINDS = {V1: (INITIAL, ZERO_RTT, HANDSHAKE, RETRY), V2: (RETRY, INITIAL, ZERO_RTT, HANDSHAKE)}
+_LONG = 0xC0
+"""The two bits that begin a long header (RFC 9000 section 17.2)."""
 _DRAFTS = range(0xFF000001, 0xFF000023)
 _TAG, _SAMPLE = 16, 16
 
@@ -50,6 +52,14 @@ def varint(buffer: bytes, at: int, end: int) -> tuple[int, int]:
     size = 1 << (buffer[at] >> 6)
     value = int.from_bytes(buffer[at : at + size], "big") & (1 << (8 * size - 2)) - 1
     return value, at + size
+
+
+def may_begin(buffer: bytes, at: int, end: int) -> bool:
+    """Whether a datagram begins as a packet with a long header does, of a version known here."""
+    if end - at < 7 or buffer[at] < _LONG:
+        return False
+    version = int.from_bytes(buffer[at + 1 : at + 5], "big")
+    return version in (0, V1, V2) or version in _DRAFTS
 
 
 def packets(buffer: bytes, at: int, end: int) -> Iterator[Long]:

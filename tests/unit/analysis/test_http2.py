@@ -40,6 +40,7 @@ def facts(talk: Talk) -> Facts:
     capture = talk.pcap.bytes()
     told = analyse(capture)
     assert analyse(capture, *range(0, len(capture), 7)) == told
+    assert analyse(capture, compiled=False) == told
     assert decode(Facts, encode(told)) == told
     return told
 

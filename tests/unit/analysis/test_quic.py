@@ -89,6 +89,7 @@ class Talk:
         capture = self.pcap.bytes()
         told = analyse(capture)
         assert analyse(capture, *range(0, len(capture), 11)) == told
+        assert analyse(capture, compiled=False) == told
         assert decode(Facts, encode(told)) == told
         return told
 
