@@ -1,10 +1,9 @@
 """DNS over UDP and TCP port 53 (RFC 1035): queries, answers, rcodes, latency, retries, silence.
 
 A response answers the query with the same id, addresses and ports. A query sent again with the same id and ports is a
-retry of it; latency counts from the latest try. So is one for the same name and type at least RETRIED_AFTER later while
-the last one still waits (resolvers that take a new id or port). A query is unanswered only if the capture went on for
-at least a second after it; younger ones are counted as `dns_unjudged`. mDNS (5353) and LLMNR (5355) are counted as
-packets only: nobody has to answer there.
+retry of it; latency counts from the latest try. A query is unanswered only if the capture went on for at least a
+second after it; younger ones are counted as `dns_unjudged`. mDNS (5353) and LLMNR (5355) are counted as packets only:
+nobody has to answer there.
 """
 
 from workers.analysis.dns_message import Message, rcode_name, read_message, type_name
@@ -20,8 +19,6 @@ MAX_NAMES = 1024
 TOLD_NAMES = 200
 TOLD_SEARCHES = 50
 MAX_WAITING = 4096
-RETRIED_AFTER = 900_000_000
-"""Resolvers wait a second or more before they try again."""
 JUDGED_AFTER = 1_000_000_000
 DNS, MDNS, LLMNR = 53, 5353, 5355
 PORTS = frozenset({DNS, MDNS, LLMNR})
@@ -31,8 +28,8 @@ class _Name:
     """Queries for one name and type from one client to one server."""
 
     __slots__ = (
-        "answered", "answers", "asked", "chain", "latency", "name", "queries", "rcodes", "retried", "tcp",
-        "truncated", "unanswered", "waiting",
+        "answered", "answers", "chain", "latency", "name", "queries", "rcodes", "retried", "tcp", "truncated",
+        "unanswered",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -46,19 +43,6 @@ class _Name:
         self.latency = Durations(64)
         self.answers: tuple[str, ...] = ()
         self.chain = self.tcp = 0
-        self.waiting = 0
-        """Queries that wait for an answer."""
-        self.asked = 0
-        """When the last one was sent."""
-
-    def ask(self, frame: int, time: int) -> bool:
-        """One more query waits; whether it repeats one that waits already."""
-        again = self.waiting > 0 and time - self.asked >= RETRIED_AFTER
-        self.queries.add(frame)
-        self.retried += again
-        self.waiting += 1
-        self.asked = time
-        return again
 
 
 _Key = tuple[str, str, str, str]
@@ -124,14 +108,13 @@ class DnsStage:
                 name.queries.add(packet.number)
                 name.retried += 1
                 self._retried += 1
-                name.asked = packet.time
                 self._waiting[key] = (packet.time, packet.number, name)
                 return
             self._judge(self._waiting.pop(key), packet.time)
         client, _, server, _ = endpoints(packet.key)
         group = self._name(message, client, server)
         if group is not None:
-            self._retried += group.ask(packet.number, packet.time)
+            group.queries.add(packet.number)
             group.tcp += not udp
         self._waiting[key] = (packet.time, packet.number, group)
         if len(self._waiting) > MAX_WAITING:
@@ -162,7 +145,6 @@ class DnsStage:
         self._timeline.latency(packet.time, took, "dns")
         if group is not None:
             group.answered += 1
-            group.waiting -= 1
             group.chain = max(group.chain, message.cname_chain)
             group.truncated += message.truncated
             count(group.rcodes, rcode, 32)
@@ -173,8 +155,6 @@ class DnsStage:
     def _judge(self, asked: _Waiting, now: int) -> None:
         """A query that nobody answered until now."""
         time, frame, group = asked
-        if group is not None:
-            group.waiting -= 1
         if now - time < JUDGED_AFTER:
             self.unjudged += 1
             return

@@ -146,8 +146,7 @@ class DnsFacts:
     more_names: int = 0
     """Name groups beyond the kept ones."""
     retried: int = 0
-    """Queries sent again: with the same id and ports, or for the same name and type while the last try, at least
-    0.9 s old, had no answer."""
+    """Queries sent again with the same id and ports."""
     truncated: int = 0
     """Responses with the TC bit: the client has to ask again over TCP."""
     tcp_queries: int = 0

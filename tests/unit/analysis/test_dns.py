@@ -93,14 +93,12 @@ def test_truncated_over_udp_then_asked_over_tcp() -> None:
     assert (name.truncated, name.tcp, name.answered) == (1, 1, 2)
 
 
-def test_retries_with_another_id_or_port_are_retries() -> None:
-    lookups = Lookups().ask(0, "a.shop", None).ask(0.1, "a.shop", None).ask(5.1, "a.shop", 0).ask(9, "a.shop", 0)
-    facts = lookups.facts()
-    assert (facts.retried, facts.names[0].retried, facts.names[0].unanswered.count) == (2, 2, 2)
-
-
-def test_a_question_asked_again_after_its_answer_is_no_retry() -> None:
-    assert Lookups().ask(0, "a.shop", 0).ask(5, "a.shop", 0).facts().retried == 0
+def test_queries_sent_again_are_retries() -> None:
+    pcap = Pcap()
+    for time, port in ((0, 4000), (5, 4000), (9, 4001)):
+        pcap.add(time, udp(CLIENT, port, RESOLVER, 53, dns(1, "a.shop")))
+    facts = pcap.facts().dns
+    assert (facts.queries, facts.retried, facts.names[0].retried) == (3, 1, 1)
 
 
 def test_the_longest_cname_chain() -> None:
