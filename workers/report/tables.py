@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from workers.contract.facts import Conversation
+from workers.contract.facts import Conversation, HttpGroup
 from workers.contract.report import Report, Table
 from workers.findings.case import Case, Hello, Query, Web
 from workers.findings.words import duration, number, safe, size
@@ -85,8 +85,12 @@ def _http(case: Case) -> Table:
         )
 
     columns = ("Server", "Request", "Count", "Status", "Median", "p95", "Unanswered")
-    webs = sorted(case.webs, key=lambda w: (-w.group.errors.count - w.group.unanswered.count, -w.group.requests.count))
+    webs = sorted(case.webs, key=lambda w: (-_failed(w.group), -w.group.requests.count))
     return Table("HTTP", columns, tuple(row(web) for web in webs), 0, (2, 4, 5, 6))
+
+
+def _failed(group: HttpGroup) -> int:
+    return group.errors.count + group.unanswered.count + group.grpc_errors.count
 
 
 def _dns(case: Case) -> Table:

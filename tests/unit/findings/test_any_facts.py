@@ -89,8 +89,10 @@ flows = st.builds(
     tcp=st.none() | tcps,
 )
 groups = st.builds(
-    HttpGroup, ips, ports, words, words, words, tallies, tables, tallies, tallies, spreads, slowest_frame=counts
-)
+    HttpGroup, ips, ports, words, words, words, tallies, tables, tallies, tallies, spreads, slowest_frame=counts,
+    protocol=st.sampled_from(["http/1", "h2", "grpc"]) | words, grpc_statuses=tables, grpc_errors=tallies,
+    resets=st.dictionaries(words, tallies, max_size=2),
+)  # fmt: skip
 names = st.builds(
     DnsName, words, st.sampled_from(["A", "AAAA", "SRV"]), ips, ips, tallies, counts, tallies, counts, tables, counts,
     spreads, tuples(words),
@@ -107,6 +109,10 @@ hellos = st.builds(
     not_after=st.none() | times,
     subject_names=tuples(words),
     expired=st.booleans(),
+    chain=frames,
+    sni_match=st.sampled_from(["", "san", "common-name", "mismatch"]) | words,
+    self_signed=st.booleans(),
+    transport=st.sampled_from(["tcp", "quic"]) | words,
 )
 timelines = st.builds(
     Timeline,
