@@ -13,6 +13,8 @@ _HEADER = Struct("!HHHHHH")
 _QUESTION = Struct("!HH")
 _RECORD = Struct("!HHIH")
 _A, _CNAME, _AAAA, _OPT = 1, 5, 28, 41
+_OPT_START = b"\0\0\x29"
+"""The root's name and the type: to look for it costs less than to walk the records."""
 _TYPES = {
     1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 10: "NULL", 12: "PTR", 13: "HINFO", 15: "MX", 16: "TXT", 28: "AAAA",
     33: "SRV", 35: "NAPTR", 41: "OPT", 43: "DS", 46: "RRSIG", 47: "NSEC", 48: "DNSKEY", 50: "NSEC3", 52: "TLSA",
@@ -98,7 +100,8 @@ def _read_answers(message: Message, buffer: bytes, start: int, at: int, end: int
         if len(found) < MAX_ANSWERS:
             _answer(found, kind, buffer, start, after + 10, size)
     message.answers = tuple(found)
-    message.cname_chain = _chain(message.name.lower(), aliases)
+    if aliases:
+        message.cname_chain = _chain(message.name.lower(), aliases)
     return behind
 
 
@@ -113,6 +116,8 @@ def _chain(name: str, aliases: dict[str, str]) -> int:
 
 def _read_edns(message: Message, buffer: bytes, start: int, at: int, end: int, number: int) -> None:
     """Find the OPT record behind the answers (RFC 6891 section 6.1)."""
+    if buffer.find(_OPT_START, at, end) < 0:
+        return
     for _ in range(number):
         _, after = read_name(buffer, start, at, end)
         if after is None or after + 10 > end:

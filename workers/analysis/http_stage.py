@@ -35,7 +35,7 @@ class _Group:
         self.unanswered = Frames()
         self.resets: dict[str, Frames] = {}
         self.grpc: dict[str, int] = {}
-        self.grpc_errors = Frames()
+        self.grpc_errors: Frames | None = None
         self.latency = Durations(128)
         self.slowest = -1
         self.slowest_frame = 0
@@ -117,6 +117,7 @@ class HttpStage:
         if group is not None:
             count(group.grpc, status, MAX_CODES)
             if status not in ("OK", HIDDEN):
+                group.grpc_errors = group.grpc_errors or Frames()
                 group.grpc_errors.add(packet.number)
 
     def reset(self, error: str, request: Request, packet: Packet) -> None:
@@ -141,7 +142,8 @@ class HttpStage:
 
 
 def _trouble(group: _Group) -> int:
-    return group.errors.count + group.unanswered.count + group.grpc_errors.count
+    failed = group.grpc_errors.count if group.grpc_errors else 0
+    return group.errors.count + group.unanswered.count + failed
 
 
 def _told(key: _Key, group: _Group) -> HttpGroup:
@@ -160,7 +162,7 @@ def _told(key: _Key, group: _Group) -> HttpGroup:
         slowest_frame=group.slowest_frame,
         protocol=protocol,
         grpc_statuses=dict(sorted(group.grpc.items())),
-        grpc_errors=group.grpc_errors.tally(),
+        grpc_errors=tally(group.grpc_errors),
         resets={error: frames.tally() for error, frames in sorted(group.resets.items())},
     )
 
