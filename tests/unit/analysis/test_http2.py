@@ -311,6 +311,49 @@ def test_silence_at_the_end_of_a_connection_is_unanswered() -> None:
     assert groups(talk)["/a"].unanswered.count == 1
 
 
+def test_more_goaways_than_are_told_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http2, "MAX_GOAWAYS", 2)
+    talk = Talk().begin().say(0.1, "s", *[frame(GOAWAY, 0, bytes(8))] * 5)
+    told = facts(talk).http.h2
+    assert (len(told.goaways), told.more_goaways) == (2, 3)
+
+
+def test_what_is_not_the_preface_after_all_is_given_up() -> None:
+    talk = Talk().say(0.1, "c", PREFACE[:16]).say(0.2, "c", b"X-Header: 1\r\n\r\n")
+    told = facts(talk.say(0.3, "c", Peer().get(1, "/a"), frame(PING, 0, bytes(8))))
+    assert told.http.groups[0].path == "/a"
+
+
+def test_a_frame_that_cannot_be_one_ends_the_walk_until_frames_fit_again() -> None:
+    client = Peer()
+    talk = Talk().begin().say(0.1, "c", frame(PING, 0, bytes(3)), client.get(1, "/a"))
+    told = facts(talk.say(0.2, "c", client.get(3, "/b"), frame(PING, 0, bytes(8))))
+    assert [group.path for group in told.http.groups] == ["/b"]
+
+
+def test_headers_interrupted_by_another_frame_are_not_read() -> None:
+    client = Peer()
+    block = client.block((":method", "GET"), (":path", "/a"))
+    broken = frame(HEADERS, 1, block[:2], 1), frame(PING, 0, bytes(8)), frame(CONTINUATION, 1, block[2:], 4)
+    told = facts(Talk().begin().say(0.1, "c", *broken, client.get(3, "/b")))
+    assert [group.path for group in told.http.groups] == ["/b"]
+
+
+def test_malformed_padding_hides_the_block() -> None:
+    client = Peer()
+    bad = frame(HEADERS, 1, b"\xff" + client.block((":method", "GET"), (":path", "/a")), 0x0D)
+    told = facts(Talk().begin().say(0.1, "c", bad, client.get(3, "/b")))
+    assert [group.path for group in told.http.groups] == ["/b"]
+
+
+def test_an_answer_to_a_request_from_before_the_capture_is_counted() -> None:
+    client, server = Peer(), Peer()
+    client.get(1, "/a")
+    talk = Talk(handshake=False).say(0.1, "s", server.response(1, 404, end=False), data(1, b"x", end=True))
+    told = facts(talk)
+    assert (told.http.responses, told.http.statuses, told.http.groups) == (1, {"404": 1}, ())
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -342,7 +385,8 @@ def test_any_frames_give_facts(pieces: list[tuple[str, bytes, bool]]) -> None:
             talk.lose(side, piece)
         else:
             talk.say(0.1 + number / 10, side, piece)
-    assert talk.pcap.facts().error is None
+    capture = talk.pcap.bytes()
+    assert analyse(capture) == analyse(capture, compiled=False)
 
 
 @settings(deadline=None, max_examples=examples(60))

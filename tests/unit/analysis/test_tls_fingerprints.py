@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.analysis.captures import PCAPS, needs_pcaps, shared_facts
+from tests.unit.analysis.captures import ACK, PCAPS, PSH, Pcap, Tcp, needs_pcaps, shared_facts
 from tests.unit.analysis.oracle import tshark
 from workers.analysis.tls_fingerprints import Offer, grease, ja3, ja4
 from workers.analysis.tls_messages import client_hello
@@ -91,6 +91,18 @@ def test_grease_changes_nothing(number: int, data: st.DataObject) -> None:
     other = replace(CHROME, suites=(*CHROME.suites[:at], code, *CHROME.suites[at:]))
     assert (ja3(other), ja4(other, "tcp")) == (ja3(CHROME), ja4(CHROME, "tcp"))
     assert not any(grease(suite) for suite in SUITES)
+
+
+def test_protocol_that_the_server_chose() -> None:
+    alpn = b"\0\x10\0\5\0\3\2h2"
+    body = b"\3\3" + bytes(32) + b"\0\xc0\x2f\0" + len(alpn).to_bytes(2, "big") + alpn
+    hello = b"\2" + len(body).to_bytes(3, "big") + body
+    pcap = Pcap()
+    record = b"\x16\3\3" + len(hello).to_bytes(2, "big") + hello
+    Tcp(pcap, server_port=443).handshake().send(0.1, "s", PSH | ACK, 1, 1, record)
+    (handshake,) = pcap.facts().tls.handshakes
+    assert (handshake.chosen_alpn, handshake.version) == ("h2", "TLS 1.2")
+    assert handshake.cipher == "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
 
 
 @given(st.binary(max_size=300))
