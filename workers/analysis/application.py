@@ -1,20 +1,25 @@
 """Tells which application protocol a TCP direction speaks, and hands its bytes to that parser.
 
-By content on any port: HTTP/1 and TLS; by port 53: DNS. What is not recognised is looked at again with each segment
-(a capture may begin mid-stream; STARTTLS and proxies change protocol later), and is never kept.
+By content on any port: HTTP/1, HTTP/2 and TLS; by port 53: DNS. What is not recognised is looked at again with each
+segment (a capture may begin mid-stream; STARTTLS and proxies change protocol later), and is never kept.
 """
 
 from workers.analysis.dns import DnsStage, DnsTcpParser
 from workers.analysis.flows import Half
-from workers.analysis.http import HttpParser, HttpStage, expected
+from workers.analysis.http import HttpParser, expected
+from workers.analysis.http2 import Http2Stage
+from workers.analysis.http2_frames import PREFACE
+from workers.analysis.http2_parser import Http2Parser, begins, open_parser
 from workers.analysis.http_message import looks_like_start
+from workers.analysis.http_stage import HttpStage
 from workers.analysis.stream import Parser, Stream
 from workers.analysis.tls import TlsStage, looks_like_record
 from workers.packets import marks
 from workers.packets.packet import Packet
 
 _DNS_PORT = b"\x00\x35"
-_HELLO = 22
+_CHANGES = b"\x16\0P"
+"""What a protocol begins with that may follow HTTP/1: a TLS handshake, an HTTP/2 frame, its preface."""
 SSDP = 1900
 _SHORT = 8
 """A first segment shorter than this waits for the next bytes before it is judged."""
@@ -32,6 +37,7 @@ class Applications:
 
     def __init__(self, http: HttpStage, tls: TlsStage, dns: DnsStage, late: dict[int, int]) -> None:
         self.http, self.tls, self.dns = http, tls, dns
+        self.http2 = Http2Stage(http)
         self._late = late
 
     def open(self, half: Half) -> Stream:
@@ -68,7 +74,7 @@ class Applications:
         """Both directions were handed on: what was never answered stays so."""
         parser = getattr(half.stream, "parser", None)
         inner = getattr(parser, "inner", None)
-        if isinstance(inner, HttpParser):
+        if isinstance(inner, HttpParser | Http2Parser):
             inner.close(now)
 
 
@@ -86,7 +92,7 @@ class Recogniser:
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""
         inner = self.inner
-        if inner is not None and not (buffer[at] == _HELLO and isinstance(inner, HttpParser) and inner.between):
+        if inner is not None and not (buffer[at] in _CHANGES and isinstance(inner, HttpParser) and inner.between):
             return inner.data(buffer, at, end, packet)
         held, self.short = self.short, b""
         if held:
@@ -104,13 +110,25 @@ class Recogniser:
         """Choose a parser by the first bytes; whether there is one."""
         if 20 <= buffer[at] <= 23 and looks_like_record(buffer, at, end):
             self.inner = self._applications.tls.start(self._half)
+        elif begins(buffer, at, end, self._half):
+            self.inner = open_parser(self._applications.http2, self._half)
         elif end - at >= _SHORT and self.inner is None and self._http(buffer, at, end):
-            self.inner = self._applications.http.start(self._half)
+            self._half.flow.application = "http"
+            self.inner = parser = HttpParser(self._applications.http, self._half)
+            parser.successor = self._succeed
         return self.inner is not None
+
+    def _succeed(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """What follows a 101 in the same segment."""
+        before = self.inner
+        if not self._begins(buffer, at, end) or self.inner is before or self.inner is None:
+            return 0
+        return self.inner.data(buffer, at, end, packet)
 
     def _keep(self, start: bytes) -> None:
         """Hold bytes that are too few to tell."""
-        if len(start) < _SHORT and (20 <= start[0] <= 23 or self._http(start, 0, len(start))):
+        likely = 20 <= start[0] <= 23 or PREFACE.startswith(start) or self._http(start, 0, len(start))
+        if len(start) < _SHORT and likely:
             self.short = start
 
     def _http(self, buffer: bytes, at: int, end: int) -> bool:

@@ -1,71 +1,187 @@
-"""Validity and names of a server's certificate. `cryptography` is loaded when the first one was seen, not before."""
+"""Certificate chains of servers: each certificate's facts, and whether the first names what the client asked for.
+
+`cryptography` is loaded when the first certificate was seen, not before. No chain is verified: who is trusted is not
+in the capture.
+"""
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from workers.analysis.http_message import text
+from workers.analysis.tls_hostname import matches
+from workers.contract.facts import TlsHandshake
+from workers.contract.facts_tls import Certificate
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 MAX_SIZE = 32 * 1024
-MAX_DIFFERENT = 256
-"""Different certificates read a capture; each costs about 50 microseconds."""
+MAX_DIFFERENT = 512
+"""Different certificates read a capture; each costs about 100 microseconds."""
 MAX_NAMES = 16
+MAX_COMPARED = 512
+"""Names of one certificate compared with the server name asked for."""
+MAX_CHECKED = 8192
+"""Bits of the largest key whose signature is checked: time grows with the square."""
+_SIGNATURES = {
+    "1.2.840.113549.1.1.4": "md5WithRSAEncryption", "1.2.840.113549.1.1.5": "sha1WithRSAEncryption",
+    "1.2.840.113549.1.1.10": "id-RSASSA-PSS", "1.2.840.113549.1.1.11": "sha256WithRSAEncryption",
+    "1.2.840.113549.1.1.12": "sha384WithRSAEncryption", "1.2.840.113549.1.1.13": "sha512WithRSAEncryption",
+    "1.2.840.10040.4.3": "dsa-with-sha1", "2.16.840.1.101.3.4.3.2": "dsa-with-sha256",
+    "1.2.840.10045.4.1": "ecdsa-with-SHA1", "1.2.840.10045.4.3.2": "ecdsa-with-SHA256",
+    "1.2.840.10045.4.3.3": "ecdsa-with-SHA384", "1.2.840.10045.4.3.4": "ecdsa-with-SHA512",
+    "1.3.101.112": "Ed25519", "1.3.101.113": "Ed448",
+}  # fmt: skip
+"""Names of RFC 3279, 4055, 5758 and 8410."""
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
-    """Epoch seconds, and the subject's names: alternative names, or else the common name."""
+class _Read:
+    """A certificate's facts, and every name to compare (lower case)."""
 
-    not_before: float
-    not_after: float
+    facts: Certificate
     names: tuple[str, ...]
+    more: bool
+    """It has more names than are compared."""
 
 
 class Certificates:
-    """read(DER) -> Certificate, or None when it can't be read. The same bytes are read once."""
+    """told(handshake, chain) -> handshake with its facts. The same bytes are read once."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, Certificate | None] = {}
+        self._known: dict[bytes, int] = {}
+        self._read: list[_Read] = []
         self.unread = 0
 
-    def read(self, der: bytes) -> Certificate | None:
-        """The certificate's facts."""
+    def read(self, der: bytes) -> int:
+        """The number of a certificate, or -1 when it can't be read."""
         from hashlib import sha256  # late, as most captures show no certificate
 
         digest = sha256(der).digest()
-        if digest in self._known:
-            return self._known[digest]
+        known = self._known.get(digest)
+        if known is not None:
+            return known
         if not der or len(der) > MAX_SIZE or len(self._known) >= MAX_DIFFERENT:
             self.unread += 1
-            return None
-        certificate = self._known[digest] = _read(der)
-        self.unread += certificate is None
-        return certificate
+            return -1
+        read = _read(der)
+        self._known[digest] = -1 if read is None else len(self._read)
+        if read is None:
+            self.unread += 1
+        else:
+            self._read.append(read)
+        return self._known[digest]
+
+    def told(self, handshake: TlsHandshake, chain: Sequence[bytes], now: float) -> TlsHandshake:
+        """The handshake with the facts of the server's chain, its own certificate first; `now` in epoch seconds."""
+        numbers = tuple(self.read(der) for der in chain)
+        if numbers[0] < 0:
+            return replace(handshake, chain=numbers)
+        leaf = self._read[numbers[0]]
+        facts = leaf.facts
+        return replace(
+            handshake,
+            chain=numbers,
+            not_before=facts.not_before,
+            not_after=facts.not_after,
+            subject_names=facts.names or ((facts.subject,) if facts.subject else ()),
+            expired=not facts.not_before <= now <= facts.not_after,
+            self_signed=facts.self_signed,
+            sni_match=_sni_match(handshake.sni, leaf),
+        )
+
+    def table(self, handshakes: Iterable[TlsHandshake]) -> tuple[tuple[TlsHandshake, ...], tuple[Certificate, ...]]:
+        """These handshakes with chains that point into the second: the certificates they use, each once."""
+        places: dict[int, int] = {-1: -1}
+        told: list[TlsHandshake] = []
+        for handshake in handshakes:
+            chain = tuple(places.setdefault(number, len(places) - 1) for number in handshake.chain)
+            told.append(replace(handshake, chain=chain) if chain else handshake)
+        return tuple(told), tuple(self._read[number].facts for number in places if number >= 0)
 
 
-def _read(der: bytes) -> Certificate | None:
+def _sni_match(asked: str, leaf: _Read) -> str:
+    if not asked:
+        return ""
+    if matches(asked, leaf.names):
+        return "san"
+    if leaf.more:
+        return ""
+    subject = leaf.facts.subject
+    return "common-name" if not leaf.names and subject and matches(asked, (subject,)) else "mismatch"
+
+
+def _read(der: bytes) -> _Read | None:
     from cryptography import x509
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd certificates are facts, not news for the log
             parsed = x509.load_der_x509_certificate(der)
-            return Certificate(
-                parsed.not_valid_before_utc.timestamp(), parsed.not_valid_after_utc.timestamp(), _names(parsed)
+            names = _names(parsed)
+            key, bits = _key(parsed)
+            facts = Certificate(
+                subject=_name(parsed.subject, x509.NameOID.COMMON_NAME),
+                issuer=_name(parsed.issuer, x509.NameOID.COMMON_NAME)
+                or _name(parsed.issuer, x509.NameOID.ORGANIZATION_NAME),
+                names=tuple(names[:MAX_NAMES]),
+                not_before=parsed.not_valid_before_utc.timestamp(),
+                not_after=parsed.not_valid_after_utc.timestamp(),
+                key=key,
+                key_bits=bits,
+                signature=_signature(parsed),
+                self_signed=bits <= MAX_CHECKED and _self_signed(parsed),
             )
+            return _Read(facts, tuple(name.lower() for name in names[:MAX_COMPARED]), len(names) > MAX_COMPARED)
     except Exception:  # a boundary: the bytes are hostile and the library's error types are many
         return None
 
 
-def _names(parsed: object) -> tuple[str, ...]:
+def _names(parsed: "x509.Certificate") -> list[str]:
+    """Alternative names: DNS names and addresses."""
     from cryptography import x509
 
-    assert isinstance(parsed, x509.Certificate)
     try:
         alternative = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names = [str(name) for name in alternative.get_values_for_type(x509.DNSName)]
         names += [str(name) for name in alternative.get_values_for_type(x509.IPAddress)]
     except (x509.ExtensionNotFound, ValueError):
-        names = []
-    if not names:
-        names = [str(name.value) for name in parsed.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
-    return tuple(text(name.encode(), 255) for name in names[:MAX_NAMES])
+        return []
+    return [text(name.encode(), 255) for name in names]
+
+
+def _name(name: "x509.Name", kind: "x509.ObjectIdentifier") -> str:
+    """The last value of this kind, which is the most specific one; "" when there is none."""
+    found = name.get_attributes_for_oid(kind)
+    return text(str(found[-1].value).encode(), 255) if found else ""
+
+
+def _signature(parsed: "x509.Certificate") -> str:
+    number = parsed.signature_algorithm_oid.dotted_string
+    return _SIGNATURES.get(number, number[:64])
+
+
+def _key(parsed: "x509.Certificate") -> tuple[str, int]:
+    """Type and size in bits of the public key; ("", 0) when the library does not know it."""
+    try:
+        key = parsed.public_key()
+    except Exception:  # a boundary, as above: the rest of the certificate can still be told
+        return "", 0
+    bits = getattr(key, "key_size", None)
+    curve = getattr(getattr(key, "curve", None), "name", "")
+    kind = type(key).__name__.removeprefix("_").removesuffix("PublicKey")
+    if curve:
+        return f"EC {curve}", int(bits or 0)
+    return kind, int(bits) if bits is not None else {"Ed25519": 256, "Ed448": 456}.get(kind, 0)
+
+
+def _self_signed(parsed: "x509.Certificate") -> bool:
+    if parsed.issuer != parsed.subject:
+        return False
+    try:
+        parsed.verify_directly_issued_by(parsed)
+    except Exception as error:  # a boundary: any doubt but an algorithm nobody checks any more means no
+        return type(error).__name__ == "UnsupportedAlgorithm"
+    return True

@@ -79,6 +79,10 @@ class CompiledCore:
         """See Stages."""
         return self._stages.datagram(packet, source, destination)
 
+    def long_header(self, packet: Packet, half: Half) -> None:
+        """See Stages."""
+        self._stages.long_header(packet, half)
+
     def over(self, flow: Flow, packet: Packet, now: int) -> None:
         """See Stages."""
         self._stages.over(flow, packet, now)

@@ -7,6 +7,7 @@ nobody has to answer there.
 """
 
 from workers.analysis.dns_message import Message, rcode_name, read_message, type_name
+from workers.analysis.dns_search import Asked, Client, searches
 from workers.analysis.flows import Half, endpoints, reverse
 from workers.analysis.samples import Durations, Frames, count
 from workers.analysis.timeline import TimelineStage
@@ -16,6 +17,7 @@ from workers.packets.packet import Packet
 
 MAX_NAMES = 1024
 TOLD_NAMES = 200
+TOLD_SEARCHES = 50
 MAX_WAITING = 4096
 JUDGED_AFTER = 1_000_000_000
 ASKED_AGAIN = 900_000_000
@@ -30,8 +32,8 @@ class _Name:
     """Queries for one name and type from one client to one server."""
 
     __slots__ = (
-        "again", "again_after", "answered", "answers", "last", "latency",
-        "name", "queries", "rcodes", "retried", "truncated", "unanswered",
+        "again", "again_after", "answered", "answers", "chain", "last", "latency",
+        "name", "queries", "rcodes", "retried", "tcp", "truncated", "unanswered",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -48,6 +50,7 @@ class _Name:
         self.truncated = 0
         self.latency = Durations(64)
         self.answers: tuple[str, ...] = ()
+        self.chain = self.tcp = 0
 
 
 _Key = tuple[str, str, str, str]
@@ -61,7 +64,9 @@ class DnsStage:
         self._timeline = timeline
         self._names: dict[_Key, _Name] = {}
         self._waiting: dict[bytes, _Waiting] = {}
-        self._queries = self._responses = 0
+        self._queries = self._responses = self._retried = self._truncated = 0
+        self._tcp_queries = self._tcp_responses = self._edns_queries = self._dnssec_ok = 0
+        self._edns_sizes: dict[str, int] = {}
         self._unanswered = Frames()
         self._rcodes: dict[str, int] = {}
         self._latency = Durations(1024)
@@ -91,9 +96,11 @@ class DnsStage:
         if udp:
             packet.mask |= marks.DNS_RESP if message.response else marks.DNS_QUERY
         if message.response:
+            self._tcp_responses += not udp
             self._response(message, packet)
         else:
-            self._query(message, packet)
+            self._tcp_queries += not udp
+            self._query(message, packet, udp=udp)
 
     def _again(self, name: _Name, key: bytes, packet: Packet) -> None:
         """Note a query whose forerunner still waits: the same one, or the latest one with another id or port."""
@@ -107,8 +114,12 @@ class DnsStage:
             name.again.add(packet.number)
             name.again_after.add(waited)
 
-    def _query(self, message: Message, packet: Packet) -> None:
+    def _query(self, message: Message, packet: Packet, *, udp: bool) -> None:
         self._queries += 1
+        if message.edns >= 0:
+            self._edns_queries += 1
+            self._dnssec_ok += message.dnssec_ok
+            count(self._edns_sizes, str(message.edns), 16)
         key = packet.key + message.id
         known = self._waiting.get(key)
         if known is not None:
@@ -117,6 +128,7 @@ class DnsStage:
                 self._again(name, key, packet)
                 name.queries.add(packet.number)
                 name.retried += 1
+                self._retried += 1
                 self._waiting[key] = (packet.time, packet.number, name)
                 return
             self._judge(self._waiting.pop(key), packet.time)
@@ -125,6 +137,7 @@ class DnsStage:
         if group is not None:
             self._again(group, key, packet)
             group.queries.add(packet.number)
+            group.tcp += not udp
         self._waiting[key] = (packet.time, packet.number, group)
         if len(self._waiting) > MAX_WAITING:
             self.forgotten += 1
@@ -142,6 +155,7 @@ class DnsStage:
 
     def _response(self, message: Message, packet: Packet) -> None:
         self._responses += 1
+        self._truncated += message.truncated
         rcode = rcode_name(message.rcode)
         count(self._rcodes, rcode, 32)
         asked = self._waiting.pop(reverse(packet.key, 17) + message.id, None)
@@ -153,6 +167,7 @@ class DnsStage:
         self._timeline.latency(packet.time, took, "dns")
         if group is not None:
             group.answered += 1
+            group.chain = max(group.chain, message.cname_chain)
             group.truncated += message.truncated
             count(group.rcodes, rcode, 32)
             group.latency.add(took)
@@ -174,6 +189,7 @@ class DnsStage:
         for asked in self._waiting.values():
             self._judge(asked, capture_end)
         self._waiting.clear()
+        found = searches(self._asked())
         ranked = sorted(self._names.items(), key=lambda item: (-_trouble(item[1]), -item[1].queries.count))
         return DnsFacts(
             queries=self._queries,
@@ -183,7 +199,26 @@ class DnsStage:
             latency=self._latency.spread(),
             names=tuple(_told(key, name) for key, name in ranked[:TOLD_NAMES]),
             more_names=max(0, len(ranked) - TOLD_NAMES),
+            retried=self._retried,
+            truncated=self._truncated,
+            tcp_queries=self._tcp_queries,
+            tcp_responses=self._tcp_responses,
+            edns_queries=self._edns_queries,
+            edns_sizes=dict(sorted(self._edns_sizes.items())),
+            dnssec_ok=self._dnssec_ok,
+            searches=tuple(found[:TOLD_SEARCHES]),
+            more_searches=max(0, len(found) - TOLD_SEARCHES),
         )
+
+    def _asked(self) -> dict[Client, dict[str, Asked]]:
+        """Names by client and server, their types put together."""
+        asked: dict[Client, dict[str, Asked]] = {}
+        for (name, _, server, client), group in self._names.items():
+            seen = asked.setdefault((client, server), {}).setdefault(name, Asked())
+            seen.nxdomain += group.rcodes.get("NXDOMAIN", 0)
+            seen.found = seen.found or bool(group.answers)
+            seen.frames += group.queries.first
+        return asked
 
 
 def _trouble(name: _Name) -> int:
@@ -207,6 +242,8 @@ def _told(key: _Key, name: _Name) -> DnsName:
         truncated=name.truncated,
         latency=name.latency.spread(),
         answers=name.answers,
+        cname_chain=name.chain,
+        tcp=name.tcp,
     )
 
 

@@ -1,4 +1,4 @@
-"""DNS messages (RFC 1035 section 4, RFC 6891 for the extended rcode): header, first question, a few answers."""
+"""DNS messages (RFC 1035 section 4; RFC 6891 for EDNS): header, first question, a few answers, the OPT record."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
@@ -13,6 +13,8 @@ _HEADER = Struct("!HHHHHH")
 _QUESTION = Struct("!HH")
 _RECORD = Struct("!HHIH")
 _A, _CNAME, _AAAA, _OPT = 1, 5, 28, 41
+_OPT_START = b"\0\0\x29"
+"""The root's name and the type: to look for it costs less than to walk the records."""
 _TYPES = {
     1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 10: "NULL", 12: "PTR", 13: "HINFO", 15: "MX", 16: "TXT", 28: "AAAA",
     33: "SRV", 35: "NAPTR", 41: "OPT", 43: "DS", 46: "RRSIG", 47: "NSEC", 48: "DNSKEY", 50: "NSEC3", 52: "TLSA",
@@ -35,6 +37,11 @@ class Message:
     qtype: int = 0
     answers: tuple[str, ...] = ()
     malformed: bool = False
+    edns: int = -1
+    """UDP size the sender accepts; -1 without EDNS."""
+    dnssec_ok: bool = False
+    cname_chain: int = 0
+    """CNAME records from the name asked for on, one after another."""
 
 
 def type_name(code: int) -> str:
@@ -51,7 +58,7 @@ def rcode_name(code: int) -> str:
 
 def read_message(buffer: bytes, at: int, end: int) -> Message:
     """A message of at least 12 bytes."""
-    _, flags, questions, answers, _, _ = _HEADER.unpack_from(buffer, at)
+    _, flags, questions, answers, authorities, more = _HEADER.unpack_from(buffer, at)
     message = Message(buffer[at : at + 2], bool(flags & 0x8000), bool(flags & 0x0200), flags & 15)
     body: int | None = at + 12
     for index in range(min(questions, 8)):
@@ -63,27 +70,64 @@ def read_message(buffer: bytes, at: int, end: int) -> Message:
         if index == 0:
             message.name, (message.qtype, _) = name, _QUESTION.unpack_from(buffer, body)
         body += 4
-    if message.response and answers and questions <= 8:
+    if questions > 8:
+        return message
+    if message.response and answers:
         assert body is not None
-        _read_answers(message, buffer, at, body, end, min(answers, MAX_RECORDS))
+        body = _read_answers(message, buffer, at, body, end, min(answers, MAX_RECORDS))
+    if more and body is not None and authorities + more <= MAX_RECORDS:
+        _read_edns(message, buffer, at, body, end, authorities + more)
     return message
 
 
-def _read_answers(message: Message, buffer: bytes, start: int, at: int, end: int, number: int) -> None:
+def _read_answers(message: Message, buffer: bytes, start: int, at: int, end: int, number: int) -> int | None:
+    """Read the answer section; the offset behind it, None when that is not known."""
     found: list[str] = []
+    aliases: dict[str, str] = {}
+    behind: int | None = at
     for _ in range(number):
-        _, after = read_name(buffer, start, at, end)
+        owner, after = read_name(buffer, start, at, end)
         if after is None or after + 10 > end:
-            message.malformed = not message.truncated
+            message.malformed, behind = not message.truncated, None
             break
         kind, _, _, size = _RECORD.unpack_from(buffer, after)
-        at = after + 10 + size
+        at = behind = after + 10 + size
         if at > end:
-            message.malformed = not message.truncated
+            message.malformed, behind = not message.truncated, None
             break
+        if kind == _CNAME:
+            aliases.setdefault(owner.lower(), read_name(buffer, start, after + 10, at)[0].lower())
         if len(found) < MAX_ANSWERS:
             _answer(found, kind, buffer, start, after + 10, size)
     message.answers = tuple(found)
+    if aliases:
+        message.cname_chain = _chain(message.name.lower(), aliases)
+    return behind
+
+
+def _chain(name: str, aliases: dict[str, str]) -> int:
+    """How many aliases lead on from a name; each counts once, should they go round."""
+    steps = 0
+    while name in aliases:
+        name = aliases.pop(name)
+        steps += 1
+    return steps
+
+
+def _read_edns(message: Message, buffer: bytes, start: int, at: int, end: int, number: int) -> None:
+    """Find the OPT record behind the answers (RFC 6891 section 6.1)."""
+    if buffer.find(_OPT_START, at, end) < 0:
+        return
+    for _ in range(number):
+        _, after = read_name(buffer, start, at, end)
+        if after is None or after + 10 > end:
+            return
+        kind, code, rest, size = _RECORD.unpack_from(buffer, after)
+        if kind == _OPT:
+            message.edns, message.dnssec_ok = code, bool(rest & 0x8000)
+            message.rcode |= rest >> 24 << 4
+            return
+        at = after + 10 + size
 
 
 def _answer(found: list[str], kind: int, buffer: bytes, start: int, at: int, size: int) -> None:

@@ -10,107 +10,23 @@ them (a frame cut by the snaplen shows its message at once); `HttpFacts` counts 
 
 import re
 from collections import deque
+from collections.abc import Callable
 
-from workers.analysis.flows import Half, endpoints
-from workers.analysis.http_groups import Group, Key, Pools, Request, Tries
+from workers.analysis.flows import Half
+from workers.analysis.http_groups import Group, Request
 from workers.analysis.http_message import Head, looks_like_start, read_head
-from workers.analysis.samples import Durations, count
-from workers.analysis.timeline import TimelineStage
-from workers.contract.facts import HttpFacts
+from workers.analysis.http_stage import HttpStage, answer_not_captured
 from workers.packets import marks
 from workers.packets.packet import Packet
 
 PORTS = frozenset({80, 3128, 8080, 8088})
 """Where broken request lines count as requests too (the server's 400 answers them)."""
-MAX_GROUPS = 2048
-TOLD_GROUPS = 500
 MAX_HEAD = 64 * 1024
 MAX_WAITING = 128
 """Pipelined requests remembered a conversation."""
-JUDGED_AFTER = 1_000_000_000
-"""A request in the capture's last second is not called unanswered while its connection is open."""
 _NO_END = 1 << 62
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST = range(7)
-
-
-class HttpStage:
-    """start a parser for each direction, update from its messages, finish into facts."""
-
-    def __init__(self, timeline: TimelineStage) -> None:
-        self._timeline = timeline
-        self._groups: dict[Key, Group] = {}
-        self._tries, self._pools = Tries(), Pools()
-        self._requests = 0
-        self._responses = 0
-        self._statuses: dict[str, int] = {}
-        self._latency = Durations(1024)
-        self.beyond = 0
-        """Requests of groups that were not kept."""
-        self.unjudged = 0
-        self.not_captured = 0
-        """Requests whose response fell into a gap of the capture."""
-
-    def start(self, half: Half) -> "HttpParser":
-        """A parser for one direction."""
-        half.flow.application = "http"
-        return HttpParser(self, half)
-
-    def request(self, head: Head, half: Half, packet: Packet) -> Request:
-        """A request's head is complete."""
-        self._requests += 1
-        _, _, server, port = endpoints(half.key)
-        key = (server, port, head.host, head.method, head.path)
-        group = self._groups.get(key)
-        if group is None and len(self._groups) < MAX_GROUPS:
-            group = self._groups[key] = Group()
-        if group is None:
-            self.beyond += 1
-        else:
-            group.requests.add(packet.number)
-        request = Request(head.method, group, half, packet)
-        if head.identity and self._tries.again(head.identity, request) and group is not None:
-            group.repeated(packet.number)
-        return request
-
-    def response(self, status: int, request: Request | None, begun: tuple[int, bool], packet: Packet) -> None:
-        """A response's head is complete; `begun`: when its first byte came, and whether none came before it."""
-        self._responses += 1
-        count(self._statuses, str(status), 64)
-        if request is None or (status < 200 and status != 101):
-            return
-        first_byte, first = begun
-        took = max(0, first_byte - request.end)
-        request.status = status
-        self._pools.answered(request, first_byte, first=first)
-        self._latency.add(took)
-        self._timeline.latency(first_byte, took, "http")
-        group = request.group
-        if group is None:
-            return
-        count(group.statuses, str(status), 64)
-        group.latency.add(took)
-        group.answered(request)
-        if status >= 500:
-            group.errors.add(packet.number)
-        if took > group.slowest:
-            group.slowest, group.slowest_frame = took, packet.number
-
-    def finish(self) -> HttpFacts:
-        """The busiest groups, those with errors or silence first."""
-        ranked = sorted(
-            self._groups.items(),
-            key=lambda item: (-(item[1].errors.count + item[1].unanswered.count), -item[1].requests.count),
-        )
-        return HttpFacts(
-            requests=self._requests,
-            responses=self._responses,
-            statuses=dict(sorted(self._statuses.items())),
-            latency=self._latency.spread(),
-            groups=tuple(group.told(key) for key, group in ranked[:TOLD_GROUPS]),
-            more_groups=max(0, len(ranked) - TOLD_GROUPS),
-            pools=self._pools.told(),
-        )
 
 
 def expected(half: Half) -> bool:
@@ -119,24 +35,12 @@ def expected(half: Half) -> bool:
     return key[-4] << 8 | key[-3] in PORTS or key[-2] << 8 | key[-1] in PORTS
 
 
-def _answer_not_captured(asker: Half) -> bool:
-    """Whether the asker acknowledged more of the other side's data than the capture shows (FIN takes one number)."""
-    acked, other = asker.tcp.last_ack, asker.peer
-    if acked < 0:
-        return False
-    if other.packets == 0:
-        return True
-    begin = other.stream.next if other.stream is not None else (other.tcp.initial + 1) & 0xFFFFFFFF
-    known = begin >= 0 and (other.stream is not None or other.tcp.initial >= 0)
-    return known and 1 < (acked - begin) & 0xFFFFFFFF < 0x80000000
-
-
 class HttpParser:
     """Reads the messages of one direction; requests wait here for the other direction's responses."""
 
     __slots__ = (
-        "_answered_any", "_first_byte", "_half", "_held", "_left",
-        "_loose", "_owed", "_receiving", "_stage", "_state", "_uploading", "ended", "lost", "waiting",
+        "_answered_any", "_first_byte", "_half", "_held", "_left", "_loose", "_owed", "_receiving", "_stage",
+        "_state", "_uploading", "ended", "lost", "successor", "upgraded", "waiting",
     )  # fmt: skip
 
     def __init__(self, stage: HttpStage, half: Half) -> None:
@@ -157,6 +61,10 @@ class HttpParser:
         self.lost = False
         """A gap swallowed at least one message head, maybe."""
         self.ended = False
+        self.upgraded: Request | None = None
+        """The request that 101 answered: what follows is another protocol (RFC 9110 section 7.8)."""
+        self.successor: Callable[[bytes, int, int, Packet], int] | None = None
+        """Reads what follows a 101 in the same segment."""
 
     @property
     def between(self) -> bool:
@@ -172,6 +80,8 @@ class HttpParser:
         if self._uploading is not None:
             self._uploading.end = packet.time
         while at < end:
+            if self.upgraded is not None and self.successor is not None:
+                return self.successor(buffer, at, end, packet)
             at = self._step(buffer, at, end, packet)
         if self._uploading is None and self._state in (_BODY, _CHUNK):
             rest, self._left = self._left, 0
@@ -219,14 +129,11 @@ class HttpParser:
         self.ended = True
         state = self._half.flow.state
         over = state is not None and bool(state.fins or state.resets)
-        if self.waiting and _answer_not_captured(self._half):
+        if self.waiting and answer_not_captured(self._half):
             self._stage.not_captured += len(self.waiting)
             self.waiting.clear()
         for request in self.waiting:
-            if not over and now - request.end < JUDGED_AFTER:
-                self._stage.unjudged += 1
-            elif request.group is not None:
-                request.group.unanswered.add(request.frame)
+            self._stage.silence(request, now, over=over)
         self.waiting.clear()
 
     def _lose(self) -> None:
@@ -302,12 +209,14 @@ class HttpParser:
 
     def _response(self, head: Head, packet: Packet) -> None:
         request = self._answered(head.status)
-        self._stage.response(head.status, request, (self._first_byte, not self._answered_any), packet)
+        first = not self._answered_any
+        self._stage.response(head.status, request, self._first_byte, packet, first=first)
         self._receiving = request.group if request is not None and head.status >= 200 else None
         self._answered_any = self._answered_any or self._receiving is not None
         status, method = head.status, request.method if request else ""
         if status == 101 or (method == "CONNECT" and 200 <= status < 300):
             self._state = _LOST
+            self.upgraded = request if status == 101 else None
         elif status < 200 or status in (204, 304) or method == "HEAD":
             self._state = _HEAD
         else:

@@ -1,4 +1,4 @@
-"""What is remembered of HTTP/1 transactions: by server, method and path (`Group`), and by client and server (`Pools`).
+"""What is remembered of HTTP transactions: by server, method and path (`Group`), of HTTP/1 by both ends (`Pools`).
 
 `Tries` tells a request that a client sends once more from a new one, by the id that clients and proxies give all tries
 of one request (X-Request-ID; Idempotency-Key of draft-ietf-httpapi-idempotency-key-header). Everything is bounded.
@@ -13,16 +13,16 @@ MAX_TRIES = 2048
 MAX_POOLS = 1024
 TOLD_POOLS = 100
 
-Key = tuple[str, int, str, str, str]
-"""Server, port, host, method, path."""
+Key = tuple[str, int, str, str, str, str]
+"""Server, port, host, method, path, protocol."""
 
 
 class Group:
-    """Transactions of one server, method, host and path."""
+    """Transactions of one server, protocol, method, host and path."""
 
     __slots__ = (
-        "download", "errors", "latency", "repeats", "requests", "slowest", "slowest_frame", "statuses", "unanswered",
-        "upload",
+        "download", "errors", "grpc", "grpc_errors", "latency", "repeats", "requests", "resets", "slowest",
+        "slowest_frame", "statuses", "unanswered", "upload",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -31,6 +31,9 @@ class Group:
         self.errors = Frames()
         self.unanswered = Frames()
         self.repeats: Frames | None = None
+        self.resets: dict[str, Frames] = {}
+        self.grpc: dict[str, int] = {}
+        self.grpc_errors: Frames | None = None
         self.latency = Durations(128)
         self.upload: Durations | None = None
         self.download: Durations | None = None
@@ -52,9 +55,14 @@ class Group:
         self.download = self.download or Durations(64)
         self.download.add(nanoseconds)
 
+    @property
+    def trouble(self) -> int:
+        """Errors and silence."""
+        return self.errors.count + self.unanswered.count + tally(self.grpc_errors).count
+
     def told(self, key: Key) -> HttpGroup:
         """As a fact."""
-        server, port, host, method, path = key
+        server, port, host, method, path, protocol = key
         spreads = {name: kept.spread() for name in ("upload", "download") if (kept := getattr(self, name)) is not None}
         return HttpGroup(
             server=server,
@@ -69,6 +77,10 @@ class Group:
             latency=self.latency.spread(),
             slowest_frame=self.slowest_frame,
             repeats=tally(self.repeats),
+            protocol=protocol,
+            grpc_statuses=dict(sorted(self.grpc.items())),
+            grpc_errors=tally(self.grpc_errors),
+            resets={error: frames.tally() for error, frames in sorted(self.resets.items())},
             **spreads,
         )
 

@@ -11,7 +11,12 @@ _SENTENCES = {
     "dns_forgotten": "DNS queries no longer waited for because too many were open: {n}",
     "http": "HTTP requests beyond the groups kept (counted, but not by path): {n}",
     "http_not_captured": "HTTP responses in gaps of the capture (status and latency not visible): {n}",
+    "http2": "HTTP/2 connections whose headers were not read because too many were open at once: {n}",
+    "http2_unread": "HTTP/2 connections whose further headers were not read because there were too many: {n}",
+    "http2_hidden": "HTTP/2 header blocks that refer to what the capture does not hold (not visible in part): {n}",
+    "http2_forgotten": "HTTP/2 streams no longer waited for because too many were open: {n}",
     "icmp": "ICMP errors beyond the kinds kept: {n}",
+    "quic": "QUIC connections whose hellos were not read because too many were open or too many packets held them: {n}",
     "certificates": "certificates that could not be read: {n}",
     "untimed": "packets without a time in the file (each got the time of the packet before it): {n}",
 }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from workers.analysis import icmp, tcp
+from workers.analysis import icmp, quic_packets, tcp
 from workers.analysis.flows import Flow, FlowTable, Half, Ports, conversation
 from workers.analysis.stages import UDP_PORTS, Stages
 from workers.analysis.tcp_state import TcpState
@@ -159,6 +159,8 @@ class PlainCore:
         source, destination = key[-4] << 8 | key[-3], key[-2] << 8 | key[-1]
         if source in UDP_PORTS or destination in UDP_PORTS:
             half.flow.application = self._stages.datagram(packet, source, destination)
+        elif quic_packets.may_begin(packet.buffer, packet.payload, packet.end):
+            self._stages.long_header(packet, half)
 
     def _other(self, packet: Packet, kind: int) -> None:
         half = self._table.table(kind).get(packet.key)
@@ -186,6 +188,7 @@ class PlainCore:
         """A conversation leaves the table: hand its last bytes on, then keep its facts."""
         stages = self._stages
         if flow.state is None:
+            stages.quic.end(flow)
             stages.keeper.add(flow, False, lambda: conversation(flow))
             return
         stages.over(flow, self._packet, self.last)

@@ -4,8 +4,9 @@ from workers.analysis.application import SSDP, Applications, ssdp
 from workers.analysis.dns import PORTS as DNS_PORTS
 from workers.analysis.dns import DnsStage
 from workers.analysis.flows import Flow, Half, Keeper
-from workers.analysis.http import HttpStage
+from workers.analysis.http_stage import HttpStage
 from workers.analysis.icmp import IcmpStage
+from workers.analysis.quic import QuicStage
 from workers.analysis.stream import Stream
 from workers.analysis.timeline import TimelineStage
 from workers.analysis.tls import TlsStage
@@ -25,6 +26,7 @@ class Stages:
         self.dns = DnsStage(self.timeline)
         self.http = HttpStage(self.timeline)
         self.tls = TlsStage()
+        self.quic = QuicStage(self.tls)
         self.icmp = IcmpStage()
         self.applications = Applications(self.http, self.tls, self.dns, self.late)
 
@@ -47,8 +49,12 @@ class Stages:
         packet.mask |= ssdp(packet)
         return ""
 
+    def long_header(self, packet: Packet, half: Half) -> None:
+        """A datagram that begins as QUIC does, on other ports: `quic_packets.may_begin`."""
+        self.quic.datagram(packet, half)
+
     def over(self, flow: Flow, packet: Packet, now: int) -> None:
-        """A TCP conversation is over: give parsers what still waits in its streams.
+        """A conversation that a parser knows is over: give parsers what still waits in its streams.
 
         It belongs to no frame, so it leaves no mark. `now` is the latest packet time.
         """
@@ -58,7 +64,7 @@ class Stages:
         packet.mask = before
         for half in halves:
             self.applications.closed(half, now)
-        self.tls.end(flow.id)
+        self.quic.end(flow)
 
     def latency(self, time: int, took: int) -> None:
         """One handshake."""

@@ -71,21 +71,21 @@ class TlsStage:
             handshake = self._live[flow] = _Handshake(flow, self._begun)
         return handshake
 
-    def message(self, kind: int, body: bytes, half: Half, packet: Packet) -> None:
+    def message(self, kind: int, body: bytes, half: Half, packet: Packet, transport: str = "tcp") -> None:
         """One handshake message in the clear."""
         if kind == _CLIENT_HELLO:
-            self._client_hello(body, half, packet)
+            self._client_hello(body, half, packet, transport)
         elif kind == _SERVER_HELLO:
             self._server_hello(body, half, packet)
         elif kind == _CERTIFICATE:
             self._certificate(body, half, packet)
 
-    def _client_hello(self, body: bytes, half: Half, packet: Packet) -> None:
+    def _client_hello(self, body: bytes, half: Half, packet: Packet, transport: str) -> None:
         packet.mask |= marks.TLS_CH
         self._client_hellos += 1
         if half.flow.id in self._live and self._live[half.flow.id].answered:
             self.end(half.flow.id)
-        handshake, hello = self._current(half), tls_messages.client_hello(body)
+        handshake, hello = self._current(half), tls_messages.client_hello(body, transport)
         if hello.sni:
             count(self._names, hello.sni)
         handshake.hello_time = packet.time
@@ -95,6 +95,9 @@ class TlsStage:
             sni=hello.sni,
             alpn=hello.alpn,
             offered=tls_names.version(hello.version),
+            ja3=hello.ja3,
+            ja4=hello.ja4,
+            transport=transport,
         )
 
     def _server_hello(self, body: bytes, half: Half, packet: Packet) -> None:
@@ -110,10 +113,16 @@ class TlsStage:
             server_hello_frame=packet.number,
             version=version,
             cipher=tls_names.suite(hello.cipher),
+            chosen_alpn=hello.alpn[0] if hello.alpn else "",
             hello_latency=latency,
         )
         if not hello.retry:
             count(self._versions, version, 16)
+
+    def answered(self, half: Half) -> bool:
+        """Whether the server's hello was seen, and no retry request after which more of them come."""
+        handshake = self._live.get(half.flow.id)
+        return handshake is not None and handshake.answered
 
     def retrying(self, half: Half) -> bool:
         """Whether a HelloRetryRequest was sent and this side's hello that follows it was not yet."""
@@ -124,21 +133,13 @@ class TlsStage:
 
     def _certificate(self, body: bytes, half: Half, packet: Packet) -> None:
         handshake = self._current(half)
-        number, leaf = tls_messages.certificates(body)
+        number, chain = tls_messages.certificates(body)
         packet.mask |= marks.TLS_CERT
         if half is half.flow.client or handshake.facts.certificates:
             return
         handshake.facts = replace(handshake.facts, certificates=number)
-        read = self.certificates.read(leaf) if leaf else None
-        if read is not None:
-            now = packet.time * NANO
-            handshake.facts = replace(
-                handshake.facts,
-                not_before=read.not_before,
-                not_after=read.not_after,
-                subject_names=read.names,
-                expired=not read.not_before <= now <= read.not_after,
-            )
+        if chain:
+            handshake.facts = self.certificates.told(handshake.facts, chain, packet.time * NANO)
 
     def alert(self, level: int, description: int, half: Half, packet: Packet) -> None:
         """An alert in the clear."""
@@ -170,9 +171,11 @@ class TlsStage:
         for conversation in list(self._live):
             self.end(conversation)
         self._shrink()
-        kept = tuple(entry[2] for entry in sorted(self._done, key=lambda entry: entry[1]))
+        kept = [entry[2] for entry in sorted(self._done, key=lambda entry: entry[1])]
+        handshakes, certificates = self.certificates.table(kept)
         return TlsFacts(
-            handshakes=kept,
+            handshakes=handshakes,
+            certificates=certificates,
             more_handshakes=self._begun - len(kept),
             client_hellos=self._client_hellos,
             server_hellos=self._server_hellos,

@@ -4,13 +4,15 @@ Every reader takes the body that follows the handshake header, and answers with 
 malformed gives fewer fields, never an error.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workers.analysis.http_message import text
+from workers.analysis.tls_fingerprints import Offer, ja3, ja4
 from workers.analysis.tls_names import VERSIONS
+from workers.contract.facts_tls import MAX_CHAIN
 
 MAX_NAME, MAX_ALPN, MAX_EXTENSIONS = 255, 8, 64
-_SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS = 0, 16, 43
+_SERVER_NAME, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _SUPPORTED_VERSIONS = 0, 10, 11, 13, 16, 43
 _DRAFT = 0x7F
 _RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """SHA-256 of "HelloRetryRequest" (RFC 8446 section 4.1.3)."""
@@ -25,6 +27,8 @@ class Hello:
     sni: str = ""
     alpn: tuple[str, ...] = ()
     retry: bool = False
+    ja3: str = ""
+    ja4: str = ""
 
 
 class _Bytes:
@@ -44,26 +48,44 @@ class _Bytes:
     def vector(self, prefix: int) -> bytes:
         return self.take(self.number(prefix))
 
+    def codes(self, prefix: int) -> tuple[int, ...]:
+        """A vector of two-byte values."""
+        data = self.vector(prefix)
+        return tuple(data[at] << 8 | data[at + 1] for at in range(0, len(data) - 1, 2))
+
     @property
     def left(self) -> int:
         return len(self.data) - self.at
 
 
-def client_hello(body: bytes) -> Hello:
-    """Highest version offered, server name and ALPN."""
+def client_hello(body: bytes, transport: str = "tcp") -> Hello:
+    """Highest version offered, server name and ALPN; the fingerprints when the hello is whole."""
     reader = _Bytes(body)
-    version = reader.number(2)
+    legacy = reader.number(2)
     reader.take(32)
     reader.vector(1)
-    reader.vector(2)
+    suites = reader.codes(2)
     reader.vector(1)
-    extensions = _extensions(reader)
-    versions = _Bytes(extensions.get(_SUPPORTED_VERSIONS, b""))
-    offered = _Bytes(versions.vector(1))
-    while offered.left >= 2:
-        code = offered.number(2)
-        version = max(version, code) if code in VERSIONS else version  # others are GREASE or drafts
-    return Hello(version, sni=_server_name(extensions), alpn=_protocols(extensions))
+    kinds: list[int] = []
+    left = reader.left  # before TLS 1.2 a hello may end here
+    extensions = _extensions(reader, kinds)
+    versions = _Bytes(extensions.get(_SUPPORTED_VERSIONS, b"")).codes(1)
+    # versions we have no name for are GREASE or drafts
+    version = max(legacy, *(code for code in versions if code in VERSIONS), 0)
+    hello = Hello(version, sni=_server_name(extensions), alpn=_protocols(extensions))
+    if reader.left < 0 and left != 0:
+        return hello
+    offer = Offer(
+        legacy,
+        versions,
+        suites,
+        tuple(kinds),
+        groups=_Bytes(extensions.get(_GROUPS, b"")).codes(2),
+        points=_Bytes(extensions.get(_POINTS, b"")).vector(1),
+        signatures=_Bytes(extensions.get(_SIGNATURES, b"")).codes(2),
+        protocol=_Bytes(_Bytes(extensions.get(_ALPN, b"")).vector(2)).vector(1),
+    )
+    return replace(hello, ja3=ja3(offer), ja4=ja4(offer, transport))
 
 
 def server_hello(body: bytes) -> Hello:
@@ -83,25 +105,31 @@ def server_hello(body: bytes) -> Hello:
     return Hello(version, cipher, alpn=_protocols(extensions), retry=retry)
 
 
-def certificates(body: bytes) -> tuple[int, bytes]:
-    """How many certificates the chain has, and the first one's DER (TLS 1.2 and older)."""
-    chain, number, leaf = _Bytes(_Bytes(body).vector(3)), 0, b""
+def certificates(body: bytes) -> tuple[int, tuple[bytes, ...]]:
+    """How many certificates the chain has, and the DER of the first MAX_CHAIN (TLS 1.2 and older)."""
+    chain, number = _Bytes(_Bytes(body).vector(3)), 0
+    kept: list[bytes] = []
     while chain.left > 3 and number < 64:
         size = chain.number(3)
         if size > chain.left:
             break
         der = chain.take(size)
-        leaf = leaf or der
+        if len(kept) < MAX_CHAIN:
+            kept.append(der)
         number += 1
-    return number, leaf
+    return number, tuple(kept)
 
 
-def _extensions(reader: _Bytes) -> dict[int, bytes]:
+def _extensions(reader: _Bytes, kinds: list[int] | None = None) -> dict[int, bytes]:
+    """The first MAX_EXTENSIONS by type; `kinds` gets the types of all of them, in order."""
     found: dict[int, bytes] = {}
     inner = _Bytes(reader.vector(2))
-    while inner.left >= 4 and len(found) < MAX_EXTENSIONS:
-        kind = inner.number(2)
-        found[kind] = inner.vector(2)
+    while inner.left >= 4 and (kinds is not None or len(found) < MAX_EXTENSIONS):
+        kind, content = inner.number(2), inner.vector(2)
+        if len(found) < MAX_EXTENSIONS or kind in found:
+            found[kind] = content
+        if kinds is not None:
+            kinds.append(kind)
     return found
 
 

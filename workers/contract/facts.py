@@ -6,6 +6,11 @@ Lists of frames hold the first few examples only; the count beside them is exact
 
 from dataclasses import dataclass, field
 
+from workers.contract.facts_dns import DnsSearch
+from workers.contract.facts_http import Http2Facts
+from workers.contract.facts_quic import QuicFacts
+from workers.contract.facts_tls import Certificate
+
 MAX_FRAMES = 20
 """Frames kept as examples for any one fact."""
 
@@ -149,6 +154,10 @@ class DnsName:
     more, or as a new query 0.9 to 6 s after the latest."""
     asked_again_after: Spread = Spread()
     """How long the client had waited each time."""
+    cname_chain: int = 0
+    """CNAME records followed one after another, in the longest chain answered."""
+    tcp: int = 0
+    """Queries over TCP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +172,26 @@ class DnsFacts:
     names: tuple[DnsName, ...] = ()
     more_names: int = 0
     """Name groups beyond the kept ones."""
+    retried: int = 0
+    """Queries sent again with the same id and ports."""
+    truncated: int = 0
+    """Responses with the TC bit: the client has to ask again over TCP."""
+    tcp_queries: int = 0
+    tcp_responses: int = 0
+    edns_queries: int = 0
+    """Queries with EDNS (RFC 6891)."""
+    edns_sizes: dict[str, int] = field(default_factory=dict)
+    """UDP size the client accepts, bytes -> queries."""
+    dnssec_ok: int = 0
+    """Queries with the DO bit."""
+    searches: tuple[DnsSearch, ...] = ()
+    """Names tried under search domains in vain, at most 50, the costliest first."""
+    more_searches: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class HttpGroup:
-    """HTTP/1 transactions of one server, method and path (query string removed), put together."""
+    """HTTP transactions of one server, protocol, method and path (query string removed), put together."""
 
     server: str
     server_port: int
@@ -190,6 +214,14 @@ class HttpGroup:
     repeats: Tally = Tally()
     """Requests that the same client had sent before, by X-Request-ID or Idempotency-Key, method and whole target, and
     that had failed (500 and above) or had no answer yet."""
+    protocol: str = "http/1"
+    """http/1 | h2 | grpc (its path is /package.Service/Method)"""
+    grpc_statuses: dict[str, int] = field(default_factory=dict)
+    """Status name (OK, UNAVAILABLE, …) -> responses."""
+    grpc_errors: Tally = Tally()
+    """Frames of gRPC statuses other than OK."""
+    resets: dict[str, Tally] = field(default_factory=dict)
+    """Streams ended by RST_STREAM, by error code name; "GOAWAY" for those the server said it will not process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +243,7 @@ class HttpPool:
 
 @dataclass(frozen=True, slots=True)
 class HttpFacts:
-    """HTTP/1.x in the clear, on any port."""
+    """HTTP/1.x and HTTP/2 in the clear, on any port."""
 
     requests: int = 0
     responses: int = 0
@@ -221,6 +253,7 @@ class HttpFacts:
     more_groups: int = 0
     pools: tuple[HttpPool, ...] = ()
     """The busiest, at most 100."""
+    h2: Http2Facts = field(default_factory=Http2Facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,11 +290,25 @@ class TlsHandshake:
     subject_names: tuple[str, ...] = ()
     expired: bool = False
     """Expired or not yet valid at the time of the capture."""
+    chosen_alpn: str = ""
+    """Protocol the server chose; TLS 1.3 hides it."""
+    ja3: str = ""
+    ja4: str = ""
+    """Fingerprints of the ClientHello; "" when it was not seen whole."""
+    chain: tuple[int, ...] = ()
+    """The server's certificates, its own first, at most 5: indexes into `TlsFacts.certificates`, -1 unreadable."""
+    sni_match: str = ""
+    """How the server's certificate names what the client asked for (RFC 9525): san | common-name (only the common
+    name does, which no longer counts) | mismatch; "" when not visible or not asked."""
+    self_signed: bool = False
+    """The server's own certificate is signed by its own key."""
+    transport: str = "tcp"
+    """tcp | quic"""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
-    """TLS seen on any port."""
+    """TLS seen on any port, over TCP and in QUIC."""
 
     handshakes: tuple[TlsHandshake, ...] = ()
     more_handshakes: int = 0
@@ -271,6 +318,8 @@ class TlsFacts:
     versions: dict[str, int] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
     """Server name asked for (SNI) -> ClientHellos; at most 256 names, further ones under "other"."""
+    certificates: tuple[Certificate, ...] = ()
+    """Different certificates of the chains told, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +390,7 @@ class Facts:
     dns: DnsFacts = DnsFacts()
     http: HttpFacts = HttpFacts()
     tls: TlsFacts = TlsFacts()
+    quic: QuicFacts = field(default_factory=QuicFacts)
     icmp_errors: tuple[IcmpError, ...] = ()
     timeline: Timeline = Timeline()
     approximations: tuple[str, ...] = ()

@@ -92,6 +92,19 @@ cdef void other_step(State *s, Pkt *p) noexcept nogil:
         ports = p.key_length - 4
         if s.udp_ports[two(p.key + ports)] or s.udp_ports[two(p.key + ports + 2)]:
             waiting(s, DATAGRAM, index, side, p)
+        elif long_header(s, p):
+            waiting(s, LONG_HEADER, index, side, p)
+            flow.viewed = 1
+
+
+cdef bint long_header(State *s, Pkt *p) noexcept nogil:
+    """Whether a datagram begins as QUIC does, as workers.analysis.quic_packets.may_begin."""
+    cdef const byte *data = s.base + p.payload
+    cdef uint32_t version
+    if <int64_t>p.end - p.payload < 7 or data[0] < 0xC0:
+        return False
+    version = two(data + 1) << 16 | two(data + 3)
+    return version <= 1 or version == <uint32_t>0x6B3343CF or version - <uint32_t>0xFF000001 < <uint32_t>0x22
 
 
 cdef void tcp_step(State *s, Pkt *p) noexcept nogil:
@@ -146,7 +159,6 @@ cdef bint unwanted(State *s, Half *half, Pkt *p) noexcept nogil:
     cdef int64_t length = p.payload_length
     cdef int64_t captured = <int64_t>p.end - p.payload
     cdef int64_t ahead
-    cdef byte start
     if half.stream_next < 0:
         half.stream_next = p.sequence
     ahead = (p.sequence - half.stream_next) & MASK
@@ -155,16 +167,21 @@ cdef bint unwanted(State *s, Half *half, Pkt *p) noexcept nogil:
     if ahead:
         return False
     if half.stream == WATCHED:
-        if captured > 0:
-            start = s.base[p.payload]
-            if 65 <= start <= 90 or 20 <= start <= 23:
-                return False
+        if captured > 0 and may_begin(s.base + p.payload, captured):
+            return False
     elif captured != length or half.stream_skip <= length:
         return False
     else:
         half.stream_skip -= length
     half.stream_next = (half.stream_next + length) & MASK
     return True
+
+
+cdef bint may_begin(const byte *data, int64_t captured) noexcept nogil:
+    """Whether a known protocol may begin so: HTTP/1 and the preface of HTTP/2, TLS, frames of HTTP/2."""
+    if data[0] == 0:
+        return captured >= 9 and data[3] <= 9
+    return 65 <= data[0] <= 90 or 20 <= data[0] <= 23
 
 
 cdef bint to_or_from(Flow *flow, uint32_t port) noexcept nogil:

@@ -31,6 +31,7 @@ cdef enum:
     SEGMENT = 0
     DATAGRAM = 1
     CLOSE = 2
+    LONG_HEADER = 3
 
 
 cdef struct Record:

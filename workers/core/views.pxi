@@ -5,7 +5,7 @@ cdef class Core(Results):
 
     `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; `glue` has
     `open_stream(half)`, `watching(stream)`, `fin(half, packet)`, `datagram(packet, source, destination)` -> name,
-    `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, `told(flow number)` for conversations that
+    `long_header(packet, half)`, `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, `told(flow number)` for conversations that
     rank among the best, each as the plain core has it.
     """
 
@@ -91,6 +91,8 @@ cdef class Core(Results):
                 self.segment(buffer, event)
             elif event.kind == DATAGRAM:
                 self.datagram(buffer, event)
+            elif event.kind == LONG_HEADER:
+                self.long_header(buffer, event)
             else:
                 self.closed(event)
         self.s.waiting = self.s.pressing = 0
@@ -144,6 +146,16 @@ cdef class Core(Results):
         packet = self.filled(buffer, event)
         packet.key = key
         flow.application = self.named(self.glue.datagram(packet, two(ports), two(ports + 2)))
+        self.marked(event)
+        return 0
+
+    cdef int long_header(self, bytes buffer, Event *event) except -1:
+        cdef FlowView flow = self.viewed(event.flow)
+        cdef HalfView view = flow.halves[event.side]
+        packet = self.filled(buffer, event)
+        packet.key = view.key
+        flow.client_side = event.client
+        self.glue.long_header(packet, view)
         self.marked(event)
         return 0
 

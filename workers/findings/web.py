@@ -62,7 +62,9 @@ class Site:
         return self.case.confidence({w.target for w in self.bad}, *doubts)
 
     def filter(self, condition: str) -> str:
-        """A display filter: `condition` with this server."""
+        """A display filter: `condition`, which is HTTP/1's, with this server; HTTP/2 has no fields for it."""
+        if all(web.group.protocol != "http/1" for web in self.bad):
+            condition = "http2"
         return filters.both(condition, filters.endpoint(*self.end))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from workers.contract.facts import Conversation
+from workers.contract.facts import Conversation, HttpGroup
 from workers.contract.report import Report, Table
 from workers.findings.case import Case, Hello, Query, Web
 from workers.findings.words import duration, number, safe, size
@@ -65,14 +65,19 @@ def tables(report: Report, most: int = MAX_ROWS) -> list[Table]:
     return [table for table in every if table.rows]
 
 
+_PROTOCOLS = {"h2": "HTTP/2 ", "grpc": "gRPC "}
+
+
 def _http(case: Case) -> Table:
     def row(web: Web) -> tuple[str, ...]:
         group, latency = web.group, web.group.latency
-        statuses = ", ".join(f"{safe(code, 12)} x{number(n)}" for code, n in sorted(group.statuses.items())[:5])
+        grpc = group.protocol == "grpc"
+        codes = (group.grpc_statuses or group.statuses) if grpc else group.statuses | group.grpc_statuses
+        statuses = ", ".join(f"{safe(code, 20)} x{number(n)}" for code, n in sorted(codes.items())[:5])
         timed = (duration(latency.p50), duration(latency.p95)) if latency.count > 0 else ("", "")
         return (
             case.server(group.server, group.server_port),
-            safe(f"{group.method} {group.path}", 60),
+            safe(f"{_PROTOCOLS.get(group.protocol, '')}{'' if grpc else group.method + ' '}{group.path}", 60),
             number(group.requests.count),
             statuses,
             *timed,
@@ -80,8 +85,12 @@ def _http(case: Case) -> Table:
         )
 
     columns = ("Server", "Request", "Count", "Status", "Median", "p95", "Unanswered")
-    webs = sorted(case.webs, key=lambda w: (-w.group.errors.count - w.group.unanswered.count, -w.group.requests.count))
+    webs = sorted(case.webs, key=lambda w: (-_failed(w.group), -w.group.requests.count))
     return Table("HTTP", columns, tuple(row(web) for web in webs), 0, (2, 4, 5, 6))
+
+
+def _failed(group: HttpGroup) -> int:
+    return group.errors.count + group.unanswered.count + group.grpc_errors.count
 
 
 def _dns(case: Case) -> Table:

@@ -10,6 +10,7 @@ import pytest
 
 from workers.analysis import Analyser
 from workers.contract.facts import Facts
+from workers.core import BUILT
 
 _SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 PCAPS = _SHARED / "pcaps"
@@ -25,9 +26,9 @@ def shared(*patterns: str) -> list[str]:
     return sorted(str(path.relative_to(PCAPS)) for path in found if path.suffix not in (".json", ".md"))
 
 
-def analyse(capture: bytes, *cuts: int) -> Facts:
+def analyse(capture: bytes, *cuts: int, compiled: bool = BUILT) -> Facts:
     """Facts of a capture fed whole, or cut at these offsets."""
-    analyser, at = Analyser(), 0
+    analyser, at = Analyser(compiled=compiled), 0
     for cut in (*sorted(cuts), len(capture)):
         analyser.feed(capture[at:cut])
         at = cut

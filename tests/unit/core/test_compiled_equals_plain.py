@@ -20,6 +20,9 @@ MAX_SIZE = 150_000
 PAYLOADS = (
     b"", b"", b"", b"x", bytes(40), b"GET /a HTTP/1.1\r\nHost: shop\r\n\r\n", b"GET /b HT", b"TP/1.1\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n", b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", bytes(80),
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\0\0\6\4\0\0\0\0\0\0\3\0\0\0\x64", b"\0\0\4\x08\0\0\0\0\0\0\0\0\1" * 2,
+    b"\0\0\1\1\5\0\0\0\1\x82\0\0\1\0\1\0\0\0\1x", b"\xc0\0\0\0\1\0\0\0\x40\x20" + bytes(32),
+    b"\xc0\x6b\x33\x43\xcf\0\0",
     b"\x16\x03\x01\x00\x10" + bytes(16), b"\x17\x03\x03\x00\x20" + bytes(32), b"\x15\x03\x03\x00\x02\x02\x28", b"AAAA",
 )  # fmt: skip
 

@@ -106,6 +106,8 @@ flows = st.builds(
 groups = st.builds(
     HttpGroup, ips, ports, words, words, words | st.just("/healthz"), tallies, tables | st.just({"502": 4}), tallies,
     tallies, spreads, slowest_frame=counts, upload=spreads, download=spreads, repeats=tallies,
+    protocol=st.sampled_from(["http/1", "h2", "grpc"]) | words, grpc_statuses=tables, grpc_errors=tallies,
+    resets=st.dictionaries(words, tallies, max_size=2),
 )  # fmt: skip
 pools = st.builds(HttpPool, ips, ips, ports, counts, counts, times, times, times)
 names = st.builds(
@@ -124,6 +126,10 @@ hellos = st.builds(
     not_after=st.none() | times,
     subject_names=tuples(words),
     expired=st.booleans(),
+    chain=frames,
+    sni_match=st.sampled_from(["", "san", "common-name", "mismatch"]) | words,
+    self_signed=st.booleans(),
+    transport=st.sampled_from(["tcp", "quic"]) | words,
 )
 timelines = st.builds(
     Timeline,

@@ -1,0 +1,221 @@
+"""QUIC connections over UDP, on any port: version, and the TLS hellos their Initial packets carry.
+
+CRYPTO frames of one or more Initials are put together, in any order (RFC 9000 section 19.6), and the messages given to
+the TLS stage. What follows the hellos is encrypted with keys nobody outside has.
+"""
+
+from dataclasses import dataclass, field
+
+from workers.analysis.flows import Flow, Half
+from workers.analysis.quic_packets import CUT, INITIAL, NEGOTIATION, RETRY, Keys, Long, packets, varint, version_name
+from workers.analysis.samples import count
+from workers.analysis.tls import TlsStage
+from workers.contract.facts_quic import QuicFacts
+from workers.packets.packet import Packet
+
+MAX_OPEN = 256
+"""Connections whose hellos are put together at once; each holds at most 2 x 2 x MAX_CRYPTO bytes."""
+MAX_INITIALS = 32
+"""Initial packets opened of one connection."""
+MAX_OPENED = 20_000
+"""Initial packets opened of one capture; each costs some 60 microseconds."""
+MAX_CRYPTO = 16 * 1024
+MAX_PIECES = 64
+_PADDING, _PING, _ACK, _ACK_ECN, _CRYPTO, _CLOSE = 0, 1, 2, 3, 6, 0x1C
+_CRYPTO_ERRORS = range(0x100, 0x200)
+"""A TLS alert as error code (RFC 9001 section 4.8)."""
+_ERRORS = (
+    "NO_ERROR INTERNAL_ERROR CONNECTION_REFUSED FLOW_CONTROL_ERROR STREAM_LIMIT_ERROR STREAM_STATE_ERROR"
+    " FINAL_SIZE_ERROR FRAME_ENCODING_ERROR TRANSPORT_PARAMETER_ERROR CONNECTION_ID_LIMIT_ERROR PROTOCOL_VIOLATION"
+    " INVALID_TOKEN APPLICATION_ERROR CRYPTO_BUFFER_EXCEEDED KEY_UPDATE_ERROR AEAD_LIMIT_REACHED NO_VIABLE_PATH"
+).split(" ")  # fmt: skip
+
+
+class _Crypto:
+    """The handshake bytes of one side, in order."""
+
+    __slots__ = ("_next", "_pieces", "held")
+
+    def __init__(self) -> None:
+        self.held = bytearray()
+        self._next = 0
+        self._pieces: dict[int, bytes] = {}
+
+    def add(self, offset: int, piece: bytes) -> None:
+        """A piece; those that can't be placed within the bounds are dropped."""
+        if offset + len(piece) > MAX_CRYPTO:
+            return
+        waiting = len(piece) + sum(map(len, self._pieces.values()))
+        longer = len(piece) > len(self._pieces.get(offset, b""))
+        if longer and waiting <= MAX_CRYPTO and len(self._pieces) < MAX_PIECES:
+            self._pieces[offset] = piece
+        for start in sorted(self._pieces):
+            if start > self._next:
+                return
+            rest = self._pieces.pop(start)[self._next - start :]
+            self.held += rest
+            self._next += len(rest)
+
+    def message(self) -> tuple[int, bytes] | None:
+        """The next complete handshake message: type and body."""
+        size = int.from_bytes(self.held[1:4], "big")
+        if len(self.held) < 4 + size or len(self.held) < 4:
+            return None
+        kind, body = self.held[0], bytes(self.held[4 : 4 + size])
+        del self.held[: 4 + size]
+        return kind, body
+
+
+@dataclass(slots=True)
+class _Connection:
+    """What is needed until both hellos were read."""
+
+    client: Half | None = None
+    destination: bytes = b""
+    keys: dict[tuple[int, bool], Keys] = field(default_factory=dict)
+    """By version and whether they are the client's: the server may change to another version (RFC 9368)."""
+    crypto: dict[bool, _Crypto] = field(default_factory=dict)
+    opened: int = 0
+
+    def open(self, buffer: bytes, packet: Long, *, client: bool) -> bytes | None:
+        """The frames of an Initial packet, if this connection's keys open it."""
+        keys = self.keys.get((packet.version, client))
+        if keys is None:
+            keys = self.keys[packet.version, client] = Keys(
+                packet.version, self.destination, "client" if client else "server"
+            )
+        return keys.open(buffer, packet)
+
+
+class QuicStage:
+    """update with each datagram that may hold a long header, finish into facts."""
+
+    def __init__(self, tls: TlsStage) -> None:
+        self._tls = tls
+        self._open: dict[int, _Connection] = {}
+        self._connections = self._retries = self._negotiations = self._unread = self._opened = 0
+        self._versions: dict[str, int] = {}
+        self._closed: dict[str, int] = {}
+        self.beyond = 0
+        """Connections whose hellos were given up because too many were open, or too many packets opened."""
+
+    def datagram(self, packet: Packet, half: Half) -> None:
+        """A UDP payload that begins as a long header does."""
+        flow = half.flow
+        for found in packets(packet.buffer, packet.payload, packet.end):
+            if found.kind == NEGOTIATION:
+                self._negotiations += flow.application == "quic"
+                return
+            if flow.application != "quic":
+                self._begin(flow, found.version)
+            connection = self._open.get(flow.id)
+            if found.kind == CUT:
+                self._unread += 1
+            elif found.kind == RETRY:
+                self._retries += 1
+                if connection is not None:
+                    connection.client, connection.keys = None, {}
+            elif found.kind == INITIAL and connection is not None:
+                self._initial(connection, found, half, packet)
+
+    def _begin(self, flow: Flow, version: int) -> None:
+        flow.application = "quic"
+        self._connections += 1
+        count(self._versions, version_name(version), 32)
+        if len(self._open) >= MAX_OPEN:
+            self.beyond += 1
+            del self._open[next(iter(self._open))]
+        self._open[flow.id] = _Connection()
+
+    def _initial(self, connection: _Connection, found: Long, half: Half, packet: Packet) -> None:
+        if connection.opened >= MAX_INITIALS or self._opened >= MAX_OPENED:
+            self.beyond += 1
+            self._open.pop(half.flow.id, None)
+            return
+        connection.opened += 1
+        self._opened += 1
+        if connection.client is None:  # its first packet chooses the keys, also after a Retry
+            frames = self._first(connection, found, half, packet)
+        else:
+            frames = connection.open(packet.buffer, found, client=half is connection.client)
+        if frames is None:
+            self._unread += 1
+        else:
+            self._frames(connection, frames, half, packet)
+
+    def _first(self, connection: _Connection, found: Long, half: Half, packet: Packet) -> bytes | None:
+        connection.destination, connection.keys = found.destination, {}
+        frames = connection.open(packet.buffer, found, client=True)
+        if frames is not None:
+            connection.client = half
+        return frames
+
+    def _frames(self, connection: _Connection, frames: bytes, half: Half, packet: Packet) -> None:
+        """The frames an Initial packet may hold (RFC 9000 section 12.4)."""
+        at, end = 0, len(frames)
+        client = half is connection.client
+        while at < end:
+            kind = frames[at]
+            at += 1
+            if kind == _CRYPTO:
+                offset, at = varint(frames, at, end)
+                size, at = varint(frames, at, end)
+                if at + size > end:
+                    return
+                self._crypto(connection, offset, frames[at : at + size], half, packet, client=client)
+                at += size
+            elif kind in (_ACK, _ACK_ECN):
+                at = _behind_ack(frames, at, end, ecn=kind == _ACK_ECN)
+            elif kind == _CLOSE:
+                self._close(varint(frames, at, end)[0], half, packet)
+                return
+            elif kind not in (_PADDING, _PING):
+                return
+
+    def _crypto(
+        self, connection: _Connection, offset: int, piece: bytes, half: Half, packet: Packet, *, client: bool
+    ) -> None:
+        crypto = connection.crypto.setdefault(client, _Crypto())
+        crypto.add(offset, piece)
+        while (message := crypto.message()) is not None:
+            self._tls.message(*message, half, packet, "quic")
+        if not client and self._tls.answered(half):
+            self._open.pop(half.flow.id, None)
+
+    def _close(self, code: int, half: Half, packet: Packet) -> None:
+        """CONNECTION_CLOSE: why there will be no handshake."""
+        if code in _CRYPTO_ERRORS:
+            name = "CRYPTO_ERROR"
+            self._tls.alert(2, code & 0xFF, half, packet)
+        else:
+            name = _ERRORS[code] if code < len(_ERRORS) else f"0x{code:x}"
+        count(self._closed, name, 32)
+        self._open.pop(half.flow.id, None)
+
+    def end(self, flow: Flow) -> None:
+        """The conversation leaves the table."""
+        self._open.pop(flow.id, None)
+        self._tls.end(flow.id)
+
+    def finish(self) -> QuicFacts:
+        """What is no handshake."""
+        return QuicFacts(
+            connections=self._connections,
+            versions=dict(sorted(self._versions.items())),
+            retries=self._retries,
+            negotiations=self._negotiations,
+            closed=dict(sorted(self._closed.items())),
+            unread=self._unread,
+        )
+
+
+def _behind_ack(frames: bytes, at: int, end: int, *, ecn: bool) -> int:
+    """The offset behind an ACK frame's fields (RFC 9000 section 19.3)."""
+    _, at = varint(frames, at, end)
+    _, at = varint(frames, at, end)
+    ranges, at = varint(frames, at, end)
+    for _ in range(1 + 2 * min(ranges, end) + 3 * ecn):
+        if at >= end:
+            break
+        _, at = varint(frames, at, end)
+    return at
