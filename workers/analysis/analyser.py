@@ -5,13 +5,18 @@ from dataclasses import replace
 
 from workers.analysis import icmp, tcp
 from workers.analysis.application import SSDP, Applications, ssdp
+from workers.analysis.dhcp import PORTS as DHCP_PORTS
+from workers.analysis.dhcp import DhcpStage
 from workers.analysis.dns import PORTS as DNS_PORTS
 from workers.analysis.dns import DnsStage
 from workers.analysis.flows import Flow, FlowTable, Half, Keeper, conversation
 from workers.analysis.http import HttpStage
 from workers.analysis.icmp import IcmpStage
 from workers.analysis.limits import approximations
+from workers.analysis.ntp import PORT as NTP
+from workers.analysis.ntp import NtpStage
 from workers.analysis.samples import NANO
+from workers.analysis.services import ServiceStage
 from workers.analysis.tcp_state import TcpState
 from workers.analysis.timeline import TimelineStage
 from workers.analysis.tls import TlsStage
@@ -45,8 +50,11 @@ class Analyser:
         self._dns = DnsStage(self._timeline)
         self._http = HttpStage(self._timeline)
         self._tls = TlsStage()
+        self._services = ServiceStage()
+        self._ntp = NtpStage()
+        self._dhcp = DhcpStage()
         self._icmp = IcmpStage()
-        self._applications = Applications(self._http, self._tls, self._dns, self._masks)
+        self._applications = Applications(self._http, self._tls, self._dns, self._services, self._masks)
         self._tcp_live = self._table.table(6)
         self._udp_live = self._table.table(17)
         self._handshakes: dict[str, int] = {}
@@ -76,7 +84,7 @@ class Analyser:
         self._reader.close()
         self._packet.mask = 0
         self._table.close_all()
-        dns = self._dns.finish(self._last)
+        dns, ntp, dhcp = self._dns.finish(self._last), self._ntp.finish(self._last), self._dhcp.finish(self._last)
         facts = Facts(
             format=self._reader.format,
             link_types=self._reader.link_types,
@@ -94,6 +102,9 @@ class Analyser:
             dns=dns,
             http=self._http.finish(),
             tls=self._tls.finish(),
+            services=self._services.finish(),
+            ntp=ntp,
+            dhcp=dhcp,
             icmp_errors=self._icmp.finish(),
             timeline=self._timeline.finish(),
         )
@@ -110,6 +121,12 @@ class Analyser:
             "dns_forgotten": self._dns.forgotten,
             "http": self._http.beyond,
             "http_not_captured": self._http.not_captured,
+            "services": self._services.beyond,
+            "services_forgotten": self._services.forgotten,
+            "services_not_captured": self._services.not_captured,
+            "ntp": self._ntp.beyond,
+            "dhcp": self._dhcp.beyond,
+            "udp_forgotten": self._ntp.forgotten + self._dhcp.forgotten,
             "icmp": self._icmp.beyond,
             "certificates": self._tls.certificates.unread,
             "untimed": self._reader.untimed,
@@ -123,6 +140,9 @@ class Analyser:
         counts["conversations"] = self._table.opened
         counts["dns_unjudged"] = self._dns.unjudged
         counts["http_unjudged"] = self._http.unjudged
+        counts["services_unjudged"] = self._services.unjudged
+        counts["ntp_unjudged"] = self._ntp.unjudged
+        counts["dhcp_unjudged"] = self._dhcp.unjudged
         return counts
 
     def _batch(self, buffer: bytes, records: list[Record]) -> None:
@@ -204,6 +224,10 @@ class Analyser:
         source, destination = key[-4] << 8 | key[-3], key[-2] << 8 | key[-1]
         if source in DNS_PORTS or destination in DNS_PORTS:
             half.flow.application = self._dns.datagram(packet, source, destination)
+        elif source == NTP or destination == NTP:
+            half.flow.application = self._ntp.datagram(packet) or half.flow.application
+        elif source in DHCP_PORTS and destination in DHCP_PORTS:
+            half.flow.application = self._dhcp.datagram(packet) or half.flow.application
         elif SSDP in (source, destination):
             packet.mask |= ssdp(packet)
 

@@ -1,13 +1,20 @@
 """Tells which application protocol a TCP direction speaks, and hands its bytes to that parser.
 
-By content on any port: HTTP/1 and TLS; by port 53: DNS. What is not recognised is looked at again with each segment
-(a capture may begin mid-stream; STARTTLS and proxies change protocol later), and is never kept.
+By content on any port: HTTP/1, TLS, and how Redis, PostgreSQL, MySQL, Kafka and MongoDB begin; by port 53: DNS. What
+is not recognised is looked at again with each segment (a capture may begin mid-stream; STARTTLS and proxies change
+protocol later), and is never kept. Once one direction is recognised as a service's, the other one is too; when the
+first messages do not add up, both are given up.
 """
 
+from collections.abc import Callable
+
+from workers.analysis import kafka, mongodb, mysql, postgresql, redis
 from workers.analysis.dns import DnsStage, DnsTcpParser
 from workers.analysis.flows import Half
+from workers.analysis.framing import ServiceParser
 from workers.analysis.http import HttpParser, HttpStage, expected
 from workers.analysis.http_message import looks_like_start
+from workers.analysis.services import ServiceStage
 from workers.analysis.stream import Parser, Stream
 from workers.analysis.tls import TlsStage, looks_like_record
 from workers.packets import marks
@@ -18,6 +25,12 @@ _HELLO = 22
 SSDP = 1900
 _SHORT = 8
 """A first segment shorter than this waits for the next bytes before it is judged."""
+_SERVICES: tuple[Callable[[ServiceStage, Half, bytes, int, int], ServiceParser | None], ...] = (
+    redis.recognise, postgresql.recognise, mysql.recognise, mongodb.recognise, kafka.recognise,
+)  # fmt: skip
+_SERVICE_PORTS = frozenset({redis.PORT, postgresql.PORT, mysql.PORT, kafka.PORT, mongodb.PORT})
+_TRIES = 16
+"""Segments of a direction looked at for a service on other ports: bulk data is not worth more."""
 
 
 def ssdp(packet: Packet) -> int:
@@ -30,8 +43,10 @@ def ssdp(packet: Packet) -> int:
 class Applications:
     """The protocol stages, and how a conversation gets to them."""
 
-    def __init__(self, http: HttpStage, tls: TlsStage, dns: DnsStage, late: dict[int, int]) -> None:
-        self.http, self.tls, self.dns = http, tls, dns
+    def __init__(
+        self, http: HttpStage, tls: TlsStage, dns: DnsStage, services: ServiceStage, late: dict[int, int]
+    ) -> None:
+        self.http, self.tls, self.dns, self.services = http, tls, dns, services
         self._late = late
 
     def open(self, half: Half) -> Stream:
@@ -64,47 +79,93 @@ class Applications:
         inner = getattr(parser, "inner", None)
         if isinstance(inner, HttpParser):
             inner.close(now)
+        elif isinstance(inner, ServiceParser):
+            inner.exchange.close(now)
 
 
 class Recogniser:
     """Stands as the parser until the protocol is known, then passes bytes through."""
 
-    __slots__ = ("_applications", "_half", "_short", "inner")
+    __slots__ = ("_applications", "_half", "_refused", "_short", "_tries", "inner")
 
     def __init__(self, applications: Applications, half: Half) -> None:
         self._applications = applications
         self._half = half
         self._short = b""
+        known = half.key[-4:-2] in _SERVICE_PORTS or half.key[-2:] in _SERVICE_PORTS
+        self._tries = 1 << 30 if known else _TRIES
+        self._refused: tuple[str, ...] = ()
+        """Services that this conversation turned out not to speak."""
         self.inner: Parser | None = None
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""
         inner = self.inner
-        if inner is not None and not (buffer[at] == _HELLO and isinstance(inner, HttpParser) and inner.between):
-            return inner.data(buffer, at, end, packet)
+        if inner is not None and not (buffer[at] == _HELLO and getattr(inner, "between", False)):
+            skip = inner.data(buffer, at, end, packet)
+            return skip if skip >= 0 else self._give_up()
         held, self._short = self._short, b""
         if held:
             joined = held + buffer[at:end]
-            if self._begins(joined, 0, len(joined)):
-                assert self.inner is not None
-                return self.inner.data(joined, 0, len(joined), packet)
-        if self._begins(buffer, at, end):
-            assert self.inner is not None
-            return self.inner.data(buffer, at, end, packet)
+            if self._begins(joined, 0, len(joined), packet):
+                return self._first(joined, 0, len(joined), packet)
+        if self._begins(buffer, at, end, packet):
+            return self._first(buffer, at, end, packet)
         self._keep(joined if held else buffer[at : min(end, at + _SHORT)])
         return 0
 
-    def _begins(self, buffer: bytes, at: int, end: int) -> bool:
+    def _first(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Give the first bytes to the parser that was chosen by them."""
+        assert self.inner is not None
+        skip = self.inner.data(buffer, at, end, packet)
+        return skip if skip >= 0 else self._give_up()
+
+    def _begins(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Choose a parser by the first bytes; whether there is one."""
         if 20 <= buffer[at] <= 23 and looks_like_record(buffer, at, end):
+            if isinstance(self.inner, ServiceParser):
+                self.inner.exchange.close(packet.time)
             self.inner = self._applications.tls.start(self._half)
-        elif end - at >= _SHORT and self.inner is None and self._http(buffer, at, end):
-            self.inner = self._applications.http.start(self._half)
+        elif self.inner is None:
+            if end - at >= _SHORT and self._http(buffer, at, end):
+                self.inner = self._applications.http.start(self._half)
+            else:
+                self.inner = self._service(buffer, at, end)
         return self.inner is not None
+
+    def _service(self, buffer: bytes, at: int, end: int) -> ServiceParser | None:
+        """The parser of a service: the one that the other direction is known to speak, or one told by content."""
+        half = self._half
+        other = getattr(getattr(half.peer.stream, "parser", None), "inner", None)
+        if isinstance(other, ServiceParser):
+            return other.exchange.parser(half)
+        if self._tries <= 0:
+            return None
+        self._tries -= 1
+        for recognise in _SERVICES:
+            parser = recognise(self._applications.services, half, buffer, at, end)
+            if parser is not None and parser.exchange.protocol not in self._refused:
+                half.flow.application = parser.exchange.protocol
+                return parser
+        return None
+
+    def _give_up(self) -> int:
+        """The bytes do not add up: another protocol, which may be recognised later."""
+        assert isinstance(self.inner, ServiceParser)
+        exchange, half = self.inner.exchange, self._half
+        exchange.abandon()
+        half.flow.application = ""
+        for stream in (half.stream, half.peer.stream):
+            one = getattr(stream, "parser", None)
+            if isinstance(one, Recogniser) and isinstance(one.inner, ServiceParser):
+                one.inner = None
+                one._refused += (exchange.protocol,)
+        self.inner = None
+        return 0
 
     def _keep(self, start: bytes) -> None:
         """Hold bytes that are too few to tell."""
-        if len(start) < _SHORT and (20 <= start[0] <= 23 or self._http(start, 0, len(start))):
+        if len(start) < _SHORT and (self._tries > 0 or 20 <= start[0] <= 23 or self._http(start, 0, len(start))):
             self._short = start
 
     def _http(self, buffer: bytes, at: int, end: int) -> bool:

@@ -153,7 +153,7 @@ def expected(half: Half) -> bool:
     return key[-4] << 8 | key[-3] in PORTS or key[-2] << 8 | key[-1] in PORTS
 
 
-def _answer_not_captured(asker: Half) -> bool:
+def answer_not_captured(asker: Half) -> bool:
     """Whether the asker acknowledged more of the other side's data than the capture shows (FIN takes one number)."""
     acked, other = asker.tcp.last_ack, asker.peer
     if acked < 0:
@@ -247,7 +247,7 @@ class HttpParser:
         self.ended = True
         state = self._half.flow.state
         over = state is not None and bool(state.fins or state.resets)
-        if self.waiting and _answer_not_captured(self._half):
+        if self.waiting and answer_not_captured(self._half):
             self._stage.not_captured += len(self.waiting)
             self.waiting.clear()
         for request in self.waiting:
