@@ -24,7 +24,7 @@ from workers.contract.facts import Facts
 from workers.packets import marks
 from workers.packets.capture import CaptureReader
 from workers.packets.decode import Decoder
-from workers.packets.packet import FIN, NOTHING, RST, SYN, Packet
+from workers.packets.packet import ACK, FIN, NOTHING, RST, SYN, Packet
 from workers.packets.pcap import Record
 
 _PROBLEMS = marks.RETRANSMISSION | marks.RST
@@ -198,6 +198,9 @@ class Analyser:
         half.payload += packet.payload_length
         found = tcp.update(packet, half)
         packet.mask |= found
+        waiting = half.peer.stream
+        if waiting is not None and waiting.pending and packet.flags & ACK:
+            waiting.acknowledged(packet)
         if packet.payload_length and not packet.flags & RST and not found & marks.KEEP_ALIVE:
             stream = half.stream
             if packet.flags & SYN:  # data behind the SYN's own number (TCP Fast Open, RFC 7413)

@@ -135,10 +135,9 @@ class Recogniser:
 
     def _service(self, buffer: bytes, at: int, end: int) -> ServiceParser | None:
         """The parser of a service: the one that the other direction is known to speak, or one told by content."""
-        half = self._half
-        other = getattr(getattr(half.peer.stream, "parser", None), "inner", None)
-        if isinstance(other, ServiceParser):
-            return other.exchange.parser(half)
+        half, paired = self._half, self._paired()
+        if paired is not None:
+            return paired
         if self._tries <= 0:
             return None
         self._tries -= 1
@@ -148,6 +147,11 @@ class Recogniser:
                 half.flow.application = parser.exchange.protocol
                 return parser
         return None
+
+    def _paired(self) -> ServiceParser | None:
+        """The parser of the service that the other direction speaks."""
+        other = getattr(getattr(self._half.peer.stream, "parser", None), "inner", None)
+        return other.exchange.parser(self._half) if isinstance(other, ServiceParser) else None
 
     def _give_up(self) -> int:
         """The bytes do not add up: another protocol, which may be recognised later."""
@@ -177,7 +181,9 @@ class Recogniser:
             self.inner.skipped(packet, whole=whole)
 
     def gap(self, size: int, packet: Packet) -> None:
-        """Bytes that are not in the capture."""
+        """Bytes that are not in the capture; the other direction may wait for them."""
         self._short = b""
+        if self.inner is None:
+            self.inner = self._paired()
         if self.inner is not None:
             self.inner.gap(size, packet)

@@ -23,6 +23,7 @@ _INT = Struct(">i").unpack_from
 _MAX_REQUEST, _MAX_RESPONSE = 100 * 1024 * 1024, 1 << 30
 _MAX_VERSION, _MAX_CLIENT = 25, 255
 _LOOK = 512
+_CHAIN = 4
 _STRAYS = 4
 """Responses that match nothing, before any did, that are still put up with: a capture may begin with some under way."""
 _PRODUCE, _API_VERSIONS = 0, 18
@@ -61,16 +62,19 @@ def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int)
 
 
 def _starts(buffer: bytes, at: int, end: int, *, sure: bool) -> bool:
-    """Whether a request begins here; off its port only one with a client id, or for the versions of APIs."""
-    if end - at < 14:
-        return False
-    size, key, version, _, client = _REQUEST(buffer, at)
-    if not 10 <= size <= _MAX_REQUEST or key not in APIS or version > _MAX_VERSION:
-        return False
-    if not -1 <= client <= min(_MAX_CLIENT, size - 10) or not (sure or client > 0 or key == _API_VERSIONS):
-        return False
-    name = buffer[at + 14 : min(end, at + 14 + max(client, 0))]
-    return all(33 <= byte <= 126 for byte in name) and end - at <= 4 + size
+    """Whether requests begin here; off its port only those with a client id, or for the versions of APIs."""
+    for first in (True, *[False] * _CHAIN):
+        if end - at < 14:
+            return not first
+        size, key, version, _, client = _REQUEST(buffer, at)
+        if not 10 <= size <= _MAX_REQUEST or key not in APIS or version > _MAX_VERSION:
+            return False
+        if not -1 <= client <= min(_MAX_CLIENT, size - 10) or not (sure or client > 0 or key == _API_VERSIONS):
+            return False
+        if not all(33 <= byte <= 126 for byte in buffer[at + 14 : min(end, at + 14 + max(client, 0))]):
+            return False
+        at += 4 + size
+    return True
 
 
 class KafkaRequests(FramedParser):

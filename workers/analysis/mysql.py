@@ -25,7 +25,7 @@ _COMPRESS = 0x20 | 1 << 26
 _SSL_REQUEST = 36
 _WHOLE = 0xFF_FFFF
 """A packet of this length goes on in the next one."""
-_OK, _MORE, _SWITCH, _ERR = 0, 1, 0xFE, 0xFF
+_OK, _LOCAL_FILE, _ERR = 0, 0xFB, 0xFF
 _COMMANDS = dict(
     enumerate(
         "SLEEP QUIT INIT_DB QUERY FIELD_LIST CREATE_DB DROP_DB REFRESH SHUTDOWN STATISTICS PROCESS_INFO CONNECT"
@@ -44,7 +44,7 @@ _CHAIN = 8
 class MysqlExchange(Exchange):
     """One connection."""
 
-    __slots__ = ("compressed", "encrypts", "login")
+    __slots__ = ("compressed", "encrypts", "login", "turned", "uploads")
     protocol: ClassVar[str] = "mysql"
 
     def __init__(self, stage: ServiceStage, asker: Half) -> None:
@@ -55,6 +55,10 @@ class MysqlExchange(Exchange):
         """TLS begins."""
         self.compressed = False
         """Agreed on, for what follows the login."""
+        self.turned = False
+        """The client sent a packet within a command: the server's numbers go on behind it."""
+        self.uploads = False
+        """The client sends a file (LOAD DATA LOCAL), whose packets are no commands."""
 
     def parser(self, half: Half) -> ServiceParser:
         """The parser of one direction."""
@@ -73,8 +77,8 @@ def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int)
         return MysqlReplies(MysqlExchange(stage, half.peer), fresh=True)
     if half.key[-2:] == PORT and _command(buffer, at, end):
         return MysqlRequests(MysqlExchange(stage, half))
-    if half.key[-4:-2] == PORT and (refused := _refusal(buffer, at, end) or _chain(buffer, at, end)):
-        return MysqlReplies(MysqlExchange(stage, half.peer), fresh=refused)
+    if half.key[-4:-2] == PORT and (_refusal(buffer, at, end) or _chain(buffer, at, end)):
+        return MysqlReplies(MysqlExchange(stage, half.peer), fresh=buffer[at + 3] == 0)
     return None
 
 
@@ -112,7 +116,7 @@ class MysqlRequests(FramedParser):
     exchange: MysqlExchange
 
     def __init__(self, exchange: MysqlExchange) -> None:
-        super().__init__(exchange, 5)
+        super().__init__(exchange, 4)
         self._asked: Request | None = None
         self._goes_on = False
         """The packet before was of the greatest length."""
@@ -128,12 +132,13 @@ class MysqlRequests(FramedParser):
         return _command(buffer, at, end)
 
     def size(self, buffer: bytes, at: int, end: int) -> int:
-        """The header is not part of the length."""
-        return 4 + _length(buffer, at)
+        """The header is not part of the length; the byte behind it is the command."""
+        length = _length(buffer, at)
+        return 4 + length if length == 0 or end - at > 4 else 0
 
     def wanted(self, buffer: bytes, at: int) -> int:
         """Statements and the client's capabilities are looked into."""
-        return 5 + LOOK if buffer[at + 3] == 0 and buffer[at + 4] == _QUERY else 12
+        return 5 + LOOK if buffer[at + 3 : at + 5] == b"\0\3" else 12
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Act on one packet."""
@@ -144,7 +149,8 @@ class MysqlRequests(FramedParser):
             return True
         if number == 1 and exchange.login is None and not exchange.waiting and not exchange.paired:
             self._login(buffer, at, end, packet)
-        if number:
+        if number or exchange.uploads:
+            exchange.turned = True
             return True
         command = buffer[at + 4] if end - at > 4 else 0
         name = _COMMANDS.get(command)
@@ -218,13 +224,14 @@ class MysqlReplies(FramedParser):
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Act on one packet."""
-        number, went_on, expected = buffer[at + 3], self._goes_on, self._next
+        exchange, number, went_on = self.exchange, buffer[at + 3], self._goes_on
+        expected = -1 if exchange.turned else self._next
         self._goes_on = _length(buffer, at) == _WHOLE
-        self._next = (number + 1) & 0xFF
+        self._next, exchange.turned = (number + 1) & 0xFF, False
         body = buffer[at + 4 : end]
         if self._fresh:
             return self._greeting(body, packet)
-        if expected >= 0 and number not in (expected, 1) and self.exchange.login is None:
+        if expected >= 0 and number not in (expected, 1):
             return False
         if not went_on:
             self._response(number, body, packet)
@@ -238,15 +245,16 @@ class MysqlReplies(FramedParser):
 
     def _response(self, number: int, body: bytes, packet: Packet) -> None:
         exchange = self.exchange
-        request, first = exchange.oldest(), body[0] if body else -1
+        request, first = exchange.oldest(packet.number), body[0] if body else -1
         if request is not None and request.took >= 0 and number == 1 and len(exchange.waiting) > 1:
             exchange.complete(request)
-            request = exchange.oldest()
+            request = exchange.oldest(packet.number)
         if request is None:
             if first == _ERR or number == 1:
                 exchange.stray(packet.number, _errno(body) if first == _ERR else "")
             return
         exchange.begin(request, self.begun, packet.number)
+        exchange.uploads = first == _LOCAL_FILE and number == 1
         if first == _ERR and len(body) > 2:
             request.error = request.error or _errno(body)
         if request is exchange.login and first in (_OK, _ERR):

@@ -34,7 +34,7 @@ _CHAIN = 8
 class PostgresqlExchange(Exchange):
     """One connection."""
 
-    __slots__ = ("encrypts", "negotiating")
+    __slots__ = ("encrypts", "negotiating", "started")
     protocol: ClassVar[str] = "postgresql"
 
     def __init__(self, stage: ServiceStage, asker: Half) -> None:
@@ -43,10 +43,12 @@ class PostgresqlExchange(Exchange):
         """The server's next byte alone says whether encryption follows."""
         self.encrypts = False
         """TLS may begin."""
+        self.started = False
+        """The capture does not begin with the startup."""
 
     def parser(self, half: Half) -> ServiceParser:
         """The parser of one direction."""
-        return PostgresqlRequests(self) if half is self.asker else PostgresqlReplies(self)
+        return PostgresqlRequests(self, typed=self.started) if half is self.asker else PostgresqlReplies(self)
 
 
 def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int) -> ServiceParser | None:
@@ -59,7 +61,8 @@ def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int)
     if not _chain(buffer, at, end, _ASKS if to_server else _TELLS):
         return None
     exchange = PostgresqlExchange(stage, half if to_server else half.peer)
-    return PostgresqlRequests(exchange, typed=True) if to_server else PostgresqlReplies(exchange)
+    exchange.started = True
+    return exchange.parser(half)
 
 
 def _startup(buffer: bytes, at: int, end: int) -> bool:
@@ -105,7 +108,7 @@ class PostgresqlRequests(FramedParser):
     @property
     def between(self) -> bool:
         """Whether TLS may begin here."""
-        return self.exchange.encrypts and not self._typed
+        return not self._typed and (self.exchange.encrypts or self.exchange.negotiating)
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
         """Typed messages, behind a gap."""
@@ -183,7 +186,7 @@ class PostgresqlReplies(FramedParser):
     @property
     def between(self) -> bool:
         """Whether TLS may begin here."""
-        return self.exchange.encrypts
+        return self.exchange.encrypts or self.exchange.negotiating
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
         """Typed messages, behind a gap."""
@@ -211,7 +214,7 @@ class PostgresqlReplies(FramedParser):
     def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Act on one message."""
         exchange, kind = self.exchange, buffer[at]
-        request = exchange.oldest()
+        request = exchange.oldest(packet.number)
         if exchange.negotiating:
             if request is not None and kind == ord("E"):
                 request.error = _sqlstate(buffer[at + 5 : end])

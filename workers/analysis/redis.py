@@ -6,6 +6,7 @@ PSYNC and SYNC the conversation is a replica's data and not read.
 """
 
 import re
+import string
 from typing import ClassVar
 
 from workers.analysis.flows import Half
@@ -67,6 +68,8 @@ class _Resp(ServiceParser):
     __slots__ = ("_held", "_left", "_lost", "_want", "_word", "begun")
     exchange: RedisExchange
     REPLIES: ClassVar[bool] = False
+    FIRST: ClassVar[bytes] = b"*$\r" + string.ascii_letters.encode()
+    """Bytes that a line may begin with."""
 
     def __init__(self, exchange: RedisExchange) -> None:
         super().__init__(exchange)
@@ -111,7 +114,7 @@ class _Resp(ServiceParser):
             if newline < 0:
                 self._held = line
                 too_long = len(line) == _LINE and line[0] in _AGGREGATES + _BULKS
-                return self._stumble() if too_long else 0
+                return self._stumble() if too_long or line[0] not in self.FIRST else 0
             self._held = b""
             at = newline + 1
             if not self._line(line.rstrip(b"\r"), packet):
@@ -230,6 +233,7 @@ class RedisReplies(_Resp):
 
     __slots__ = ("_error", "_push", "_request")
     REPLIES: ClassVar[bool] = True
+    FIRST: ClassVar[bytes] = _SIMPLE + _BULKS + _AGGREGATES
 
     def __init__(self, exchange: RedisExchange) -> None:
         super().__init__(exchange)
@@ -243,7 +247,7 @@ class RedisReplies(_Resp):
 
     def _line(self, line: bytes, packet: Packet) -> bool:
         kind = line[:1]
-        if not kind or kind not in _SIMPLE + _BULKS + _AGGREGATES:
+        if not kind or kind not in self.FIRST:
             return False
         if kind in _BULKS + _AGGREGATES and not _NUMBER.fullmatch(line, 1):
             return False
@@ -270,7 +274,7 @@ class RedisReplies(_Resp):
         exchange = self.exchange
         self._want, self._error = 1, ""
         exchange.resp3 = exchange.resp3 or kind in b">%~"
-        request = exchange.oldest()
+        request = exchange.oldest(packet.number)
         subscribed = request is not None and (request.operation in SUBSCRIPTIONS or request.operation == "MONITOR")
         self._push = (kind == b">" or (exchange.pushes and not exchange.resp3)) and not subscribed
         self._request = None if self._push else request

@@ -217,14 +217,16 @@ class Exchange:
         """A request that the server does not answer."""
         self._stage.asked(self, Request(operation, 0, packet))
 
-    def oldest(self) -> Request | None:
-        """The request that the next response answers, where responses come in order."""
+    def oldest(self, frame: int) -> Request | None:
+        """The request that a response in this frame answers, where responses come in order."""
         while self.lost and len(self.waiting) > 1:
             request = next(iter(self.waiting.values()))
             self._drop(request)
             self._stage.not_captured += 1
         self.lost = False
-        return next(iter(self.waiting.values()), None)
+        oldest = next(iter(self.waiting.values()), None)
+        # a response that waited behind a hole may be handed on after later requests
+        return oldest if oldest is not None and oldest.frame <= frame else None
 
     def begin(self, request: Request, time: int, frame: int) -> None:
         """The first byte of its response came."""

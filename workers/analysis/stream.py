@@ -74,6 +74,10 @@ class Stream:
         if self.pending:
             self._drain(packet, acked)
 
+    def acknowledged(self, packet: Packet) -> None:
+        """The receiver says in this packet what it has: holes below that were received, but not captured."""
+        self._drain(packet, packet.ack)
+
     def _deliver_rest(self, buffer: bytes, start: int, end: int, packet: Packet) -> None:
         """The bytes nobody needs end here; what follows is for the parser."""
         start += self._skip
