@@ -4,6 +4,9 @@ By content on any port: HTTP/1, TLS, and how Redis, PostgreSQL, MySQL, Kafka and
 is not recognised is looked at again with each segment (a capture may begin mid-stream; STARTTLS and proxies change
 protocol later), and is never kept. Once one direction is recognised as a service's, the other one is too; when the
 first messages do not add up, both are given up.
+
+The compiled core hands on only segments that may begin a protocol: `may_begin` in core/steps.pxi must let pass all that
+is recognised here, and whatever comes from or to SERVICE_PORTS.
 """
 
 from collections.abc import Callable
@@ -28,9 +31,9 @@ _SHORT = 8
 _SERVICES: tuple[Callable[[ServiceStage, Half, bytes, int, int], ServiceParser | None], ...] = (
     redis.recognise, postgresql.recognise, mysql.recognise, mongodb.recognise, kafka.recognise,
 )  # fmt: skip
-_SERVICE_PORTS = frozenset({redis.PORT, postgresql.PORT, mysql.PORT, kafka.PORT, mongodb.PORT})
-_TRIES = 16
-"""Segments of a direction looked at for a service on other ports: bulk data is not worth more."""
+_PORTS = frozenset({redis.PORT, postgresql.PORT, mysql.PORT, kafka.PORT, mongodb.PORT})
+SERVICE_PORTS = frozenset(int.from_bytes(port, "big") for port in _PORTS)
+"""Where a service may be recognised in the middle of a conversation, and short first segments are waited with."""
 
 
 def ssdp(packet: Packet) -> int:
@@ -62,6 +65,12 @@ class Applications:
             return DnsTcpParser(self.dns, half)
         return Recogniser(self, half)
 
+    @staticmethod
+    def watching(stream: Stream) -> bool:
+        """Whether only what may begin a protocol is of interest: `may_begin` of a segment's first byte."""
+        parser = stream.parser
+        return isinstance(parser, Recogniser) and parser.inner is None and not parser.short and not stream.pending
+
     def close(self, half: Half, packet: Packet) -> None:
         """The conversation is over: hand on what waits."""
         if half.stream is not None:
@@ -86,14 +95,13 @@ class Applications:
 class Recogniser:
     """Stands as the parser until the protocol is known, then passes bytes through."""
 
-    __slots__ = ("_applications", "_half", "_refused", "_short", "_tries", "inner")
+    __slots__ = ("_applications", "_half", "_known", "_refused", "inner", "short")
 
     def __init__(self, applications: Applications, half: Half) -> None:
         self._applications = applications
         self._half = half
-        self._short = b""
-        known = half.key[-4:-2] in _SERVICE_PORTS or half.key[-2:] in _SERVICE_PORTS
-        self._tries = 1 << 30 if known else _TRIES
+        self.short = b""
+        self._known = half.key[-4:-2] in _PORTS or half.key[-2:] in _PORTS
         self._refused: tuple[str, ...] = ()
         """Services that this conversation turned out not to speak."""
         self.inner: Parser | None = None
@@ -104,7 +112,7 @@ class Recogniser:
         if inner is not None and not (buffer[at] == _HELLO and getattr(inner, "between", False)):
             skip = inner.data(buffer, at, end, packet)
             return skip if skip >= 0 else self._give_up()
-        held, self._short = self._short, b""
+        held, self.short = self.short, b""
         if held:
             joined = held + buffer[at:end]
             if self._begins(joined, 0, len(joined), packet):
@@ -138,9 +146,6 @@ class Recogniser:
         half, paired = self._half, self._paired()
         if paired is not None:
             return paired
-        if self._tries <= 0:
-            return None
-        self._tries -= 1
         for recognise in _SERVICES:
             parser = recognise(self._applications.services, half, buffer, at, end)
             if parser is not None and parser.exchange.protocol not in self._refused:
@@ -159,18 +164,17 @@ class Recogniser:
         exchange, half = self.inner.exchange, self._half
         exchange.abandon()
         half.flow.application = ""
-        for stream in (half.stream, half.peer.stream):
-            one = getattr(stream, "parser", None)
+        other = getattr(half.peer.stream, "parser", None)
+        for one in (self, other):
             if isinstance(one, Recogniser) and isinstance(one.inner, ServiceParser):
                 one.inner = None
                 one._refused += (exchange.protocol,)
-        self.inner = None
         return 0
 
     def _keep(self, start: bytes) -> None:
         """Hold bytes that are too few to tell."""
-        if len(start) < _SHORT and (self._tries > 0 or 20 <= start[0] <= 23 or self._http(start, 0, len(start))):
-            self._short = start
+        if len(start) < _SHORT and (self._known or 20 <= start[0] <= 23 or self._http(start, 0, len(start))):
+            self.short = start
 
     def _http(self, buffer: bytes, at: int, end: int) -> bool:
         return looks_like_start(buffer, at, end, loose=expected(self._half))
@@ -182,7 +186,7 @@ class Recogniser:
 
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture; the other direction may wait for them."""
-        self._short = b""
+        self.short = b""
         if self.inner is None:
             self.inner = self._paired()
         if self.inner is not None:

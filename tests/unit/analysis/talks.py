@@ -1,6 +1,7 @@
 """Conversations of services for tests: what each side says, in turn, as TCP segments."""
 
 from tests.unit.analysis.captures import ACK, PSH, Pcap, Tcp, analyse
+from workers.analysis import Analyser
 from workers.contract.facts import Facts
 from workers.contract.facts_services import ServiceGroup
 
@@ -23,9 +24,16 @@ def conversation(*segments: Segment, port: int, snaplen: int = 262_144, handshak
 
 
 def talk(*segments: Segment, port: int, snaplen: int = 262_144, handshake: bool = True) -> Facts:
-    """Facts of such a conversation, the same for another chunking of the file."""
-    capture = conversation(*segments, port=port, snaplen=snaplen, handshake=handshake).bytes()
-    facts = analyse(capture)
+    """Facts of such a conversation, the same for another chunking of the file and from both cores."""
+    return checked(conversation(*segments, port=port, snaplen=snaplen, handshake=handshake))
+
+
+def checked(pcap: Pcap) -> Facts:
+    """Facts of a capture, the same for another chunking of the file and from both cores."""
+    capture = pcap.bytes()
+    facts, plain = analyse(capture), Analyser(compiled=False)
+    plain.feed(capture)
+    assert plain.finish() == facts
     assert analyse(capture, *range(0, len(capture), 61)) == facts
     return facts
 

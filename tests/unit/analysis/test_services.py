@@ -13,7 +13,7 @@ from tests.unit.analysis import test_mysql as mysql
 from tests.unit.analysis import test_postgresql as postgresql
 from tests.unit.analysis import test_redis as redis
 from tests.unit.analysis.captures import ACK, FIN, PSH, Pcap, Tcp, analyse
-from tests.unit.analysis.talks import Segment, conversation, counts, groups, talk
+from tests.unit.analysis.talks import Segment, checked, conversation, counts, groups, talk
 from workers.analysis import Analyser, services
 from workers.contract.codec import decode, encode
 from workers.contract.facts import Facts
@@ -82,7 +82,7 @@ def test_any_segmentation_gives_the_same_requests_and_errors(port: int, data: st
         places = [] if first else data.draw(st.lists(st.integers(1, max(1, len(whole) - 1)), max_size=6))
         edges = [0, *sorted(set(places)), len(whole)]
         cut += [(time + i / 1e3, side, whole[a:b]) for i, (a, b) in enumerate(pairwise(edges)) if a < b]
-    assert counts(conversation(*cut, port=port).facts()) == WHOLE[port]
+    assert counts(talk(*cut, port=port)) == WHOLE[port]
 
 
 @pytest.mark.parametrize("port", TALKS)
@@ -102,7 +102,9 @@ def test_mutated_conversations_never_raise_and_count_what_they_pair(port: int, d
     capture = bytearray(conversation(*segments(port), port=port).bytes())
     for _ in range(data.draw(st.integers(1, 12))):
         capture[data.draw(st.integers(24, len(capture) - 1))] = data.draw(st.integers(0, 255))
-    facts = analyse(bytes(capture))
+    facts, plain = analyse(bytes(capture)), Analyser(compiled=False)
+    plain.feed(bytes(capture))
+    assert plain.finish() == facts
     for group in facts.services.groups:
         assert group.latency.count <= group.responses
         assert group.failed.count == sum(group.errors.values()) <= group.responses
@@ -118,10 +120,10 @@ def test_random_bytes_behind_a_good_beginning_never_raise(
     port: int, noise: list[tuple[str, bytes]], snaplen: int
 ) -> None:
     sent = [*segments(port), *[(2 + n, side, data) for n, (side, data) in enumerate(noise)], *segments(port)]
-    facts = conversation(*sent, port=port).facts()
-    assert facts.services.requests >= 1
-    conversation(*sent, port=port, snaplen=snaplen).facts()
-    conversation(*sent[1:], port=port, handshake=False).facts()
+    assert talk(*sent, port=port).services.requests >= 1
+    talk(*sent, port=port, snaplen=snaplen)
+    talk(*sent[1:], port=port, handshake=False)
+    talk(*sent[1:], port=7777)
 
 
 @pytest.mark.parametrize("port", TALKS)
@@ -129,7 +131,7 @@ def test_any_lost_segment_leaves_the_rest(port: int) -> None:
     for lost in range(1, len(TALKS[port])):
         sent = [(t, side.upper() if n == lost else side, data) for n, (t, side, data) in enumerate(segments(port))]
         more = [(t + 2, side, data) for t, side, data in segments(port) if side == "c" or port != 3306][-2:]
-        facts = conversation(*sent, *more, port=port).facts()
+        facts = talk(*sent, *more, port=port)
         assert facts.services.responses >= 1
         assert all(group.unanswered.count == 0 for group in facts.services.groups)
 
@@ -140,7 +142,7 @@ def test_segments_out_of_order_pair_all_the_same() -> None:
     ask, reply = redis.ask(b"GET", b"a"), b"$1\r\nx\r\n"
     tcp.send(0.1, "c", PSH | ACK, 1, 1, ask)
     tcp.send(0.3, "s", PSH | ACK, 1 + 3, 1 + len(ask), reply[3:]).send(0.4, "s", PSH | ACK, 1, 1 + len(ask), reply[:3])
-    facts = pcap.facts()
+    facts = checked(pcap)
     assert groups(facts)["GET"].latency.max == pytest.approx(0.3)
 
 
@@ -149,7 +151,7 @@ def test_what_an_acknowledgment_proves_lost_is_not_waited_for() -> None:
     tcp = Tcp(pcap, server_port=6379).handshake()
     ask = redis.ask(b"GET", b"a")
     tcp.send(0.1, "c", PSH | ACK, 101, 1, ask).send(0.2, "s", PSH | ACK, 1, 101 + len(ask), b"$-1\r\n")
-    assert counts(pcap.facts()) == {"GET": (1, 1, {})}
+    assert counts(checked(pcap)) == {"GET": (1, 1, {})}
 
 
 def test_silence_that_ends_with_the_connection_is_told_though_young() -> None:
@@ -205,14 +207,6 @@ def test_error_codes_of_a_group_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     assert counts(talk(*sent, port=5432))["SELECT"] == (5, 5, {"23000": 1, "23001": 1, "other": 3})
 
 
-def test_bulk_data_on_other_ports_is_looked_at_only_for_a_while() -> None:
-    bulk: list[Segment] = [(0.1 + n / 100, "c", b"\xaa" * 1000) for n in range(20)]
-    late = talk(*bulk, (2, "c", redis.ask(b"GET", b"k")), (2.1, "s", b"$-1\r\n"), port=7777)
-    assert late.services.requests == 0
-    known = talk(*bulk, (2, "c", redis.ask(b"GET", b"k")), (2.1, "s", b"$-1\r\n"), port=6379)
-    assert counts(known) == {"GET": (1, 1, {})}
-
-
 def test_a_conversation_given_up_may_be_another_one() -> None:
     facts = talk(
         (0.1, "c", kafka.request(kafka.METADATA, 1, 7)),
@@ -227,7 +221,10 @@ def test_a_conversation_given_up_may_be_another_one() -> None:
 
 def test_first_bytes_in_two_segments() -> None:
     facts = talk(
-        (0.1, "c", redis.ask(b"GET", b"k")[:5]), (0.2, "c", redis.ask(b"GET", b"k")[5:]), (0.3, "s", b"$-1\r\n"), port=1
+        (0.1, "c", redis.ask(b"GET", b"k")[:5]),
+        (0.2, "c", redis.ask(b"GET", b"k")[5:]),
+        (0.3, "s", b"$-1\r\n"),
+        port=6379,
     )
     assert counts(facts) == {"GET": (1, 1, {})}
 
