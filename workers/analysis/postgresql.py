@@ -91,6 +91,17 @@ def _chain(buffer: bytes, at: int, end: int, kinds: frozenset[int]) -> bool:
     return True
 
 
+def _rows(buffer: bytes, at: int, end: int) -> int:
+    """The size of all DataRows here, one behind another, which are not looked at one by one; -1 for a wrong one."""
+    start = at
+    while end - at >= 5 and buffer[at] == _ROW:
+        (size,) = _SIZE(buffer, at + 1)
+        if not 4 <= size <= _MAX_SIZE:
+            return at - start or -1
+        at += 1 + size
+    return at - start
+
+
 class PostgresqlRequests(FramedParser):
     """The frontend's messages."""
 
@@ -198,9 +209,11 @@ class PostgresqlReplies(FramedParser):
         return super().data(buffer, at, end, packet)
 
     def size(self, buffer: bytes, at: int, end: int) -> int:
-        """A type byte is not part of the length."""
+        """A type byte is not part of the length; rows are taken together."""
         if self.exchange.negotiating and buffer[at] in b"SNG":
             return 1
+        if buffer[at] == _ROW and not self.exchange.negotiating:
+            return _rows(buffer, at, end)
         if end - at < 5:  # an old server answers SSLRequest with an ErrorResponse
             return 0
         (size,) = _SIZE(buffer, at + 1)

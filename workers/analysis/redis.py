@@ -20,7 +20,8 @@ _LINE = 128
 """Bytes of a line that are kept; the rest of it is text that nobody needs."""
 _WORD = 24
 _NUMBER = re.compile(rb"-1|\d{1,10}")
-_COMMAND = re.compile(rb"\*[1-9]\d{0,6}\r\n\$\d{1,2}\r\n([A-Za-z_]{2,20})\r\n")
+_COMMAND = re.compile(rb"\*([1-9]\d{0,6})\r\n\$(\d{1,2})\r\n([A-Za-z_]{2,20})\r\n")
+_STRING = re.compile(rb"\$(\d{1,9})\r\n")
 _INLINE = re.compile(rb"([A-Za-z]{2,20})(?: [ -~]{0,60})?\r?\n")
 _ARRAY = re.compile(rb"\*[1-9]\d{0,6}\r\n\$\d{1,10}\r\n")
 _REPLY = re.compile(
@@ -57,7 +58,7 @@ def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int)
         parser = RedisRequests(exchange) if to_server else RedisReplies(exchange)
         return parser if parser.starts(buffer, at, end) else None
     found = _COMMAND.match(buffer, at, end)
-    if found and found.group(1).decode().upper() in COMMANDS:
+    if found and found.group(3).decode().upper() in COMMANDS:
         return RedisRequests(RedisExchange(stage, half))
     return None
 
@@ -175,6 +176,29 @@ class RedisRequests(_Resp):
         self._first = False
         """The next string is the command's name."""
         self._asked: Request | None = None
+
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """The next bytes. Commands that are here as a whole, as most are, need no state."""
+        if not (self._want or self._held or self._left or self._lost):
+            at = self._whole(buffer, at, end, packet)
+        return super().data(buffer, at, end, packet)
+
+    def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Take whole commands; the offset after them."""
+        while not self.exchange.stopped:
+            head = _COMMAND.match(buffer, at, end)
+            if head is None or int(head.group(2)) != len(head.group(3)):
+                return at
+            place = head.end()
+            for _ in range(int(head.group(1)) - 1):
+                string = _STRING.match(buffer, place, end)
+                place = string.end() + int(string.group(1)) + 2 if string else end + 1
+                if place > end:
+                    return at
+            self._ask(head.group(3), packet)
+            self._asked = None
+            at = place
+        return at
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
         """An array of strings, or an inline command that Redis has."""

@@ -128,8 +128,7 @@ class ServiceStage:
             group.unanswered.add(request.frame)
 
     def _group(self, exchange: "Exchange", operation: str) -> _Group | None:
-        _, _, server, port = endpoints(exchange.asker.key)
-        key = (exchange.protocol, server, port, operation)
+        key = (exchange.protocol, *exchange.server, operation)
         group = self._groups.get(key)
         if group is None and len(self._groups) < MAX_GROUPS:
             group = self._groups[key] = _Group()
@@ -170,7 +169,19 @@ def _told(key: _Key, group: _Group) -> ServiceGroup:
 class Exchange:
     """What one conversation asked and was answered. Protocols that keep more of it derive from this."""
 
-    __slots__ = ("_beyond", "_serial", "_stage", "asker", "ended", "lost", "paired", "stopped", "strays", "waiting")
+    __slots__ = (
+        "_beyond",
+        "_serial",
+        "_stage",
+        "asker",
+        "ended",
+        "lost",
+        "paired",
+        "server",
+        "stopped",
+        "strays",
+        "waiting",
+    )
     protocol: ClassVar[str] = ""
     IN_ORDER: ClassVar[bool] = True
     """Responses come in the order of the requests; else they name them by number."""
@@ -179,6 +190,8 @@ class Exchange:
         self._stage = stage
         self.asker = asker
         """The direction that sends requests."""
+        self.server = endpoints(asker.key)[2:]
+        """Address and port."""
         self.waiting: dict[int, Request] = {}
         """By number, which is the protocol's own, or else counts up; oldest first."""
         self._serial = 0
