@@ -89,7 +89,7 @@ class FramedParser(ServiceParser):
             if self._rest == 0:
                 self.done(packet)
         if self._lost:
-            if at == end or not self.starts(buffer, at, end):
+            if not self.starts(buffer, at, end):
                 return 0
             self._lost = False
         if self._held:

@@ -145,6 +145,19 @@ def test_what_begins_like_kafka_is_given_up() -> None:
     assert facts.services.requests == 0
 
 
+def test_many_requests_at_once() -> None:
+    asks = b"".join(request(METADATA, 1, number) for number in range(7))
+    facts = kafka((0.1, "c", asks), (0.2, "s", b"".join(response(number) for number in range(7))), port=1)
+    assert counts(facts) == {"Metadata": (7, 7, {})}
+    assert kafka((0.1, "c", request(METADATA, 1, 1) + request(99, 1, 1)), port=1).services.requests == 0
+    assert kafka((0.1, "c", request(METADATA, 1, 1, client=b"\xff\xfe"))).services.requests == 0
+
+
+def test_produce_cut_before_its_acks_is_waited_for() -> None:
+    sent: tuple[Segment, ...] = ((0.1, "c", request(PRODUCE, 7, 1, bytes(90))), (0.2, "s", response(1)))
+    assert counts(conversation(*sent, port=9092, snaplen=75).facts()) == {"Produce": (1, 1, {})}
+
+
 @pytest.mark.parametrize(
     "first", [b"\0\0\0\5abcdefghijkl", request(99, 1, 1), request(3, 99, 1), request(3, 1, 1)[:13]]
 )

@@ -218,6 +218,8 @@ def test_a_capture_that_begins_in_the_middle() -> None:
     assert counts(talk(*asked, port=3306, handshake=False)) == {"SELECT": (1, 1, {}), "COMMIT": (1, 1, {})}
     assert counts(talk(*asked[1:], port=3306, handshake=False)) == {"": (0, 1, {}), "COMMIT": (1, 1, {})}
     assert talk(*asked, port=13306, handshake=False).services.requests == 0
+    many = ((0.1, "s", rows(30)), *asked[2:])
+    assert counts(talk(*many, port=3306, handshake=False)) == {"": (0, 1, {}), "COMMIT": (1, 1, {})}
     late = ((0.05, "s", packet(7, b"\x06secret")), (0.06, "c", b"\1\0\0\0\0"), *asked)
     assert counts(talk(*late, port=3306, handshake=False))["SELECT"] == (1, 1, {})
 

@@ -239,6 +239,24 @@ def test_a_capture_that_begins_in_the_middle() -> None:
     assert talk(*asked, port=6432, handshake=False).services.requests == 0
 
 
+def test_a_capture_that_begins_among_many_rows() -> None:
+    facts = talk((0.1, "s", ROW * 20 + done(b"SELECT 20")), port=5432, handshake=False)
+    assert counts(facts) == {"": (0, 1, {})}
+    short = talk((0.1, "s", ROW + b"D\0\0"), (0.2, "c", b"?"), port=5432, handshake=False)
+    assert short.services.responses == 0
+
+
+@pytest.mark.parametrize("rows", [b"", ROW * 3])
+def test_rows_of_impossible_size_lose_the_step(rows: bytes) -> None:
+    facts = postgresql(
+        (1.0, "c", query(b"SELECT 1")),
+        (1.1, "s", message("T", b"\0\0") + rows + b"D\0\0\0\1secret"),
+        (2.0, "c", query(b"SHOW x")),
+        (2.1, "s", done(b"SHOW")),
+    )
+    assert counts(facts) == {**STARTED, "SELECT": (1, 1, {}), "SHOW": (1, 1, {})}
+
+
 def test_gaps_in_rows_and_between_messages() -> None:
     facts = postgresql(
         (1.0, "c", query(b"SELECT 1")),

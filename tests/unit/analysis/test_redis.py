@@ -270,6 +270,19 @@ def test_command_name_over_two_segments() -> None:
     assert counts(facts) == {"PING": (1, 1, {}), "GETRANGE": (1, 1, {})}
 
 
+@pytest.mark.parametrize("missing", [2, 6])
+def test_command_name_with_a_hole_is_some_command(missing: int) -> None:
+    whole = ask(b"PING") + ask(b"GETRANGE", b"k", b"0", b"1")
+    facts = redis(
+        (0.1, "c", whole[:26]),
+        (0.2, "C", whole[26 : 26 + missing]),
+        (0.3, "s", b"+PONG\r\n"),
+        (0.4, "c", whole[26 + missing :]),
+        (0.5, "s", b"$2\r\nab\r\n"),
+    )
+    assert counts(facts) == {"PING": (1, 1, {}), "other": (1, 1, {})}
+
+
 def test_monitor_goes_on_without_requests() -> None:
     facts = redis((0.1, "c", ask(b"MONITOR")), (0.2, "s", b"+OK\r\n"), (1, "s", b'+1700000000.1 [0 x] "GET" "k"\r\n'))
     assert counts(facts) == {"MONITOR": (1, 1, {})}

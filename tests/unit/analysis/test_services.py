@@ -198,6 +198,43 @@ def test_groups_are_bounded_and_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any("beyond the groups kept" in sentence and ": 1" in sentence for sentence in facts.approximations)
 
 
+def test_groups_beyond_the_bound_are_counted_whatever_their_fate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "MAX_GROUPS", 1)
+    facts = talk(
+        (0.1, "c", redis.ask(b"GET", b"k")),
+        (0.2, "s", b"$-1\r\n:1\r\n"),
+        (0.3, "c", redis.ask(b"TTL", b"k")),
+        (9, "c", redis.ask(b"PING")),
+        (20, "c", redis.ask(b"PING")),
+        port=6379,
+    )
+    assert counts(facts) == {"GET": (1, 1, {})}
+    assert (facts.services.requests, facts.services.responses) == (4, 2)
+
+
+def test_a_response_from_before_a_request_is_not_its_answer() -> None:
+    pcap = Pcap()
+    tcp = Tcp(pcap, server_port=6379).handshake()
+    tcp.send(0.1, "s", PSH | ACK, 101, 1, b"+OK\r\n").send(0.2, "c", PSH | ACK, 1, 1, redis.ask(b"GET", b"a"))
+    facts = checked(pcap)
+    assert counts(facts) == {"GET": (1, 0, {}), "": (0, 1, {})}
+    assert groups(facts)["GET"].unanswered.count == 0
+
+
+def test_a_gap_in_the_requests_while_a_reply_comes() -> None:
+    facts = talk(
+        (0.1, "c", redis.ask(b"GET", b"a")),
+        (0.2, "s", b"$5\r\nhe"),
+        (0.3, "C", redis.ask(b"GET", b"b")),
+        (0.4, "s", b"l"),
+        (0.5, "c", redis.ask(b"PING")),
+        (0.6, "s", b"lo\r\n$-1\r\n"),
+        port=6379,
+    )
+    assert counts(facts)["GET"] == (1, 1, {})
+    assert facts.services.requests == 2
+
+
 def test_error_codes_of_a_group_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "MAX_ERRORS", 2)
     sent: list[Segment] = [(0.1, "c", postgresql.startup()), (0.2, "s", postgresql.HELLO)]
