@@ -119,7 +119,7 @@ class Merge:
 
 
 class _Stream:
-    """One source as pcapng blocks, sorted within two batches of the reader. `horizon`: nothing earlier is expected from it."""
+    """One source as pcapng blocks, sorted within two batches. `horizon`: nothing earlier is expected from it."""
 
     def __init__(self, source: Source, clock: ClockOffset, number: Callable[[], int], chunk_size: int) -> None:
         self.source = source
