@@ -122,12 +122,12 @@ class FramedParser(ServiceParser):
     def _stumble(self, packet: Packet) -> int:
         if not self.exchange.paired:
             return NOT_MINE
-        self._lose()
+        self._lose(packet)
         return 0
 
-    def _lose(self) -> None:
+    def _lose(self, packet: Packet) -> None:
         self._lost = True
-        self.exchange.gap(replies=self.REPLIES)
+        self.exchange.gap(packet.number, replies=self.REPLIES)
 
     def skipped(self, packet: Packet, *, whole: bool) -> None:
         """The rest of a message is over."""
@@ -146,4 +146,4 @@ class FramedParser(ServiceParser):
         elif left == 0:
             self.done(packet)
         else:
-            self._lose()
+            self._lose(packet)

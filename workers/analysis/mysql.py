@@ -66,9 +66,8 @@ class MysqlExchange(Exchange):
 
     def settle(self) -> None:
         """The next command comes: what was answered before is complete."""
-        for request in list(self.waiting.values()):
-            if request.took >= 0:
-                self.complete(request)
+        while (request := next(iter(self.waiting.values()), None)) is not None and request.took >= 0:
+            self.complete(request)
 
 
 def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int) -> ServiceParser | None:

@@ -115,11 +115,11 @@ class _Resp(ServiceParser):
             if newline < 0:
                 self._held = line
                 too_long = len(line) == _LINE and line[0] in _AGGREGATES + _BULKS
-                return self._stumble() if too_long or line[0] not in self.FIRST else 0
+                return self._stumble(packet) if too_long or line[0] not in self.FIRST else 0
             self._held = b""
             at = newline + 1
             if not self._line(line.rstrip(b"\r"), packet):
-                return self._stumble()
+                return self._stumble(packet)
         if self.exchange.stopped:
             return NO_END
         if self._word is not None:
@@ -153,17 +153,17 @@ class _Resp(ServiceParser):
             if left == 0:
                 self._over(packet)
             return
-        self._lose()
+        self._lose(packet)
 
-    def _stumble(self) -> int:
+    def _stumble(self, packet: Packet) -> int:
         if not self.exchange.paired:
             return NOT_MINE
-        self._lose()
+        self._lose(packet)
         return 0
 
-    def _lose(self) -> None:
+    def _lose(self, packet: Packet) -> None:
         self._held, self._left, self._want, self._word, self._lost = b"", 0, 0, None, True
-        self.exchange.gap(replies=self.REPLIES)
+        self.exchange.gap(packet.number, replies=self.REPLIES)
 
 
 class RedisRequests(_Resp):

@@ -32,7 +32,7 @@ _Key = tuple[str, str, int, str]
 class Request:
     """One request that waits for its response, or whose response is under way."""
 
-    __slots__ = ("detail", "doubtful", "due", "end", "error", "frame", "number", "operation", "reply_frame", "took")
+    __slots__ = ("detail", "due", "end", "error", "frame", "number", "operation", "reply_frame", "took")
 
     def __init__(self, operation: str, number: int, packet: Packet) -> None:
         self.operation = operation
@@ -45,8 +45,6 @@ class Request:
         self.error = ""
         self.due = True
         """Whether the server has to answer what came so far."""
-        self.doubtful = False
-        """Its response may lie in a gap of the capture."""
         self.detail = 0
         """What the protocol needs to read the response."""
 
@@ -171,6 +169,7 @@ class Exchange:
 
     __slots__ = (
         "_beyond",
+        "_gap",
         "_serial",
         "_stage",
         "asker",
@@ -195,6 +194,8 @@ class Exchange:
         self.waiting: dict[int, Request] = {}
         """By number, which is the protocol's own, or else counts up; oldest first."""
         self._serial = 0
+        self._gap = 0
+        """The last frame that showed a gap in the responses: what was asked before may have been answered there."""
         self._beyond = 0
         """Requests behind those in `waiting` that were not remembered."""
         self.paired = False
@@ -273,12 +274,10 @@ class Exchange:
         else:
             self._stage.asked(self, request)
 
-    def gap(self, *, replies: bool) -> None:
-        """Bytes of requests or responses are not in the capture."""
+    def gap(self, frame: int, *, replies: bool) -> None:
+        """Bytes of requests or responses are not in the capture, as this frame shows."""
         if replies:
-            self.lost, self._beyond = True, 0
-            for request in self.waiting.values():
-                request.doubtful = True
+            self.lost, self._beyond, self._gap = True, 0, max(self._gap, frame)
         elif self.IN_ORDER:  # how many requests are missing between these and the next nobody knows
             for request in list(self.waiting.values()):
                 self._stage.not_captured += request.took < 0
@@ -308,7 +307,7 @@ class Exchange:
                 self._stage.answered(self, request)
             elif not request.due:
                 self._stage.asked(self, request)
-            elif not_captured or request.doubtful:
+            elif not_captured or request.frame <= self._gap:
                 self._stage.not_captured += 1
                 self._stage.asked(self, request)
             elif not over and now - request.end < JUDGED_AFTER:
