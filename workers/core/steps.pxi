@@ -170,8 +170,8 @@ cdef bint may_begin(const byte *start, int64_t size) noexcept nogil:
     cdef byte first = start[0]
     if 65 <= first <= 90 or 20 <= first <= 23:                          # HTTP, TLS
         return True
-    if first == 42:                                                     # Redis: "*" and a count
-        return size > 1 and 49 <= start[1] <= 57
+    if first == 42 and size > 1 and 49 <= start[1] <= 57:               # Redis: "*" and a count
+        return True
     if size < 8:
         return False
     if first == 0 and start[1] == 0:                                    # PostgreSQL: version 3, or what asks for TLS
@@ -180,7 +180,8 @@ cdef bint may_begin(const byte *start, int64_t size) noexcept nogil:
     if start[2] == 0 and start[3] == 0 and start[4] == 10:              # MySQL: greeting
         return True
     if size >= 14 and start[4] == 0 and start[6] == 0 and start[7] < 32 and (start[12] == 0 or start[12] == 255):
-        return start[3] > 9 or start[2] > 0 or start[1] > 0             # Kafka: key, version, client id's length
+        if start[3] > 9 or start[2] > 0 or start[1] > 0 or first > 0:   # Kafka: key, version, client id's length, size
+            return True
     if size >= 16 and start[14] == 0 and start[15] == 0:                # MongoDB: operation codes
         return start[13] == 7 or (start[13] == 0 and start[12] == 1)
     return False

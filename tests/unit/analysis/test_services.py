@@ -244,6 +244,16 @@ def test_error_codes_of_a_group_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     assert counts(talk(*sent, port=5432))["SELECT"] == (5, 5, {"23000": 1, "23001": 1, "other": 3})
 
 
+@pytest.mark.parametrize("size", [42, 0x2A2A])
+def test_a_first_byte_that_may_be_several_protocols(size: int) -> None:
+    greeting = mysql.GREETING[4:].ljust(size, b"x")[:size]
+    facts = talk((0.1, "s", size.to_bytes(3, "little") + b"\0" + greeting), (0.2, "c", mysql.login()), port=7777)
+    assert counts(facts)["login"][0] == 1
+    hello = mongodb.msg({"hello": 1, "x" * (size - 39): None})
+    assert len(hello) == size
+    assert counts(talk((0.1, "c", hello), (0.2, "s", mongodb.msg(mongodb.OK, 2, 1)), port=7777))["hello"] == (1, 1, {})
+
+
 def test_a_conversation_given_up_may_be_another_one() -> None:
     facts = talk(
         (0.1, "c", kafka.request(kafka.METADATA, 1, 7)),
