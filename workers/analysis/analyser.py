@@ -52,7 +52,7 @@ class Analyser:
         self._reader.close()
         core, stages = self._core, self._stages
         core.close()
-        dns = stages.dns.finish(core.last)
+        dns, ntp, dhcp = stages.dns.finish(core.last), stages.ntp.finish(core.last), stages.dhcp.finish(core.last)
         facts = Facts(
             format=self._reader.format,
             link_types=self._reader.link_types,
@@ -72,6 +72,9 @@ class Analyser:
             http=stages.http.finish(stages.applications.http2.finish()),
             tls=stages.tls.finish(),
             quic=stages.quic.finish(),
+            services=stages.services.finish(),
+            ntp=ntp,
+            dhcp=dhcp,
             icmp_errors=stages.icmp.finish(),
             timeline=stages.timeline.finish(core.bins),
             comments=tuple(Comment(frame, text) for frame, text in self._reader.comments),
@@ -95,6 +98,12 @@ class Analyser:
             "http2_unread": stages.applications.http2.unread,
             "http2_hidden": stages.applications.http2.hidden,
             "http2_forgotten": stages.applications.http2.forgotten,
+            "services": stages.services.beyond,
+            "services_forgotten": stages.services.forgotten,
+            "services_not_captured": stages.services.not_captured,
+            "ntp": stages.ntp.beyond,
+            "dhcp": stages.dhcp.beyond,
+            "udp_forgotten": stages.ntp.forgotten + stages.dhcp.forgotten,
             "icmp": stages.icmp.beyond,
             "quic": stages.quic.beyond,
             "certificates": stages.tls.certificates.unread,
@@ -109,6 +118,9 @@ class Analyser:
         counts["conversations"] = core.opened
         counts["dns_unjudged"] = self._stages.dns.unjudged
         counts["http_unjudged"] = self._stages.http.unjudged
+        counts["services_unjudged"] = self._stages.services.unjudged
+        counts["ntp_unjudged"] = self._stages.ntp.unjudged
+        counts["dhcp_unjudged"] = self._stages.dhcp.unjudged
         return counts
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workers.analysis import icmp
+from workers.analysis.application import SERVICE_PORTS
 from workers.analysis.flows import NAMES, Flow, Half, Ports, Rank, endpoints
 from workers.analysis.samples import NANO, Durations
 from workers.analysis.stages import UDP_PORTS, Stages
@@ -22,7 +23,7 @@ class CompiledCore:
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
         self._decoder = Decoder()
-        self._core = Core(Packet(), self._decoder.decode, self, UDP_PORTS)
+        self._core = Core(Packet(), self._decoder.decode, self, UDP_PORTS, SERVICE_PORTS)
         self.batch = self._core.batch
         self.close = self._core.close
 

@@ -133,6 +133,8 @@ class PlainCore:
         half.payload += packet.payload_length
         found = tcp.update(packet, half)
         packet.mask |= found
+        if found & marks.ACK_LOST_SEGMENT:
+            self._proved_lost(packet, half.peer)
         if packet.payload_length and not packet.flags & RST and not found & marks.KEEP_ALIVE:
             stream = half.stream
             if packet.flags & SYN:  # data behind the SYN's own number (TCP Fast Open, RFC 7413)
@@ -144,6 +146,14 @@ class PlainCore:
             self._stages.fin(half, packet)
         if packet.mask & _PROBLEMS:
             self._stages.timeline.problem(packet.time)
+
+    @staticmethod
+    def _proved_lost(packet: Packet, sender: Half) -> None:
+        """This packet acknowledges what the capture lacks: the sender's stream need not wait for it."""
+        if sender.stream is not None:
+            key, packet.key = packet.key, sender.key
+            sender.stream.acknowledged(packet, sender.peer.tcp.last_ack)
+            packet.key = key
 
     def _open_tcp(self, packet: Packet) -> Half:
         half = self._table.open(packet, 6)

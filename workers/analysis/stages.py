@@ -1,18 +1,23 @@
 """The protocol stages behind the core: what both cores, plain and compiled, hand packets and conversations to."""
 
 from workers.analysis.application import SSDP, Applications, ssdp
+from workers.analysis.dhcp import PORTS as DHCP_PORTS
+from workers.analysis.dhcp import DhcpStage
 from workers.analysis.dns import PORTS as DNS_PORTS
 from workers.analysis.dns import DnsStage
 from workers.analysis.flows import Flow, Half, Keeper
 from workers.analysis.http_stage import HttpStage
 from workers.analysis.icmp import IcmpStage
+from workers.analysis.ntp import PORT as NTP
+from workers.analysis.ntp import NtpStage
 from workers.analysis.quic import QuicStage
+from workers.analysis.services import ServiceStage
 from workers.analysis.stream import Stream
 from workers.analysis.timeline import TimelineStage
 from workers.analysis.tls import TlsStage
 from workers.packets.packet import Packet
 
-UDP_PORTS = frozenset({*DNS_PORTS, SSDP})
+UDP_PORTS = frozenset({*DNS_PORTS, *DHCP_PORTS, NTP, SSDP})
 """Datagrams from and to these ports are read."""
 
 
@@ -27,8 +32,11 @@ class Stages:
         self.http = HttpStage(self.timeline)
         self.tls = TlsStage()
         self.quic = QuicStage(self.tls)
+        self.services = ServiceStage()
+        self.ntp = NtpStage()
+        self.dhcp = DhcpStage()
         self.icmp = IcmpStage()
-        self.applications = Applications(self.http, self.tls, self.dns, self.late)
+        self.applications = Applications(self.http, self.tls, self.dns, self.services, self.late)
 
     def open_stream(self, half: Half) -> Stream:
         """The stream of a direction that sends its first payload."""
@@ -46,6 +54,10 @@ class Stages:
         """One datagram from or to one of UDP_PORTS; the application it belongs to, "" for none."""
         if source in DNS_PORTS or destination in DNS_PORTS:
             return self.dns.datagram(packet, source, destination)
+        if NTP in (source, destination):
+            return self.ntp.datagram(packet)
+        if source in DHCP_PORTS or destination in DHCP_PORTS:
+            return self.dhcp.datagram(packet)
         packet.mask |= ssdp(packet)
         return ""
 

@@ -74,6 +74,14 @@ class Stream:
         if self.pending:
             self._drain(packet, acked)
 
+    def acknowledged(self, packet: Packet, acked: int) -> None:
+        """The receiver says in this packet that it has bytes which are not in the capture."""
+        before, packet.mask = packet.mask, 0
+        self._drain(packet, acked)
+        if packet.mask:
+            self._late[packet.mask] = self._late.get(packet.mask, 0) + 1
+        packet.mask = before
+
     def _deliver_rest(self, buffer: bytes, start: int, end: int, packet: Packet) -> None:
         """The bytes nobody needs end here; what follows is for the parser."""
         start += self.skip

@@ -9,29 +9,11 @@ from dataclasses import dataclass, field
 from workers.contract.facts_dns import DnsSearch
 from workers.contract.facts_http import Http2Facts
 from workers.contract.facts_quic import QuicFacts
+from workers.contract.facts_services import DhcpFacts, NtpFacts, ServiceFacts
 from workers.contract.facts_tls import Certificate
-
-MAX_FRAMES = 20
-"""Frames kept as examples for any one fact."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How often something was seen, and the first frames that show it."""
-
-    count: int = 0
-    frames: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """A distribution of durations in seconds. Percentiles are by nearest rank over the kept samples."""
-
-    count: int = 0
-    min: float = 0.0
-    p50: float = 0.0
-    p95: float = 0.0
-    max: float = 0.0
+from workers.contract.tallies import MAX_FRAMES as MAX_FRAMES
+from workers.contract.tallies import Spread as Spread
+from workers.contract.tallies import Tally as Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +373,9 @@ class Facts:
     http: HttpFacts = HttpFacts()
     tls: TlsFacts = TlsFacts()
     quic: QuicFacts = field(default_factory=QuicFacts)
+    services: ServiceFacts = ServiceFacts()
+    ntp: NtpFacts = NtpFacts()
+    dhcp: DhcpFacts = DhcpFacts()
     icmp_errors: tuple[IcmpError, ...] = ()
     timeline: Timeline = Timeline()
     approximations: tuple[str, ...] = ()

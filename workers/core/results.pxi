@@ -22,8 +22,8 @@ cdef class Results:
         s.ports = <uint64_t*>calloc(3 * 65536, sizeof(uint64_t))
         s.events = <Event*>calloc(MAX_EVENTS, sizeof(Event))
         s.order = <Rank*>calloc(SLOTS, sizeof(Rank))
-        s.udp_ports = <byte*>calloc(65536, 1)
-        if not (s.buckets and s.flows and s.ports and s.events and s.order and s.udp_ports):
+        s.read_ports = <byte*>calloc(65536, 1)
+        if not (s.buckets and s.flows and s.ports and s.events and s.order and s.read_ports):
             raise MemoryError
         memset(s.buckets, 0xFF, BUCKETS * sizeof(int32_t))
         s.free_flow = s.frame_lists.free = s.sample_lists.free = s.reset_lists.free = NONE
@@ -40,7 +40,7 @@ cdef class Results:
         free(s.ports)
         free(s.events)
         free(s.order)
-        free(s.udp_ports)
+        free(s.read_ports)
         free(s.frame_lists.memory)
         free(s.sample_lists.memory)
         free(s.reset_lists.memory)

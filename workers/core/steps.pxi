@@ -90,7 +90,7 @@ cdef void other_step(State *s, Pkt *p) noexcept nogil:
     counted(flow, side, p)
     if p.kind == 17:
         ports = p.key_length - 4
-        if s.udp_ports[two(p.key + ports)] or s.udp_ports[two(p.key + ports + 2)]:
+        if (s.read_ports[two(p.key + ports)] | s.read_ports[two(p.key + ports + 2)]) & READ_UDP:
             waiting(s, DATAGRAM, index, side, p)
         elif long_header(s, p):
             waiting(s, LONG_HEADER, index, side, p)
@@ -125,6 +125,8 @@ cdef void tcp_step(State *s, Pkt *p) noexcept nogil:
     found = follow(s, flow, side, p)
     p.mask |= found
     half = &flow.halves[side]
+    if found & M_ACK_LOST_SEGMENT and flow.halves[1 - side].stream == PARSED:
+        queue(s, index, 1 - side, p).proof = 1
     if p.payload_length and not p.flags & F_RST and not found & M_KEEP_ALIVE:
         stream_step(s, index, side, p)
     elif p.flags & F_FIN and half.stream == PARSED:
@@ -139,13 +141,15 @@ cdef void stream_step(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
     cdef Half *half = &flow.halves[side]
     cdef Event *event
     cdef bint fin = p.flags & F_FIN
-    cdef bint told = False  # a parser hears of its first segment, whatever is in it
+    cdef bint told = False  # a parser hears of the segment, whatever is in it
     if p.flags & F_SYN:     # data behind the SYN's own number (TCP Fast Open, RFC 7413)
         p.sequence += 1
     if half.stream == NO_STREAM:
         half.stream_next = (half.initial + 1) & MASK if half.initial >= 0 else -1
         told = to_or_from(flow, 53)
         half.stream = PARSED if told else WATCHED
+    if half.stream == WATCHED:
+        told = flow.halves[1 - side].stream == PARSED or read_port(s, flow)
     if half.queued or half.pending or told or not unwanted(s, half, p):
         event = queue(s, index, side, p)
         event.data = 1
@@ -177,11 +181,34 @@ cdef bint unwanted(State *s, Half *half, Pkt *p) noexcept nogil:
     return True
 
 
-cdef bint may_begin(const byte *data, int64_t captured) noexcept nogil:
-    """Whether a known protocol may begin so: HTTP/1 and the preface of HTTP/2, TLS, frames of HTTP/2."""
-    if data[0] == 0:
-        return captured >= 9 and data[3] <= 9
-    return 65 <= data[0] <= 90 or 20 <= data[0] <= 23
+cdef bint may_begin(const byte *start, int64_t size) noexcept nogil:
+    """Whether a segment may begin a protocol: True for all that analysis.application recognises off a service's port."""
+    cdef byte first = start[0]
+    if 65 <= first <= 90 or 20 <= first <= 23:                          # HTTP, HTTP/2's preface, TLS
+        return True
+    if first == 0 and size >= 9 and start[3] <= 9:                      # HTTP/2: a frame of a known type
+        return True
+    if first == 42 and size > 1 and 49 <= start[1] <= 57:               # Redis: "*" and a count
+        return True
+    if size < 8:
+        return False
+    if first == 0 and start[1] == 0:                                    # PostgreSQL: version 3, or what asks for TLS
+        if (start[4] == 0 and start[5] == 3) or (start[4] == 4 and start[5] == 210):
+            return True
+    if start[2] == 0 and start[3] == 0 and start[4] == 10:              # MySQL: greeting
+        return True
+    if size >= 14 and start[4] == 0 and start[6] == 0 and start[7] < 32 and (start[12] == 0 or start[12] == 255):
+        if start[3] > 9 or start[2] > 0 or start[1] > 0 or first > 0:   # Kafka: key, version, client id's length, size
+            return True
+    if size >= 16 and start[14] == 0 and start[15] == 0:                # MongoDB: operation codes
+        return start[13] == 7 or (start[13] == 0 and start[12] == 1)
+    return False
+
+
+cdef bint read_port(State *s, Flow *flow) noexcept nogil:
+    """Whether a service's port is one of the two."""
+    cdef const byte *ports = flow.key + flow.key_length - 4
+    return (s.read_ports[two(ports)] | s.read_ports[two(ports + 2)]) & READ_TCP != 0
 
 
 cdef bint to_or_from(Flow *flow, uint32_t port) noexcept nogil:
@@ -205,7 +232,7 @@ cdef Event* waiting(State *s, int kind, int32_t index, int side, Pkt *p) noexcep
     event.wire_end = p.wire_end
     event.payload_length = p.payload_length
     event.sequence = p.sequence
-    event.fin = event.data = event.first = 0
+    event.fin = event.data = event.first = event.proof = 0
     return event
 
 

@@ -27,6 +27,10 @@ cdef enum:                  # what a direction's bytes are to the application pa
     WATCHED = 1             # of no known protocol so far: only what may begin one is handed on
     PARSED = 2              # handed on, but for bytes the parser does not need
 
+cdef enum:                  # bits of a port
+    READ_UDP = 1            # its datagrams are read
+    READ_TCP = 2            # whatever its segments begin with is handed on
+
 cdef enum:
     SEGMENT = 0
     DATAGRAM = 1
@@ -177,6 +181,7 @@ cdef struct Event:
     byte client
     byte fin
     byte data               # there are payload bytes for the stream
+    byte proof              # it acknowledges bytes that are not in the capture
     byte first              # nothing of this direction was waiting before
 
 
@@ -240,7 +245,7 @@ cdef struct State:
     uint64_t *ports
     Event *events
     Rank *order
-    byte *udp_ports
+    byte *read_ports
     # the packet at hand
     Pkt packet
     const byte *base

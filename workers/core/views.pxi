@@ -15,7 +15,7 @@ cdef class Core(Results):
     cdef dict views
     cdef dict numbers
 
-    def __init__(self, packet, decode, glue, udp_ports):
+    def __init__(self, packet, decode, glue, udp_ports, tcp_ports):
         self.packet = packet
         self.decode = decode
         self.glue = glue
@@ -24,7 +24,9 @@ cdef class Core(Results):
         self.views = {}
         self.make()
         for port in udp_ports:
-            self.s.udp_ports[port] = 1
+            self.s.read_ports[port] |= READ_UDP
+        for port in tcp_ports:
+            self.s.read_ports[port] |= READ_TCP
 
     # -- feeding -----------------------------------------------------------------------------------------------
 
@@ -126,6 +128,8 @@ cdef class Core(Results):
         packet.sequence = event.sequence
         flow.client_side = event.client
         stream = view.current(event.first)
+        if event.proof:
+            stream.acknowledged(packet, event.acked)
         if event.data:
             stream.segment(packet, event.acked)
         if event.fin:
@@ -272,7 +276,7 @@ cdef class Core(Results):
             PyBytes_FromStringAndSize(<char*>s.buckets, BUCKETS * sizeof(int32_t)),
             PyBytes_FromStringAndSize(<char*>s.flows, s.touched * sizeof(Flow)),
             PyBytes_FromStringAndSize(<char*>s.ports, 3 * 65536 * sizeof(uint64_t)),
-            PyBytes_FromStringAndSize(<char*>s.udp_ports, 65536),
+            PyBytes_FromStringAndSize(<char*>s.read_ports, 65536),
         ]
         memory += [
             pooled(&s.frame_lists),
@@ -291,7 +295,7 @@ cdef class Core(Results):
         kept = s[0]
         memcpy(s, PyBytes_AS_STRING(memory[0]), sizeof(State))
         s.buckets, s.flows, s.ports = kept.buckets, kept.flows, kept.ports
-        s.events, s.order, s.udp_ports = kept.events, kept.order, kept.udp_ports
+        s.events, s.order, s.read_ports = kept.events, kept.order, kept.read_ports
         s.base = NULL
         data = memory[1]
         memcpy(s.buckets, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
@@ -300,7 +304,7 @@ cdef class Core(Results):
         data = memory[3]
         memcpy(s.ports, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         data = memory[4]
-        memcpy(s.udp_ports, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        memcpy(s.read_ports, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         unpool(&s.frame_lists, memory[5])
         unpool(&s.sample_lists, memory[6])
         unpool(&s.reset_lists, memory[7])

@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 
 import workers
 from workers.contract.facts import DnsFacts, Facts, HttpFacts, TlsFacts
+from workers.contract.facts_services import DhcpFacts, NtpFacts, ServiceFacts
 from workers.contract.report import Report
 from workers.report.render import encode_report, read_frame, write_frame
 
@@ -172,7 +173,15 @@ def _slim(report: Report) -> Report:
 
     def facts(one: Facts) -> Facts:
         return dataclasses.replace(
-            one, conversations=(), dns=DnsFacts(), http=HttpFacts(), tls=TlsFacts(), icmp_errors=()
+            one,
+            conversations=(),
+            dns=DnsFacts(),
+            http=HttpFacts(),
+            tls=TlsFacts(),
+            services=ServiceFacts(),
+            ntp=NtpFacts(),
+            dhcp=DhcpFacts(),
+            icmp_errors=(),
         )
 
     targets = tuple(

@@ -1,4 +1,4 @@
-"""A report's figures as rows of plain text: conversations, DNS, HTTP, TLS. Who renders them decides the look."""
+"""A report's figures as rows of plain text: conversations, HTTP, services, DNS, TLS. The renderer decides the look."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ from workers.contract.facts import Conversation, HttpGroup
 from workers.contract.report import Report, Table
 from workers.findings.case import Case, Hello, Query, Web
 from workers.findings.words import duration, number, safe, size
+from workers.report.service_table import service_table
 
 MAX_ROWS = 20
 """Rows of a table; the rest is counted in `more`. The JSON report has them all."""
@@ -61,7 +62,10 @@ def _weight(flows: list[Conversation]) -> tuple[int, int]:
 def tables(report: Report, most: int = MAX_ROWS) -> list[Table]:
     """Every table that has rows, conversations first."""
     case = Case(report.targets, report.names, report.spec)
-    every = [summary_rows(report, most), *(_first(t, most) for t in (_http(case), _dns(case), _tls(case)))]
+    every = [
+        summary_rows(report, most),
+        *(_first(t, most) for t in (_http(case), service_table(case), _dns(case), _tls(case))),
+    ]
     return [table for table in every if table.rows]
 
 

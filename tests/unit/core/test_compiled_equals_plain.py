@@ -17,6 +17,7 @@ from workers.packets import marks
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "pcaps"
 MAX_SIZE = 150_000
 """Larger ones take long by the plain core, and are seen by test_sanitized."""
+SERVICES = (5432, 3306, 6379, 9092, 27017, 123, 67)
 PAYLOADS = (
     b"", b"", b"", b"x", bytes(40), b"GET /a HTTP/1.1\r\nHost: shop\r\n\r\n", b"GET /b HT", b"TP/1.1\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n", b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", bytes(80),
@@ -24,6 +25,12 @@ PAYLOADS = (
     b"\0\0\1\1\5\0\0\0\1\x82\0\0\1\0\1\0\0\0\1x", b"\xc0\0\0\0\1\0\0\0\x40\x20" + bytes(32),
     b"\xc0\x6b\x33\x43\xcf\0\0",
     b"\x16\x03\x01\x00\x10" + bytes(16), b"\x17\x03\x03\x00\x20" + bytes(32), b"\x15\x03\x03\x00\x02\x02\x28", b"AAAA",
+    b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", b"*1\r\n$4\r\nPI", b"NG\r\n", b"+PONG\r\n", b"$-1\r\n", b"-ERR no\r\n",
+    b"\0\0\0\x08\x04\xd2\x16\x2f", b"\0\0\0\x0d\0\3\0\0user\0", b"S", b"N", b"Z\0\0\0\5I", b"Q\0\0\0\x0dSELECT 1\0",
+    b"\x16\0\0\0\x0a8.0.36\0" + bytes(14), b"\7\0\0\1\0\0\0\2\0\0\0", b"\1\0\0\0\x0e", b"\x09\0\0\1\xff\x15\4#28000",
+    b"\0\0\0\x0d\0\x0c\0\1\0\0\0\5\0\3abc", b"\0\0\0\x0a\0\0\0\5\0\0\0\0\0\x1b",
+    b"\x28\0\0\0\7\0\0\0\0\0\0\0\xdd\7\0\0\0\0\0\0\0\x13\0\0\0\x10ping\0\1\0\0\0\0" + bytes(5),
+    b"\x26\0\0\0\7\0\0\0\7\0\0\0\xdd\7\0\0\0\0\0\0\0\x11\0\0\0\x10ok\0\1\0\0\0\0" + bytes(5),
 )  # fmt: skip
 
 
@@ -69,7 +76,7 @@ class Traffic:
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
         self._time = 1_700_000_000_000_000_000
-        self._ports = [*self._chance.sample(range(1, 60_000), 3), 53, 80]
+        self._ports = [*self._chance.sample(range(1, 60_000), 3), 53, 80, self._chance.choice(SERVICES)]
         self._next = [self._chance.choice((0, 0xFFFFFF00, 5_000)) for _ in range(8)]
 
     def capture(self, packets: int) -> bytes:

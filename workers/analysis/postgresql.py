@@ -1,0 +1,269 @@
+"""PostgreSQL's frontend/backend protocol 3 (PostgreSQL documentation, chapter "Frontend/Backend Protocol").
+
+A request is a simple query, or everything up to a Sync, which ReadyForQuery ends; its operation is the statement's verb
+(of several, the last parsed; for a statement parsed before, that of the CommandComplete). Told are verbs and SQLSTATEs;
+rows are skipped by their lengths. SSLRequest and GSSENCRequest are requests too: TLS may begin behind their answer.
+"""
+
+from struct import Struct
+from typing import ClassVar
+
+from workers.analysis.flows import Half
+from workers.analysis.framing import FramedParser, ServiceParser
+from workers.analysis.services import Exchange, Request, ServiceStage
+from workers.analysis.sql import LOOK, verb
+from workers.packets.packet import Packet
+
+PORT = b"\x15\x38"
+_SSL, _GSS, _CANCEL = 80_877_103, 80_877_104, 80_877_102
+_VERSION_3 = 3
+_TWO = Struct(">II").unpack_from
+_SIZE = Struct(">I").unpack_from
+_MAX_STARTUP = 10_000
+_MAX_SIZE = 0x3FFF_FFFF
+_ASKS = frozenset(b"QPBDECSHFdcfpX")
+_TELLS = frozenset(b"RSKZTDCENnstIVvAGHWdc123")
+_EXTENDED = frozenset(b"PBDECSH")
+_ASIDE = frozenset(b"SNA")
+"""ParameterStatus, NoticeResponse, NotificationResponse: they answer nothing."""
+_ROW = ord("D")
+EXECUTE = "EXECUTE"
+_CHAIN = 8
+
+
+class PostgresqlExchange(Exchange):
+    """One connection."""
+
+    __slots__ = ("encrypts", "negotiating", "started")
+    protocol: ClassVar[str] = "postgresql"
+
+    def __init__(self, stage: ServiceStage, asker: Half) -> None:
+        super().__init__(stage, asker)
+        self.negotiating = False
+        """The server's next byte alone says whether encryption follows."""
+        self.encrypts = False
+        """TLS may begin."""
+        self.started = False
+        """The capture does not begin with the startup."""
+
+    def parser(self, half: Half) -> ServiceParser:
+        """The parser of one direction."""
+        return PostgresqlRequests(self, typed=self.started) if half is self.asker else PostgresqlReplies(self)
+
+
+def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int) -> ServiceParser | None:
+    """A parser for a direction whose next bytes are these: a startup, or typed messages on the port of PostgreSQL."""
+    if _startup(buffer, at, end):
+        return PostgresqlRequests(PostgresqlExchange(stage, half))
+    to_server = half.key[-2:] == PORT
+    if not to_server and half.key[-4:-2] != PORT:
+        return None
+    if not _chain(buffer, at, end, _ASKS if to_server else _TELLS):
+        return None
+    exchange = PostgresqlExchange(stage, half if to_server else half.peer)
+    exchange.started = True
+    return exchange.parser(half)
+
+
+def _startup(buffer: bytes, at: int, end: int) -> bool:
+    """Whether this is an SSLRequest, GSSENCRequest or CancelRequest, or a startup that names its first parameter."""
+    if end - at < 8:
+        return False
+    size, code = _TWO(buffer, at)
+    if code in (_SSL, _GSS):
+        return bool(size == 8)
+    if code == _CANCEL:
+        return bool(12 < size == end - at)
+    return code >> 16 == _VERSION_3 and 9 < size <= _MAX_STARTUP and end - at > 8 and 97 <= buffer[at + 8] <= 122
+
+
+def _chain(buffer: bytes, at: int, end: int, kinds: frozenset[int]) -> bool:
+    """Whether these bytes are typed messages, one behind another, as far as they are looked at."""
+    for _ in range(_CHAIN):
+        if at >= end:
+            return True
+        if buffer[at] not in kinds or end - at < 5:
+            return False
+        (size,) = _SIZE(buffer, at + 1)
+        if not 4 <= size <= _MAX_SIZE:
+            return False
+        at += 1 + size
+    return True
+
+
+def _rows(buffer: bytes, at: int, end: int) -> int:
+    """The size of all DataRows here, one behind another, which are not looked at one by one; -1 for a wrong one."""
+    start = at
+    while end - at >= 5 and buffer[at] == _ROW:
+        (size,) = _SIZE(buffer, at + 1)
+        if not 4 <= size <= _MAX_SIZE:
+            return at - start or -1
+        at += 1 + size
+    return at - start
+
+
+class PostgresqlRequests(FramedParser):
+    """The frontend's messages."""
+
+    __slots__ = ("_asked", "_typed", "_unit")
+    exchange: PostgresqlExchange
+
+    def __init__(self, exchange: PostgresqlExchange, *, typed: bool = False) -> None:
+        super().__init__(exchange, 5 if typed else 8)
+        self._typed = typed
+        """Not before the startup, whose message has no type."""
+        self._asked: Request | None = None
+        self._unit: Request | None = None
+        """Extended queries since the last Sync."""
+
+    @property
+    def between(self) -> bool:
+        """Whether TLS may begin here."""
+        return not self._typed and (self.exchange.encrypts or self.exchange.negotiating)
+
+    def starts(self, buffer: bytes, at: int, end: int) -> bool:
+        """Typed messages, behind a gap."""
+        self._typed, self.head = True, 5
+        return _chain(buffer, at, end, _ASKS)
+
+    def size(self, buffer: bytes, at: int, end: int) -> int:
+        """A type byte is not part of the length."""
+        if self._typed:
+            (size,) = _SIZE(buffer, at + 1)
+            return size + 1 if buffer[at] in _ASKS and 4 <= size <= _MAX_SIZE else -1
+        size, code = _TWO(buffer, at)
+        known = code in (_SSL, _GSS, _CANCEL) or code >> 16 == _VERSION_3
+        return size if known and 8 <= size <= _MAX_STARTUP else -1
+
+    def wanted(self, buffer: bytes, at: int) -> int:
+        """Statements are looked into."""
+        return 5 + LOOK if self._typed and buffer[at] in b"QP" else self.head
+
+    def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
+        """Act on one message."""
+        if not self._typed:
+            self._start(_TWO(buffer, at)[1], packet)
+            return True
+        kind = buffer[at]
+        if kind in _EXTENDED:
+            self._extended(kind, buffer[at + 5 : end], packet)
+        elif kind == ord("Q"):
+            self._asked = self.exchange.ask(verb(buffer[at + 5 : end]), packet)
+        elif kind == ord("F"):
+            self._asked = self.exchange.ask("FUNCTION", packet)
+        return True
+
+    def _start(self, code: int, packet: Packet) -> None:
+        exchange = self.exchange
+        if code == _CANCEL:
+            exchange.tell("cancel", packet)
+        elif code in (_SSL, _GSS):
+            self._asked = exchange.ask("ssl-request" if code == _SSL else "gss-request", packet)
+            exchange.negotiating = True
+        else:
+            self._asked = exchange.ask("startup", packet)
+            self._typed, self.head = True, 5
+
+    def _extended(self, kind: int, body: bytes, packet: Packet) -> None:
+        unit = self._unit
+        if unit is None:
+            unit = self._unit = self.exchange.ask(EXECUTE, packet)
+            unit.due = False
+        if kind == ord("P"):
+            unit.operation = verb(body[body.find(b"\0") + 1 :])
+        elif kind in b"SH":
+            unit.due = True
+        self._asked = unit
+        if kind == ord("S"):
+            self._unit = None
+
+    def done(self, packet: Packet) -> None:
+        """The message is over; a request's latency begins with its last message before the response."""
+        if self._asked is not None and self._asked.took < 0:
+            self._asked.end = packet.time
+        self._asked = None
+
+
+class PostgresqlReplies(FramedParser):
+    """The backend's messages."""
+
+    __slots__ = ()
+    REPLIES: ClassVar[bool] = True
+    exchange: PostgresqlExchange
+
+    def __init__(self, exchange: PostgresqlExchange) -> None:
+        super().__init__(exchange, 5)
+
+    @property
+    def between(self) -> bool:
+        """Whether TLS may begin here."""
+        return self.exchange.encrypts or self.exchange.negotiating
+
+    def starts(self, buffer: bytes, at: int, end: int) -> bool:
+        """Typed messages, behind a gap."""
+        return _chain(buffer, at, end, _TELLS)
+
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """The next bytes; the answer to SSLRequest is one alone."""
+        self.head = 1 if self.exchange.negotiating else 5
+        return super().data(buffer, at, end, packet)
+
+    def size(self, buffer: bytes, at: int, end: int) -> int:
+        """A type byte is not part of the length; rows are taken together."""
+        if self.exchange.negotiating and buffer[at] in b"SNG":
+            return 1
+        if buffer[at] == _ROW and not self.exchange.negotiating:
+            return _rows(buffer, at, end)
+        if end - at < 5:  # an old server answers SSLRequest with an ErrorResponse
+            return 0
+        (size,) = _SIZE(buffer, at + 1)
+        return size + 1 if buffer[at] in _TELLS and 4 <= size <= _MAX_SIZE else -1
+
+    def wanted(self, buffer: bytes, at: int) -> int:
+        """Errors and tags are looked into."""
+        kind = buffer[at]
+        return self.head if kind == _ROW else 128 if kind == ord("E") else 24 if kind == ord("C") else self.head
+
+    def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
+        """Act on one message."""
+        exchange, kind = self.exchange, buffer[at]
+        request = exchange.oldest(packet.number)
+        if exchange.negotiating:
+            if request is not None and kind == ord("E"):
+                request.error = _sqlstate(buffer[at + 5 : end])
+            self._negotiated(kind, request, packet)
+            return True
+        if kind in _ASIDE:
+            return True
+        if request is None:
+            if kind in b"EZ":
+                exchange.stray(packet.number, _sqlstate(buffer[at + 5 : end]) if kind == ord("E") else "")
+            return True
+        exchange.begin(request, self.begun, packet.number)
+        if kind == ord("E"):
+            request.error = request.error or _sqlstate(buffer[at + 5 : end])
+        elif kind == ord("C") and request.operation == EXECUTE:
+            request.operation = verb(buffer[at + 5 : end])
+        if kind == ord("Z") or (kind == ord("E") and request.operation == "startup"):
+            exchange.complete(request)
+        return True
+
+    def _negotiated(self, kind: int, request: Request | None, packet: Packet) -> None:
+        """One byte: S for TLS, G for GSSAPI encryption, N for neither; or an error from long before all this."""
+        exchange = self.exchange
+        exchange.negotiating = False
+        self.head = 5
+        exchange.encrypts = kind == ord("S")
+        exchange.stopped = kind == ord("G")
+        if request is not None:
+            exchange.begin(request, self.begun, packet.number)
+            exchange.complete(request)
+
+
+def _sqlstate(fields: bytes) -> str:
+    """The field C of an ErrorResponse: five digits or capitals; "other" when it is not in what was looked at."""
+    for one in fields.split(b"\0"):
+        if one[:1] == b"C":
+            code = one[1:].decode("latin-1")
+            return code if len(code) == 5 and code.isascii() and code.isalnum() and code == code.upper() else "other"
+    return "other"

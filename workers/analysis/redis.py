@@ -1,0 +1,323 @@
+"""Redis and its kin: RESP2 and RESP3 (the Redis serialization protocol specification), in order, pipelined or not.
+
+Told are command names and error prefixes; keys and values are skipped by their lengths. Pushes, and in RESP2 whatever
+follows SUBSCRIBE or MONITOR, answer nothing. Commands that block (BLPOP, XREAD, WAIT) take long by their nature. After
+PSYNC and SYNC the conversation is a replica's data and not read.
+"""
+
+import re
+import string
+from typing import ClassVar
+
+from workers.analysis.flows import Half
+from workers.analysis.framing import NO_END, NOT_MINE, ServiceParser
+from workers.analysis.redis_commands import COMMANDS, SUBSCRIPTIONS, command, error
+from workers.analysis.services import Exchange, Request, ServiceStage
+from workers.packets.packet import Packet
+
+PORT = b"\x18\xeb"
+_LINE = 128
+"""Bytes of a line that are kept; the rest of it is text that nobody needs."""
+_WORD = 24
+_NUMBER = re.compile(rb"-1|\d{1,10}")
+_COMMAND = re.compile(rb"\*([1-9]\d{0,6})\r\n\$(\d{1,2})\r\n([A-Za-z_]{2,20})\r\n")
+_STRING = re.compile(rb"\$(\d{1,9})\r\n")
+_INLINE = re.compile(rb"([A-Za-z]{2,20})(?: [ -~]{0,60})?\r?\n")
+_ARRAY = re.compile(rb"\*[1-9]\d{0,6}\r\n\$\d{1,10}\r\n")
+_REPLY = re.compile(
+    rb"\+[ -~]{1,100}\r\n|-[A-Z]{2,20}[ \r]|:[+-]?\d{1,19}\r\n|[$=!](?:-1|\d{1,10})\r\n|_\r\n|#[tf]\r\n"
+    rb"|,[ -~]{1,40}\r\n|[*~>%|](?:-1|0|[1-9]\d{0,9})\r\n"
+)
+_BULKS, _AGGREGATES = b"$=!", b"*~>%|"
+_SIMPLE = b"+-:_#,("
+
+
+class RedisExchange(Exchange):
+    """One connection."""
+
+    __slots__ = ("pushes", "resp3")
+    protocol: ClassVar[str] = "redis"
+
+    def __init__(self, stage: ServiceStage, asker: Half) -> None:
+        super().__init__(stage, asker)
+        self.resp3 = False
+        """Pushes have a type of their own."""
+        self.pushes = False
+        """A subscription, or MONITOR."""
+
+    def parser(self, half: Half) -> ServiceParser:
+        """The parser of one direction."""
+        return RedisRequests(self) if half is self.asker else RedisReplies(self)
+
+
+def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int) -> ServiceParser | None:
+    """A parser for a direction whose next bytes are these, if they are RESP."""
+    to_server = half.key[-2:] == PORT
+    if to_server or half.key[-4:-2] == PORT:
+        exchange = RedisExchange(stage, half if to_server else half.peer)
+        parser = RedisRequests(exchange) if to_server else RedisReplies(exchange)
+        return parser if parser.starts(buffer, at, end) else None
+    found = _COMMAND.match(buffer, at, end)
+    if found and found.group(3).decode().upper() in COMMANDS:
+        return RedisRequests(RedisExchange(stage, half))
+    return None
+
+
+class _Resp(ServiceParser):
+    """What both directions share: lines, and strings of known length."""
+
+    __slots__ = ("_held", "_left", "_lost", "_want", "_word", "begun")
+    exchange: RedisExchange
+    REPLIES: ClassVar[bool] = False
+    FIRST: ClassVar[bytes] = b"*$\r" + string.ascii_letters.encode()
+    """Bytes that a line may begin with."""
+
+    def __init__(self, exchange: RedisExchange) -> None:
+        super().__init__(exchange)
+        self.begun = 0
+        self._held = b""
+        self._left = 0
+        """Bytes of a string that are still to come, with its line end."""
+        self._word: bytearray | None = None
+        """The beginning of a string that is needed."""
+        self._want = 0
+        """Elements of the message that are still to come."""
+        self._lost = False
+
+    def starts(self, buffer: bytes, at: int, end: int) -> bool:
+        """Whether these bytes surely begin a message."""
+        raise NotImplementedError
+
+    def _line(self, line: bytes, packet: Packet) -> bool:
+        """Act on one line; False when it does not add up."""
+        raise NotImplementedError
+
+    def _string(self, word: bytes | None, packet: Packet) -> None:
+        """A string is over."""
+        raise NotImplementedError
+
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """The next bytes. The rest of a string is not needed."""
+        if self._lost:
+            if not self.starts(buffer, at, end):
+                return 0
+            self._lost = False
+        while at < end:
+            if self.exchange.stopped:
+                return NO_END
+            if self._left:
+                at = self._pass(buffer, at, end, packet)
+                continue
+            if not self._want and not self._held:
+                self.begun = packet.time
+            newline = buffer.find(b"\n", at, end)
+            line = (self._held + buffer[at : min(end if newline < 0 else newline, at + _LINE)])[:_LINE]
+            if newline < 0:
+                self._held = line
+                too_long = len(line) == _LINE and line[0] in _AGGREGATES + _BULKS
+                return self._stumble(packet) if too_long or line[0] not in self.FIRST else 0
+            self._held = b""
+            at = newline + 1
+            if not self._line(line.rstrip(b"\r"), packet):
+                return self._stumble(packet)
+        if self.exchange.stopped:
+            return NO_END
+        if self._word is not None:
+            return 0
+        rest, self._left = self._left, 0
+        return rest
+
+    def _pass(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Bytes of a string; the offset after them."""
+        taken = min(self._left, end - at)
+        self._left -= taken
+        if self._word is not None:
+            self._word += buffer[at : at + min(taken, _WORD - len(self._word))]
+        if self._left == 0:
+            self._over(packet)
+        return at + taken
+
+    def _over(self, packet: Packet) -> None:
+        word, self._word = self._word, None
+        self._string(None if word is None else bytes(word), packet)
+
+    def skipped(self, packet: Packet, *, whole: bool) -> None:
+        """The rest of a string is over."""
+        self._over(packet)
+
+    def gap(self, size: int, packet: Packet) -> None:
+        """Bytes that are not in the capture: go on at the next segment that begins with a message."""
+        left = self._left - size
+        if left >= 0 < self._left:
+            self._left = left
+            if left == 0:
+                self._over(packet)
+            return
+        self._lose(packet)
+
+    def _stumble(self, packet: Packet) -> int:
+        if not self.exchange.paired:
+            return NOT_MINE
+        self._lose(packet)
+        return 0
+
+    def _lose(self, packet: Packet) -> None:
+        self._held, self._left, self._want, self._word, self._lost = b"", 0, 0, None, True
+        self.exchange.gap(packet.number, replies=self.REPLIES)
+
+
+class RedisRequests(_Resp):
+    """Commands: arrays of strings, or inline."""
+
+    __slots__ = ("_asked", "_first")
+
+    def __init__(self, exchange: RedisExchange) -> None:
+        super().__init__(exchange)
+        self._first = False
+        """The next string is the command's name."""
+        self._asked: Request | None = None
+
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """The next bytes. Commands that are here as a whole, as most are, need no state."""
+        if not (self._want or self._held or self._left or self._lost):
+            at = self._whole(buffer, at, end, packet)
+        return super().data(buffer, at, end, packet)
+
+    def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Take whole commands; the offset after them."""
+        while not self.exchange.stopped:
+            head = _COMMAND.match(buffer, at, end)
+            if head is None or int(head.group(2)) != len(head.group(3)):
+                return at
+            place = head.end()
+            for _ in range(int(head.group(1)) - 1):
+                string = _STRING.match(buffer, place, end)
+                place = string.end() + int(string.group(1)) + 2 if string else end + 1
+                if place > end:
+                    return at
+            self._ask(head.group(3), packet)
+            self._asked = None
+            at = place
+        return at
+
+    def starts(self, buffer: bytes, at: int, end: int) -> bool:
+        """An array of strings, or an inline command that Redis has."""
+        if _ARRAY.match(buffer, at, end):
+            return True
+        inline = _INLINE.match(buffer, at, end)
+        return inline is not None and inline.group(1).decode().upper() in COMMANDS
+
+    def _line(self, line: bytes, packet: Packet) -> bool:
+        if self._want == 0:
+            return self._begin(line, packet)
+        if line[:1] != b"$" or not _NUMBER.fullmatch(line, 1) or line == b"$-1":
+            return False
+        self._left = int(line[1:]) + 2
+        if self._first:
+            self._word = bytearray()
+        return True
+
+    def _begin(self, line: bytes, packet: Packet) -> bool:
+        if line[:1] == b"*":
+            if not _NUMBER.fullmatch(line, 1):
+                return False
+            self._want = max(0, int(line[1:]))
+            self._first = True
+            return True
+        name = line.split(b" ", 1)[0]
+        if name and name.decode("latin-1").upper() not in COMMANDS:
+            return False
+        if name:
+            self._ask(name, packet)
+        return True
+
+    def _ask(self, word: bytes, packet: Packet) -> None:
+        name, exchange = command(word), self.exchange
+        if name in ("SYNC", "PSYNC", "SHUTDOWN"):
+            exchange.tell(name, packet)
+            exchange.stopped = name != "SHUTDOWN"
+        elif exchange.pushes and not exchange.resp3:
+            exchange.tell(name, packet)
+        else:
+            self._asked = exchange.ask(name, packet)
+            exchange.pushes = exchange.pushes or name in SUBSCRIPTIONS or name == "MONITOR"
+
+    def _string(self, word: bytes | None, packet: Packet) -> None:
+        self._want -= 1
+        if self._first:
+            self._first = False
+            self._ask((word or b"").strip(), packet)
+        if self._want == 0 and self._asked is not None:
+            self._asked.end = packet.time
+            self._asked = None
+
+
+class RedisReplies(_Resp):
+    """Replies, of any depth: only how many elements are still to come is remembered."""
+
+    __slots__ = ("_error", "_push", "_request")
+    REPLIES: ClassVar[bool] = True
+    FIRST: ClassVar[bytes] = _SIMPLE + _BULKS + _AGGREGATES
+
+    def __init__(self, exchange: RedisExchange) -> None:
+        super().__init__(exchange)
+        self._error = ""
+        self._push = False
+        self._request: Request | None = None
+
+    def starts(self, buffer: bytes, at: int, end: int) -> bool:
+        """A reply's first line."""
+        return _REPLY.match(buffer, at, end) is not None
+
+    def _line(self, line: bytes, packet: Packet) -> bool:
+        kind = line[:1]
+        if not kind or kind not in self.FIRST:
+            return False
+        if kind in _BULKS + _AGGREGATES and not _NUMBER.fullmatch(line, 1):
+            return False
+        if self._want == 0:
+            self._begin(kind, packet)
+        if kind in _SIMPLE:
+            if kind == b"-":
+                self._error = self._error or error(line[1:])
+            self._element(packet)
+            return True
+        number = int(line[1:])
+        if kind in _BULKS and number >= 0:
+            self._left = number + 2
+            self._word = bytearray() if kind == b"!" else None
+            return True
+        if kind in _AGGREGATES and number > 0:
+            self._want += number * (2 if kind in b"%|" else 1)
+        if kind != b"|":  # attributes come before the element they belong to
+            self._element(packet)
+        return True
+
+    def _begin(self, kind: bytes, packet: Packet) -> None:
+        """The first line of a reply, or of a push."""
+        exchange = self.exchange
+        self._want, self._error = 1, ""
+        exchange.resp3 = exchange.resp3 or kind in b">%~"
+        request = exchange.oldest(packet.number)
+        subscribed = request is not None and (request.operation in SUBSCRIPTIONS or request.operation == "MONITOR")
+        self._push = (kind == b">" or (exchange.pushes and not exchange.resp3)) and not subscribed
+        self._request = None if self._push else request
+        if self._request is not None:
+            exchange.begin(self._request, self.begun, packet.number)
+
+    def _string(self, word: bytes | None, packet: Packet) -> None:
+        if word is not None:
+            self._error = self._error or error(word.strip())
+        self._element(packet)
+
+    def _element(self, packet: Packet) -> None:
+        """One element is over, and with the last one the reply."""
+        self._want -= 1
+        if self._want or self._push:
+            return
+        request, self._request = self._request, None
+        if request is None:
+            self.exchange.stray(packet.number, self._error)
+        else:
+            request.error = self._error
+            self.exchange.complete(request)

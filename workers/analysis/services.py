@@ -1,0 +1,317 @@
+"""Requests and responses of databases, caches and brokers, whatever the protocol: pairing, latency, errors, silence.
+
+An `Exchange` belongs to one conversation and is shared by the parsers of its two directions. Latency counts from the
+end of a request to the first byte of its response. A request counts once it was answered or its conversation is over,
+so that a conversation that turns out to speak something else counts nothing. Where the capture has a gap in the
+responses, older requests count as "response not captured", not as unanswered.
+"""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from workers.analysis.flows import Half, endpoints
+from workers.analysis.http_stage import JUDGED_AFTER, answer_not_captured
+from workers.analysis.samples import Durations, Frames, count
+from workers.contract.facts_services import ServiceFacts, ServiceGroup
+from workers.packets.packet import Packet
+
+if TYPE_CHECKING:
+    from workers.analysis.framing import ServiceParser
+
+MAX_GROUPS = 1024
+TOLD_GROUPS = 300
+MAX_WAITING = 1024
+"""Requests remembered a conversation."""
+MAX_OPEN = 32_768
+"""Requests remembered over all conversations."""
+MAX_ERRORS = 64
+UNKNOWN = ""
+"""The operation of responses whose request is not in the capture, and of errors nobody asked for."""
+_Key = tuple[str, str, int, str]
+
+
+class Request:
+    """One request that waits for its response, or whose response is under way."""
+
+    __slots__ = ("detail", "due", "end", "error", "frame", "number", "operation", "reply_frame", "took")
+
+    def __init__(self, operation: str, number: int, packet: Packet) -> None:
+        self.operation = operation
+        self.number = number
+        self.frame = packet.number
+        self.end = packet.time
+        self.took = -1
+        """Nanoseconds to the first byte of the response, -1 before it."""
+        self.reply_frame = 0
+        self.error = ""
+        self.due = True
+        """Whether the server has to answer what came so far."""
+        self.detail = 0
+        """What the protocol needs to read the response."""
+
+
+class _Group:
+    """Requests of one protocol, server and operation."""
+
+    __slots__ = ("errors", "failed", "latency", "requests", "responses", "slowest", "slowest_frame", "unanswered")
+
+    def __init__(self) -> None:
+        self.requests = Frames()
+        self.responses = 0
+        self.errors: dict[str, int] = {}
+        self.failed = Frames()
+        self.unanswered = Frames()
+        self.latency = Durations(128)
+        self.slowest = -1
+        self.slowest_frame = 0
+
+    def answered(self, request: Request) -> None:
+        self.latency.add(request.took)
+        if request.took > self.slowest:
+            self.slowest, self.slowest_frame = request.took, request.reply_frame
+
+    def replied(self, error: str, frame: int) -> None:
+        self.responses += 1
+        if error:
+            count(self.errors, error, MAX_ERRORS)
+            self.failed.add(frame)
+
+
+class ServiceStage:
+    """update from exchanges, finish into facts."""
+
+    def __init__(self) -> None:
+        self._groups: dict[_Key, _Group] = {}
+        self._requests = self._responses = 0
+        self._protocols: dict[str, int] = {}
+        self.open = 0
+        """Requests that wait now."""
+        self.beyond = 0
+        """Requests of groups that were not kept."""
+        self.forgotten = 0
+        """Requests no longer waited for because too many were open."""
+        self.not_captured = 0
+        """Requests whose response fell into a gap of the capture."""
+        self.unjudged = 0
+
+    def asked(self, exchange: "Exchange", request: Request) -> _Group | None:
+        """Count a request whose fate is known."""
+        self._requests += 1
+        self._protocols[exchange.protocol] = self._protocols.get(exchange.protocol, 0) + 1
+        group = self._group(exchange, request.operation)
+        if group is None:
+            self.beyond += 1
+        else:
+            group.requests.add(request.frame)
+        return group
+
+    def answered(self, exchange: "Exchange", request: Request) -> None:
+        """Count a request and its response."""
+        group = self.asked(exchange, request)
+        self._responses += 1
+        if group is not None:
+            group.answered(request)
+            group.replied(request.error, request.reply_frame)
+
+    def stray(self, exchange: "Exchange", error: str, frame: int) -> None:
+        """Count a response without its request."""
+        self._responses += 1
+        group = self._group(exchange, UNKNOWN)
+        if group is not None:
+            group.replied(error, frame)
+
+    def unanswered(self, exchange: "Exchange", request: Request) -> None:
+        """Count a request that nobody answered."""
+        group = self.asked(exchange, request)
+        if group is not None:
+            group.unanswered.add(request.frame)
+
+    def _group(self, exchange: "Exchange", operation: str) -> _Group | None:
+        key = (exchange.protocol, *exchange.server, operation)
+        group = self._groups.get(key)
+        if group is None and len(self._groups) < MAX_GROUPS:
+            group = self._groups[key] = _Group()
+        return group
+
+    def finish(self) -> ServiceFacts:
+        """The busiest groups, those with errors or silence first."""
+        ranked = sorted(
+            self._groups.items(),
+            key=lambda item: (-(item[1].failed.count + item[1].unanswered.count), -item[1].requests.count),
+        )
+        return ServiceFacts(
+            requests=self._requests,
+            responses=self._responses,
+            protocols=dict(sorted(self._protocols.items())),
+            groups=tuple(_told(key, group) for key, group in ranked[:TOLD_GROUPS]),
+            more_groups=max(0, len(ranked) - TOLD_GROUPS),
+        )
+
+
+def _told(key: _Key, group: _Group) -> ServiceGroup:
+    protocol, server, port, operation = key
+    return ServiceGroup(
+        protocol=protocol,
+        server=server,
+        server_port=port,
+        operation=operation,
+        requests=group.requests.tally(),
+        responses=group.responses,
+        errors=dict(sorted(group.errors.items())),
+        failed=group.failed.tally(),
+        unanswered=group.unanswered.tally(),
+        latency=group.latency.spread(),
+        slowest_frame=group.slowest_frame,
+    )
+
+
+class Exchange:
+    """What one conversation asked and was answered. Protocols that keep more of it derive from this."""
+
+    __slots__ = (
+        "_beyond",
+        "_gap",
+        "_serial",
+        "_stage",
+        "asker",
+        "ended",
+        "lost",
+        "paired",
+        "server",
+        "stopped",
+        "strays",
+        "waiting",
+    )
+    protocol: ClassVar[str] = ""
+    IN_ORDER: ClassVar[bool] = True
+    """Responses come in the order of the requests; else they name them by number."""
+
+    def __init__(self, stage: ServiceStage, asker: Half) -> None:
+        self._stage = stage
+        self.asker = asker
+        """The direction that sends requests."""
+        self.server = endpoints(asker.key)[2:]
+        """Address and port."""
+        self.waiting: dict[int, Request] = {}
+        """By number, which is the protocol's own, or else counts up; oldest first."""
+        self._serial = 0
+        self._gap = 0
+        """The last frame that showed a gap in the responses: what was asked before may have been answered there."""
+        self._beyond = 0
+        """Requests behind those in `waiting` that were not remembered."""
+        self.paired = False
+        """A response was matched: this conversation does speak the protocol."""
+        self.strays = 0
+        """Responses that matched nothing before any did."""
+        self.lost = False
+        """A gap swallowed at least one response, maybe."""
+        self.stopped = False
+        """What follows can't be read, such as compressed or replicated data."""
+        self.ended = False
+
+    def ask(self, operation: str, packet: Packet, number: int = -1) -> Request:
+        """A request began to be known with this packet; its `end` may be moved on later."""
+        if number < 0:
+            self._serial += 1
+            number = self._serial
+        request = Request(operation, number, packet)
+        known = self.waiting.get(number)
+        if known is not None:  # the same number again: the older request can't be told from this one
+            self._drop(known)
+            self._stage.forgotten += 1
+        if self._beyond or len(self.waiting) >= MAX_WAITING or self._stage.open >= MAX_OPEN:
+            self._beyond += 1
+            self._stage.forgotten += 1
+            self._stage.asked(self, request)
+            return request
+        self._stage.open += 1
+        self.waiting[number] = request
+        return request
+
+    def tell(self, operation: str, packet: Packet) -> None:
+        """A request that the server does not answer."""
+        self._stage.asked(self, Request(operation, 0, packet))
+
+    def oldest(self, frame: int) -> Request | None:
+        """The request that a response in this frame answers, where responses come in order."""
+        while self.lost and len(self.waiting) > 1:
+            request = next(iter(self.waiting.values()))
+            self._drop(request)
+            self._stage.not_captured += 1
+        self.lost = False
+        oldest = next(iter(self.waiting.values()), None)
+        # a response that waited behind a hole may be handed on after later requests
+        return oldest if oldest is not None and oldest.frame <= frame else None
+
+    def begin(self, request: Request, time: int, frame: int) -> None:
+        """The first byte of its response came."""
+        if request.took < 0:
+            request.took, request.reply_frame = max(0, time - request.end), frame
+
+    def complete(self, request: Request) -> None:
+        """Its response is whole, or tells enough."""
+        if self.waiting.get(request.number) is not request:
+            return
+        self.paired = True
+        self._take(request)
+        self._stage.answered(self, request)
+
+    def stray(self, frame: int, error: str = "") -> None:
+        """A response whose request is not known."""
+        if self._beyond:
+            self._beyond -= 1
+        else:
+            self._stage.stray(self, error, frame)
+
+    def _take(self, request: Request) -> None:
+        if self.waiting.pop(request.number, None) is not None:
+            self._stage.open -= 1
+
+    def _drop(self, request: Request) -> None:
+        """Its response is not in the capture, or only its beginning."""
+        self._take(request)
+        if request.took >= 0:
+            self._stage.answered(self, request)
+        else:
+            self._stage.asked(self, request)
+
+    def gap(self, frame: int, *, replies: bool) -> None:
+        """Bytes of requests or responses are not in the capture, as this frame shows."""
+        if replies:
+            self.lost, self._beyond, self._gap = True, 0, max(self._gap, frame)
+        elif self.IN_ORDER:  # how many requests are missing between these and the next nobody knows
+            for request in list(self.waiting.values()):
+                self._stage.not_captured += request.took < 0
+                self._drop(request)
+
+    def parser(self, half: Half) -> "ServiceParser":
+        """The parser of one direction."""
+        raise NotImplementedError
+
+    def abandon(self) -> None:
+        """The conversation does not speak this protocol (any more): what waits says nothing."""
+        self._stage.open -= len(self.waiting)
+        self.waiting.clear()
+        self.ended = True
+
+    def close(self, now: int) -> None:
+        """The conversation is over at `now`: what still waits was not answered, unless it is too young to be judged."""
+        if self.ended:
+            return
+        self.ended = True
+        state = self.asker.flow.state
+        over = state is not None and bool(state.fins or state.resets)
+        not_captured = answer_not_captured(self.asker)
+        for request in list(self.waiting.values()):
+            self._take(request)
+            if request.took >= 0:
+                self._stage.answered(self, request)
+            elif not request.due:
+                self._stage.asked(self, request)
+            elif not_captured or request.frame <= self._gap:
+                self._stage.not_captured += 1
+                self._stage.asked(self, request)
+            elif not over and now - request.end < JUDGED_AFTER:
+                self._stage.unjudged += 1
+                self._stage.asked(self, request)
+            else:
+                self._stage.unanswered(self, request)

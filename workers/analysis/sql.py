@@ -1,0 +1,20 @@
+"""The verb of an SQL statement, and nothing else of it."""
+
+import re
+
+LOOK = 256
+"""Bytes of a statement that are looked at; a verb behind a longer comment is not found."""
+_VERBS = frozenset(
+    "ABORT ALTER ANALYZE BEGIN CALL CHECKPOINT CLOSE CLUSTER COMMENT COMMIT COPY CREATE DEALLOCATE DECLARE DELETE DESC"
+    " DESCRIBE DISCARD DO DROP END EXECUTE EXPLAIN FETCH FLUSH GRANT HANDLER IMPORT INSERT KILL LISTEN LOAD LOCK MERGE"
+    " MOVE NOTIFY OPTIMIZE PREPARE REASSIGN REFRESH REINDEX RELEASE RENAME REPAIR REPLACE RESET REVOKE ROLLBACK"
+    " SAVEPOINT SECURITY SELECT SET SHOW START TABLE TRUNCATE UNLISTEN UNLOCK UPDATE USE VACUUM VALUES WITH XA".split()
+)
+_START = re.compile(rb"(?:[\s(;]|/\*(?:[^*]|\*(?!/))*\*/|--[^\n]*\n|#[^\n]*\n)*([A-Za-z]{2,12})(?![A-Za-z_0-9])")
+
+
+def verb(statement: bytes) -> str:
+    """The first keyword in capitals when it is one of SQL's, else "other"."""
+    found = _START.match(statement)
+    word = found.group(1).decode().upper() if found else ""
+    return word if word in _VERBS else "other"

@@ -1,0 +1,25 @@
+"""The small facts that others are made of: counts with example frames, and distributions of durations."""
+
+from dataclasses import dataclass
+
+MAX_FRAMES = 20
+"""Frames kept as examples for any one fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often something was seen, and the first frames that show it."""
+
+    count: int = 0
+    frames: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A distribution of durations in seconds. Percentiles are by nearest rank over the kept samples."""
+
+    count: int = 0
+    min: float = 0.0
+    p50: float = 0.0
+    p95: float = 0.0
+    max: float = 0.0
