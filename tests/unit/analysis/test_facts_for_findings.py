@@ -178,8 +178,8 @@ def test_repeats_by_request_id() -> None:
 
 def test_repeat_of_a_request_that_still_waits_and_the_bound_on_what_is_remembered() -> None:
     scene = Scene()
-    for _ in range(2):
-        scene.tcp().open().ask("/slow", head="Idempotency-Key: k\r\n")
+    for at in (0, 0.01, 0.5):
+        scene.tcp(at=at).open().ask("/slow", head="Idempotency-Key: k\r\n")
     link = scene.tcp(at=1).open()
     for n in range(2100):
         link.get("/other", 503, head=f"x-request-id: n{n}\r\n", took=0.0001)
