@@ -69,12 +69,14 @@ class Applications:
 class Recogniser:
     """Stands as the parser until the protocol is known, then passes bytes through."""
 
-    __slots__ = ("_applications", "_half", "_short", "inner")
+    __slots__ = ("_applications", "_half", "_lost", "_short", "inner")
 
     def __init__(self, applications: Applications, half: Half) -> None:
         self._applications = applications
         self._half = half
         self._short = b""
+        self._lost = False
+        """Bytes are missing before the first that were recognised: maybe whole messages."""
         self.inner: Parser | None = None
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
@@ -99,7 +101,8 @@ class Recogniser:
         if 20 <= buffer[at] <= 23 and looks_like_record(buffer, at, end):
             self.inner = self._applications.tls.start(self._half)
         elif end - at >= _SHORT and self.inner is None and self._http(buffer, at, end):
-            self.inner = self._applications.http.start(self._half)
+            self.inner = parser = self._applications.http.start(self._half)
+            parser.lost = self._lost
         return self.inner is not None
 
     def _keep(self, start: bytes) -> None:
@@ -118,5 +121,6 @@ class Recogniser:
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture."""
         self._short = b""
+        self._lost = True
         if self.inner is not None:
             self.inner.gap(size, packet)
