@@ -84,8 +84,8 @@ class Answers:
                 await (asker.alone if refused else asker.openly)(message)
             case ListJobs():
                 await self._list(asker)
-            case Stop(job_id):
-                await self._stop(asker, job_id, discard=False)
+            case Stop(job_id, discard):
+                await self._stop(asker, job_id, discard=discard)
             case Help(topic):
                 await asker.alone(messages.help_page(topic, self._limits, asker.prefix))
 

@@ -21,7 +21,7 @@ usage: threadcap COMMAND ...
   capture TARGET... [...]   capture packets (threadcap help capture); with --local in this process, without Slack
   between A and B [...]     what two targets say to each other
   record TARGET... [...]    keep the last minutes; grab JOB [--last 2m] delivers them
-  extend JOB by 30s, stop JOB, status [JOB], list, help [COMMAND]
+  extend JOB by 30s, stop JOB [--discard], status [JOB], list, help [COMMAND]
   analyze FILE... [--json]  verdict and facts of pcap files
   sweep [--dry-run]         end what captures left in the cluster (threadcap sweep --help)
   bot | worker              run one side

@@ -13,8 +13,8 @@ stop() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 command -v apt-get >/dev/null || stop "this set-up installs Debian packages; on other systems install those named in $0 by hand and run it on Debian 12."
 
 packages=(busybox-static tcpdump dnsmasq-base openssl python3.11-minimal libpython3.11-stdlib python3.11-venv
-  runc iproute2 nftables util-linux mount procps)
-[ "$for_what" = test ] && packages+=(chromium fonts-dejavu-core fonts-noto-color-emoji tshark git gcc libc6-dev
+  runc iproute2 nftables util-linux mount procps gcc libc6-dev libpython3.11-dev)
+[ "$for_what" = test ] && packages+=(chromium fonts-dejavu-core fonts-noto-color-emoji tshark git
   dpkg-dev make flex bison)
 
 missing=()
@@ -42,12 +42,15 @@ digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
 
 lock=deploy/requirements/$([ "$for_what" = test ] && echo dev || echo run).txt
 stamp=.venv/.stamp-$for_what
-want=$(digest "$lock" pyproject.toml)
-if ! fresh "$stamp" "$want" && ! { [ "$for_what" = run ] && fresh .venv/.stamp-test "$(digest deploy/requirements/dev.txt pyproject.toml)"; }; then
+core=(pyproject.toml workers/core/*.p[yx]*)
+want=$(digest "$lock" "${core[@]}")
+if ! fresh "$stamp" "$want" && ! { [ "$for_what" = run ] && fresh .venv/.stamp-test "$(digest deploy/requirements/dev.txt "${core[@]}")"; }; then
   [ -x .venv/bin/python ] || /usr/bin/python3.11 -m venv .venv
   say "installing Python packages (locked, hashes checked)"
   .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r "$lock"
   .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+  .venv/bin/python -c 'import workers.core; raise SystemExit(not workers.core.BUILT)' ||
+    say "the compiled core could not be built: captures are analysed by plain Python, some twenty times slower"
   echo "$want" > "$stamp"
 fi
 

@@ -108,7 +108,7 @@ def deliver(
 
 
 def _together(job: Job, results: Sequence[TargetResult], files: Sequence[Path], tools: Tools) -> MergedCapture | None:
-    return merge(job.id, results, files, job.spec.filter, tools.spool_dir / f"{job.id}-{job.epoch}.pcapng")
+    return merge(job.id, results, files, tools.spool_dir / f"{job.id}-{job.epoch}.pcapng")
 
 
 def _on_one_clock(result: TargetResult, together: MergedCapture | None) -> TargetResult:

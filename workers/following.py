@@ -14,7 +14,7 @@ from workers.capture.plans import Plan
 from workers.capture.targets import Target
 from workers.contract.errors import ThreadcapError
 from workers.contract.job import Job
-from workers.contract.spec import CaptureSpec, Mode
+from workers.contract.spec import CaptureSpec, Mode, TargetKind
 from workers.delivery import Tools
 from workers.planning import Planning
 from workers.resolve import Resolved, running
@@ -29,6 +29,8 @@ PATIENCE = 60.0
 AGAIN_SECONDS = 5.0
 """How often to look for one that no change told of."""
 FILE_HEADER = 24
+NEW_NAMES = ("ReplicaSet", "ReplicationController", "DaemonSet", "Job")
+"""Owners whose pods never come back under the name of one that went."""
 
 Admit = Callable[[Target, Plan], bool]
 """Says that a pod will be captured, and takes what places it needs; False when there are none."""
@@ -102,8 +104,10 @@ class Follower:
         return [loss for loss in self._losses.values() if loss.heir is None and not loss.closed]
 
     def _replaceable(self, loss: Loss) -> bool:
-        """Whether something makes pods like it."""
-        return self._taken[loss.place].plan.pod.owner[0] not in ("", "Node")
+        """Whether something makes pods like it that are meant, too: a pod named in full is not, under a new name."""
+        lost = self._taken[loss.place].plan.pod
+        by_name = any(one.kind is TargetKind.POD and one.name == lost.name for one in self._spec.targets)
+        return lost.owner[0] not in ("", "Node", *(NEW_NAMES if by_name else ()))
 
     def _note_starts(self) -> None:
         for place, one in enumerate(self._taken):

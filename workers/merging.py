@@ -29,15 +29,13 @@ class MergedCapture:
     clocks: Mapping[str, float | None] = field(default_factory=dict)
 
 
-def merge(
-    job_id: str, results: Sequence[TargetResult], files: Sequence[Path], expression: str, out: Path
-) -> MergedCapture | None:
+def merge(job_id: str, results: Sequence[TargetResult], files: Sequence[Path], out: Path) -> MergedCapture | None:
     """Merge what was captured of several targets into `out`; None when there is nothing to merge, or it failed."""
     pairs = [(result, path) for result, path in zip(results, files, strict=True) if result.outcome.bytes]
     size = sum(result.outcome.bytes for result, _ in pairs)
     if len(pairs) < 2 or size > MOST_BYTES:
         return None
-    request = {"sources": [_source(result, path, expression) for result, path in pairs], "out": str(out)}
+    request = {"sources": [_source(result, path) for result, path in pairs], "out": str(out)}
     seconds = LEAST_SECONDS + size * SECONDS_PER_BYTE
     argv = [sys.executable, "-I", "-m", "workers.export"]
     try:
@@ -52,12 +50,12 @@ def merge(
         return None
 
 
-def _source(result: TargetResult, path: Path, expression: str) -> dict[str, object]:
+def _source(result: TargetResult, path: Path) -> dict[str, object]:
     return {
         "path": str(path),
         "name": "/".join(part for part in (result.namespace, result.pod, result.container) if part),
         "node": result.node,
         "method": result.method,
-        "filter": expression,
+        "filter": result.filter,
         "outcome": codec.encode(result.outcome),
     }

@@ -7,11 +7,11 @@ StaleEpoch (another worker has the job now) and StoreUnavailable (nobody can be 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
-from workers import recorder
+from workers import recorder, rings
 from workers.capture import filters
 from workers.capture.methods import Capture
 from workers.capture.planner import announcement
@@ -60,14 +60,13 @@ def _run(job: Job, tools: Tools, observer: Observer) -> Job:
     job, found, planning = ready.job, ready.found, ready.planning
     if job.spec.dry_run:
         return _previewed(job, found, planning, observer)
-    plans, failed = ready.plans, ready.failed
-    admitted(job, [plan.pod.node for plan in plans.values()], found.targets, tools.rules, observer)
+    planned, failed = [(found.targets[index], plan) for index, plan in ready.plans.items()], ready.failed
+    admitted(job, [plan.pod.node for _, plan in planned], found.targets, tools.rules, observer)
     if observer.stop_requested() or observer.interrupted():
         return _not_begun(observer)
-    job = _begin(job, list(plans.values()), failed, found.notes, tools, observer)
+    job = _begin(job, planned, failed, found.notes, tools, observer)
     entrants = [
-        Planned(job, found.targets[index], plan, place, planning, tools, observer)
-        for place, (index, plan) in enumerate(plans.items())
+        Planned(job, target, plan, place, planning, tools, observer) for place, (target, plan) in enumerate(planned)
     ]
     if job.spec.mode is Mode.RECORD:
         return recorded(job, entrants, failed, tools, observer)
@@ -122,7 +121,7 @@ def _not_begun(observer: Observer) -> Job:
 
 
 def _grabbed(job: Job, tools: Tools, observer: Observer) -> Job:
-    entrants = recorder.grabbed(job, tools)
+    entrants = rings.grabbed(job, tools)
     targets = [one.target for one in entrants]
     job = decided(job, targets, tools.rules, observer)
     admitted(job, [], [], tools.rules, observer)
@@ -328,15 +327,16 @@ def _planned(targets: Sequence[Target], planning: Planning) -> tuple[dict[int, P
 
 def _begin(
     job: Job,
-    plans: Sequence[Plan],
+    planned: Sequence[tuple[Target, Plan]],
     failed: tuple[TargetProgress, ...],
     notes: Sequence[str],
     tools: Tools,
     observer: Observer,
 ) -> Job:
+    plans = [plan for _, plan in planned]
     audit_additions(job, plans, observer)
     started = tools.clock()
-    waiting = tuple(progress_of(plan) for plan in plans)
+    waiting = tuple(progress_of(plan, target, job.spec) for target, plan in planned)
     return observer.update(
         lambda old: old.to(
             JobState.CAPTURING,
@@ -358,15 +358,13 @@ def _raise_if_none_started(taken: Sequence[Taken]) -> None:
 def _results(job: Job, session: Session, analysed: bool, tools: Tools) -> list[TargetResult]:
     """One result a target, side by side: a silent one is looked at once more."""
     with ThreadPoolExecutor(len(session.taken), thread_name_prefix=f"result-{job.id}") as pool:
-        return list(pool.map(lambda one: _result(job, one, analysed, session.cut_short, tools), session.taken))
+        return list(pool.map(lambda one: _result(job, one, session.outcome(one), analysed, tools), session.taken))
 
 
-def _result(job: Job, one: Taken, analysed: bool, cut_short: str, tools: Tools) -> TargetResult:
-    pod, outcome = one.plan.pod, one.outcome
+def _result(job: Job, one: Taken, outcome: CaptureOutcome | None, analysed: bool, tools: Tools) -> TargetResult:
+    pod = one.plan.pod
     if outcome is None:
         outcome = CaptureOutcome(reason=one.error.user_message if one.error else "", ended_by="error")
-    elif outcome.ended_by == "interrupted" and outcome.complete:
-        outcome = replace(outcome, complete=False, reason=cut_short)
     silent = bool(job.spec.filter) and outcome.complete and not outcome.packets and job.stop_by is None
     return TargetResult(
         namespace=pod.namespace,
@@ -379,4 +377,5 @@ def _result(job: Job, one: Taken, analysed: bool, cut_short: str, tools: Tools) 
         facts=one.facts,
         analysis_error="" if one.facts is not None and analysed else ANALYSIS_FAILED,
         other_ports=other_ports(job, one.plan, tools) if silent else {},
+        filter=one.entrant.target.filter,
     )

@@ -9,67 +9,27 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from time import monotonic, sleep, time
+from time import monotonic, time
 
 import structlog
 
 from workers.capture.grab import Grab
 from workers.capture.methods import Capture
 from workers.capture.plans import Plan
-from workers.capture.recording import Recording, house
-from workers.capture.shapes import node_target
-from workers.capture.spool import Spool
+from workers.capture.recording import Recording
 from workers.capture.start_line import Runner, StartLine
-from workers.capture.targets import NodeInfo, PodInfo, Target
-from workers.contract.errors import (
-    Busy,
-    Denied,
-    JobNotFound,
-    StaleEpoch,
-    StoreUnavailable,
-    TargetNotFound,
-    ThreadcapError,
-)
+from workers.contract.errors import StaleEpoch, StoreUnavailable, ThreadcapError
 from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Observer
 from workers.contract.report import CaptureOutcome
-from workers.contract.spec import Mode
 from workers.delivery import Tools
-from workers.planning import ground
-from workers.policy import Allowed, may_grab
+from workers.rings import Kept
 from workers.session import POLL
-from workers.taken import NEXT_METHOD, Entrant, progress_of
+from workers.taken import NEXT_METHOD, Entrant, owe, progress_of
 
 log = structlog.get_logger(__name__)
 
 TICK = 3.0
-BEGIN_SECONDS = 20.0
-"""How long a grab waits for a recording that is about to begin."""
-STARTING = ("waiting", "starting")
-NOTHING_LEFT = "Recording {} has ended ({}); what it held is gone. `record TARGET` starts another one."
-
-
-class Kept:
-    """See session.Entrant: a ring that is there already. `make` returns what takes it, or goes on with it."""
-
-    def __init__(self, target: Target, plan: Plan, make: Callable[[], Capture]) -> None:
-        self.target = target
-        self.plan = plan
-        self._make = make
-
-    def begin(self) -> tuple[Plan, Capture]:
-        """See Entrant.begin."""
-        return self.plan, self._make()
-
-    def instead(self, plan: Plan, error: ThreadcapError) -> None:
-        """See Entrant.instead: what happened is in this ring or nowhere."""
-
-    def end(self) -> None:
-        """End what goes on, for a job nobody wants any more."""
-        capture = self._make()
-        capture.close()
-        capture.spool.close()
-        capture.spool.path.unlink(missing_ok=True)
 
 
 @dataclass(slots=True)
@@ -147,10 +107,14 @@ class Recorder:
     def close(self) -> None:
         """End what goes on in the pods, unless it is another worker's, and remove the local files."""
         with ThreadPoolExecutor(len(self.rings), thread_name_prefix=f"leave-{self._job.id}") as pool:
-            list(pool.map(lambda one: one.capture.close(), self.rings))
+            list(pool.map(self._end, self.rings))
         for one in self.rings:
             one.capture.spool.close()
             one.capture.spool.path.unlink(missing_ok=True)
+
+    def _end(self, one: Turning) -> None:
+        if not one.capture.close():
+            owe(self._job.id, one.plan, self._tools.owe)
 
     def _turning(self, entrant: Entrant, plan: Plan, capture: Capture) -> Turning:
         return Turning(entrant, plan, _recording(capture), self._line.runner())
@@ -176,7 +140,7 @@ class Recorder:
         except ThreadcapError as error:
             log.warning("target not recorded", job=self._job.id, pod=one.plan.pod.name, error=str(error))
             one.error = error
-            one.capture.close()
+            self._end(one)
         finally:
             one.runner.gone()
 
@@ -188,7 +152,7 @@ class Recorder:
             other = one.entrant.instead(one.plan, error)
             if other is None:
                 raise
-            one.capture.close()
+            self._end(one)
             with self._changing:
                 one.plan, one.capture = other[0], _recording(other[1])
                 if self._stopped_by:
@@ -249,7 +213,7 @@ class Recorder:
         return observer.update(lambda job: job.evolve(targets=now + job.targets[len(now) :]), patient=patient)
 
     def _progress_of(self, one: Turning) -> TargetProgress:
-        now, held = progress_of(one.plan), one.capture.held
+        now, held = progress_of(one.plan, one.entrant.target, self._job.spec), one.capture.held
         if one.error is not None:
             return replace(now, state="failed", note=one.error.user_message)
         why = one.flaw
@@ -264,58 +228,12 @@ def _recording(capture: Capture) -> Recording:
     return capture
 
 
-def resumed(job: Job, tools: Tools) -> list[Kept]:
-    """Return what goes on of a recording that another worker left."""
-    left = [(place, one) for place, one in enumerate(job.targets) if one.state != "failed"]
-    return [_resumed(job, one, place, tools) for place, one in left]
-
-
-def _resumed(job: Job, progress: TargetProgress, place: int, tools: Tools) -> Kept:
-    target, plan = _as_left(job, progress, tools)
-
-    def going_on() -> Capture:
-        where = ground(job, job.spec.filter, tools)
-        capture = Recording(where, plan, _spool(job, place, tools), house(where, plan), resume=True)
-        if job.deadline is not None:  # it may have been moved while nobody was there to tell the pod
-            capture.extend(max(1.0, job.deadline - time()))
-        return capture
-
-    return Kept(target, plan, going_on)
-
-
-def still_held(job: Job, place: int, tools: Tools) -> Kept | None:
-    """Return the way to a ring of a recording that has ended, if it is still there, though its worker is not."""
-    if job.spec.mode is not Mode.RECORD:
-        return None
-    target, plan = _as_left(job, job.targets[place], tools)
-    where = house(ground(job, job.spec.filter, tools), plan)
-    try:
-        if where.find() is None:
-            return None
-    except ThreadcapError as error:
-        log.warning("ring not looked for", job=job.id, pod=plan.pod.name, error=str(error))
-        return None
-    return Kept(target, plan, lambda: Grab(tools.cluster, plan, where, job.id, _spool(job, place, tools), ends=True))
-
-
-def grabbed(job: Job, tools: Tools) -> list[Kept]:
-    """Return the way to what a grab wants. Raises Denied and TargetNotFound when there is no such ring, Busy when
-    it is still about to begin."""
-    recording = _begun_recording(job, tools)
-    turning = [one for one in recording.targets if one.state == "capturing"]
-    if not turning and any(one.state in STARTING for one in recording.targets):
-        raise Busy(f"Recording {recording.id} is still starting. Grab again in a moment.")
-    if not turning:
-        raise TargetNotFound(NOTHING_LEFT.format(recording.id, "none of its pods is left"))
-    return [_grabbed(job, recording, one, place, tools) for place, one in enumerate(turning)]
-
-
 def begun(job: Job, entrants: Sequence[Kept], tools: Tools, observer: Observer) -> Job:
     """Return the grab's job as it takes what the rings hold; audited."""
     pods = [one.target.pod.name for one in entrants]
     observer.audit("grabbed", {**_who(job), "recording": job.spec.recording, "last": job.spec.last, "pods": pods})
     started = tools.clock()
-    targets = tuple(progress_of(one.plan) for one in entrants)
+    targets = tuple(progress_of(one.plan, one.target, job.spec) for one in entrants)
     return observer.update(
         lambda old: old.to(
             JobState.CAPTURING,
@@ -342,52 +260,3 @@ def audit_end(job: Job, observer: Observer) -> None:
 
 def _who(job: Job) -> dict[str, str]:
     return {"job": job.id, "person": job.requester.id, "spec": str(job.spec)}
-
-
-def _grabbed(job: Job, recording: Job, progress: TargetProgress, place: int, tools: Tools) -> Kept:
-    target, plan = _as_left(recording, progress, tools)
-    where = house(ground(recording, recording.spec.filter, tools), plan)
-    return Kept(
-        target,
-        plan,
-        lambda: Grab(tools.cluster, plan, where, job.id, _spool(job, place, tools), last=job.spec.last),
-    )
-
-
-def _begun_recording(job: Job, tools: Tools) -> Job:
-    """Return the recording; one that was asked for a moment ago is waited for."""
-    deadline = monotonic() + BEGIN_SECONDS
-    while True:
-        recording = _recording_of(job, tools)
-        if not any(one.state in STARTING for one in recording.targets) or monotonic() > deadline:
-            return recording
-        sleep(POLL)
-
-
-def _recording_of(job: Job, tools: Tools) -> Job:
-    try:
-        recording = tools.jobs(job.spec.recording)
-    except JobNotFound:
-        raise TargetNotFound(f"There is no recording {job.spec.recording}. `list` shows what there is.") from None
-    ruling = may_grab(recording, job.requester, tools.rules)
-    if not isinstance(ruling, Allowed):
-        raise Denied(ruling.reason)
-    if recording.state is not JobState.CAPTURING:
-        raise TargetNotFound(NOTHING_LEFT.format(recording.id, recording.state))
-    return recording
-
-
-def _as_left(job: Job, progress: TargetProgress, tools: Tools) -> tuple[Target, Plan]:
-    """Return a target as a job's record has it, with what the cluster says of the pod now."""
-    pod = PodInfo(progress.namespace, progress.pod, progress.uid, progress.node)
-    if not progress.namespace:
-        pod = node_target(NodeInfo(progress.node))
-    else:
-        with contextlib.suppress(ThreadcapError):
-            now = tools.cluster.pod(pod.namespace, pod.name)
-            pod = now if now is not None and now.uid == pod.uid else pod
-    return Target(pod, (progress.container,), job.spec.filter), Plan(pod, progress.container, progress.method)
-
-
-def _spool(job: Job, place: int, tools: Tools) -> Spool:
-    return Spool(tools.spool_dir / f"{job.id}-{job.epoch}-{place}.pcap")

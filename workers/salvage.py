@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import structlog
 
-from workers import recorder
+from workers import rings
 from workers.capture.attached import sweep
 from workers.capture.methods import Capture
 from workers.capture.planner import EVERY
@@ -18,7 +18,7 @@ from workers.capture.shapes import node_target
 from workers.capture.spool import Spool
 from workers.capture.start_line import Runner
 from workers.capture.targets import NodeInfo, PodInfo, Target
-from workers.contract.errors import ClusterUnavailable, Denied, TargetNotFound, ThreadcapError
+from workers.contract.errors import ClusterUnavailable, Denied, NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Observer
 from workers.contract.report import CaptureOutcome
@@ -26,6 +26,7 @@ from workers.contract.spec import Mode
 from workers.delivery import Tools, discard
 from workers.pipeline import captured, guarded, recorded
 from workers.planning import ground
+from workers.policy import places
 from workers.segments import SEGMENTS, segment_name
 from workers.taken import owe
 
@@ -35,6 +36,8 @@ LOST = "the worker that captured was lost; this is what it had stored until then
 REACH_SECONDS = 60.0
 """How long a cluster that does not answer is asked for a container of ours; the spool there waits longer."""
 RETRY_SECONDS = 1.0
+UNLIMITED = 1_000_000
+"""Jobs that may have a place of something, as far as one that goes on is concerned."""
 
 
 def salvage(job: Job, tools: Tools, observer: Observer) -> Job:
@@ -45,27 +48,37 @@ def salvage(job: Job, tools: Tools, observer: Observer) -> Job:
 def _salvage(job: Job, tools: Tools, observer: Observer) -> Job:
     log.warning("salvaging", **job.log_context())
     failed = tuple(target for target in job.targets if target.state == "failed")
+    going = tuple(target for target in job.targets if target.state != "failed")
+    # as recorders and sessions count them: those that go on come first
+    job = observer.update(lambda old: old.evolve(targets=going + failed))
+    if not going:
+        raise NotCapturable(failed[0].note if failed else f"Nothing was captured: {LOST}.")
+    _count(job, going, tools, observer)
     if job.spec.mode is Mode.RECORD and job.state is JobState.CAPTURING:
-        return recorded(job, recorder.resumed(job, tools), failed, tools, observer)
+        return recorded(job, rings.resumed(job, tools), failed, tools, observer)
     if job.spec.mode is Mode.GRAB and (again := _grabbed_again(job, tools)):
         return captured(job, again, (), tools, observer)
-    going = tuple(target for target in job.targets if target.state != "failed")
-    entrants = [recorder.still_held(job, index, tools) or Left(job, one, tools) for index, one in enumerate(going)]
+    entrants = [rings.still_held(job, index, tools) or Left(job, one, tools) for index, one in enumerate(going)]
     if job.stop_by is not None and job.discard:
         for one in entrants:
-            one.end()
+            if not one.end():
+                owe(job.id, one.plan, tools.owe)
         return discard(job, tools, observer)
     lost = [one for one in entrants if isinstance(one, Left) and not one.goes_on and not one.whole]
     words = f"Partial: {LOST}." if lost else "Another worker has taken the capture over."
-    # as a session counts them: those it captures come first
-    job = observer.update(lambda old: old.evolve(message=words, targets=going + failed))
+    job = observer.update(lambda old: old.evolve(message=words))
     return captured(job, entrants, failed, tools, observer)
 
 
-def _grabbed_again(job: Job, tools: Tools) -> list[recorder.Kept]:
+def _count(job: Job, going: Sequence[TargetProgress], tools: Tools, observer: Observer) -> None:
+    """Take the places whose holder died. The job is there already: it counts for others, and is never refused."""
+    observer.admit(dict.fromkeys(places(job, going, tools.rules), UNLIMITED))
+
+
+def _grabbed_again(job: Job, tools: Tools) -> list[rings.Kept]:
     """What a grab takes can be taken again, as long as the recording holds it; [] once it does not."""
     try:
-        return recorder.grabbed(job, tools)
+        return rings.grabbed(job, tools)
     except (Denied, TargetNotFound) as error:
         log.info("nothing to grab again", job=job.id, error=str(error))
         return []
@@ -79,57 +92,66 @@ class Left:
         self._tools = tools
         pod = _pod(progress, tools)
         self._spool = _rebuilt(job, pod, tools)
-        self.target = Target(pod, (progress.container,), job.spec.filter)
+        self.target = Target(pod, (progress.container,), progress.filter or job.spec.filter)
         reasons = (progress.note,) if progress.note and progress.state == "capturing" else ()
-        self._plan = Plan(pod, progress.container, progress.method, reasons)
+        self.plan = Plan(pod, progress.container, progress.method, reasons)
         self._said = progress.note if progress.state == "partial" else ""
         self.goes_on = progress.method in OURS and job.spec.mode not in (Mode.RECORD, Mode.GRAB)
         """Whether its container may still capture, or hold what it captured."""
-        self.whole = progress.state == "done" and progress.bytes == self._spool.size
+        self._outcome = _stored(progress, self._spool)
+        self.whole = self._outcome is not None
         """Whether it had ended before the worker did, and every byte is stored."""
 
     def begin(self) -> tuple[Plan, Capture]:
         """See Entrant.begin."""
-        capture: Capture = Lost(self._job, self._plan, self._spool, self._tools, whole=self.whole, said=self._said)
-        if self.goes_on:
-            capture = Resumed(self._job, self._taken_over(), capture)
-        return self._plan, capture
+        lost = Lost(self._job, self.plan, self._spool, self._tools, outcome=self._outcome, said=self._said)
+        if not self.goes_on:
+            return self.plan, lost
+        over = self._outcome is not None and (self._outcome.complete or self._outcome.proved)
+        return self.plan, Resumed(self._job, self._taken_over(), lost, over=over)
 
     def instead(self, plan: Plan, error: ThreadcapError) -> None:
         """See Entrant.instead: nothing is begun anew."""
 
-    def end(self) -> None:
-        """End what runs in the cluster, for a job nobody wants any more."""
-        going: Capture = Lost(self._job, self._plan, self._spool, self._tools)
+    def end(self) -> bool:
+        """End what runs in the cluster, for a job nobody wants any more; False when that was not seen."""
+        going: Capture = Lost(self._job, self.plan, self._spool, self._tools)
         if self.goes_on:
             going = self._taken_over()
         elif isinstance(going, Lost):
             going.end_remote()
-        if not going.close():
-            owe(self._job.id, self._plan, self._tools.owe)
+        ended = going.close()
         self._spool.close()
         self._spool.path.unlink(missing_ok=True)
+        return ended
 
     def _taken_over(self) -> Capture:
-        where = ground(self._job, self._job.spec.filter, self._tools)
-        return EVERY[self._plan.method].open(where, self._plan, self._spool, resume=True)
+        where = ground(self._job, self.target.filter, self._tools)
+        return EVERY[self.plan.method].open(where, self.plan, self._spool, resume=True)
 
 
 class Lost:
     """See methods.Capture: one that ended with its worker. Running it ends what is left in the pod.
 
-    `whole`: the capture had ended and every byte of it is stored; only the proof went with the worker. `said`: why it
-    had ended early before that.
+    `outcome`: how it had ended before that, where every byte of it is stored. `said`: why it had ended early, where
+    that is all that is known.
     """
 
     def __init__(
-        self, job: Job, plan: Plan, spool: Spool, tools: Tools, *, whole: bool = False, said: str = ""
+        self,
+        job: Job,
+        plan: Plan,
+        spool: Spool,
+        tools: Tools,
+        *,
+        outcome: CaptureOutcome | None = None,
+        said: str = "",
     ) -> None:
         self.spool = spool
         self._job = job
         self._plan = plan
         self._tools = tools
-        self._whole = whole
+        self._outcome = outcome
         self._said = said
         self._ended = True
 
@@ -137,8 +159,10 @@ class Lost:
         """See Capture.run."""
         runner.gone()
         self.end_remote()
+        if self._outcome is not None:
+            return self._outcome
         self.spool.trim()
-        outcome = CaptureOutcome(
+        return CaptureOutcome(
             reason=self._said or f"{LOST} ({self.spool.size} bytes)",
             bytes=self.spool.size,
             sha256=self.spool.sha256(),
@@ -147,9 +171,6 @@ class Lost:
             started_at=self._job.started or self._job.created,
             ended_at=time.time(),
         )
-        if not self._whole:
-            return outcome
-        return replace(outcome, complete=True, reason="", ended_by="stop" if self._job.stop_by else "time")
 
     def stop(self, why: str = "stop") -> None:
         """See Capture.stop: it has ended."""
@@ -172,19 +193,23 @@ class Lost:
 
 
 class Resumed:
-    """See methods.Capture: one that is taken over; where nothing is left of it, what arrived is what there is."""
+    """See methods.Capture: one that is taken over; where nothing is left of it, what arrived is what there is.
 
-    def __init__(self, job: Job, going: Capture, lost: Capture) -> None:
+    `over`: nothing more will come, so that only the end of it is left to be seen to.
+    """
+
+    def __init__(self, job: Job, going: Capture, lost: Capture, *, over: bool = False) -> None:
         self._job = job
         self.spool = going.spool
         self._going = going
         self._lost = lost
+        self._over = over
         self._stopped = threading.Event()
 
     def run(self, runner: Runner) -> CaptureOutcome:
         """See Capture.run."""
         given_up = time.monotonic() + REACH_SECONDS
-        while True:
+        while not self._over:
             try:
                 return replace(self._going.run(runner), started_at=self._job.started or self._job.created)
             except TargetNotFound as error:
@@ -195,6 +220,7 @@ class Resumed:
                 if time.monotonic() > given_up or self._stopped.is_set():
                     return self._lost.run(runner)
                 self._stopped.wait(RETRY_SECONDS)
+        return self._lost.run(runner)
 
     def stop(self, why: str = "stop") -> None:
         """See Capture.stop."""
@@ -232,6 +258,13 @@ def _rebuilt(job: Job, pod: PodInfo, tools: Tools) -> Spool:
             spool.write(chunk)
     spool.trim()
     return spool
+
+
+def _stored(progress: TargetProgress, spool: Spool) -> CaptureOutcome | None:
+    """How it had ended, if that is known and what is stored is all of it to the byte."""
+    outcome = progress.outcome
+    same = outcome is not None and (outcome.bytes, outcome.sha256) == (spool.size, spool.sha256())
+    return outcome if same else None
 
 
 def _segment_keys(keys: Sequence[str], name: str) -> list[str]:

@@ -179,16 +179,23 @@ class Session:
         """Return each target as the card shows it, those without a capture last."""
         return (*(self._progress_of(one) for one in self.taken), *self._failed)
 
+    def outcome(self, one: Taken) -> CaptureOutcome | None:
+        """Return how a target ended, None when it has not or could not begin; what was cut short is not complete."""
+        if one.outcome is not None and one.outcome.complete and one.outcome.ended_by == "interrupted":
+            return replace(one.outcome, complete=False, reason=self.cut_short)
+        return one.outcome
+
     def _progress_of(self, one: Taken) -> TargetProgress:
-        spool, outcome = one.capture.spool, one.outcome
-        now = progress_of(one.plan)
+        spool, outcome = one.capture.spool, self.outcome(one)
+        now = progress_of(one.plan, one.entrant.target, self._job.spec)
         now = replace(now, packets=spool.records, bytes=spool.size, note="; ".join(one.plan.reasons))
         if one.error is not None:
             return replace(now, state="failed", note=one.error.user_message)
         if outcome is None:
             return replace(now, state="capturing" if spool.size else "starting")
         state = "done" if outcome.complete else "partial"
-        return replace(now, state=state, dropped=outcome.kernel_dropped, note=outcome.reason or now.note)
+        note = outcome.reason or now.note
+        return replace(now, state=state, dropped=outcome.kernel_dropped, note=note, outcome=outcome)
 
     def _capture(self, one: Taken) -> None:
         try:

@@ -206,7 +206,10 @@ class SweepLoop:
 
     def once(self) -> None:
         """Look, and end what is due."""
-        self._end(self._sweeper.debts())
+        owed = self._sweeper.debts()
+        keys = {one.debt.key for one in owed if one.debt is not None}
+        self._tried = {key: at for key, at in self._tried.items() if key in keys}
+        self._end(owed)
         self._end(self._sweeper.pods())  # last: the right to list them may be missing
 
     def _end(self, found: Sequence[Leftover]) -> None:

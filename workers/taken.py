@@ -18,6 +18,7 @@ from workers.contract.facts import Facts
 from workers.contract.job import TargetProgress
 from workers.contract.ports import Debt
 from workers.contract.report import CaptureOutcome
+from workers.contract.spec import CaptureSpec
 
 log = structlog.get_logger(__name__)
 
@@ -85,11 +86,12 @@ class Condition(Protocol):
         """End what it runs."""
 
 
-def progress_of(plan: Plan) -> TargetProgress:
+def progress_of(plan: Plan, target: Target, spec: CaptureSpec) -> TargetProgress:
     """Return a planned target as the card shows it before it starts; a whole node is in no namespace."""
     pod = plan.pod
     name = f"node/{pod.name}" if pod.is_node else pod.name
-    return TargetProgress(pod.namespace, name, plan.container, pod.node, plan.method, uid=pod.uid)
+    own = target.filter if target.filter != spec.filter else ""
+    return TargetProgress(pod.namespace, name, plan.container, pod.node, plan.method, uid=pod.uid, filter=own)
 
 
 def owe(job_id: str, plan: Plan, remember: Owe) -> None:

@@ -46,9 +46,10 @@ class ListJobs:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End a job and keep what it has."""
+    """End a job and keep what it has, or `discard` that."""
 
     job_id: str
+    discard: bool = False
 
 
 @dataclass(frozen=True, slots=True)

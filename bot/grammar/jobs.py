@@ -1,12 +1,13 @@
-"""The commands about a job that runs: `grab JOB [--last 2m]` and `extend JOB [by] 30s`."""
+"""The commands about a job that runs: `grab JOB [--last 2m]`, `extend JOB [by] 30s` and `stop JOB [--discard]`."""
 
 from bot.grammar import values
-from bot.grammar.commands import Extend, Grab
+from bot.grammar.commands import Extend, Grab, Stop
 from bot.grammar.line import Line, Token
 from bot.grammar.wrong import Unfit, Wrong
 from workers.contract.spec import Limits
 
 _LAST = frozenset({"last", "--last"})
+_DISCARD = "--discard"
 _BY = frozenset({"by", "for", "--by", "--for"})
 
 
@@ -43,6 +44,21 @@ def extend(line: Line, words: tuple[Token, ...], limits: Limits) -> Extend:
     if not rest or rest[0].text.lower() not in _BY:
         rest = (Token("by", words[0].end, words[0].end), *rest)
     return Extend(job_id, _time(line, rest, "by", limits))
+
+
+def stop(line: Line, words: tuple[Token, ...]) -> Stop:
+    """Read the words after `stop`. Raises Wrong."""
+    discard = [word for word in words if word.text.lower() == _DISCARD]
+    rest = [word for word in words if word not in discard]
+    if not rest:
+        end = len(line.text)
+        raise Wrong(end, end, "Say which capture to stop: stop and its id. `list` shows them.", whole="list")
+    if len(rest) > 1:
+        start = line.dashes if rest[1] is line.tail else rest[1].start
+        meant = rest[1].text.lower() == _DISCARD.lstrip("-")
+        reason = "Say --discard to keep nothing of it." if meant else "stop takes an id, and --discard to keep nothing."
+        raise Wrong(start, len(line.text), reason, instead=_DISCARD if meant else "")
+    return Stop(job(rest[0]), discard=bool(discard))
 
 
 def _split(words: tuple[Token, ...]) -> tuple[Token, ...]:

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from bot.grammar import jobs
 from bot.grammar.capture import capture
-from bot.grammar.commands import Command, Help, ListJobs, Mistake, Status, Stop
+from bot.grammar.commands import Command, Help, ListJobs, Mistake, Status
 from bot.grammar.line import Line, Token, read_line, read_words
 from bot.grammar.targets import is_target
 from bot.grammar.values import shown
@@ -99,7 +99,7 @@ def _simple(line: Line, word: str, limits: Limits) -> Command:
         return Help(word)
     if word in ("grab", "extend"):
         return jobs.grab(line, arguments, limits) if word == "grab" else jobs.extend(line, arguments, limits)
-    return _about(line, word, arguments)
+    return jobs.stop(line, arguments) if word == "stop" else _about(line, word, arguments)
 
 
 def _about(line: Line, word: str, arguments: tuple[Token, ...]) -> Command:
@@ -114,13 +114,7 @@ def _about(line: Line, word: str, arguments: tuple[Token, ...]) -> Command:
         return Help(None if argument is None else _topic(argument))
     if word == "list":
         return ListJobs()
-    if argument is not None:
-        job = jobs.job(argument)
-        return Stop(job) if word == "stop" else Status(job)
-    if word == "stop":
-        end = len(line.text)
-        raise Wrong(end, end, "Say which capture to stop: stop and its id. `list` shows them.", whole="list")
-    return Status(None)
+    return Status(None if argument is None else jobs.job(argument))
 
 
 def _topic(token: Token) -> str:

@@ -22,8 +22,8 @@ def render(command: Command, limits: Limits | None = None) -> str:
             return f"status {job_id}" if job_id else "status"
         case ListJobs():
             return "list"
-        case Stop(job_id):
-            return f"stop {job_id}"
+        case Stop(job_id, discard):
+            return f"stop {job_id} --discard" if discard else f"stop {job_id}"
         case Help(topic):
             return f"help {topic}" if topic else "help"
 

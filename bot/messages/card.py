@@ -71,9 +71,9 @@ def _capturing(job: Job) -> list[Block]:
 
 def _recording(job: Job) -> list[Block]:
     sure = confirm(
-        "End this recording?",
-        "It ends now, and what it holds is deleted; what was grabbed is kept. To get it first, press Grab all.",
-        "End it",
+        "Discard this recording?",
+        "It ends now, and what it holds is deleted; what was grabbed is kept. To keep it, press Stop and keep.",
+        "Discard",
         "Go on",
     )
     grabs = [
@@ -82,7 +82,8 @@ def _recording(job: Job) -> list[Block]:
         if seconds < job.spec.keep or not seconds
     ]
     grabs[0]["style"] = "primary"
-    return [*grabs, button("Stop", DISCARD, job.id, style="danger", confirm=sure)]
+    keep = button("Stop and keep", STOP, job.id)
+    return [*grabs, keep, button("Discard", DISCARD, job.id, style="danger", confirm=sure)]
 
 
 def _fallback(job: Job, now: float) -> str:

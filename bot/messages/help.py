@@ -7,7 +7,7 @@ from bot.messages.blocks import context, section
 from bot.messages.limits import fit
 from bot.messages.message import Message
 from bot.messages.text import code, lasting
-from workers.contract.spec import METHODS, Limits
+from workers.contract.spec import METHODS, RING_LEAST, Limits
 
 _Line = Callable[[str], str]
 
@@ -112,18 +112,24 @@ def _between(line: _Line, limits: Limits) -> list[str]:
 
 
 def _record(line: _Line, limits: Limits) -> list[str]:
+    ring, most = size_text(limits.max_bytes), size_text(max(RING_LEAST, limits.max_max_bytes))
+    options = (
+        f"`--keep 5m`  how much it keeps. Default {lasting(limits.keep)}, at most {lasting(limits.max_keep)}",
+        f"`--for 2h`  how long it goes on. Default {lasting(limits.record)}, at most {lasting(limits.max_record)}",
+        f"`--max-bytes 100MB`  of each pod, of what came last. Default {ring}, from {size_text(RING_LEAST)} to {most}",
+    )
     return [
         (
             f"{line('record TARGET... [options] [filter]')} keeps the last minutes of packets in the pods, all the"
             " time, and sends nothing until you ask."
         ),
-        (
-            f"`--keep 5m`  how much it keeps. Default {lasting(limits.keep)}, at most {lasting(limits.max_keep)}\n"
-            f"`--for 2h`  how long it goes on. Default {lasting(limits.record)}, at most {lasting(limits.max_record)}"
-        ),
+        "\n".join(options),
         f"When it has happened again: {line('grab JOB --last 2m')}, or the buttons on its card.",
         f"Example: {line('record deploy/checkout -n shop --keep 5m for 2h port 5432')}",
-        f"{line('stop JOB')} ends it and delivers what it holds; Stop on its card only ends it.",
+        (
+            f"{line('stop JOB')} ends it and delivers what it holds; {line('stop JOB --discard')} delivers nothing. So"
+            " do Stop and keep, and Discard, on its card."
+        ),
     ]
 
 
@@ -187,7 +193,7 @@ def _list(line: _Line, limits: Limits) -> list[str]:
 def _stop(line: _Line, limits: Limits) -> list[str]:
     return [
         f"{line('stop JOB')} ends a capture and keeps what it has. So does Stop and keep on its card.",
-        "Discard on the card ends it and deletes what it has.",
+        f"{line('stop JOB --discard')} ends it and deletes what it has. So does Discard on its card.",
         _where(),
     ]
 

@@ -50,9 +50,9 @@ def waits_for_pod(job: Job) -> bool:
 def state_words(job: Job) -> str:
     """Return the state in words, with a stop that is on its way."""
     if job.stop_by is not None and not job.final and job.state is not JobState.DELIVERING:
-        return "Discarding" if _discards(job) else "Stopping"
+        return "Discarding" if job.discard else "Stopping"
     if job.state is JobState.CANCELLED and job.discard and job.started is not None:
-        return "Discarded" if _discards(job) else "Recording ended"
+        return "Discarded"
     if waits_for_pod(job):
         return "Waiting for a pod"
     if job.spec.dry_run:
@@ -67,14 +67,14 @@ def stopped_by(job: Job) -> str:
         return ""
     who = person(job.stop_by)
     if not job.final:
-        return f"{who} asked to {'discard' if _discards(job) else 'stop'} it."
+        return f"{who} asked to {'discard' if job.discard else 'stop'} it."
     if job.state is JobState.CANCELLED and job.spec.mode is Mode.RECORD and job.started is not None:
-        return f"Ended by {who}; what was grabbed before is kept."
+        return f"Discarded by {who}; what was grabbed before is kept."
     if job.state is JobState.CANCELLED:
         return f"Discarded by {who}; nothing was kept." if job.started is not None else f"Cancelled by {who}."
     if job.discard:
         return f"{who} asked to discard it, too late."
-    return f"Stopped by {who}; what was captured is kept."
+    return f"Stopped by {who}; what {'it held' if job.spec.mode is Mode.RECORD else 'was captured'} is kept."
 
 
 def time_left(job: Job, now: float) -> str:
@@ -83,11 +83,6 @@ def time_left(job: Job, now: float) -> str:
         return ""
     left = round(job.deadline - now)
     return f"{lasting(left)} left" if left > 0 else "ending now"
-
-
-def _discards(job: Job) -> bool:
-    """Whether something is lost by the stop; of a recording it is only what nobody grabbed."""
-    return job.discard and job.spec.mode is not Mode.RECORD
 
 
 def extended_by(job: Job) -> str:

@@ -91,8 +91,8 @@ def _remote(command: Command, settings: Common, options: argparse.Namespace) -> 
                 job = _followed(commands, commands.grab(job_id, last, person, Origin()), options.json)
             case Extend(job_id, seconds):
                 job = commands.extend(job_id, seconds, person)
-            case Stop(job_id):
-                job = commands.stop(job_id, person)
+            case Stop(job_id, discard):
+                job = commands.stop(job_id, person, discard=discard)
             case Status(job_id):
                 return _show(commands, job_id, options.json)
             case ListJobs():
@@ -182,12 +182,21 @@ def _said(job: Job) -> str:
     if job.planned:
         return plan_text(job)
     if job.stop_by is not None and not job.final:
-        return f"Capture {job.id} is stopping; what it has is kept and follows."
+        return _stopping(job)
     if _records(job):
         return f"Recording {job.id} goes on. Deliver what it holds: threadcap grab {job.id} --last 2m"
     if job.extended_by is not None and job.state is JobState.CAPTURING and job.deadline is not None:
         return f"Capture {job.id} goes on for {lasting(max(1.0, job.deadline - time.time()))}."
     return job.verdict or job.message or f"Capture {job.id} is {job.state}."
+
+
+def _stopping(job: Job) -> str:
+    recording = job.spec.mode is Mode.RECORD
+    what = f"{'Recording' if recording else 'Capture'} {job.id}"
+    if not job.discard:
+        return f"{what} is stopping; what it {'holds' if recording else 'has'} is kept and follows."
+    kept = "what was grabbed before is kept" if recording else "nothing of it is kept"
+    return f"{what} is being discarded; {kept}."
 
 
 def _exit_of(job: Job) -> int:

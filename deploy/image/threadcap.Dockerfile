@@ -20,6 +20,7 @@ COPY deploy/static_tcpdump /source
 RUN /source/build.sh --out /static amd64 arm64
 
 FROM ${PYTHON} AS build
+RUN apt-get update && apt-get install --no-install-recommends --yes gcc libc6-dev
 WORKDIR /source
 COPY deploy/requirements/run.txt deploy/requirements/run.txt
 RUN python -m venv /opt/threadcap \
@@ -28,7 +29,8 @@ COPY pyproject.toml README.md LICENSE ./
 COPY bot bot
 COPY workers workers
 COPY deploy deploy
-RUN /opt/threadcap/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+RUN /opt/threadcap/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
+    && cd / && /opt/threadcap/bin/python -c 'import workers.core; raise SystemExit(not workers.core.BUILT)'
 
 FROM ${PYTHON} AS side
 RUN useradd --uid 65532 --create-home threadcap && install -d -o threadcap -m 0700 /var/lib/threadcap

@@ -15,6 +15,7 @@ from playwright.async_api import Browser, Locator, Page, ViewportSize, async_pla
 from deploy.playground.scene_panel import ScenePanel
 from deploy.playground.stack import Stack
 from deploy.playground.up import PlaygroundSettings
+from tests.support.captures import all_written
 from tests.support.playground import SharedPlayground, Stage
 from tests.support.stack import remote_processes, until
 from workers.capture.spool import RecordWalk
@@ -198,7 +199,8 @@ async def _prove(stack: Stack, store: RedisJobStore, page: Page, link: Locator, 
     assert hashlib.sha256(data).hexdigest() == target.outcome.pod_sha256
     walk = RecordWalk()
     walk.feed(data)
-    assert 0 < walk.records == target.outcome.captured
+    assert 0 < walk.records == target.outcome.packets
+    assert all_written(target.outcome)
 
 
 async def _all_pictures_drawn(pane: Locator, number: int) -> None:

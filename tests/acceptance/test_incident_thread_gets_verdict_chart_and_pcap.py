@@ -6,6 +6,7 @@ import json
 import pytest
 
 from deploy.playground.stack import Stack
+from tests.support.captures import all_written
 from tests.support.playground import SharedPlayground
 from tests.support.stack import Incident, remote_processes, until
 from workers.contract import codec
@@ -29,7 +30,8 @@ async def test_mention_in_a_thread(stack: Stack, incident: Incident, playground:
     (target,) = report.targets
     assert target.outcome.proved
     assert hashlib.sha256(file.path.read_bytes()).hexdigest() == target.outcome.pod_sha256
-    assert target.outcome.captured == target.outcome.packets > 0
+    assert target.outcome.packets > 0
+    assert all_written(target.outcome)
     texts = [message.text for message in incident.said()]
     assert any(report.verdict[:60] in text for text in texts)
     assert {message.thread_ts for message in incident.said()} == {incident.thread_ts}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, ClassVar
 
-from tests.chaos.model import ARRIVED, SUPERVISED, WHOLE, Drawn, End, partial
+from tests.chaos.model import SUPERVISED, WHOLE, Drawn, End, partial
 from workers.capture.plans import NODE
 from workers.capture.tcpdump import marker
 
@@ -244,8 +244,8 @@ class WorkerKilled:
         return cls(round(chance.uniform(0, 1), 2))
 
     def end(self, method: str) -> End:
-        """See Fault.end."""
-        return ARRIVED if method in SUPERVISED else partial("worker that captured was lost")
+        """See Fault.end. The proof is in the container until the worker has written it down."""
+        return WHOLE if method in SUPERVISED else partial("worker that captured was lost")
 
     async def strike(self, world: "World", scenes: Sequence["Scene"]) -> None:
         """See Fault.strike."""

@@ -47,8 +47,6 @@ class End:
 
 WHOLE = End((JobState.DONE,), packets=True, whole=True, proved=True)
 """Every byte arrived, and is proved to."""
-ARRIVED = End((JobState.DONE,), packets=True, whole=True)
-"""Every byte arrived. Who died after that may have taken the proof along: the container that had it is gone then."""
 
 
 def partial(words: str) -> End:

@@ -159,7 +159,7 @@ class World:
     def read_again(self, job_id: str) -> int:
         """How often a spool of the job was read on over another stream."""
         logs = [log.read_text() for log in self.desk.stack.rundir.glob("worker-*.log")]
-        return sum("spool is read again" in line and job_id in line for text in logs for line in text.splitlines())
+        return sum("container is read again" in line and job_id in line for text in logs for line in text.splitlines())
 
     def spools(self, job_id: str) -> list[Path]:
         """The local files of a job, whichever worker writes them."""

@@ -20,9 +20,9 @@ from workers.capture.grab import Grab
 from workers.capture.methods import Ground
 from workers.capture.plans import EPHEMERAL, Equipment, Plan
 from workers.capture.recording import Recording
+from workers.capture.seat import Seat
 from workers.capture.spool import Spool
 from workers.capture.start_line import alone
-from workers.capture.supervised import Seat
 from workers.capture.tcpdump import marker
 from workers.contract.job import new_job_id
 from workers.contract.report import CaptureOutcome
@@ -42,7 +42,7 @@ SPEC = CaptureSpec(
 
 
 class LocalHouse:
-    """See supervised.House: the container is a process of the LocalPod."""
+    """See seat.House: the container is a process of the LocalPod."""
 
     def __init__(self, pod: LocalPod, job_id: str, folder: Path) -> None:
         self._pod = pod

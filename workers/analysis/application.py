@@ -47,6 +47,12 @@ class Applications:
             return DnsTcpParser(self.dns, half)
         return Recogniser(self, half)
 
+    @staticmethod
+    def watching(stream: Stream) -> bool:
+        """Whether only what may begin a protocol is of interest: `may_begin` of a segment's first byte."""
+        parser = stream.parser
+        return isinstance(parser, Recogniser) and parser.inner is None and not parser.short and not stream.pending
+
     def close(self, half: Half, packet: Packet) -> None:
         """The conversation is over: hand on what waits."""
         if half.stream is not None:
@@ -69,12 +75,12 @@ class Applications:
 class Recogniser:
     """Stands as the parser until the protocol is known, then passes bytes through."""
 
-    __slots__ = ("_applications", "_half", "_lost", "_short", "inner")
+    __slots__ = ("_applications", "_half", "_lost", "inner", "short")
 
     def __init__(self, applications: Applications, half: Half) -> None:
         self._applications = applications
         self._half = half
-        self._short = b""
+        self.short = b""
         self._lost = False
         """Bytes are missing before the first that were recognised: maybe whole messages."""
         self.inner: Parser | None = None
@@ -84,7 +90,7 @@ class Recogniser:
         inner = self.inner
         if inner is not None and not (buffer[at] == _HELLO and isinstance(inner, HttpParser) and inner.between):
             return inner.data(buffer, at, end, packet)
-        held, self._short = self._short, b""
+        held, self.short = self.short, b""
         if held:
             joined = held + buffer[at:end]
             if self._begins(joined, 0, len(joined)):
@@ -108,7 +114,7 @@ class Recogniser:
     def _keep(self, start: bytes) -> None:
         """Hold bytes that are too few to tell."""
         if len(start) < _SHORT and (20 <= start[0] <= 23 or self._http(start, 0, len(start))):
-            self._short = start
+            self.short = start
 
     def _http(self, buffer: bytes, at: int, end: int) -> bool:
         return looks_like_start(buffer, at, end, loose=expected(self._half))
@@ -120,7 +126,7 @@ class Recogniser:
 
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture."""
-        self._short = b""
+        self.short = b""
         self._lost = True
         if self.inner is not None:
             self.inner.gap(size, packet)

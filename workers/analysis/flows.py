@@ -20,6 +20,9 @@ MAX_KEPT = 500
 MAX_PORTS = 50
 NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
 _WITH_PORTS = frozenset({6, 17, 132})
+Rank = tuple[bool, int, int]
+"""Healthy, bytes below zero, id: less is told first."""
+Ports = dict[tuple[int, int], int]
 _REGISTERED = (1024).to_bytes(2, "big")
 
 
@@ -148,23 +151,26 @@ class Keeper:
 
     def __init__(self) -> None:
         self._kept: list[tuple[bool, int, int, Conversation]] = []
-        self._worst: tuple[bool, int, int] | None = None
+        self._worst: Rank | None = None
         self.seen = 0
-        self._ports: dict[tuple[int, int], int] = {}
+        self._ports: Ports = {}
 
     def add(self, flow: Flow, trouble: bool, told: Callable[[], Conversation]) -> None:
-        """Keep what `told` makes of it, if it ranks among the best so far."""
+        """Count a conversation, and keep what `told` makes of it if it ranks among the best so far."""
         self.seen += 1
         client, server = flow.client, flow.client.peer
         if flow.protocol in _WITH_PORTS and len(client.key) in (12, 36):
             port = (flow.protocol, client.key[-2] << 8 | client.key[-1])
             self._ports[port] = self._ports.get(port, 0) + client.packets + server.packets
-        rank = (not trouble, -(client.bytes + server.bytes), flow.id)
-        if self._worst is not None and rank > self._worst:
-            return
-        self._kept.append((*rank, told()))
-        if len(self._kept) >= 2 * MAX_KEPT:
-            self._shrink()
+        self.offer((not trouble, -(client.bytes + server.bytes), flow.id), told)
+
+    def offer(self, rank: Rank, told: Callable[[], Conversation]) -> Rank | None:
+        """Keep what `told` makes of a conversation if it ranks among the best; the worst place of a full list."""
+        if self._worst is None or rank <= self._worst:
+            self._kept.append((*rank, told()))
+            if len(self._kept) >= 2 * MAX_KEPT:
+                self._shrink()
+        return self._worst
 
     def _shrink(self) -> None:
         self._kept.sort(key=lambda entry: entry[:3])
@@ -177,10 +183,16 @@ class Keeper:
         self._shrink()
         return tuple(entry[3] for entry in self._kept)
 
-    def ports(self) -> dict[str, int]:
-        """The busiest server ports, such as "tcp/443", with their packets."""
-        busiest = sorted(self._ports.items(), key=lambda item: (-item[1], item[0]))[:MAX_PORTS]
-        return {f"{NAMES[protocol]}/{port}": packets for (protocol, port), packets in busiest}
+    @property
+    def ports(self) -> Ports:
+        """Packets by protocol and server port."""
+        return self._ports
+
+
+def busiest(ports: Ports) -> dict[str, int]:
+    """The busiest server ports, such as "tcp/443", with their packets."""
+    ranked = sorted(ports.items(), key=lambda item: (-item[1], item[0]))[:MAX_PORTS]
+    return {f"{NAMES[protocol]}/{port}": packets for (protocol, port), packets in ranked}
 
 
 def conversation(flow: Flow) -> Conversation:

@@ -1,11 +1,12 @@
 """ICMP and ICMPv6 errors, put together by kind, sender and the conversation they complain about (RFC 792, 4443)."""
 
-from workers.analysis.flows import NAMES, Half, address, endpoints
+from workers.analysis.flows import NAMES, address, endpoints
 from workers.analysis.samples import Frames
 from workers.contract.facts import IcmpError
 from workers.packets.packet import Packet
 
 MAX_ERRORS = 256
+ICMP6 = 58
 _UNREACHABLE4 = (
     "network unreachable", "host unreachable", "protocol unreachable", "port unreachable", "fragmentation needed",
     "source route failed", "network unknown", "host unknown", "source host isolated", "network prohibited",
@@ -35,14 +36,13 @@ class IcmpStage:
         self._errors: dict[tuple[str, str, str, str, str, int], _Error] = {}
         self.beyond = 0
 
-    def update(self, packet: Packet, sender: str, version6: bool, about: Half | None) -> None:
-        """One ICMP error; `about` is the quoted packet's direction when its conversation is known."""
+    def update(self, packet: Packet, quoted: bytes) -> None:
+        """One ICMP error; `quoted` is the key of the packet it complains about, as its client would send it."""
         if packet.quoted_kind < 0:
             return
-        quoted = about.flow.client.key if about else packet.quoted_key
         client, _, server, port = endpoints(quoted)
         protocol = NAMES.get(packet.quoted_kind, f"ip-{packet.quoted_kind}")
-        key = (kind(packet, version6), sender, protocol, client, server, port)
+        key = (kind(packet), sender(packet), protocol, client, server, port)
         error = self._errors.get(key)
         if error is None:
             if len(self._errors) >= MAX_ERRORS:
@@ -71,20 +71,20 @@ class IcmpStage:
         )
 
 
-def unreachable(packet: Packet, version6: bool) -> bool:
+def unreachable(packet: Packet) -> bool:
     """Whether the error refuses the quoted packet for good (not "fragmentation needed")."""
-    return packet.error_type == 1 if version6 else packet.error_type == 3 and packet.error_code != 4
+    return packet.error_type == 1 if packet.kind == ICMP6 else packet.error_type == 3 and packet.error_code != 4
 
 
-def kind(packet: Packet, version6: bool) -> str:
+def kind(packet: Packet) -> str:
     """The error in words."""
-    number, code = packet.error_type, packet.error_code
+    number, code, version6 = packet.error_type, packet.error_code, packet.kind == ICMP6
     if number == (1 if version6 else 3):
         names = _UNREACHABLE6 if version6 else _UNREACHABLE4
         return names[code] if code < len(names) else f"unreachable (code {code})"
     return (_KINDS6 if version6 else _KINDS4).get(number, f"type {number}")
 
 
-def sender(packet: Packet, size: int) -> str:
+def sender(packet: Packet) -> str:
     """Source address of the packet."""
-    return address(packet.key[:size])
+    return address(packet.key[: 16 if packet.kind == ICMP6 else 4])

@@ -42,6 +42,14 @@ class Durations:
         self.least = 0
         self._most = 0
 
+    @classmethod
+    def of(cls, count: int, least: int, most: int, kept: list[int]) -> "Durations":
+        """A distribution that was taken elsewhere, with the samples it kept."""
+        made = cls()
+        made.least, made._most = least, most
+        made._kept.count, made._kept.items = count, kept
+        return made
+
     def add(self, nanoseconds: int) -> None:
         """Add one; negative ones (timestamps that go backwards) count as 0."""
         value = max(nanoseconds, 0)

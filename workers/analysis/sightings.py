@@ -10,6 +10,7 @@ that two captures keep the same ones.
 """
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from struct import Struct
 
@@ -55,7 +56,7 @@ class Sightings:
     mask: int = 0
     """Only identities whose checksum has none of these bits are kept."""
 
-    def add(self, buffer: bytes, records: list[Record]) -> None:
+    def add(self, buffer: bytes, records: Sequence[Record]) -> None:
         """Take records as CaptureReader gives them."""
         for at, captured, wire, time, link_type in records:
             ethertype, network = link_types.network(link_type, buffer, at, at + captured)

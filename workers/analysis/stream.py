@@ -34,7 +34,7 @@ class Parser(Protocol):
 class Stream:
     """One direction. `next` is the sequence number waited for, -1 before the first payload."""
 
-    __slots__ = ("_late", "_skip", "_whole", "next", "parser", "pending", "pending_bytes")
+    __slots__ = ("_late", "_whole", "next", "parser", "pending", "pending_bytes", "skip")
 
     def __init__(self, parser: Parser, late: dict[int, int]) -> None:
         self.parser = parser
@@ -43,7 +43,7 @@ class Stream:
         self.next = -1
         self.pending: dict[int, _Piece] = {}
         self.pending_bytes = 0
-        self._skip = 0
+        self.skip = 0
         """Bytes to come that the parser does not need, be they captured or not."""
         self._whole = True
 
@@ -52,10 +52,10 @@ class Stream:
         start, length, end = packet.payload, packet.payload_length, packet.end
         if packet.sequence == self.next and not self.pending and end - start == length:
             self.next = (self.next + length) & _MASK
-            if not self._skip:
-                self._skip = self.parser.data(packet.buffer, start, end, packet)
-            elif length < self._skip:
-                self._skip -= length
+            if not self.skip:
+                self.skip = self.parser.data(packet.buffer, start, end, packet)
+            elif length < self.skip:
+                self.skip -= length
             else:
                 self._deliver_rest(packet.buffer, start, end, packet)
             return
@@ -76,31 +76,31 @@ class Stream:
 
     def _deliver_rest(self, buffer: bytes, start: int, end: int, packet: Packet) -> None:
         """The bytes nobody needs end here; what follows is for the parser."""
-        start += self._skip
-        self._skip = 0
+        start += self.skip
+        self.skip = 0
         whole, self._whole = self._whole, True
         self.parser.skipped(packet, whole=whole)
         if start < end:
-            self._skip = self.parser.data(buffer, start, end, packet)
+            self.skip = self.parser.data(buffer, start, end, packet)
 
     def _deliver(self, buffer: bytes, start: int, end: int, length: int, packet: Packet) -> None:
         self.next = (self.next + length) & _MASK
         captured = max(0, end - start)
-        if captured and self._skip > captured:
-            self._skip -= captured
-        elif captured and self._skip:
+        if captured and self.skip > captured:
+            self.skip -= captured
+        elif captured and self.skip:
             self._deliver_rest(buffer, start, end, packet)
         elif captured:
-            self._skip = self.parser.data(buffer, start, end, packet)
+            self.skip = self.parser.data(buffer, start, end, packet)
         if captured < length:
             self._miss(length - captured, packet)
 
     def _miss(self, size: int, packet: Packet) -> None:
         """Bytes that are not there: the parser hears of those it would have wanted."""
-        skipped = min(self._skip, size)
-        self._skip -= skipped
+        skipped = min(self.skip, size)
+        self.skip -= skipped
         if skipped:
-            self._whole = self._skip == 0
+            self._whole = self.skip == 0
             if self._whole:
                 self.parser.skipped(packet, whole=False)
         if size > skipped:
@@ -136,14 +136,15 @@ class Stream:
         old = (self.next - sequence) & _MASK
         if old >= length:
             return
-        before = packet.number, packet.time, packet.mask
+        before = packet.number, packet.time, packet.mask, packet.payload, packet.end, packet.payload_length
         packet.number, packet.mask = number, 0
+        packet.payload, packet.end, packet.payload_length = 0, len(data), length
         if not filled:
             packet.time = time
         self._deliver(data, min(old, len(data)), len(data), length - old, packet)
         if packet.mask:
             self._late[packet.mask] = self._late.get(packet.mask, 0) + 1
-        packet.number, packet.time, packet.mask = before
+        packet.number, packet.time, packet.mask, packet.payload, packet.end, packet.payload_length = before
 
     def flush(self, packet: Packet) -> None:
         """The conversation is over: hand on what waits, holes as gaps."""

@@ -7,6 +7,8 @@ BINS = 300
 FIRST_WIDTH = 10_000_000
 """Nanoseconds."""
 MAX_LATENCIES = 2_000
+Bins = tuple[int, int, list[int], list[int], list[int]]
+"""Start and width in nanoseconds; packets, bytes and problems a bin."""
 
 
 class TimelineStage:
@@ -50,17 +52,23 @@ class TimelineStage:
             self._last_bin //= 2
         return max(0, (time - self._start) // self._width)
 
-    def finish(self) -> Timeline:
+    @property
+    def bins(self) -> Bins:
         """The bins up to the last one used."""
-        if self._start < 0:
-            return Timeline()
         used = self._last_bin + 1
+        return self._start, self._width, self._packets[:used], self._bytes[:used], self._problems[:used]
+
+    def finish(self, bins: Bins) -> Timeline:
+        """Bins and latencies as facts."""
+        start, width, packets, sizes, problems = bins
+        if start < 0:
+            return Timeline()
         return Timeline(
-            start_at=self._start * NANO,
-            width=self._width * NANO,
-            packets=tuple(self._packets[:used]),
-            bytes=tuple(self._bytes[:used]),
-            problems=tuple(self._problems[:used]),
+            start_at=start * NANO,
+            width=width * NANO,
+            packets=tuple(packets),
+            bytes=tuple(sizes),
+            problems=tuple(problems),
             latency=tuple((time * NANO, took * NANO, kind) for time, took, kind in self._latency.items),
         )
 

@@ -13,9 +13,9 @@ from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import STDERR, STDOUT, ExecStream
 from workers.capture.plans import Plan
 from workers.capture.ring import FOLDER, RingReader, counters, grab_argv
+from workers.capture.seat import House, Patience, Seat
 from workers.capture.spool import Spool
 from workers.capture.start_line import Runner
-from workers.capture.supervised import House, Seat
 from workers.capture.tcpdump import ACK, Trailer
 from workers.contract.errors import CaptureInterrupted, TargetNotFound, ThreadcapError
 from workers.contract.report import CaptureOutcome
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 TRIES_FOR = 45.0
 """Seconds it tries to reach the ring again: the pod holds what was cut off for a minute."""
-PAUSE = 0.2, 2.0
+LONGEST_PAUSE = 2.0
 TICK = 1.0
 
 
@@ -90,19 +90,18 @@ class Grab:
 
     def _read(self, seat: Seat) -> str:
         """Read to the end over as many connections as it takes; returns why not to the end, "" when it was."""
-        given_up, pause = time.monotonic() + TRIES_FOR, PAUSE[0]
+        patience = Patience(TRIES_FOR, LONGEST_PAUSE)
         while not self._stopped.is_set():
             before, self._trailer = self._ring.size, Trailer()
             why = self._read_once(seat)
             if self._trailer.done and self._ring.ended:
                 return ""
             if self._ring.size > before:
-                given_up, pause = time.monotonic() + TRIES_FOR, PAUSE[0]
-            if why or time.monotonic() > given_up:
+                patience.renew()
+            if why or patience.over:
                 return why or f"the connection to pod {seat.pod.name} was lost"
             log.info("ring is read again", job=self._job_id, pod=seat.pod.name, at=self._ring.size)
-            self._stopped.wait(pause)
-            pause = min(PAUSE[1], pause * 2)
+            patience.wait(self._stopped)
         return "it was stopped"
 
     def _read_once(self, seat: Seat) -> str:

@@ -12,7 +12,7 @@ from workers.capture.plans import Plan
 from workers.capture.spool import FILE_HEADER, RECORD_HEADER
 from workers.capture.tcpdump import GRACE, marker, tcpdump_argv
 from workers.contract.errors import CaptureInterrupted
-from workers.contract.spec import CaptureSpec
+from workers.contract.spec import RING_LEAST, CaptureSpec
 
 FOLDER = "/spool"
 LAPSE = 900
@@ -23,8 +23,6 @@ SLICES = 16
 """Files a ring of full size is made of, about; two of them are kept free for what comes between two looks."""
 MEGABYTE = 1_000_000
 """What `tcpdump -C` counts in."""
-LEAST = 4 * MEGABYTE
-"""Bytes a ring has at least: a file that is being written, one before it, and what is kept free."""
 HELD_AT_ONCE = 2
 """The ring, and as much again while it is being grabbed."""
 MAX_FILES = "100000"
@@ -37,7 +35,7 @@ MAGIC |= {b"\xa1\xb2\xc3\xd4": (">", 1e6), b"\xa1\xb2\x3c\x4d": (">", 1e9)}
 
 def ring_bytes(spec: CaptureSpec) -> int:
     """Return how large a recording's ring may grow."""
-    return max(LEAST, spec.max_bytes)
+    return max(RING_LEAST, spec.max_bytes)
 
 
 def recording_argv(plan: Plan, spec: CaptureSpec, job_id: str, ceiling: float, folder: str = FOLDER) -> list[str]:

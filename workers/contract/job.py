@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workers.contract.errors import IllegalTransition
+from workers.contract.outcome import CaptureOutcome
 from workers.contract.spec import CaptureSpec
 
 SCHEMA_VERSION = 1
@@ -82,6 +83,10 @@ class TargetProgress:
     note: str = ""
     uid: str = ""
     """The pod's, so that a pod of the same name that came later is not taken for it."""
+    filter: str = ""
+    """As tcpdump has it there, where that is not the spec's."""
+    outcome: CaptureOutcome | None = None
+    """How it ended, with the proof, so that both outlive the worker; None until then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from workers.contract.facts import Facts
 from workers.contract.job import Artifact
+from workers.contract.outcome import CaptureOutcome as CaptureOutcome
 from workers.contract.spec import CaptureSpec
 
 REPORT_SCHEMA = 1
@@ -57,36 +58,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class CaptureOutcome:
-    """How one capture ended, and the proof. bytes are of pcap; counters are tcpdump's own.
-
-    `proved` is true only when size and sha256 taken in the pod, as the bytes left, equal what arrived, and the records
-    stored equal tcpdump's "packets captured". What arrived is what is stored, but for a last packet that tcpdump had
-    not finished when it was stopped: then `bytes` is less than `pod_bytes`, and `sha256` that of the whole packets.
-    """
-
-    complete: bool = False
-    proved: bool = False
-    reason: str = ""
-    """Why it is not complete, for the person: "pod deleted", "truncated at byte N of M, …"."""
-    bytes: int = 0
-    sha256: str = ""
-    pod_bytes: int | None = None
-    pod_sha256: str = ""
-    packets: int = 0
-    """Records stored."""
-    captured: int | None = None
-    received: int | None = None
-    kernel_dropped: int | None = None
-    interface_dropped: int | None = None
-    ended_by: str = ""
-    """time | packets | bytes | stop | until | pressure | interrupted | error"""
-    started_at: float = 0.0
-    ended_at: float = 0.0
-    clock_offset: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class TargetResult:
     """One container of one pod: where, how, what came of it."""
 
@@ -96,13 +67,15 @@ class TargetResult:
     node: str = ""
     pod_ips: tuple[str, ...] = ()
     method: str = ""
-    outcome: CaptureOutcome = CaptureOutcome()
+    outcome: CaptureOutcome = field(default_factory=CaptureOutcome)
     facts: Facts | None = None
     """None when analysis failed; `analysis_error` says so in words."""
     analysis_error: str = ""
     pcap: Artifact | None = None
     other_ports: dict[str, int] = field(default_factory=dict)
     """ "tcp/443" -> packets seen beside the filter, for a capture that matched nothing; empty when nobody looked."""
+    filter: str = ""
+    """As tcpdump had it there: the spec's, or narrower (to the other end; our own traffic left out)."""
 
 
 @dataclass(frozen=True, slots=True)

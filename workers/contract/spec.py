@@ -155,6 +155,11 @@ class CaptureSpec:
         return f"{one} -n {one.namespace}" if one.namespace and one.namespace != self.namespace else str(one)
 
 
+RING_LEAST = 4_000_000
+"""Bytes of pcap a recording's ring may grow to at least: a file that is being written, one before it, and what is kept
+free."""
+
+
 def same_capture(one: CaptureSpec, other: CaptureSpec) -> bool:
     """Whether both see the same packets while they run, so that who asks for one may join the other.
 

@@ -119,11 +119,11 @@ class Merge:
 
 
 class _Stream:
-    """One source as pcapng blocks, sorted within a read or two. `horizon`: nothing earlier is expected from it."""
+    """One source as pcapng blocks, sorted within two batches. `horizon`: nothing earlier is expected from it."""
 
     def __init__(self, source: Source, clock: ClockOffset, number: Callable[[], int], chunk_size: int) -> None:
         self.source = source
-        self.horizon = 0
+        self.horizon = self._earliest = 0
         self.error = ""
         self.numbers: dict[int, int] = {}
         """Interface by link type."""
@@ -149,7 +149,8 @@ class _Stream:
         buffer, records = batch
         blocks = self._blocks(buffer, records)
         self._size += len(buffer)
-        self.horizon = min(blocks, key=_time)[0]
+        earliest = min(blocks, key=_time)[0]
+        self.horizon, self._earliest = min(earliest, self._earliest), earliest
         self._held += blocks
         self._held.sort(key=_time)
 
@@ -199,7 +200,7 @@ class _Stream:
         )
         return pcapng.statistics(number, max(self._last, about.ended or 0), about)
 
-    def _blocks(self, buffer: bytes, records: list[Record]) -> list[Timed]:
+    def _blocks(self, buffer: bytes, records: Sequence[Record]) -> list[Timed]:
         """Enhanced Packet Blocks (pcapng.packet, unrolled for speed) with corrected times."""
         head, tails, lengths, kind = pcapng.packet_head, pcapng.TAILS, pcapng.lengths, pcapng.ENHANCED
         numbers, blocks = self.numbers, []
@@ -209,7 +210,7 @@ class _Stream:
             blocks.append((time, start + buffer[at : at + captured] + tails[captured & 3] + lengths(length)))
         return blocks
 
-    def _corrected(self, records: list[Record]) -> list[Record]:
+    def _corrected(self, records: Sequence[Record]) -> Sequence[Record]:
         if not self._clock.seconds:
             return records
         corrected, clamped = self._clock.corrected, pcapng.clamped

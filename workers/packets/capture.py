@@ -1,11 +1,11 @@
 """From chunks of a capture file to packet records: unwraps gzip, recognises the format, keeps what is incomplete."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from workers.packets import pcap, pcapng
 from workers.packets.gunzip import GZIP_MAGIC, Gunzip
 
-Batch = tuple[bytes, list[pcap.Record]]
+Batch = tuple[bytes, Sequence[pcap.Record]]
 _STEP = 1 << 20
 """Bytes walked at a time, so that one huge chunk does not make one huge list of records."""
 
@@ -82,23 +82,35 @@ class CaptureReader:
                 yield from self._walk(step)
 
     def _walk(self, chunk: bytes) -> Iterator[Batch]:
-        if self._held or self._walker is None:
-            self._held += chunk
+        """What was held is made whole first, alone: the rest of the chunk is read where it lies."""
+        at = 0
+        while self._held or self._walker is None:
+            taken = min(len(chunk), at + self._need - len(self._held))
+            self._held += chunk[at:taken]
+            at = taken
             if len(self._held) < self._need:
                 return
-            chunk = bytes(self._held)
+            start = bytes(self._held)
             self._held.clear()
-        if self._walker is None:
-            chunk = self._open(chunk)
-        if self._walker is None:
-            return
-        records, taken = self._walker.walk(chunk)
-        self.error = self._walker.error
-        self._need = self._walker.need
-        if taken < len(chunk) and self.error is None:
-            self._held += chunk[taken:]
+            if self._walker is None:
+                start = self._open(start)
+            if self._walker is None:
+                if self.error is not None:
+                    return
+                continue
+            yield from self._records(self._walker, start, 0)
+            if self.error is not None:
+                return
+        if at < len(chunk):
+            yield from self._records(self._walker, chunk, at)
+
+    def _records(self, walker: pcap.PcapWalker | pcapng.PcapngWalker, buffer: bytes, at: int) -> Iterator[Batch]:
+        records, after = walker.walk(buffer, at)
+        self.error, self._need = walker.error, walker.need
+        if after < len(buffer) and self.error is None:
+            self._held += buffer[after:]
         if records:
-            yield chunk, records
+            yield buffer, records
 
     def _open(self, start: bytes) -> bytes:
         """Choose the walker; returns what is left for it. Holds the bytes when more are needed."""

@@ -4,6 +4,12 @@ Both byte orders, micro- and nanosecond magics, and Kuznetzov's modified format 
 """
 
 import struct
+from collections.abc import Sequence
+
+from workers.core import BUILT
+
+if BUILT:
+    from workers.core.core import walk_pcap
 
 HEADER = 24
 MAX_CAPTURED = 262_144
@@ -45,29 +51,38 @@ class PcapWalker:
         self._offset = offset
         """File offset of the next record, for error sentences."""
 
-    def walk(self, buffer: bytes) -> tuple[list[Record], int]:
-        """Records complete in the buffer and how many bytes they took; sets `need` for the next one."""
+    def walk(self, buffer: bytes, at: int = 0) -> tuple[Sequence[Record], int]:
+        """Records complete in the buffer from `at` on, and where the next one begins; sets `need` for that one."""
+        records, after, claimed = self._walk(buffer, at)
+        if claimed:
+            self.error = (
+                f"packet {self.records + len(records) + 1} claims {claimed:,} captured bytes, more than any"
+                f" capture has: the file is damaged at byte {self._offset + after - at:,}"
+            )
+        self.need = self._record
+        if after + self._record <= len(buffer):
+            self.need += _HEADERS[self._order].unpack_from(buffer, after)[2]
+        self._offset += after - at
+        self.records += len(records)
+        return records, after
+
+    def _walk(self, buffer: bytes, at: int) -> tuple[Sequence[Record], int, int]:
+        """The records, where the next one begins, and what one claims to have captured and can't."""
+        if BUILT:
+            return walk_pcap(buffer, at, self._record, self._order == ">", self._fraction, self.link_type)
         records: list[Record] = []
-        at, size, length, link = 0, len(buffer), self._record, self.link_type
-        unpack, fraction = _HEADERS[self._order].unpack_from, self._fraction
-        self.need = length
+        size, length, link, fraction = len(buffer), self._record, self.link_type, self._fraction
+        unpack = _HEADERS[self._order].unpack_from
         while at + length <= size:
             seconds, parts, captured, wire = unpack(buffer, at)
             if captured > MAX_CAPTURED:
-                self.error = (
-                    f"packet {self.records + len(records) + 1} claims {captured:,} captured bytes, more than any"
-                    f" capture has: the file is damaged at byte {self._offset + at:,}"
-                )
-                break
+                return records, at, captured
             body = at + length
             if body + captured > size:
-                self.need = length + captured
                 break
             records.append((body, captured, wire, seconds * 1_000_000_000 + parts * fraction, link))
             at = body + captured
-        self._offset += at
-        self.records += len(records)
-        return records, at
+        return records, at, 0
 
     def close(self, left: int) -> None:
         """The stream ended with so many bytes unused."""

@@ -41,14 +41,14 @@ class PcapngWalker:
         """Simple packet blocks, which carry no time: they get that of the packet before."""
         self._order = "<"
         self._interfaces: list[_Interface] = []
-        self._offset = 0
+        self._offset = self._begin = 0
         self._skip = 0
         self._last = 0
 
-    def walk(self, buffer: bytes) -> tuple[list[Record], int]:
-        """Records complete in the buffer and how many bytes are done with; sets `need` for the next block."""
+    def walk(self, buffer: bytes, at: int = 0) -> tuple[list[Record], int]:
+        """Records complete in the buffer from `at` on, and where the next block begins; sets `need` for that one."""
         records: list[Record] = []
-        at, size = 0, len(buffer)
+        self._begin, size = at, len(buffer)
         self.need = 12
         while self.error is None:
             if self._skip:
@@ -63,7 +63,7 @@ class PcapngWalker:
             if taken == 0:
                 break
             at += taken
-        self._offset += at
+        self._offset += at - self._begin
         self.records += len(records)
         return records, at
 
@@ -105,7 +105,7 @@ class PcapngWalker:
         return True
 
     def _broken(self, at: int, why: str) -> int:
-        self.error = f"the capture is damaged: the block at byte {self._offset + at:,} {why}"
+        self.error = f"the capture is damaged: the block at byte {self._offset + at - self._begin:,} {why}"
         return 0
 
     def _read(self, kind: int, buffer: bytes, at: int, length: int, records: list[Record]) -> bool:

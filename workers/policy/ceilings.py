@@ -1,10 +1,13 @@
-"""What a person may ask at most. A value beyond its ceiling, or one that makes no sense, becomes the ceiling."""
+"""What a person may ask at most. A value beyond its ceiling, or one that makes no sense, becomes the ceiling.
+
+A recording's ring has a floor, too: what is smaller than it can be becomes the floor.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workers.contract.spec import CaptureSpec, Limits, Mode
+from workers.contract.spec import RING_LEAST, CaptureSpec, Limits, Mode
 from workers.policy.decision import Allowed
 
 MAX_SNAPLEN = 262_144
@@ -20,12 +23,17 @@ class _Ceiling:
     words: str
     unit: str = ""
     may_be_nought: bool = False
+    least: float = 0
+    few: str = ""
+    """`words` for what is less than `least`."""
 
     def holds(self, value: float) -> bool:
-        return 0 < value <= self.most or (self.may_be_nought and value == 0)  # nan is never
+        return (0 < value <= self.most and value >= self.least) or (self.may_be_nought and value == 0)  # nan is never
 
-    def note(self, asked: float) -> str:
-        return f"{self.words.format(self._shown(self.most))}; {self._shown(asked)} were asked for."
+    def instead(self, asked: float) -> tuple[float, str]:
+        """Return what stands in place of a value that does not hold, and say so."""
+        most, words = (self.least, self.few) if 0 < asked < self.least else (self.most, self.words)
+        return most, f"{words.format(self._shown(most))}; {self._shown(asked)} were asked for."
 
     def _shown(self, value: float) -> str:
         return (f"{value:,}" if isinstance(value, int) else f"{value:g}") + self.unit
@@ -38,8 +46,8 @@ def within(spec: CaptureSpec, limits: Limits) -> Allowed:
     for ceiling in _ceilings(spec.mode, limits):
         asked = getattr(spec, ceiling.field)
         if not ceiling.holds(asked):
-            notes.append(ceiling.note(asked))
-            reduced[ceiling.field] = ceiling.most
+            reduced[ceiling.field], note = ceiling.instead(asked)
+            notes.append(note)
     return Allowed(replace(spec, **reduced), tuple(notes))
 
 
@@ -56,8 +64,12 @@ def _ceilings(mode: Mode, limits: Limits) -> Iterator[_Ceiling]:
         yield _Ceiling("keep", limits.max_keep, "What a recording keeps is limited to {}", " s")
     else:
         yield _Ceiling("duration", limits.max_duration, "Time is limited to {}", " s")
-    size = "The recording's ring" if mode is Mode.RECORD else "Size"
-    yield _Ceiling("max_bytes", limits.max_max_bytes, f"{size} is limited to {{}} bytes a pod")
+    if mode is Mode.RECORD:
+        ring, most = "The recording's ring", max(RING_LEAST, limits.max_max_bytes)
+        words, few = f"{ring} is limited to {{}} bytes a pod", f"{ring} takes {{}} bytes a pod at least"
+        yield _Ceiling("max_bytes", most, words, least=RING_LEAST, few=few)
+    else:
+        yield _Ceiling("max_bytes", limits.max_max_bytes, "Size is limited to {} bytes a pod")
     packets = "Packets are limited to {} a pod"
     yield _Ceiling("max_packets", limits.max_max_packets, packets, may_be_nought=True)
     yield _Ceiling("snaplen", MAX_SNAPLEN, "Snaplen is limited to {} bytes")

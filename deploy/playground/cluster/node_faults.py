@@ -13,6 +13,7 @@ Pods' own faults are healed one by one (kind none); an evicted pod stays evicted
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from .objects import Object, uid_of
 from .registry import Registry
 from .resources import NODES, PODS
 
+_LATE_TRIES, _LATE_PAUSE = 20, 0.1
 NODE_KINDS = ("node-restart", "node-lost", "node-pressure", "node-disk", "node-clock", "node-heal", "evict")
 _PRESSURES = {"disk": "DiskPressure", "memory": "MemoryPressure", "pid": "PIDPressure"}
 _LOW = "The node was low on resource: ephemeral-storage. Threshold quantity: 2Gi, available: 1Gi. "
@@ -96,9 +98,15 @@ class NodeFaults:
 
     async def _end_agent(self, node: FaultyNode, *, hold: bool) -> None:
         process = self._ours(node)
-        if hold:
-            process.hold_agent()
-        await node.agent.stop()
+        if not hold:
+            await node.agent.stop()
+            return
+        process.hold_agent()
+        for _ in range(_LATE_TRIES):  # one that is just starting does not listen yet; one that has ended never will
+            with contextlib.suppress(*UNREACHABLE):
+                await node.agent.stop()
+                return
+            await asyncio.sleep(_LATE_PAUSE)
 
     async def _heal(self, name: str) -> None:
         node = self._node(name)

@@ -132,6 +132,16 @@ async def test_a_killed_api_server_leaves_what_it_ran_alive(cluster: SharedPlayg
     ok(cluster, "exec", "two", "--", "timeout", "10", "sh", "-c", f"{alive} {pid}")
 
 
+async def test_a_node_may_be_lost_while_its_agent_starts(cluster: SharedPlayground) -> None:
+    for _ in range(2):
+        await inject(cluster, "node-restart", node="node-2")
+        await inject(cluster, "node-lost", node="node-2")
+        await inject(cluster, "node-lost", node="node-2")
+        ok(cluster, "wait", "node/node-2", "--for=condition=Ready=Unknown", "--timeout=30s")
+        await inject(cluster, "node-heal", node="node-2")
+        ok(cluster, "wait", "node/node-2", "--for=condition=Ready", "--timeout=30s")
+
+
 async def test_a_lost_node_is_unknown_and_comes_back(cluster: SharedPlayground) -> None:
     containers = ok(cluster, "get", "pods", "-o", CONTAINERS)
     await inject(cluster, "node-lost", node="node-2")

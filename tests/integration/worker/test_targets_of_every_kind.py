@@ -174,6 +174,8 @@ async def test_between_two_namespaces_each_end_hears_the_other_only(desk: Desk, 
     assert set(ends) == {"client", "web"}
     assert all(one.outcome.packets > 0 for one in report.targets)
     client = ends["client"].pod_ips[0]
+    assert ends["web"].filter.startswith(f"host {client}")
+    assert all(f"host {address}" in ends["client"].filter for address in ends["web"].pod_ips)
     for one in report.targets:
         assert one.facts is not None
         for flow in one.facts.conversations:  # what web says to itself on lo is not here

@@ -74,6 +74,17 @@ async def test_a_slash_command_is_offered_to_join_without_a_thread(desk: Desk) -
     assert f"also:{jobs.ALICE.id}" in desk.store.posted("abcd2345")
 
 
+@pytest.mark.parametrize("discard", [False, True])
+async def test_a_recording_is_stopped_the_same_by_button_and_by_word(desk: Desk, discard: bool) -> None:
+    running(desk, "abcd2345", mode=Mode.RECORD, keep=300.0)
+    running(desk, "efgh2345", mode=Mode.RECORD, keep=300.0)
+    await desk.click("discard" if discard else "stop", "abcd2345")
+    await desk.mention(f"<@UBOT> stop efgh2345{' --discard' if discard else ''}", user=jobs.ALICE.id)
+    await desk.tasks.drain(5)
+    asked = [(job.stop_by is not None, job.discard) for job in map(desk.store.get, ("abcd2345", "efgh2345"))]
+    assert asked == [(True, discard)] * 2
+
+
 async def test_grab_buttons_take_from_the_recording_in_its_thread(desk: Desk) -> None:
     running(desk, mode=Mode.RECORD, keep=300.0)
     await desk.click("grab_120", "abcd2345", "t1", user=BOB)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.capture.plans import Plan
-from workers.capture.ring import LEAST, Held, RingReader, grab_argv, recording_argv, ring_bytes
+from workers.capture.ring import Held, RingReader, grab_argv, recording_argv, ring_bytes
 from workers.capture.targets import PodInfo
 from workers.contract.errors import CaptureInterrupted
-from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
+from workers.contract.spec import RING_LEAST, CaptureSpec, Mode, TargetKind, TargetRef
 
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65536, 1)
 SPEC = CaptureSpec(TargetRef(TargetKind.POD, "web"), "shop", mode=Mode.RECORD, keep=300.0, duration=3600)
@@ -135,5 +135,5 @@ def test_what_a_person_typed_is_one_word_of_an_argv() -> None:
     assert argv.count(filter_) == 1
     assert filter_ not in argv[2]
     assert "-i" not in argv[argv.index("tcpdump") :], "the interface is found in the pod"
-    assert str(ring_bytes(spec)) == str(LEAST) in argv
+    assert str(ring_bytes(spec)) == str(RING_LEAST) in argv
     assert grab_argv("job", 5, 1.5)[-3:] == ["job", "5", "2"]

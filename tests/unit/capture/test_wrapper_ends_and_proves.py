@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.captures import all_written
 from tests.support.local_exec import SHELLS, LocalPod, marked, until_none
 from workers.capture.attached import probe, sweep
 from workers.capture.methods.inside import lacking
@@ -78,7 +79,8 @@ def _proved(trial: Trial, outcome: CaptureOutcome) -> None:
     assert outcome.proved
     assert outcome.reason == ""
     assert outcome.pod_sha256 == hashlib.sha256(trial.spool.path.read_bytes()).hexdigest()
-    assert outcome.captured == outcome.packets > 0
+    assert outcome.packets > 0
+    assert all_written(outcome)
     assert outcome.bytes == outcome.pod_bytes == trial.spool.path.stat().st_size
 
 

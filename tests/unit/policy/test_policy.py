@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from workers.contract.job import Job, Person, TargetProgress
-from workers.contract.spec import CaptureSpec, Limits, Mode, TargetKind, TargetRef
+from workers.contract.spec import RING_LEAST, CaptureSpec, Limits, Mode, TargetKind, TargetRef
 from workers.policy import (
     Allowed,
     Denied,
@@ -198,18 +198,29 @@ def test_ceilings_of_waiting_and_pods() -> None:
 
 
 def test_ceilings_of_a_recording_are_its_own() -> None:
-    limits = Limits(max_duration=600.0, max_record=7_200.0, max_keep=1_800.0, max_max_bytes=1_000)
-    fine = replace(SPEC, mode=Mode.RECORD, duration=7_200.0, keep=1_800.0, max_bytes=1_000)
+    limits = Limits(max_duration=600.0, max_record=7_200.0, max_keep=1_800.0, max_max_bytes=5_000_000)
+    fine = replace(SPEC, mode=Mode.RECORD, duration=7_200.0, keep=1_800.0, max_bytes=5_000_000)
     assert preview(fine, ALICE, Rules(limits=limits)) == Allowed(fine)
-    more = replace(fine, duration=9_000.0, keep=3_600.0, max_bytes=2_000)
+    more = replace(fine, duration=9_000.0, keep=3_600.0, max_bytes=6_000_000)
     assert preview(more, ALICE, Rules(limits=limits)) == Allowed(
         fine,
         (
             "A recording is limited to 7200 s; 9000 s were asked for.",
             "What a recording keeps is limited to 1800 s; 3600 s were asked for.",
-            "The recording's ring is limited to 1,000 bytes a pod; 2,000 were asked for.",
+            "The recording's ring is limited to 5,000,000 bytes a pod; 6,000,000 were asked for.",
         ),
     )
+
+
+@pytest.mark.parametrize("most", [5_000_000, 1_000])
+def test_a_ring_is_not_smaller_than_it_can_be(most: int) -> None:
+    small = replace(SPEC, mode=Mode.RECORD, duration=60.0, keep=60.0, max_bytes=1_000)
+    answer = preview(small, ALICE, Rules(limits=Limits(max_max_bytes=most)))
+    assert answer == Allowed(
+        replace(small, max_bytes=RING_LEAST),
+        ("The recording's ring takes 4,000,000 bytes a pod at least; 1,000 were asked for.",),
+    )
+    assert preview(answer.spec, ALICE, Rules(limits=Limits(max_max_bytes=most))) == Allowed(answer.spec)
 
 
 RECORDING = Job("reca2345", replace(SPEC, mode=Mode.RECORD, duration=20_000.0, keep=300.0), ALICE)

@@ -17,7 +17,7 @@ from workers.capture.targets import ContainerInfo, PodInfo
 from workers.capture.tcpdump import marker
 from workers.contract.job import Job, JobState, new_job_id
 from workers.contract.report import Report
-from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
+from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
 from workers.delivery import Tools
 from workers.memory import MemoryArtifacts
 from workers.pipeline import run
@@ -84,10 +84,11 @@ class Trial:
         self.artifacts = MemoryArtifacts()
         self.watcher = Watcher(replace(jobs.job(), id=new_job_id(), spec=SPEC))
 
-    def add(self, name: str, *lacking: str) -> None:
+    def add(self, name: str, *lacking: str, ips: tuple[str, ...] = ()) -> None:
         """A pod with traffic whose one container lacks tools."""
         container = ContainerInfo("app", running=True)
         pod = PodInfo("shop", name, f"uid-{name}", "n1", "Running", labels={"app": "web"}, containers=(container,))
+        pod = replace(pod, ips=ips)
         self.cluster.add(pod, lacking=lacking).traffic()
 
     def run(self) -> Job:
@@ -166,16 +167,34 @@ def test_a_pod_whose_tcpdump_fails_is_told_in_its_words(trial: Trial) -> None:
     assert "nosuch0" in job.message
 
 
+def _merged(trial: Trial, job: Job, folder: Path) -> str:
+    """What capinfos says of the merged file."""
+    assert [artifact.kind for artifact in job.artifacts] == ["merged", "pcap", "pcap"]
+    file = folder / job.artifacts[0].name
+    file.write_bytes(b"".join(trial.artifacts.read(job.artifacts[0].key)))
+    return subprocess.run(["capinfos", "-c", "-o", "-I", str(file)], capture_output=True, text=True, check=True).stdout
+
+
 def test_several_pods_come_as_one_file_too(trial: Trial, tmp_path: Path) -> None:
     trial.add("web-0")
     trial.add("web-1")
     job = trial.run()
-    assert [artifact.kind for artifact in job.artifacts] == ["merged", "pcap", "pcap"]
-    file = tmp_path / job.artifacts[0].name
-    file.write_bytes(b"".join(trial.artifacts.read(job.artifacts[0].key)))
-    shown = subprocess.run(["capinfos", "-c", "-o", "-I", str(file)], capture_output=True, text=True, check=True).stdout
+    shown = _merged(trial, job, tmp_path)
     assert f"Number of packets:   {sum(target.packets for target in job.targets)}" in shown
     assert "Strict time order:   True" in shown
     assert shown.count("Interface #") == 2
     for target in job.targets:
         assert f"Name = shop/{target.pod}/app" in shown
+
+
+def test_the_merged_file_of_two_ends_says_each_ones_filter(trial: Trial, tmp_path: Path) -> None:
+    trial.add("web-0", ips=("127.0.0.1", "198.18.0.1"))
+    trial.add("web-1", ips=("127.0.0.1", "198.18.0.2"))
+    one, other = (TargetRef(TargetKind.POD, name) for name in ("web-0", "web-1"))
+    trial.watcher.job = replace(trial.watcher.job, spec=replace(SPEC, target=one, others=(other,), mode=Mode.BETWEEN))
+    job = trial.run()
+    own = f" and (udp port {PORT})"
+    filters = [f"(host 127.0.0.1 or host 198.18.0.{end}){own}" for end in (2, 1)]
+    assert [target.filter for target in job.targets] == filters
+    shown = _merged(trial, job, tmp_path)
+    assert [line.partition("= ")[2] for line in shown.splitlines() if "Filter string" in line] == filters

@@ -13,7 +13,7 @@ import pytest
 from tests.support import jobs
 from tests.support.local_exec import POD, LocalPod, marked
 from tests.support.ring import LocalRing
-from workers import recorder
+from workers import recorder, rings
 from workers.capture.methods import Capture
 from workers.capture.plans import EPHEMERAL, Plan
 from workers.capture.start_line import alone
@@ -21,6 +21,7 @@ from workers.capture.targets import PodInfo, ServiceInfo, Target
 from workers.capture.tcpdump import marker
 from workers.contract.errors import JobNotFound
 from workers.contract.job import Job, JobState, TargetProgress
+from workers.contract.ports import Debt
 from workers.contract.report import Report
 from workers.contract.spec import CaptureSpec, Mode
 from workers.delivery import Tools
@@ -97,7 +98,8 @@ class Trial:
 
     def __init__(self, pod: LocalPod, folder: Path) -> None:
         self.ring = LocalRing(pod, folder)
-        self.tools = Tools(pod.cluster, MemoryArtifacts(), Rules(), NoCharts(), folder)
+        self.debts: list[Debt] = []
+        self.tools = Tools(pod.cluster, MemoryArtifacts(), Rules(), NoCharts(), folder, owe=self.debts.append)
         self.folder = folder
         progress = TargetProgress(POD.namespace, POD.name, "ring", POD.node, EPHEMERAL, "capturing", uid=POD.uid)
         job = Job(self.ring.job_id, self.ring.spec, jobs.ALICE, started=time.time(), deadline=time.time() + 100)
@@ -105,11 +107,11 @@ class Trial:
         self.watcher = Watcher(job)
         self.watcher.when = lambda job: job.state is JobState.CAPTURING and job.targets[0].packets > 20
 
-    def entrant(self) -> recorder.Kept:
+    def entrant(self) -> rings.Kept:
         """The way to the recording."""
         capture: Capture = self.ring.recording
         target = Target(POD, ("ring",), self.ring.spec.filter)
-        return recorder.Kept(target, Plan(POD, "ring", EPHEMERAL), lambda: capture)
+        return rings.Kept(target, Plan(POD, "ring", EPHEMERAL), lambda: capture)
 
     def record(self) -> Job:
         """Record until somebody ends it."""
@@ -144,6 +146,32 @@ def test_a_discarded_one_is_not_even_read(trial: Trial) -> None:
     job = trial.record()
     assert (job.state, job.artifacts) == (JobState.CANCELLED, ())
     assert "captured" not in trial.watcher.audited
+
+
+def stubborn(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody sees the recording's container end."""
+    monkeypatch.setattr(trial.ring.recording.house, "leave", lambda: False)
+
+
+def owed(trial: Trial) -> set[tuple[str, str, str, str]]:
+    """Where the sweeper shall look."""
+    return {(debt.job_id, debt.pod, debt.container, debt.method) for debt in trial.debts}
+
+
+def test_what_is_not_seen_to_end_is_left_to_the_sweeper(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    stubborn(trial, monkeypatch)
+    trial.watcher.then = lambda: trial.watcher.stop(discard=True)
+    assert trial.record().state is JobState.CANCELLED
+    assert owed(trial) == {(trial.ring.job_id, POD.name, "ring", EPHEMERAL)}
+
+
+def test_what_never_recorded_and_is_not_seen_to_end_is_left_to_the_sweeper(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubborn(trial, monkeypatch)
+    trial.ring.recording = trial.ring.another(resume=False, interface="nosuch0")
+    assert trial.record().state is JobState.FAILED
+    assert owed(trial) == {(trial.ring.job_id, POD.name, "ring", EPHEMERAL)}
 
 
 def test_a_worker_that_shuts_down_leaves_it_to_the_next(trial: Trial) -> None:
@@ -233,7 +261,7 @@ def test_a_grab_needs_a_recording_that_goes_on(
 def test_a_grab_from_one_that_is_still_starting_says_to_ask_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "BEGIN_SECONDS", 0.0)
+    monkeypatch.setattr(rings, "BEGIN_SECONDS", 0.0)
     starting = replace(recording(), targets=(TargetProgress("test", "pod-0", "ring", state="starting"),))
     with OnePod(tmp_path, "dash") as pod:
         tools = Tools(pod.cluster, MemoryArtifacts(), Rules(), NoCharts(), tmp_path, jobs=lambda _: starting)

@@ -1,11 +1,9 @@
 """What another worker makes of a job whose worker died: each target by its own end, nothing twice or mixed up."""
 
 import hashlib
+import json
 import struct
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,22 +12,19 @@ import pytest
 
 from tests.support import jobs
 from tests.support.cluster import MemoryCluster
-from workers import salvage as salvaging
-from workers.capture.plans import Plan
-from workers.capture.spool import Spool
-from workers.capture.start_line import Runner, alone
-from workers.capture.targets import ContainerInfo, PodInfo, Target
-from workers.contract.errors import ClusterUnavailable, StoreUnavailable, TargetNotFound, ThreadcapError
+from workers.capture.plans import EPHEMERAL
+from workers.capture.targets import ContainerInfo, PodInfo
+from workers.contract import codec
+from workers.contract.errors import ClusterUnavailable, StoreUnavailable, TargetNotFound
 from workers.contract.job import Job, JobState, TargetProgress
 from workers.contract.ports import Debt
 from workers.contract.report import CaptureOutcome, Report
-from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
+from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
 from workers.delivery import Tools
-from workers.memory import MemoryArtifacts
-from workers.policy import Rules
-from workers.salvage import LOST, Resumed, salvage
+from workers.memory import InMemoryJobStore, MemoryArtifacts
+from workers.policy import Concurrency, Rules
+from workers.salvage import LOST, salvage
 from workers.segments import Segments, segment_name
-from workers.session import Session
 
 SPEC = CaptureSpec(TargetRef(TargetKind.SELECTOR, "app=web"), "shop")
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65536, 1)
@@ -50,6 +45,7 @@ class Keeper:
 
     job: Job
     wanted_end: float | None = None
+    admitted: dict[str, int] = field(default_factory=dict)
     audited: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def update(self, change: Callable[[Job], Job], *, patient: bool = True) -> Job:
@@ -67,6 +63,7 @@ class Keeper:
 
     def admit(self, limits: Mapping[str, int]) -> str:
         """See Observer.admit."""
+        self.admitted.update(limits)
         return ""
 
     def interrupted(self) -> str:
@@ -78,7 +75,7 @@ class Keeper:
         self.audited[action] = fields
 
 
-def _pod(name: str) -> PodInfo:
+def pod_named(name: str) -> PodInfo:
     return PodInfo("shop", name, f"uid-{name}", "n1", "Running", containers=(APP,))
 
 
@@ -87,14 +84,24 @@ def _pcap(packets: int) -> bytes:
     return HEADER + record * packets
 
 
-def _progress(name: str, state: str, data: bytes, **more: Any) -> TargetProgress:
+def outcome_of(data: bytes, **more: Any) -> CaptureOutcome:
+    """How a capture of all of `data` ended, as the worker that died had it."""
+    digest = hashlib.sha256(data).hexdigest()
+    known: dict[str, Any] = {"complete": True, "proved": True, "ended_by": "packets", "captured": 3} | more
+    packets = (len(data) - len(HEADER)) // 36
+    return CaptureOutcome(
+        bytes=len(data), sha256=digest, pod_bytes=len(data), pod_sha256=digest, packets=packets, **known
+    )
+
+
+def left(name: str, state: str, data: bytes, **more: Any) -> TargetProgress:
     return TargetProgress("shop", name, "app", "n1", "exec", state, bytes=len(data), uid=f"uid-{name}", **more)
 
 
 def _store(artifacts: MemoryArtifacts, job: Job, name: str, *pieces: bytes) -> None:
     at = 0
     for piece in pieces:
-        artifacts.put(f"jobs/{job.id}/{job.epoch}/segments/{segment_name(_pod(name))}-{at:015d}", [piece])
+        artifacts.put(f"jobs/{job.id}/{job.epoch}/segments/{segment_name(pod_named(name))}-{at:015d}", [piece])
         at += len(piece)
 
 
@@ -116,7 +123,13 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         yield Scene(cluster, tools, artifacts, debts)
 
 
-def _adopted(*targets: TargetProgress, **more: Any) -> Job:
+def _report(scene: Scene, job: Job) -> Report:
+    """What was stored of how it came out."""
+    assert job.report is not None
+    return codec.decode(Report, json.loads(b"".join(scene.artifacts.read(job.report.key))))
+
+
+def adopted(*targets: TargetProgress, **more: Any) -> Job:
     state = JobState.RESOLVING
     job = replace(jobs.job(), spec=SPEC, epoch=1).to(state).to(JobState.CAPTURING, targets=targets, started=1.0, **more)
     return replace(job, epoch=1)
@@ -124,12 +137,12 @@ def _adopted(*targets: TargetProgress, **more: Any) -> Job:
 
 def test_each_target_ends_as_the_lost_worker_left_it(scene: Scene) -> None:
     for name in ("a", "b", "c"):
-        scene.cluster.add(_pod(name))
+        scene.cluster.add(pod_named(name))
     cut, whole = _pcap(9), _pcap(3)
-    job = _adopted(
-        _progress("a", "capturing", cut),
-        _progress("b", "failed", b"", note="it has no sh"),
-        _progress("c", "done", whole),
+    job = adopted(
+        left("a", "capturing", cut),
+        left("b", "failed", b"", note="it has no sh"),
+        left("c", "done", whole, outcome=outcome_of(whole)),
     )
     _store(scene.artifacts, job, "a", cut[:50], cut[50:-7])
     _store(scene.artifacts, job, "c", whole)
@@ -148,21 +161,112 @@ def test_each_target_ends_as_the_lost_worker_left_it(scene: Scene) -> None:
 
 
 def test_a_job_that_had_captured_all_is_done(scene: Scene) -> None:
-    scene.cluster.add(_pod("a"))
+    scene.cluster.add(pod_named("a"))
     whole = _pcap(4)
-    job = _adopted(_progress("a", "done", whole)).to(JobState.ANALYSING)
+    known = outcome_of(whole, captured=4, kernel_dropped=2)
+    job = adopted(left("a", "done", whole, outcome=known)).to(JobState.ANALYSING)
     _store(scene.artifacts, job, "a", whole)
     job = salvage(replace(job, epoch=2), scene.tools, Keeper(replace(job, epoch=2)))
-    assert (job.state, job.targets[0].packets) == (JobState.DONE, 4)
+    assert (job.state, job.targets[0].packets, job.targets[0].dropped) == (JobState.DONE, 4, 2)
+    (result,) = _report(scene, job).targets
+    assert result.outcome == known
+
+
+def test_a_proof_is_none_for_other_bytes(scene: Scene) -> None:
+    scene.cluster.add(pod_named("a"))
+    whole, stored = _pcap(4), _pcap(3)
+    job = adopted(left("a", "done", whole, outcome=outcome_of(whole)))
+    _store(scene.artifacts, job, "a", stored)
+    job = salvage(job, scene.tools, Keeper(job))
+    (result,) = _report(scene, job).targets
+    assert (job.state, result.outcome.complete, result.outcome.proved) == (JobState.PARTIAL, False, False)
+    assert result.outcome.reason == f"{LOST} ({len(stored)} bytes)"
+
+
+def test_what_had_ended_in_a_container_of_ours_is_proved_after_that_is_gone(scene: Scene) -> None:
+    scene.cluster.add(pod_named("a"))
+    whole = _pcap(4)
+    known = outcome_of(whole)
+    job = adopted(replace(left("a", "done", whole, outcome=known), container="threadcap-1", method=EPHEMERAL))
+    _store(scene.artifacts, job, "a", whole)
+    job = salvage(job, scene.tools, Keeper(job))
+    (result,) = _report(scene, job).targets
+    assert (job.state, result.outcome) == (JobState.DONE, known)
+    assert scene.debts == []
+
+
+def test_the_filter_it_was_captured_with_is_said_still(scene: Scene) -> None:
+    scene.cluster.add(pod_named("a"))
+    data, own = _pcap(4), "host 198.18.0.9"
+    job = adopted(left("a", "capturing", data, filter=own))
+    _store(scene.artifacts, job, "a", data)
+    job = salvage(job, scene.tools, Keeper(job))
+    (result,) = _report(scene, job).targets
+    assert (result.filter, job.targets[0].filter) == (own, own)
 
 
 def test_why_it_had_ended_early_is_said_still(scene: Scene) -> None:
-    scene.cluster.add(_pod("a"))
+    scene.cluster.add(pod_named("a"))
     data, note = _pcap(4), "pod a was deleted during the capture; truncated at byte 168"
-    job = _adopted(_progress("a", "partial", data, note=note))
+    job = adopted(left("a", "partial", data, note=note))
     _store(scene.artifacts, job, "a", data)
     job = salvage(job, scene.tools, Keeper(job))
     assert (job.state, job.targets[0].note) == (JobState.PARTIAL, note)
+
+
+@pytest.mark.parametrize(("mode", "state"), [(Mode.RECORD, JobState.CAPTURING), (Mode.RECORD, JobState.ANALYSING)])
+def test_one_that_failed_is_not_taken_for_one_that_records(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, mode: Mode, state: JobState
+) -> None:
+    looked_for: list[str] = []
+
+    def still_held(job: Job, place: int, tools: Tools) -> None:
+        looked_for.append(job.targets[place].pod)
+
+    def resumed(job: Job, tools: Tools) -> Any:
+        looked_for.extend(target.pod for target in job.targets)
+        raise TargetNotFound("It is gone.")
+
+    monkeypatch.setattr("workers.rings.still_held", still_held)
+    monkeypatch.setattr("workers.rings.resumed", resumed)
+    failed, ring = left("b", "failed", b"", note="it has no sh"), left("a", "capturing", b"")
+    job = adopted(failed, replace(ring, method=EPHEMERAL))
+    job = replace(job, spec=replace(SPEC, mode=mode), state=state)
+    salvage(job, scene.tools, Keeper(job))
+    assert looked_for == (["a", "b"] if state is JobState.CAPTURING else ["a"])
+
+
+def test_when_every_target_had_failed_it_says_why(scene: Scene) -> None:
+    job = adopted(left("a", "failed", b"", note="It has no sh."))
+    job = salvage(job, scene.tools, Keeper(job))
+    assert (job.state, job.message, job.error_code) == (JobState.FAILED, "It has no sh.", "not_capturable")
+
+
+def test_what_is_gone_on_with_takes_its_places_again_and_is_not_refused(scene: Scene) -> None:
+    scene.cluster.add(pod_named("a"))
+    job = adopted(left("a", "capturing", _pcap(1)))
+    _store(scene.artifacts, job, "a", _pcap(1))
+    tools = replace(scene.tools, rules=Rules(at_once=Concurrency(node=1)))
+    keeper = Keeper(job)
+    salvage(job, tools, keeper)
+    store = InMemoryJobStore()
+    for name in ("one", "two", job.id):
+        assert store.admit(name, keeper.admitted, 10) == ""
+    assert store.admit("another", {"node:n1": 1}, 10) == "node:n1"
+
+
+def test_a_ring_that_nobody_could_look_for_is_left_to_the_sweeper(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise ClusterUnavailable("away")
+
+    monkeypatch.setattr(scene.tools.cluster, "pod", away)
+    ring = replace(left("a", "capturing", b""), container="ring", method=EPHEMERAL)
+    job = replace(adopted(ring), spec=replace(SPEC, mode=Mode.RECORD), state=JobState.ANALYSING)
+    _store(scene.artifacts, job, "a", _pcap(1))
+    salvage(job, scene.tools, Keeper(job))
+    assert {(debt.pod, debt.container) for debt in scene.debts} == {("a", "ring")}
 
 
 def test_where_nobody_could_look_the_sweeper_will(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,9 +274,9 @@ def test_where_nobody_could_look_the_sweeper_will(scene: Scene, monkeypatch: pyt
         raise ClusterUnavailable("away")
 
     monkeypatch.setattr(scene.cluster, "run", away)
-    scene.cluster.add(_pod("a"))
+    scene.cluster.add(pod_named("a"))
     data = _pcap(4)
-    job = _adopted(_progress("a", "capturing", data))
+    job = adopted(left("a", "capturing", data))
     _store(scene.artifacts, job, "a", data)
     salvage(job, scene.tools, Keeper(job))
     assert {(debt.job_id, debt.pod, debt.uid, debt.container) for debt in scene.debts} == {
@@ -194,86 +298,12 @@ class LostAnswer(MemoryArtifacts):
 
 
 def test_a_piece_whose_answer_was_lost_is_not_there_twice(tmp_path: Path) -> None:
-    artifacts, data, job = LostAnswer(), _pcap(6), _adopted(_progress("a", "capturing", b""))
+    artifacts, data, job = LostAnswer(), _pcap(6), adopted(left("a", "capturing", b""))
     (tmp_path / "a").write_bytes(data)
     segments = Segments(job, artifacts)
-    segments.add(segment_name(_pod("a")), tmp_path / "a")
+    segments.add(segment_name(pod_named("a")), tmp_path / "a")
     for size, lost in ((40, False), (90, True), (120, False), (len(data), False)):
         artifacts.lost = lost
         segments.save([size])
     keys = artifacts.keys(f"jobs/{job.id}/")
     assert b"".join(piece for key in keys for piece in artifacts.read(key)) == data
-
-
-class Scripted:
-    """A capture whose `run` does the next of `runs`, and which keeps what it is told."""
-
-    def __init__(self, spool: Spool, *runs: ThreadcapError | CaptureOutcome) -> None:
-        self.spool = spool
-        self.runs = list(runs)
-        self.told: list[float] = []
-        self.heard = threading.Event()
-
-    def run(self, runner: Runner) -> CaptureOutcome:
-        """See Capture.run."""
-        runner.ready()
-        if not self.runs:
-            self.heard.wait(20)
-            return CaptureOutcome(complete=True)
-        one = self.runs.pop(0)
-        if isinstance(one, ThreadcapError):
-            raise one
-        return one
-
-    def stop(self, why: str = "stop") -> None:
-        """See Capture.stop."""
-
-    def extend(self, seconds: float) -> None:
-        """See Capture.extend."""
-        self.told.append(seconds)
-        self.heard.set()
-
-    def close(self) -> bool:
-        """See Capture.close."""
-        return True
-
-
-def test_a_cluster_that_is_away_for_a_while_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(salvaging, "RETRY_SECONDS", 0.01)
-    spool, away = Spool(tmp_path / "a"), ClusterUnavailable("away")
-    went, lost = CaptureOutcome(complete=True, packets=7), CaptureOutcome(ended_by="interrupted")
-    job = _adopted(_progress("a", "capturing", b""))
-
-    def outcome(*runs: ThreadcapError | CaptureOutcome) -> CaptureOutcome:
-        return Resumed(job, Scripted(spool, *runs), Scripted(spool, lost)).run(alone())
-
-    assert outcome(away, away, went) == replace(went, started_at=1.0)
-    assert outcome(away, TargetNotFound("gone")) == lost
-    monkeypatch.setattr(salvaging, "REACH_SECONDS", 0.0)
-    assert outcome(away, away, went) == lost
-    spool.close()
-
-
-class Entering:
-    """See session.Entrant."""
-
-    def __init__(self, capture: Scripted) -> None:
-        self.target = Target(_pod("a"))
-        self._capture = capture
-
-    def begin(self) -> tuple[Plan, Scripted]:
-        """See Entrant.begin."""
-        return Plan(self.target.pod, "app"), self._capture
-
-    def instead(self, plan: Plan, error: ThreadcapError) -> None:
-        """See Entrant.instead."""
-
-
-def test_more_time_given_while_nobody_held_the_job_reaches_the_pod(tmp_path: Path) -> None:
-    ends = time.time() + 400
-    job = _adopted(_progress("a", "capturing", b""), deadline=ends, extended_by=jobs.ALICE)
-    capture = Scripted(Spool(tmp_path / "a"))
-    with closing(Session(job, [Entering(capture)], MemoryArtifacts())) as session:
-        session.run(Keeper(job, wanted_end=ends))
-    (seconds,) = capture.told
-    assert 300 < seconds <= 400

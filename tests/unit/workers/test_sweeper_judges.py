@@ -115,3 +115,18 @@ def test_the_older_a_debt_the_rarer_it_is_tried() -> None:
     pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert pauses == sorted(pauses)
     assert 295 <= pauses[-1] <= 305
+
+
+def test_a_place_that_is_forgiven_and_owed_again_is_tried_at_once() -> None:
+    now, store = NOW, InMemoryJobStore()
+    counting = Counting(cast(Cluster, Away()), store, "", OURS)
+    loop = SweepLoop(counting, lambda: True, lambda: now)
+    store.owe(DEBT)
+    loop.once()
+    for again in (now + 3_000.0, now + 3_010.0):
+        now = again
+        store.owe(DEBT)
+        loop.once()
+        store.forgive(DEBT)
+        loop.once()
+    assert counting.tried == 3

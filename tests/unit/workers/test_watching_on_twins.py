@@ -121,6 +121,18 @@ def test_a_pod_beyond_the_cap_is_no_replacement(play: Play) -> None:
     assert [one.pod for one in job.targets] == ["web-0", "web-2"]
 
 
+def test_nothing_is_awaited_in_place_of_a_pod_that_was_named(play: Play) -> None:
+    old = play.pod("web-0")
+    began = time.monotonic()
+    thread = play.begin(replace(DEPLOYMENT, target=TargetRef(TargetKind.POD, "web-0")))
+    play.until("web-0:capturing")
+    play.cluster.change(replace(old, deleting=True))
+    play.end()
+    job = _ended(thread, play)
+    assert job.state is JobState.PARTIAL, job.message
+    assert time.monotonic() - began < 50, "it went on to its end"
+
+
 def test_a_wait_ends_with_a_pod_that_runs(play: Play) -> None:
     pending = play.pod("web-0", running=False)
     thread = play.begin(replace(DEPLOYMENT, duration=1, wait=120))

@@ -18,9 +18,10 @@ from workers.capture.cluster import Cluster
 from workers.capture.methods import Capture, Ground
 from workers.capture.plans import EXEC_VERBS, NODE, VETH, Equipment, Plan, Rejected, Right, Survey
 from workers.capture.pressure import harmful, said
+from workers.capture.seat import Seat
 from workers.capture.shapes import AgentPod
 from workers.capture.spool import Spool
-from workers.capture.supervised import LINGER, Seat, SupervisedCapture
+from workers.capture.supervised import LINGER, SupervisedCapture
 from workers.capture.targets import PodInfo, Target
 from workers.capture.tcpdump import GRACE, SLACK
 from workers.contract.errors import NotCapturable, ThreadcapError
@@ -150,7 +151,7 @@ def as_in_proc(address: str) -> str:
 
 
 class AgentHouse:
-    """See supervised.House."""
+    """See seat.House."""
 
     def __init__(self, ground: Ground, plan: Plan) -> None:
         self._cluster: Cluster = ground.cluster

@@ -16,8 +16,9 @@ from workers.capture.exec_stream import ExecRefused
 from workers.capture.methods import Capture, Ground
 from workers.capture.plans import EPHEMERAL, EXEC_VERBS, Equipment, Plan, Rejected, Right, Survey
 from workers.capture.pressure import harmful, said
+from workers.capture.seat import Seat
 from workers.capture.spool import Spool
-from workers.capture.supervised import Seat, SupervisedCapture, leave_argv
+from workers.capture.supervised import SupervisedCapture, leave_argv
 from workers.capture.targets import Target
 from workers.contract.errors import NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.spec import CaptureSpec, Mode
@@ -92,7 +93,7 @@ class Ephemeral:
 
 
 class AddedContainer:
-    """See supervised.House."""
+    """See seat.House."""
 
     def __init__(self, cluster: Cluster, plan: Plan, job_id: str) -> None:
         self._cluster = cluster

@@ -4,7 +4,7 @@ Containers of a pod share its network, so any of them sees the same packets. A c
 threadcap.dev/sidecar is asked before the others.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from workers.capture.attached import AttachedCapture
 from workers.capture.methods import Capture, Ground
@@ -66,6 +66,33 @@ def less(probe: Probe) -> tuple[str, ...]:
     return tuple(said)
 
 
+def attached_plan(method: str, target: Target, container: str, probe: Probe, about: str = "") -> Plan:
+    """Return the plan of a capture attached in a container, by what that has; `about` is said first."""
+    brief = restless(target, container, probe)
+    return Plan(
+        target.pod,
+        container,
+        method,
+        tuple(said for said in (about, *less(probe), brief) if said),
+        probe.may_change_user,
+        probe.digest,
+        "timeout" in probe.tools,
+        brief=bool(brief),
+    )
+
+
+def wrapper(ground: Ground, plan: Plan, program: str = "tcpdump") -> list[str]:
+    """Return the argv of a capture by such a plan; see tcpdump.attached_argv."""
+    return attached_argv(
+        ground.spec,
+        ground.job_id,
+        as_root=plan.may_change_user,
+        digest=plan.digest,
+        ceiling=ground.equipment.ceiling if plan.bounded else 0.0,
+        program=program,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Inside:
     """`exec` looks at the first of the target's containers only, `sidecar` at all others.
@@ -97,11 +124,7 @@ class Inside:
                 passed.append(f"container {container}: {why}")
                 continue
             via = f"through container {container}, which shares the pod's network"
-            brief = restless(target, container, probe)
-            reasons = (*((via,) if self.name == SIDECAR else ()), *less(probe), *((brief,) if brief else ()))
-            bounded = "timeout" in probe.tools
-            made = Plan(target.pod, container, self.name, reasons, probe.may_change_user, probe.digest, bounded)
-            return replace(made, brief=bool(brief))
+            return attached_plan(self.name, target, container, probe, via if self.name == SIDECAR else "")
         return Rejected(self.name, "; ".join(passed))
 
     def candidates(self, target: Target, spec: CaptureSpec) -> tuple[str, ...]:
@@ -112,11 +135,4 @@ class Inside:
 
     def open(self, ground: Ground, plan: Plan, spool: Spool, *, resume: bool = False) -> Capture:
         """See Method.open. What an earlier worker began ended with that worker: there is nothing to take over."""
-        argv = attached_argv(
-            ground.spec,
-            ground.job_id,
-            as_root=plan.may_change_user,
-            digest=plan.digest,
-            ceiling=ground.equipment.ceiling if plan.bounded else 0.0,
-        )
-        return AttachedCapture(ground.cluster, plan, ground.spec, ground.job_id, spool, argv)
+        return AttachedCapture(ground.cluster, plan, ground.spec, ground.job_id, spool, wrapper(ground, plan))

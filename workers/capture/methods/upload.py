@@ -6,6 +6,7 @@ folder to write to and run from. The capture is attached, as in every container 
 
 import contextlib
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -15,12 +16,12 @@ from workers.capture.attached import AttachedCapture
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import STDERR
 from workers.capture.methods import Capture, Ground
-from workers.capture.methods.inside import NET_RAW, NOT_ASKED, less, no_container, restless
+from workers.capture.methods.inside import NET_RAW, NOT_ASKED, attached_plan, no_container, wrapper
 from workers.capture.plans import UPLOAD, Equipment, Plan, Rejected, Right, Survey
 from workers.capture.spool import Spool
 from workers.capture.start_line import Runner
 from workers.capture.targets import Target
-from workers.capture.tcpdump import NEEDED, Probe, attached_argv, marker
+from workers.capture.tcpdump import NEEDED, Probe, marker
 from workers.contract.errors import NotCapturable, TargetNotFound, ThreadcapError
 from workers.contract.report import CaptureOutcome
 from workers.contract.spec import CaptureSpec
@@ -62,22 +63,9 @@ class Upload:
             return Rejected(self.name, f"container {container}: {why}")
         folder = f"{probe.writable[0].rstrip('/')}/{folder_name(job_id)}"
         adds = f"folder {folder} with a tcpdump in container {container} of pod {target.pod.name}, removed afterwards"
-        brief = restless(target, container, probe)
-        reasons = [f"with a static tcpdump uploaded to container {container} and removed afterwards", *less(probe)]
-        reasons += [brief] if brief else []
-        return Plan(
-            target.pod,
-            container,
-            self.name,
-            tuple(reasons),
-            probe.may_change_user,
-            probe.digest,
-            "timeout" in probe.tools,
-            creates=(adds,),
-            machine=probe.machine,
-            folder=folder,
-            brief=bool(brief),
-        )
+        about = f"with a static tcpdump uploaded to container {container} and removed afterwards"
+        plan = attached_plan(self.name, target, container, probe, about)
+        return replace(plan, creates=(adds,), machine=probe.machine, folder=folder)
 
     def open(self, ground: Ground, plan: Plan, spool: Spool, *, resume: bool = False) -> Capture:
         """See Method.open."""
@@ -99,14 +87,7 @@ class UploadCapture(AttachedCapture):
     """An attached capture whose program is brought first and removed at the end."""
 
     def __init__(self, ground: Ground, plan: Plan, spool: Spool, *, there: bool = False) -> None:
-        argv = attached_argv(
-            ground.spec,
-            ground.job_id,
-            as_root=plan.may_change_user,
-            digest=plan.digest,
-            ceiling=ground.equipment.ceiling if plan.bounded else 0.0,
-            program=f"{plan.folder}/tcpdump",
-        )
+        argv = wrapper(ground, plan, f"{plan.folder}/tcpdump")
         super().__init__(ground.cluster, plan, ground.spec, ground.job_id, spool, argv)
         self._ground = ground
         self._upload = plan

@@ -24,6 +24,8 @@ LIMITS = Limits()
         ("Status ABCD2345", Status("abcd2345")),
         ("list", ListJobs()),
         ("stop abcd2345", Stop("abcd2345")),
+        ("stop abcd2345 --discard", Stop("abcd2345", discard=True)),
+        ("stop --discard ABCD2345", Stop("abcd2345", discard=True)),
     ],
 )
 def test_commands(text: str, command: Command) -> None:
@@ -41,6 +43,10 @@ def test_commands(text: str, command: Command) -> None:
         ("list all", "list"),
         ("stop", "list"),
         ("stop a b", "list"),
+        ("stop --discard", "list"),
+        ("stop abcd2345 discard", "stop abcd2345 --discard"),
+        ("stop abcd2345 now", "stop abcd2345"),
+        ("stop abcd2345 -- x", "stop abcd2345"),
         ("status !!", "list"),
         ("help filtr", "help filter"),
         ("help me", "help"),

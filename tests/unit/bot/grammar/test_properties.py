@@ -116,7 +116,7 @@ _COMMAND: st.SearchStrategy[Command] = st.one_of(
     st.builds(Extend, _JOB, _seconds(28_800)),
     st.builds(Status, st.none() | _JOB),
     st.just(ListJobs()),
-    st.builds(Stop, _JOB),
+    st.builds(Stop, _JOB, st.booleans()),
     st.builds(Help, st.none() | st.sampled_from(TOPICS)),
 )
 _WORD = st.one_of(

@@ -68,23 +68,34 @@ def test_a_recordings_card() -> None:
     assert "1 h left" in lines(card)
     assert "recording `abcd2345`" in lines(card)
     assert [(label, action) for label, action, _ in buttons(card)] == [
-        ("Grab last 2 min", "grab_120"), ("Grab all", "grab_all"), ("Stop", "discard"),
+        ("Grab last 2 min", "grab_120"), ("Grab all", "grab_all"),
+        ("Stop and keep", "stop"), ("Discard", "discard"),
     ]  # fmt: skip
-    assert card.blocks[-1]["elements"][2]["confirm"]["confirm"]["text"] == "End it"
+    assert [one.get("confirm", {}).get("title", {}).get("text") for one in card.blocks[-1]["elements"]] == [
+        None, None, None, "Discard this recording?",
+    ]  # fmt: skip
 
 
 def test_a_short_recording_is_only_grabbed_whole() -> None:
     job = recording()
     short = job.evolve(spec=dataclasses.replace(job.spec, keep=60.0))
-    assert [action for _, action, _ in buttons(messages.card(short, 1001.0))] == ["grab_all", "discard"]
+    assert [action for _, action, _ in buttons(messages.card(short, 1001.0))] == ["grab_all", "stop", "discard"]
 
 
-def test_a_recording_that_was_ended_lost_nothing_that_was_grabbed() -> None:
+def test_a_recording_that_was_discarded_lost_nothing_that_was_grabbed() -> None:
     ended = recording().evolve(stop_by=BOB, discard=True)
-    assert messages.card(ended, 1002.0).text.startswith("Stopping")
+    assert messages.card(ended, 1002.0).text.startswith("Discarding")
     card = messages.card(ended.to(JobState.CANCELLED), 1002.0)
+    assert "*Discarded*" in lines(card)
+    assert "Discarded by bob; what was grabbed before is kept." in lines(card)
+
+
+def test_a_recording_that_was_stopped_keeps_what_it_held() -> None:
+    ended = recording().evolve(stop_by=BOB)
+    assert messages.card(ended, 1002.0).text.startswith("Stopping")
+    card = messages.card(done(ended), 1002.0)
     assert "*Recording ended*" in lines(card)
-    assert "Ended by bob; what was grabbed before is kept." in lines(card)
+    assert "Stopped by bob; what it held is kept." in lines(card)
 
 
 def test_a_grabs_card_has_no_button_that_means_nothing() -> None:

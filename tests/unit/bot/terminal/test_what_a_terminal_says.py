@@ -11,6 +11,7 @@ from bot.grammar.vocabulary import COMMANDS
 from bot.terminal.commands import _followed, answer
 from tests.support.twins import FakeQueue
 from tests.unit.bot.messages.samples import BOB, SPEC, capturing, plan_made, recording
+from workers.contract.job import Job
 from workers.memory import InMemoryJobStore
 from workers.policy import Rules
 
@@ -47,6 +48,20 @@ def test_a_plan_is_text_or_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_recording_goes_on_without_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer(recording(), False, going_on=True) == 0
     assert "threadcap grab abcd2345 --last 2m" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("job", "discard", "said"),
+    [
+        (capturing(), False, "Capture abcd2345 is stopping; what it has is kept and follows."),
+        (capturing(), True, "Capture abcd2345 is being discarded; nothing of it is kept."),
+        (recording(), False, "Recording abcd2345 is stopping; what it holds is kept and follows."),
+        (recording(), True, "Recording abcd2345 is being discarded; what was grabbed before is kept."),
+    ],
+)
+def test_a_stop_says_what_becomes_of_it(job: Job, discard: bool, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(job.evolve(stop_by=BOB, discard=discard), False, going_on=True) == 0
+    assert capsys.readouterr().out == f"{said}\n"
 
 
 def test_what_got_more_time_says_how_long_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:

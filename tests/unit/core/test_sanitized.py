@@ -1,0 +1,35 @@
+"""The compiled core with the address and undefined-behaviour sanitizers, over every capture, hostile ones included."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
+
+
+def _run(*argv: str, **more: object) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, **more)  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stdout + done.stderr
+    return str(done.stdout)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_no_byte_is_read_or_written_that_is_not_its_own(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "workers", tmp_path / "workers", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    core, made = tmp_path / "workers/core", tmp_path / "core.c"
+    _run(sys.executable, "-m", "cython", "-3", "-I", str(core), str(core / "core.pyx"), "-o", str(made))
+    built = core / f"core{sysconfig.get_config_var('EXT_SUFFIX')}"
+    include = f"-I{sysconfig.get_path('include')}"
+    _run("gcc", "-O1", "-g", "-fPIC", "-shared", *SANITIZERS, include, str(made), "-o", str(built))
+    libraries = " ".join(_run("gcc", f"-print-file-name={name}.so").strip() for name in ("libasan", "libubsan"))
+    env = {**os.environ, "LD_PRELOAD": libraries, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONPATH": str(tmp_path)}
+    said = _run(sys.executable, "-m", "tests.unit.core.sanitized", str(tmp_path), cwd=tmp_path, env=env)
+    print(said)

@@ -1,0 +1,65 @@
+"""The protocol stages behind the core: what both cores, plain and compiled, hand packets and conversations to."""
+
+from workers.analysis.application import SSDP, Applications, ssdp
+from workers.analysis.dns import PORTS as DNS_PORTS
+from workers.analysis.dns import DnsStage
+from workers.analysis.flows import Flow, Half, Keeper
+from workers.analysis.http import HttpStage
+from workers.analysis.icmp import IcmpStage
+from workers.analysis.stream import Stream
+from workers.analysis.timeline import TimelineStage
+from workers.analysis.tls import TlsStage
+from workers.packets.packet import Packet
+
+UDP_PORTS = frozenset({*DNS_PORTS, SSDP})
+"""Datagrams from and to these ports are read."""
+
+
+class Stages:
+    """One of each, and the ways into them. `late` counts frames by marks found after the frame was counted."""
+
+    def __init__(self) -> None:
+        self.late: dict[int, int] = {}
+        self.keeper = Keeper()
+        self.timeline = TimelineStage()
+        self.dns = DnsStage(self.timeline)
+        self.http = HttpStage(self.timeline)
+        self.tls = TlsStage()
+        self.icmp = IcmpStage()
+        self.applications = Applications(self.http, self.tls, self.dns, self.late)
+
+    def open_stream(self, half: Half) -> Stream:
+        """The stream of a direction that sends its first payload."""
+        return self.applications.open(half)
+
+    def watching(self, stream: Stream) -> bool:
+        """See Applications.watching."""
+        return self.applications.watching(stream)
+
+    def fin(self, half: Half, packet: Packet) -> None:
+        """A direction with a stream ended in order."""
+        self.applications.fin(half, packet)
+
+    def datagram(self, packet: Packet, source: int, destination: int) -> str:
+        """One datagram from or to one of UDP_PORTS; the application it belongs to, "" for none."""
+        if source in DNS_PORTS or destination in DNS_PORTS:
+            return self.dns.datagram(packet, source, destination)
+        packet.mask |= ssdp(packet)
+        return ""
+
+    def over(self, flow: Flow, packet: Packet, now: int) -> None:
+        """A TCP conversation is over: give parsers what still waits in its streams.
+
+        It belongs to no frame, so it leaves no mark. `now` is the latest packet time.
+        """
+        before, halves = packet.mask, (flow.client, flow.client.peer)
+        for half in halves:
+            self.applications.close(half, packet)
+        packet.mask = before
+        for half in halves:
+            self.applications.closed(half, now)
+        self.tls.end(flow.id)
+
+    def latency(self, time: int, took: int) -> None:
+        """One handshake."""
+        self.timeline.latency(time, took, "tcp")

@@ -1,0 +1,75 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""The compiled core: records, decode, conversations and TCP of a capture in C structs, without the GIL.
+
+The same semantics as the plain Python of workers.packets and workers.analysis, which stay the reference and what is
+used where there is no compiler. Application parsers exist once, in Python: what they may want is handed to them in
+order, after each batch of records; bytes they said they don't need are passed over here. Each stage is a file:
+`structs`, `records`, `decode`, `flows`, `tcp`, `timeline`, `steps`, and `views` for what Python sees.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t, uint8_t
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+import os
+
+cdef extern from *:
+    """
+    #define M_IP4 (1ULL << 0)
+    #define M_IP6 (1ULL << 1)
+    #define M_ARP (1ULL << 2)
+    #define M_TCP (1ULL << 3)
+    #define M_UDP (1ULL << 4)
+    #define M_ICMP (1ULL << 5)
+    #define M_SCTP (1ULL << 6)
+    #define M_SYN (1ULL << 7)
+    #define M_SYNACK (1ULL << 8)
+    #define M_FIN (1ULL << 9)
+    #define M_RST (1ULL << 10)
+    #define M_RETRANSMISSION (1ULL << 21)
+    #define M_FAST (1ULL << 22)
+    #define M_SPURIOUS (1ULL << 23)
+    #define M_OUT_OF_ORDER (1ULL << 24)
+    #define M_LOST_SEGMENT (1ULL << 25)
+    #define M_ACK_LOST_SEGMENT (1ULL << 26)
+    #define M_DUPLICATE_ACK (1ULL << 27)
+    #define M_ZERO_WINDOW (1ULL << 28)
+    #define M_ZERO_WINDOW_PROBE (1ULL << 29)
+    #define M_KEEP_ALIVE (1ULL << 30)
+    #define M_KEEP_ALIVE_ACK (1ULL << 31)
+    #define M_REUSED_PORTS (1ULL << 32)
+    #define M_MALFORMED (1ULL << 33)
+    #define M_TUNNELLED (1ULL << 35)
+    #define M_NOT_IP (1ULL << 37)
+    #define MASK 0xFFFFFFFFLL
+    #define HALF 0x80000000LL
+    #define WRAP 0x100000000LL
+    #define trailing_zeros(mask) __builtin_ctzll(mask)
+    """
+    const uint64_t M_IP4, M_IP6, M_ARP, M_TCP, M_UDP, M_ICMP, M_SCTP, M_SYN, M_SYNACK, M_FIN, M_RST
+    const uint64_t M_RETRANSMISSION, M_FAST, M_SPURIOUS, M_OUT_OF_ORDER, M_LOST_SEGMENT, M_ACK_LOST_SEGMENT
+    const uint64_t M_DUPLICATE_ACK, M_ZERO_WINDOW, M_ZERO_WINDOW_PROBE, M_KEEP_ALIVE, M_KEEP_ALIVE_ACK
+    const uint64_t M_REUSED_PORTS, M_MALFORMED, M_TUNNELLED, M_NOT_IP
+    const int64_t MASK, HALF, WRAP
+    int trailing_zeros(uint64_t mask) nogil
+
+include "structs.pxi"
+include "timeline.pxi"
+include "decode.pxi"
+include "records.pxi"
+include "tcp.pxi"
+include "flows.pxi"
+include "steps.pxi"
+include "views.pxi"
+
+MARKS = {
+    "ip4": M_IP4, "ip6": M_IP6, "arp": M_ARP, "tcp": M_TCP, "udp": M_UDP, "icmp": M_ICMP, "sctp": M_SCTP,
+    "syn": M_SYN, "synack": M_SYNACK, "fin": M_FIN, "rst": M_RST, "retransmission": M_RETRANSMISSION,
+    "fast_retransmission": M_FAST, "spurious_retransmission": M_SPURIOUS, "out_of_order": M_OUT_OF_ORDER,
+    "lost_segment": M_LOST_SEGMENT, "ack_lost_segment": M_ACK_LOST_SEGMENT, "duplicate_ack": M_DUPLICATE_ACK,
+    "zero_window": M_ZERO_WINDOW, "zero_window_probe": M_ZERO_WINDOW_PROBE, "keep_alive": M_KEEP_ALIVE,
+    "keep_alive_ack": M_KEEP_ALIVE_ACK, "reused_ports": M_REUSED_PORTS, "malformed": M_MALFORMED,
+    "tunnelled": M_TUNNELLED, "not_ip": M_NOT_IP,
+}
+"""Must be those of workers.packets.marks."""

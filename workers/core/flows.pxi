@@ -1,0 +1,228 @@
+# The bounded table of live conversations, as workers.analysis.flows keeps it: found by addresses and ports in either
+# direction, the quarter that was idle longest evicted when it is full.
+
+cdef inline uint64_t mixed(uint64_t value, uint64_t seed) noexcept nogil:
+    value = (value ^ seed) * <uint64_t>0x9E3779B97F4A7C15
+    value ^= value >> 29
+    value *= <uint64_t>0xBF58476D1CE4E5B9
+    return value ^ value >> 32
+
+
+cdef inline uint64_t eight(const byte *at) noexcept nogil:
+    cdef uint64_t value
+    memcpy(&value, at, 8)
+    return value
+
+
+cdef inline uint32_t four_raw(const byte *at) noexcept nogil:
+    cdef uint32_t value
+    memcpy(&value, at, 4)
+    return value
+
+
+cdef inline uint32_t two_raw(const byte *at) noexcept nogil:
+    return <uint32_t>at[0] | <uint32_t>at[1] << 8
+
+
+cdef uint32_t hashed(const byte *key, int length, int kind, uint64_t seed) noexcept nogil:
+    """The same for both directions; seeded, so that nobody can aim at one bucket."""
+    cdef uint64_t a, b
+    cdef int size
+    if length == 12:
+        a = mixed(<uint64_t>four_raw(key) << 16 | two_raw(key + 8), seed)
+        b = mixed(<uint64_t>four_raw(key + 4) << 16 | two_raw(key + 10), seed)
+    elif length == 8:
+        a = mixed(four_raw(key), seed)
+        b = mixed(four_raw(key + 4), seed)
+    else:
+        a = mixed(eight(key), seed) + mixed(eight(key + 8), seed + 1)
+        b = mixed(eight(key + 16), seed) + mixed(eight(key + 24), seed + 1)
+        if length == 36:
+            a = mixed(a + two_raw(key + 32), seed)
+            b = mixed(b + two_raw(key + 34), seed)
+    return <uint32_t>(mixed(a + b + kind, seed) & (BUCKETS - 1))
+
+
+cdef inline int address_size(int length) noexcept nogil:
+    return 4 if length < 16 else 16
+
+
+cdef inline bint turned(const byte *key, const byte *other, int length) noexcept nogil:
+    """Whether one key is the other's reverse."""
+    cdef int size = address_size(length)
+    if memcmp(key, other + size, size) or memcmp(key + size, other, size):
+        return False
+    return length == 2 * size or (
+        two_raw(key + 2 * size) == two_raw(other + 2 * size + 2)
+        and two_raw(key + 2 * size + 2) == two_raw(other + 2 * size)
+    )
+
+
+cdef int32_t find(State *s, const byte *key, int length, int kind, uint32_t bucket, int *side) noexcept nogil:
+    """The live conversation of a key and the direction the key is; NONE when there is none."""
+    cdef int32_t index = s.buckets[bucket]
+    cdef Flow *flow
+    while index != NONE:
+        flow = &s.flows[index]
+        if flow.kind == kind and flow.key_length == length:
+            if memcmp(flow.key, key, length) == 0:
+                side[0] = 0
+                return index
+            if turned(flow.key, key, length):
+                side[0] = 1
+                return index
+        index = flow.next_in_bucket
+    return NONE
+
+
+cdef int32_t open_flow(State *s, Pkt *p, uint32_t bucket) noexcept nogil:
+    """A new conversation, which begins with this packet. There is room: `step` sees to it."""
+    cdef int32_t index = s.free_flow
+    cdef Flow *flow = &s.flows[index if index != NONE else 0]
+    cdef int side
+    cdef uint32_t source, destination
+    if index == NONE:
+        index = s.touched
+        s.touched += 1
+        flow = &s.flows[index]
+    else:
+        s.free_flow = flow.next_in_bucket
+    memset(flow, 0, sizeof(Flow))
+    s.opened += 1
+    s.live += 1
+    flow.id = s.opened
+    flow.kind = p.kind
+    flow.used = LIVE
+    flow.first = flow.last = p.time
+    flow.first_frame = flow.last_frame = p.number
+    flow.key_length = p.key_length
+    memcpy(flow.key, p.key, p.key_length)
+    flow.hash = bucket
+    flow.next_in_bucket = s.buckets[bucket]
+    s.buckets[bucket] = index
+    flow.handshake_rtt = flow.initial_rtt = flow.server_rtt = flow.reused_after = UNSET
+    flow.syns = flow.out_of_order = flow.lost_segments = flow.duplicate_acks = flow.keep_alives = flow.resets = NONE
+    for side in range(2):
+        begin_half(&flow.halves[side])
+    if p.kind == 6 or p.kind == 17:
+        source = two(p.key + p.key_length - 4)
+        destination = two(p.key + p.key_length - 2)
+        if p.kind == 6:
+            flow.client = 1 if source < destination else 0
+        elif source < 1024 <= destination:
+            flow.client = 1
+    return index
+
+
+cdef void begin_half(Half *half) noexcept nogil:
+    half.initial = half.next = half.last_ack = half.to_be_acked = half.sample_end = half.zero_since = UNSET
+    half.stream_next = -1
+    half.window = UNSET
+    half.rtt = half.retransmissions = half.zero_windows = NONE
+
+
+cdef void forget(State *s, int32_t index) noexcept nogil:
+    """Take a conversation out of the table; its slot stays until `release`."""
+    cdef Flow *flow = &s.flows[index]
+    cdef int32_t *where = &s.buckets[flow.hash]
+    while where[0] != index:
+        where = &s.flows[where[0]].next_in_bucket
+    where[0] = flow.next_in_bucket
+    s.live -= 1
+    flow.used = ENDED
+    flow.capture_end = s.last
+
+
+cdef void release(State *s, int32_t index) noexcept nogil:
+    """Give back the slot of a conversation whose facts were taken."""
+    cdef Flow *flow = &s.flows[index]
+    cdef int side
+    give(&s.frame_lists, flow.syns)
+    give(&s.frame_lists, flow.out_of_order)
+    give(&s.frame_lists, flow.lost_segments)
+    give(&s.frame_lists, flow.duplicate_acks)
+    give(&s.frame_lists, flow.keep_alives)
+    give(&s.reset_lists, flow.resets)
+    for side in range(2):
+        give(&s.frame_lists, flow.halves[side].retransmissions)
+        give(&s.frame_lists, flow.halves[side].zero_windows)
+        give(&s.sample_lists, flow.halves[side].rtt)
+    flow.used = FREE
+    flow.next_in_bucket = s.free_flow
+    s.free_flow = index
+
+
+cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
+    """A conversation is over: counted at once when nothing else is worth telling of it, else an event."""
+    cdef Flow *flow = &s.flows[index]
+    cdef Event *event
+    forget(s, index)
+    if flow.kind == 6:
+        tally(s, flow)
+    count_port(s, flow)
+    s.ended += 1
+    if not flow.viewed and flow.handshake_rtt < 0 and flow.last_frame <= s.dispatched and outranked(s, flow):
+        release(s, index)
+        return
+    event = &s.events[s.waiting]
+    s.waiting += 1
+    event.kind = CLOSE
+    event.flow = index
+    event.client = flow.client
+    event.number = p.number
+    event.time = p.time
+
+
+cdef void count_port(State *s, Flow *flow) noexcept nogil:
+    cdef int row
+    cdef uint32_t port
+    if flow.key_length != 12 and flow.key_length != 36:
+        return
+    if flow.kind == 6:
+        row = 0
+    elif flow.kind == 17:
+        row = 1
+    elif flow.kind == 132:
+        row = 2
+    else:
+        return
+    port = two(flow.key + flow.key_length - (4 if flow.client else 2))
+    s.ports[row * 65536 + port] += flow.halves[0].packets + flow.halves[1].packets
+
+
+cdef bint outranked(State *s, Flow *flow) noexcept nogil:
+    """Whether as many as are told rank before it: those with trouble, then the largest, then the earliest."""
+    cdef bint healthy = not (flow.kind == 6 and troubled(flow))
+    cdef int64_t size = flow.halves[0].bytes + flow.halves[1].bytes
+    if not s.ranked:
+        return False
+    if healthy != s.worst_healthy:
+        return healthy
+    if size != s.worst_size:
+        return size < s.worst_size
+    return flow.id > s.worst_id
+
+
+cdef int by_last_frame(const void *a, const void *b) noexcept nogil:
+    cdef int64_t x = (<const Rank*>a).place, y = (<const Rank*>b).place
+    return -1 if x < y else x > y
+
+
+cdef int32_t listed(State *s, bint by_id) noexcept nogil:
+    """Fill `order` with the live conversations, idle longest or earliest first; how many there are."""
+    cdef int32_t index, number = 0
+    for index in range(s.touched):
+        if s.flows[index].used == LIVE:
+            s.order[number].place = s.flows[index].id if by_id else s.flows[index].last_frame
+            s.order[number].flow = index
+            number += 1
+    qsort(s.order, number, sizeof(Rank), by_last_frame)
+    return number
+
+
+cdef void evict(State *s, Pkt *p) noexcept nogil:
+    cdef int32_t place
+    listed(s, False)
+    for place in range(MAX_LIVE // 4):
+        s.evicted += 1
+        close_flow(s, s.order[place].flow, p)

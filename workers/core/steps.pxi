@@ -1,0 +1,207 @@
+# One packet's way: counted, decoded, put to its conversation, and handed on where a parser may want it.
+
+cdef enum:
+    ALL = 0
+    ROOM = 1                # events have to be taken before more packets
+    PLAIN = 2               # the packet at hand has to be decoded by the plain decoder
+
+
+cdef void account(State *s, const Record *record) noexcept nogil:
+    """Count a record; sizes are the true ones, and never less than what was captured."""
+    cdef int64_t size = record.wire
+    if record.wire < record.captured:
+        size = record.captured
+    elif record.wire > record.captured:
+        s.cut += 1
+        if record.captured > s.cut_at:
+            s.cut_at = record.captured
+    if s.frames == 0:
+        s.first = record.time
+    s.frames += 1
+    s.wire += size
+    s.captured += record.captured
+    if record.time > s.last:
+        s.last = record.time
+    elif record.time < s.last:
+        s.back = max(s.back, s.last - record.time)
+        s.first = min(s.first, record.time)
+    tick(&s.timeline, record.time, size)
+    s.packet.number = s.frames
+    s.packet.time = record.time
+
+
+cdef void count_marks(State *s, uint64_t mask) noexcept nogil:
+    cdef int place = 0
+    while mask:
+        place = trailing_zeros(mask)
+        s.marks[place] += 1
+        mask &= mask - 1
+
+
+cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at) noexcept nogil:
+    """Take records from `at` on; why it stopped."""
+    while at[0] < number:
+        if s.pressing or s.waiting > MAX_EVENTS - MAX_LIVE // 4 - 4:
+            return ROOM
+        account(s, &records[at[0]])
+        at[0] += 1
+        if decode(&s.packet, s.base, &records[at[0] - 1]) == SLOW:
+            return PLAIN
+        step(s)
+    return ALL
+
+
+cdef void step(State *s) noexcept nogil:
+    """The packet at hand through conversations and TCP."""
+    cdef Pkt *p = &s.packet
+    if p.kind == 6:
+        tcp_step(s, p)
+    elif p.kind != NOTHING:
+        other_step(s, p)
+    count_marks(s, p.mask)
+
+
+cdef Flow* placed(State *s, Pkt *p, int32_t *index, int *side) noexcept nogil:
+    """The packet's conversation; a new one when there is none."""
+    cdef uint32_t bucket = hashed(p.key, p.key_length, p.kind, s.seed)
+    side[0] = 0
+    index[0] = find(s, p.key, p.key_length, p.kind, bucket, side)
+    if index[0] == NONE:
+        if s.live >= MAX_LIVE:
+            evict(s, p)
+        index[0] = open_flow(s, p, bucket)
+    return &s.flows[index[0]]
+
+
+cdef void counted(Flow *flow, int side, Pkt *p) noexcept nogil:
+    cdef Half *half = &flow.halves[side]
+    flow.last_frame = p.number
+    flow.last = p.time
+    half.packets += 1
+    half.bytes += p.ip_length
+    half.payload += p.payload_length
+
+
+cdef void other_step(State *s, Pkt *p) noexcept nogil:
+    cdef int32_t index
+    cdef int side
+    cdef uint32_t ports
+    cdef Flow *flow = placed(s, p, &index, &side)
+    counted(flow, side, p)
+    if p.kind == 17:
+        ports = p.key_length - 4
+        if s.udp_ports[two(p.key + ports)] or s.udp_ports[two(p.key + ports + 2)]:
+            waiting(s, DATAGRAM, index, side, p)
+
+
+cdef void tcp_step(State *s, Pkt *p) noexcept nogil:
+    cdef int32_t index
+    cdef int side
+    cdef Flow *flow = placed(s, p, &index, &side)
+    cdef Half *half
+    cdef uint64_t found
+    cdef int64_t before
+    if (p.flags & (F_SYN | F_ACK)) == F_SYN:
+        if reuses_ports(p, &flow.halves[side], &flow.halves[1 - side]):
+            p.mask |= M_REUSED_PORTS
+            before = flow.last
+            close_flow(s, index, p)
+            flow = placed(s, p, &index, &side)
+            flow.reused_after = max(<int64_t>0, flow.first - before)
+    counted(flow, side, p)
+    found = follow(s, flow, side, p)
+    p.mask |= found
+    half = &flow.halves[side]
+    if p.payload_length and not p.flags & F_RST and not found & M_KEEP_ALIVE:
+        stream_step(s, index, side, p)
+    elif p.flags & F_FIN and half.stream == PARSED:
+        queue(s, index, side, p).fin = 1
+    if p.mask & (M_RETRANSMISSION | M_RST):
+        problem(&s.timeline, p.time)
+
+
+cdef void stream_step(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
+    """Hand a segment's bytes on, unless no parser wants them."""
+    cdef Flow *flow = &s.flows[index]
+    cdef Half *half = &flow.halves[side]
+    cdef Event *event
+    cdef bint fin = p.flags & F_FIN
+    cdef bint told = False  # a parser hears of its first segment, whatever is in it
+    if p.flags & F_SYN:     # data behind the SYN's own number (TCP Fast Open, RFC 7413)
+        p.sequence += 1
+    if half.stream == NO_STREAM:
+        half.stream_next = (half.initial + 1) & MASK if half.initial >= 0 else -1
+        told = to_or_from(flow, 53)
+        half.stream = PARSED if told else WATCHED
+    if half.queued or half.pending or told or not unwanted(s, half, p):
+        event = queue(s, index, side, p)
+        event.data = 1
+        event.fin = fin
+    elif fin and half.stream == PARSED:
+        queue(s, index, side, p).fin = 1
+
+
+cdef bint unwanted(State *s, Half *half, Pkt *p) noexcept nogil:
+    """Whether no parser needs these bytes; their place in the stream is then kept here."""
+    cdef int64_t length = p.payload_length
+    cdef int64_t captured = <int64_t>p.end - p.payload
+    cdef int64_t ahead
+    cdef byte start
+    if half.stream_next < 0:
+        half.stream_next = p.sequence
+    ahead = (p.sequence - half.stream_next) & MASK
+    if ahead >= HALF:
+        return WRAP - ahead >= length
+    if ahead:
+        return False
+    if half.stream == WATCHED:
+        if captured > 0:
+            start = s.base[p.payload]
+            if 65 <= start <= 90 or 20 <= start <= 23:
+                return False
+    elif captured != length or half.stream_skip <= length:
+        return False
+    else:
+        half.stream_skip -= length
+    half.stream_next = (half.stream_next + length) & MASK
+    return True
+
+
+cdef bint to_or_from(Flow *flow, uint32_t port) noexcept nogil:
+    cdef const byte *ports = flow.key + flow.key_length - 4
+    return two(ports) == port or two(ports + 2) == port
+
+
+cdef Event* waiting(State *s, int kind, int32_t index, int side, Pkt *p) noexcept nogil:
+    """A new event of the packet at hand."""
+    cdef Event *event = &s.events[s.waiting]
+    s.waiting += 1
+    event.kind = kind
+    event.flow = index
+    event.side = side
+    event.client = s.flows[index].client
+    event.number = p.number
+    event.time = p.time
+    event.mask = p.mask
+    event.payload = p.payload
+    event.end = p.end
+    event.wire_end = p.wire_end
+    event.payload_length = p.payload_length
+    event.sequence = p.sequence
+    event.fin = event.data = event.first = 0
+    return event
+
+
+cdef Event* queue(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
+    """A new event of a direction's stream."""
+    cdef Flow *flow = &s.flows[index]
+    cdef Half *half = &flow.halves[side]
+    cdef Event *event = waiting(s, SEGMENT, index, side, p)
+    event.acked = flow.halves[1 - side].last_ack
+    event.first = half.queued == 0
+    if half.queued:         # what the parser says to the first bytes may spare it all that follow
+        s.pressing = 1
+    half.queued += 1
+    half.stream = PARSED
+    flow.viewed = 1
+    return event

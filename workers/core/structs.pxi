@@ -1,0 +1,318 @@
+# What the stages share: one record, one decoded packet, flows in a table, and pools for what only some flows need.
+# Everything is reached by index, not by pointer, so that a copy of the memory is a copy of the state.
+
+ctypedef uint8_t byte
+
+cdef enum:
+    NOTHING = -1
+    SLOW = -2               # the plain Python decoder reads this one
+    UNSET = -1
+    NONE = -1               # no entry of a pool
+    KEY = 36                # most bytes of a conversation's key
+    MAX_LIVE = 16384        # as flows.MAX_LIVE
+    MAX_EVENTS = 8192
+    SLOTS = 24584           # live flows, those whose end waits as an event, and one eviction
+    BUCKETS = 65536
+    FRAMES = 20             # as facts.MAX_FRAMES
+    BINS = 300              # as timeline.BINS
+    SAMPLES = 64            # as tcp's Durations(64)
+
+cdef enum:
+    FREE = 0
+    LIVE = 1
+    ENDED = 2
+
+cdef enum:                  # what a direction's bytes are to the application parsers
+    NO_STREAM = 0
+    WATCHED = 1             # of no known protocol so far: only what may begin one is handed on
+    PARSED = 2              # handed on, but for bytes the parser does not need
+
+cdef enum:
+    SEGMENT = 0
+    DATAGRAM = 1
+    CLOSE = 2
+
+
+cdef struct Record:
+    uint32_t start
+    uint32_t captured
+    uint32_t wire
+    int32_t link
+    int64_t time
+
+
+cdef struct Pkt:
+    int64_t number
+    int64_t time
+    uint64_t mask
+    uint32_t end
+    uint32_t wire_end
+    uint32_t payload
+    uint32_t payload_length
+    uint32_t ip_length
+    uint32_t sequence
+    uint32_t ack
+    int32_t window
+    int32_t kind
+    int32_t depth
+    uint16_t identification
+    byte hops               # with `identification` of SYN and RST packets always, else maybe an older one's
+    byte flags
+    byte key_length
+    byte key[KEY]
+
+
+cdef struct Half:
+    int64_t initial
+    int64_t next
+    int64_t next_time
+    int64_t last_ack
+    int64_t last_ack_time
+    int64_t to_be_acked
+    int64_t sample_end
+    int64_t sample_time
+    int64_t zero_since
+    int64_t packets
+    int64_t bytes
+    int64_t payload
+    int64_t stream_next
+    int64_t stream_skip
+    int32_t window
+    uint32_t duplicates
+    uint32_t data_segments
+    uint32_t largest_resent
+    uint32_t queued         # events of this direction that wait
+    int32_t rtt
+    int32_t retransmissions
+    int32_t zero_windows
+    uint16_t identification
+    byte hops
+    byte finished
+    byte kept_alive
+    byte stream
+    byte pending            # segments wait behind a hole
+
+
+cdef struct Flow:
+    int64_t id
+    int64_t first
+    int64_t last
+    int64_t first_frame
+    int64_t last_frame
+    int64_t first_syn_time
+    int64_t last_syn_time
+    int64_t handshake_rtt
+    int64_t initial_rtt
+    int64_t server_rtt
+    int64_t zero_time
+    int64_t reused_after
+    int64_t capture_end     # the latest packet time when it ended
+    uint32_t fins
+    uint32_t hash
+    int32_t next_in_bucket
+    int32_t syns
+    int32_t out_of_order
+    int32_t lost_segments
+    int32_t duplicate_acks
+    int32_t keep_alives
+    int32_t resets
+    int16_t kind
+    byte used
+    byte client
+    byte stage
+    byte refused_by         # 0 nobody, 1 reset, 2 icmp
+    byte viewed             # Python knows it
+    byte application        # place of its name, 0 for none
+    byte key_length
+    byte key[KEY]
+    Half halves[2]
+
+
+cdef struct FrameList:
+    int64_t count
+    int64_t first[FRAMES]
+
+
+cdef struct Samples:
+    int64_t count
+    int64_t least
+    int64_t most
+    int64_t stride
+    int64_t kept
+    int64_t values[SAMPLES]
+
+
+cdef struct ResetEntry:
+    int64_t frame
+    int64_t after
+    int64_t idle
+    int64_t waited
+    uint16_t identification
+    uint16_t handshake_identification
+    byte hops
+    byte handshake_hops
+    byte by_client
+    byte stage
+
+
+cdef struct ResetList:
+    int64_t count
+    ResetEntry entries[FRAMES]
+
+
+cdef struct Event:
+    int64_t number
+    int64_t time
+    uint64_t mask
+    int64_t acked
+    uint32_t payload
+    uint32_t end
+    uint32_t wire_end
+    uint32_t payload_length
+    uint32_t sequence
+    int32_t flow
+    byte kind
+    byte side
+    byte client
+    byte fin
+    byte data               # there are payload bytes for the stream
+    byte first              # nothing of this direction was waiting before
+
+
+cdef struct Pool:
+    char *memory
+    size_t size             # of one entry
+    int32_t used
+    int32_t room
+    int32_t free            # head of the list of given back entries, linked through their first bytes
+
+
+cdef struct Rank:
+    int64_t place
+    int32_t flow
+
+
+cdef struct Timeline:
+    int64_t start
+    int64_t width
+    int64_t last_bin
+    int64_t packets[BINS]
+    int64_t bytes[BINS]
+    int64_t problems[BINS]
+
+
+cdef struct State:
+    uint64_t seed
+    # what is counted
+    int64_t frames
+    int64_t wire
+    int64_t captured
+    int64_t cut
+    int64_t cut_at
+    int64_t first
+    int64_t last
+    int64_t back            # largest step back in time
+    int64_t opened
+    int64_t ended
+    int64_t evicted
+    int64_t unjudged
+    int64_t handshakes[5]
+    int64_t marks[64]
+    Timeline timeline
+    # the last place among the conversations told
+    bint ranked
+    bint worst_healthy
+    int64_t worst_size
+    int64_t worst_id
+    # the table
+    int32_t live
+    int32_t free_flow
+    int32_t touched
+    int32_t waiting
+    int32_t pressing        # a direction has several events waiting
+    int64_t dispatched      # the last packet whose events were taken
+    Pool frame_lists
+    Pool sample_lists
+    Pool reset_lists
+    int32_t *buckets
+    Flow *flows
+    uint64_t *ports
+    Event *events
+    Rank *order
+    byte *udp_ports
+    # the packet at hand
+    Pkt packet
+    const byte *base
+
+
+cdef void* entry(Pool *pool, int32_t index) noexcept nogil:
+    return pool.memory + <size_t>index * pool.size
+
+
+cdef int32_t take(Pool *pool) noexcept nogil:
+    """A zeroed entry; NONE when there is no memory."""
+    cdef int32_t index = pool.free
+    cdef char *more
+    if index != NONE:
+        pool.free = (<int32_t*>entry(pool, index))[0]
+    else:
+        if pool.used == pool.room:
+            more = <char*>realloc(pool.memory, <size_t>(pool.room * 2 + 64) * pool.size)
+            if more == NULL:
+                return NONE
+            pool.memory = more
+            pool.room = pool.room * 2 + 64
+        index = pool.used
+        pool.used += 1
+    memset(entry(pool, index), 0, pool.size)
+    return index
+
+
+cdef void give(Pool *pool, int32_t index) noexcept nogil:
+    """Give an entry back; NONE is nothing."""
+    if index != NONE:
+        (<int32_t*>entry(pool, index))[0] = pool.free
+        pool.free = index
+
+
+cdef void note(Pool *frames, int32_t *where, int64_t number) noexcept nogil:
+    """Count a frame as an example of something (samples.Frames)."""
+    cdef FrameList *seen
+    if where[0] == NONE:
+        where[0] = take(frames)
+        if where[0] == NONE:
+            return
+    seen = <FrameList*>entry(frames, where[0])
+    if seen.count < FRAMES:
+        seen.first[seen.count] = number
+    seen.count += 1
+
+
+cdef void sample(Pool *samples, int32_t *where, int64_t value) noexcept nogil:
+    """Add a duration (samples.Durations): count, least and most are exact, the rest is thinned by stride."""
+    cdef Samples *seen
+    cdef int64_t i
+    if where[0] == NONE:
+        where[0] = take(samples)
+        if where[0] == NONE:
+            return
+        (<Samples*>entry(samples, where[0])).stride = 1
+    seen = <Samples*>entry(samples, where[0])
+    if value < 0:
+        value = 0
+    if seen.count == 0 or value < seen.least:
+        seen.least = value
+    if value > seen.most:
+        seen.most = value
+    if seen.count % seen.stride == 0:
+        if seen.kept >= SAMPLES:
+            for i in range(SAMPLES // 2):
+                seen.values[i] = seen.values[2 * i]
+            seen.kept = SAMPLES // 2
+            seen.stride *= 2
+            if seen.count % seen.stride:
+                seen.count += 1
+                return
+        seen.values[seen.kept] = value
+        seen.kept += 1
+    seen.count += 1
