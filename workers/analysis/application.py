@@ -101,7 +101,7 @@ class Applications:
 class Recogniser:
     """Stands as the parser until the protocol is known, then passes bytes through."""
 
-    __slots__ = ("_applications", "_half", "_known", "_refused", "inner", "short")
+    __slots__ = ("_applications", "_half", "_known", "_lost", "_refused", "inner", "short")
 
     def __init__(self, applications: Applications, half: Half) -> None:
         self._applications = applications
@@ -110,6 +110,8 @@ class Recogniser:
         self._known = half.key[-4:-2] in _PORTS or half.key[-2:] in _PORTS
         self._refused: tuple[str, ...] = ()
         """Services that this conversation turned out not to speak."""
+        self._lost = False
+        """Bytes are missing before the first that were recognised: maybe whole messages."""
         self.inner: Parser | None = None
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
@@ -146,7 +148,7 @@ class Recogniser:
             if end - at >= _SHORT and self._http(buffer, at, end):
                 self._half.flow.application = "http"
                 self.inner = parser = HttpParser(self._applications.http, self._half)
-                parser.successor = self._succeed
+                parser.successor, parser.lost = self._succeed, self._lost
             else:
                 self.inner = self._service(buffer, at, end)
         return self.inner is not None
@@ -205,6 +207,7 @@ class Recogniser:
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture; the other direction may wait for them."""
         self.short = b""
+        self._lost = True
         if self.inner is None:
             self.inner = self._paired()
         if self.inner is not None:

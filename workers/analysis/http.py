@@ -151,6 +151,7 @@ class HttpParser:
                 self._state = _HEAD if state == _BODY else _CHUNK_SIZE
                 if state == _BODY:
                     self._pay(packet)
+                    self._uploading = None
             return at + taken
         if state == _HEAD:
             return self._collect_head(buffer, at, end, packet)
@@ -261,6 +262,7 @@ class HttpParser:
             self._state = _TRAILER if line else _HEAD
             if not line:
                 self._pay(packet)
+                self._uploading = None
         elif line:
             self._chunk_size(line)
         return newline + 1

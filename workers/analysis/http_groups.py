@@ -10,6 +10,8 @@ from workers.contract.facts import HttpGroup, HttpPool
 from workers.packets.packet import Packet
 
 MAX_TRIES = 2048
+PATIENCE = 100_000_000
+"""Nanoseconds without an answer before the same request means that the client gave up on the first."""
 MAX_POOLS = 1024
 TOLD_POOLS = 100
 
@@ -114,7 +116,9 @@ class Tries:
         self._latest[key] = request
         if len(self._latest) > MAX_TRIES:
             del self._latest[next(iter(self._latest))]
-        return before is not None and (before.status == 0 or before.status >= 500)
+        if before is None or 0 < before.status < 500:
+            return False
+        return before.status >= 500 or request.begun - before.end >= PATIENCE
 
 
 class _Pool:

@@ -195,7 +195,7 @@ class HttpGroup:
     """First to last byte of a final response; not of those whose end is the connection's, or was not captured."""
     repeats: Tally = Tally()
     """Requests that the same client had sent before, by X-Request-ID or Idempotency-Key, method and whole target, and
-    that had failed (500 and above) or had no answer yet."""
+    that had failed (500 and above) or had no answer for 0.1 s."""
     protocol: str = "http/1"
     """http/1 | h2 | grpc (its path is /package.Service/Method)"""
     grpc_statuses: dict[str, int] = field(default_factory=dict)

@@ -173,6 +173,9 @@ cdef bint unwanted(State *s, Half *half, Pkt *p) noexcept nogil:
     if half.stream == WATCHED:
         if captured > 0 and may_begin(s.base + p.payload, captured):
             return False
+        if captured != length and not half.lost:
+            half.lost = 1
+            return False
     elif captured != length or half.stream_skip <= length:
         return False
     else:

@@ -96,6 +96,7 @@ cdef struct Half:
     byte kept_alive
     byte stream
     byte pending            # segments wait behind a hole
+    byte lost               # the stream was told that bytes are missing
 
 
 cdef struct Flow:

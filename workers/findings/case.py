@@ -187,7 +187,8 @@ class Case:
     def may_be_gaps(self, targets: Iterable[int], silent: int, asked: int) -> bool:
         """Whether so many missing answers may be answers the capture missed. A majority never is."""
         loss = max((self.gaps(i) for i in set(targets)), default=0.0)
-        return silent <= min(GAP_FACTOR * loss, 0.5) * asked
+        expected = GAP_FACTOR * loss * max(0, asked)
+        return silent <= min(expected + 3 * math.sqrt(expected), 0.5 * asked)  # few cases scatter widely
 
     def confidence(self, targets: Iterable[int], *doubts: bool) -> Confidence:
         """High, less one step for drops while capturing and for each of `doubts` that holds."""

@@ -178,8 +178,8 @@ def test_repeats_by_request_id() -> None:
 
 def test_repeat_of_a_request_that_still_waits_and_the_bound_on_what_is_remembered() -> None:
     scene = Scene()
-    for _ in range(2):
-        scene.tcp().open().ask("/slow", head="Idempotency-Key: k\r\n")
+    for at in (0, 0.01, 0.5):
+        scene.tcp(at=at).open().ask("/slow", head="Idempotency-Key: k\r\n")
     link = scene.tcp(at=1).open()
     for n in range(2100):
         link.get("/other", 503, head=f"x-request-id: n{n}\r\n", took=0.0001)
@@ -207,3 +207,21 @@ def test_largest_step_back_in_time() -> None:
     assert facts.backwards == pytest.approx(2.5)
     assert facts.duration == pytest.approx(5)
     assert analyse(Pcap().add(1, frame).add(1, frame).bytes()).backwards == 0
+
+
+def test_first_response_that_was_not_captured_leaves_the_others_with_their_requests() -> None:
+    scene = Scene()
+    scene.tcp().open().get("/a").wait(2).get("/b").wait(2).get("/c").close()
+    first = next(frame for frame in scene.frames if b"HTTP/1.1 200" in frame[1])
+    scene.frames.remove(first)
+    http = scene.facts().http
+    assert {group.path: group.latency.count for group in http.groups} == {"/a": 0, "/b": 1, "/c": 1}
+    assert http.latency.max < 0.1
+
+
+def test_first_byte_of_the_next_request_does_not_belong_to_the_one_before() -> None:
+    scene = Scene()
+    link = scene.tcp().open().ask("/a", method="POST", request_body=bytes(3_000)).wait(1)
+    link.ask("/b").send("s", b"HTTP/1.1 204 X\r\n\r\n")
+    assert group_of(scene, "/a").latency.p50 == pytest.approx(1, abs=0.01)
+    assert group_of(scene, "/a").upload.p50 < 0.01

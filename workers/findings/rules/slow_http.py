@@ -2,7 +2,7 @@
 
 from workers.contract.facts import HttpGroup, Spread
 from workers.contract.report import Finding, Severity
-from workers.findings.case import Case, refs, tally
+from workers.findings.case import MANY_DROPS, Case, Web, refs, tally
 from workers.findings.trouble import fold
 from workers.findings.web import Site, request, sites
 from workers.findings.words import duration, figures, plural, ratio
@@ -24,13 +24,24 @@ LOSSES, LOSS = 10, 0.03
 SERVER_STEP = "Read the server's own timings for these requests and what it waits for: database, upstream, CPU limit."
 NETWORK_STEP = "Check where both ends run and what lies between, for distance and loss, before the server itself."
 
+MANY = 20
+"""Samples of which more than one lies beyond the 95th percentile."""
+
 SERVER_SHARE = 0.5
 """Round trip over response time below which the server takes the time."""
 
 
 def check(case: Case) -> list[Finding]:
     """One finding for each server with slow responses."""
-    return fold(_finding(site) for site in sites(case, _slow))
+    found = sites(case, _slow)
+    return fold(_finding(site) for site in found if any(_credible(case, web) for web in site.bad))
+
+
+def _credible(case: Case, web: Web) -> bool:
+    """Where packets are missing, responses may be taken for those of earlier requests: one or two prove nothing."""
+    latency = web.group.latency
+    enough = latency.count >= MANY or (latency.count >= LEAST and latency.p50 >= SLOW_P95)
+    return enough or case.gaps(web.target) <= MANY_DROPS
 
 
 def _slow(group: HttpGroup) -> bool:

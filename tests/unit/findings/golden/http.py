@@ -146,8 +146,8 @@ def probe_fails() -> Scene:
 def clients_try_again() -> Scene:
     scene = Scene().normal()
     for n in range(6):
-        for _ in range(3):
-            link = scene.tcp(LEDGER, 9000, n * 0.5).open()
+        for again in range(3):
+            link = scene.tcp(LEDGER, 9000, n * 0.5 + again * 0.1).open()
             link.get("/charge", 503, method="POST", head=f"X-Request-ID: try-{n}\r\n").close()
         scene.tcp(LEDGER, 9000, n * 0.5 + 0.1).open().get("/charge", method="POST").close()
     return scene
