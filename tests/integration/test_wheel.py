@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("bot", "workers", "deploy")
-SKIPPED = shutil.ignore_patterns("node_modules", "__pycache__", ".cache")
+SKIPPED = shutil.ignore_patterns("node_modules", "__pycache__", ".cache", "*.so", "core.c")
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,7 @@ def test_nothing_else_is_in_it(wheel: Path) -> None:
     strange = [name for name in inside if not name.startswith((*(f"{each}/" for each in PACKAGES), "threadcap-"))]
     assert strange == []
     assert [name for name in inside if "node_modules" in name or "/web/src/" in name] == []
+    assert [name for name in inside if name.startswith("workers/core/core.c") and not name.endswith(".so")] == []
     assert sum(info.file_size for info in zipfile.ZipFile(wheel).infolist()) < 8_000_000
 
 
@@ -78,6 +79,9 @@ def test_program_runs_from_it(installed: Path) -> None:
     assert "--snaplen N" in _said(installed, "help", "capture")
     code = "import bot.cli, workers.state, deploy.playground.stack as s; print(bot.__file__, s.app_config().commands)"
     where = _run("-c", code, folder=installed)
+    assert _run("-c", "import workers.core; print(workers.core.BUILT, workers.__path__)", folder=installed).startswith(
+        f"True ['{installed}"
+    )
     assert where.startswith(str(installed))
     assert "/capture" in where
 
