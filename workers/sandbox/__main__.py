@@ -5,19 +5,19 @@ ends when its own stdin does.
 """
 
 import gc
-import importlib
 import os
 import signal
 import socket
 import sys
 
+from workers.analysis import late
 from workers.sandbox.child import serve
 from workers.sandbox.frames import BORN, ORDER
 
 
 def main() -> None:
     """Fork until told to end. No threads, so that a fork is safe."""
-    importlib.import_module("cryptography.x509")  # what analysis imports late: a child can't open it any more
+    late.load()  # a child can't open it any more
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the worker to handle
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel
     gc.freeze()  # pages stay shared: the collector writes to every object it looks at

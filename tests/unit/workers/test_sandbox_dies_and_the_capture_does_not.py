@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -12,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.analysis.h2 import Peer, Talk
+from workers.analysis import Analyser
 from workers.sandbox.nursery import NURSERY, ROOT, Child, Nursery
 from workers.sandbox.parent import Sandbox
 
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "pcaps"
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
 
 
@@ -37,6 +41,29 @@ def test_facts_of_several_targets() -> None:
         facts = sandbox.finish(30)
     assert {target: one.packets for target, one in facts.items()} == {0: 3, 2: 5}
     assert not sandbox.failed
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared captures are not here")
+def test_what_analysis_loads_late_is_there() -> None:
+    """Certificates, fingerprints, HTTP/2 and QUIC: nothing can be opened once a child is confined."""
+    names = re.compile("http2|grpc|h2c|quic|tls|ssl|x509|cert", re.IGNORECASE)
+    files = (path for path in sorted(SHARED.rglob("*")) if path.is_file() and names.search(path.name))
+    captures = [path.read_bytes() for path in files if path.stat().st_size < 40_000]
+    talk = Talk().begin().say(0.1, "c", Peer().get(1, "/a")).say(0.2, "s", Peer().response(1))
+    captures.append(talk.pcap.bytes())
+    wanted = {}
+    with contextlib.closing(Sandbox("t")) as sandbox:
+        for target, data in enumerate(captures):
+            sandbox.feed(target, data)
+            analyser = Analyser()
+            analyser.feed(data)
+            wanted[target] = analyser.finish()
+        facts = sandbox.finish(60)
+    assert not sandbox.failed
+    assert facts == wanted
+    assert any(one.tls.certificates for one in facts.values())
+    assert any(one.http.h2.connections for one in facts.values())
+    assert any(one.quic.connections for one in facts.values())
 
 
 def test_hostile_bytes_are_facts_too() -> None:
