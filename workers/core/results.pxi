@@ -18,7 +18,8 @@ cdef class Results:
         cdef State *s = &self.s
         s.seed = int.from_bytes(os.urandom(8), "little")
         s.buckets = <int32_t*>malloc(BUCKETS * sizeof(int32_t))
-        s.flows = <Flow*>calloc(SLOTS, sizeof(Flow))
+        s.flows = <Flow*>calloc(FEW, sizeof(Flow))
+        s.room = FEW
         s.ports = <uint64_t*>calloc(3 * 65536, sizeof(uint64_t))
         s.events = <Event*>calloc(MAX_EVENTS, sizeof(Event))
         s.order = <Rank*>calloc(SLOTS, sizeof(Rank))
@@ -31,6 +32,21 @@ cdef class Results:
         s.sample_lists.size = sizeof(Samples)
         s.reset_lists.size = sizeof(ResetList)
         begin_timeline(&s.timeline)
+        return 0
+
+    cdef int make_room(self, int32_t wanted) except -1:
+        """Have slots for so many conversations, and some more."""
+        cdef State *s = &self.s
+        cdef int32_t room = min(<int32_t>SLOTS, max(wanted, s.room * 2))
+        cdef Flow *more
+        if wanted <= s.room:
+            return 0
+        more = <Flow*>realloc(s.flows, room * sizeof(Flow))
+        if more == NULL:
+            raise MemoryError
+        memset(&more[s.room], 0, (room - s.room) * sizeof(Flow))
+        s.flows = more
+        s.room = room
         return 0
 
     def __dealloc__(self):

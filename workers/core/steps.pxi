@@ -41,7 +41,7 @@ cdef void count_marks(State *s, uint64_t mask) noexcept nogil:
 cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at) noexcept nogil:
     """Take records from `at` on; why it stopped."""
     while at[0] < number:
-        if s.pressing or s.waiting > MAX_EVENTS - MAX_LIVE // 4 - 4:
+        if s.pressing or s.waiting > MAX_EVENTS - MAX_LIVE // 4 - 4 or s.touched == s.room:
             return ROOM
         account(s, &records[at[0]])
         at[0] += 1

@@ -11,6 +11,7 @@ cdef enum:
     KEY = 36                # most bytes of a conversation's key
     MAX_LIVE = 16384        # as flows.MAX_LIVE
     MAX_EVENTS = 8192
+    FEW = 512               # slots to begin with
     SLOTS = 24584           # live flows, those whose end waits as an event, and one eviction
     BUCKETS = 65536
     FRAMES = 20             # as facts.MAX_FRAMES
@@ -234,7 +235,8 @@ cdef struct State:
     # the table
     int32_t live
     int32_t free_flow
-    int32_t touched
+    int32_t touched         # slots used so far, of `room`
+    int32_t room
     int32_t waiting
     int32_t pressing        # a direction has several events waiting
     int64_t dispatched      # the last packet whose events were taken
