@@ -100,7 +100,7 @@ def test_it_turns_with_time_and_forgets_what_is_too_old(pod: LocalPod, tmp_path:
 
 
 def test_it_turns_with_size_and_stays_under_its_cap(pod: LocalPod, tmp_path: Path) -> None:
-    pod.traffic(size=8000, rate=500)
+    pod.traffic(size=8000, rate=150)  # so that a busy machine looks often enough
     with LocalRing(pod, tmp_path, max_bytes=8_000_000) as ring:
         ring.begin()
         oldest, most = ring.files()[0], 0
