@@ -34,7 +34,11 @@ from workers.taken import NEXT_METHOD, Condition, Entrant, Owe, Succession, Take
 log = structlog.get_logger(__name__)
 
 TICK = 2.0
-POLL = 0.2
+POLL = 0.3
+FEED_POLL = 0.2, 1.0
+"""How often the spools are looked at for new bytes: while a condition waits for the facts, and otherwise."""
+UNCHANGED = 3
+"""Every which tick is told though nothing has changed: it brings what people wished, should the word be lost."""
 FEED = 256 << 10
 """Bytes handed to the analysis child at once: larger chunks cost it less per packet."""
 ANALYSIS_SECONDS = 300.0
@@ -81,6 +85,7 @@ class Session:
         self._line = StartLine(len(entrants))
         self.taken = [Taken(one, *one.begin(), self._line.runner()) for one in entrants]
         self._running: list[Future[None]] = []
+        self._told: tuple[TargetProgress, ...] = ()
         self._segments = Segments(job, artifacts)
         for one in self.taken:
             self._segments.add(segment_name(one.plan.pod), one.capture.spool.path)
@@ -244,7 +249,7 @@ class Session:
             return False
 
     def _watch(self, pool: ThreadPoolExecutor, observer: Observer) -> None:
-        told, stopping = monotonic(), False
+        told, stopping, ticks = monotonic(), False, 0
         while self._goes_on():
             asked = observer.stop_requested()  # raises once the job is another worker's
             if not stopping and (asked or observer.interrupted()):
@@ -256,8 +261,9 @@ class Session:
             self._look_for_condition()
             self._let_join(pool, observer)
             if monotonic() - told >= TICK:
-                told = monotonic()
-                self._tell(observer)  # first: a worker that lost the job learns it here and stores nothing more
+                told, ticks = monotonic(), ticks + 1
+                if self.progress() != self._told or ticks % UNCHANGED == 0:
+                    self._tell(observer)  # first: a worker that lost the job learns it here and stores nothing more
                 self._segments.save([one.capture.spool.size for one in self.taken])
         for future in self._running:
             future.result()
@@ -330,8 +336,10 @@ class Session:
                     one.capture.stop("pressure")
 
     def _tell(self, observer: Observer) -> None:
+        progress = self.progress()
         with contextlib.suppress(StoreUnavailable):  # the next tick says it again
-            observer.update(lambda job: job.evolve(targets=self.progress()), patient=False)
+            observer.update(lambda job: job.evolve(targets=progress), patient=False)
+            self._told = progress
 
     def _feed(self) -> None:
         """Hand each spool's new bytes to the child, at the child's pace."""
@@ -346,7 +354,7 @@ class Session:
                     return
                 self._peek()
                 if not any(moved):
-                    self._all_in.wait(POLL)
+                    self._all_in.wait(FEED_POLL[self._condition is None])
         finally:
             for file in files:
                 file.close()

@@ -36,7 +36,9 @@ async def _main(count: int) -> None:
         with pinging(desk, pod):
             peers = await asyncio.to_thread(_peers, desk, pod, count)
             starts, rss, jobs = await asyncio.to_thread(_ours, desk, pod, worker, folder, count)
-    lost = [job.id for job in jobs if job.state != "done"]
+    lost = [job for job in jobs if job.state != "done"]
+    for job in lost:
+        print(f"lost: {job.id} {job.state} {job.message} {[target.note for target in job.targets]}")
     print(f"{count} captures: first packet p50 {quantile(starts, 0.5):.1f} s, p99 {quantile(starts, 0.99):.1f} s")
     print(f"{count} kubectl exec tcpdump: p50 {quantile(peers, 0.5):.1f} s, p99 {quantile(peers, 0.99):.1f} s")
     print(
