@@ -97,7 +97,8 @@ class Ending:
         if self.trailer.lapsed and self.trailer.done:
             return "ended early: no worker of Threadcap was there to go on"
         if self.trailer.done and cut:
-            return f"the last packet was unfinished when tcpdump stopped: {cut} bytes of it are left out"
+            more = f", and {missing - 1} more that it had counted" if missing > 1 else ""
+            return f"the last packet was unfinished when tcpdump stopped: {cut} bytes of it are left out{more}"
         if self.trailer.done:
             return "the last packet was not written when tcpdump stopped: it is left out" if missing == 1 else ""
         whole = f" of {self.trailer.size}" if self.trailer.size else ""

@@ -38,7 +38,7 @@ def _deployment(namespace: str, script: str) -> dict[str, Any]:
 
 
 async def test_a_deployment_that_comes_later(desk: Desk, playground: SharedPlayground, fresh_namespace: str) -> None:
-    job_id = desk.ask("deploy/late", namespace=fresh_namespace, duration=2, wait=240)
+    job_id = desk.ask("deploy/late", namespace=fresh_namespace, duration=8, wait=240)
     job = await desk.until(job_id, lambda one: bool(one.message), 30, "the words")
     assert (job.state, job.message) == (JobState.RESOLVING, "Waiting for a pod of deploy/late to run (4 min left).")
     await playground.apply([_deployment(fresh_namespace, TALK)])
