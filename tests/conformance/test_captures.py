@@ -44,6 +44,7 @@ def _proved(report: Any, out: Path) -> list[Any]:
         missing = outcome["captured"] - outcome["packets"]
         assert missing >= 0
         assert (missing > 0) == ("the last packet was " in outcome["reason"])
+        assert (missing > 1) == (f"and {missing - 1} more that it had counted" in outcome["reason"])
     return list(report["targets"])
 
 

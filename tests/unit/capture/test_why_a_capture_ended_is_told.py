@@ -19,6 +19,8 @@ HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_536, 276)
 RECORD = struct.pack("<IIII", 1, 0, 4, 4) + b"data"
 COUNTERS = "2 packets captured\n2 packets received by filter\n0 packets dropped by kernel\n"
 
+CUT = "the last packet was unfinished when tcpdump stopped: 9 bytes of it are left out"
+
 
 def ended(folder: Path, data: bytes, *said: str, stopped_by: str = "") -> CaptureOutcome:
     spool = Spool(folder / "spool.pcap")
@@ -63,7 +65,12 @@ def test_a_full_disk_in_the_cluster_truncates(tmp_path: Path, stopped_by: str) -
     ("data", "proved", "reason"),
     [
         (RECORD * 2, True, ""),
-        (RECORD + RECORD[:9], True, "the last packet was unfinished when tcpdump stopped: 9 bytes of it are left out"),
+        (RECORD + RECORD[:9], True, CUT),
+        (
+            RECORD[:9],
+            True,
+            f"{CUT}, and 1 more that it had counted",
+        ),
         (RECORD, True, "the last packet was not written when tcpdump stopped: it is left out"),
         (b"", False, ""),
         (RECORD * 3, False, ""),
