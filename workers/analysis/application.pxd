@@ -2,6 +2,7 @@ cimport cython
 
 from workers.analysis.http cimport HttpParser, expected
 from workers.analysis.http_message cimport looks_like_start
+from workers.analysis.tls cimport looks_like_record
 from workers.packets.stream cimport Stream
 from workers.packets.packet cimport Packet
 
@@ -39,5 +40,8 @@ cdef class Recogniser:
     cpdef fin(self, Packet packet)
     cpdef close(self, long long now)
 
+
+@cython.locals(first=int, size=Py_ssize_t, kind=int)
+cpdef bint may_be_service(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
 cdef bint _between(object inner)

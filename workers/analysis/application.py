@@ -146,6 +146,8 @@ class Recogniser:
         half, paired = self._half, self._paired()
         if paired is not None:
             return paired
+        if not self._known and not may_be_service(buffer, at, end):
+            return None
         for recognise in _SERVICES:
             parser = recognise(self._applications.services, half, buffer, at, end)
             if parser is not None and parser.exchange.protocol not in self._refused:
@@ -173,8 +175,9 @@ class Recogniser:
 
     def _keep(self, start: bytes) -> None:
         """Hold bytes that are too few to tell."""
-        likely = 20 <= start[0] <= 23 or PREFACE.startswith(start) or self._http(start, 0, len(start))
-        if len(start) < _SHORT and (self._known or likely):
+        if len(start) >= _SHORT:
+            return
+        if self._known or 20 <= start[0] <= 23 or PREFACE.startswith(start) or self._http(start, 0, len(start)):
             self.short = start
 
     def _http(self, buffer: bytes, at: int, end: int) -> bool:
@@ -210,6 +213,23 @@ class Recogniser:
         elif isinstance(self.inner, ServiceParser):
             self.inner.exchange.close(now)
         self.inner = None  # which knows this object too: no circle is left to the garbage collector
+
+
+def may_be_service(buffer: bytes, at: int, end: int) -> bool:
+    """Whether these bytes are worth to be shown to the services' parsers, off their ports: `may_begin` of the core."""
+    first, size = buffer[at], end - at
+    if first == 42:  # Redis: "*"
+        return True
+    if size < 8:
+        return False
+    kind = buffer[at + 4]
+    if first == 0 and buffer[at + 1] == 0 and kind in (0, 4):  # PostgreSQL: version 3, or what asks for TLS
+        return True
+    if buffer[at + 2] == 0 and buffer[at + 3] == 0 and kind == 10:  # MySQL: greeting
+        return True
+    if size >= 14 and kind == 0 and buffer[at + 6] == 0 and buffer[at + 7] < 32:  # Kafka: key and version
+        return True
+    return size >= 16 and buffer[at + 14] == 0 and buffer[at + 15] == 0  # MongoDB: operation codes
 
 
 def _between(inner: Reader) -> bool:

@@ -7,7 +7,7 @@ in the capture.
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workers.analysis.http_message import text
 from workers.analysis.tls_hostname import matches
@@ -48,7 +48,7 @@ class _Read:
 
 
 class Certificates:
-    """told(handshake, chain) -> handshake with its facts. The same bytes are read once."""
+    """told(chain, name asked for, time) -> what a handshake tells of them. The same bytes are read once."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, int] = {}
@@ -74,23 +74,22 @@ class Certificates:
             self._read.append(read)
         return self._known[digest]
 
-    def told(self, handshake: TlsHandshake, chain: Sequence[bytes], now: float) -> TlsHandshake:
-        """The handshake with the facts of the server's chain, its own certificate first; `now` in epoch seconds."""
+    def told(self, chain: Sequence[bytes], asked: str, now: float) -> dict[str, Any]:
+        """Fields of TlsHandshake for the server's chain, its own certificate first; `now` in epoch seconds."""
         numbers = tuple(self.read(der) for der in chain)
         if numbers[0] < 0:
-            return replace(handshake, chain=numbers)
+            return {"chain": numbers}
         leaf = self._read[numbers[0]]
         facts = leaf.facts
-        return replace(
-            handshake,
-            chain=numbers,
-            not_before=facts.not_before,
-            not_after=facts.not_after,
-            subject_names=facts.names or ((facts.subject,) if facts.subject else ()),
-            expired=not facts.not_before <= now <= facts.not_after,
-            self_signed=facts.self_signed,
-            sni_match=_sni_match(handshake.sni, leaf),
-        )
+        return {
+            "chain": numbers,
+            "not_before": facts.not_before,
+            "not_after": facts.not_after,
+            "subject_names": facts.names or ((facts.subject,) if facts.subject else ()),
+            "expired": not facts.not_before <= now <= facts.not_after,
+            "self_signed": facts.self_signed,
+            "sni_match": _sni_match(asked, leaf),
+        }
 
     def table(self, handshakes: Iterable[TlsHandshake]) -> tuple[tuple[TlsHandshake, ...], tuple[Certificate, ...]]:
         """These handshakes with chains that point into the second: the certificates they use, each once."""

@@ -6,7 +6,7 @@ from typing import Any
 from workers.analysis import icmp
 from workers.analysis.addresses import endpoints
 from workers.analysis.application import SERVICE_PORTS
-from workers.analysis.flows import NAMES, Flow, Half, Ports, Rank
+from workers.analysis.flows import NAMES, Ports, Rank
 from workers.analysis.samples import NANO, Durations
 from workers.analysis.stages import UDP_PORTS, Stages
 from workers.analysis.timeline import Bins
@@ -15,7 +15,6 @@ from workers.core.core import Core
 from workers.packets import marks
 from workers.packets.decode import Decoder
 from workers.packets.packet import Packet
-from workers.packets.stream import Stream
 
 
 class CompiledCore:

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """TLS handshakes in the clear, on any port (RFC 8446, RFC 5246): hellos, alerts, certificate chains.
 
 Records are read over the reassembled stream; application data is skipped by length. After ChangeCipherSpec a direction
@@ -6,12 +7,14 @@ encrypted alert records too, as tshark's does; `TlsFacts.alerts` counts those in
 and most alerts.
 """
 
-from dataclasses import replace
+from typing import Any
 
-from workers.analysis import tls_messages, tls_names
+from workers.analysis import tls_names
 from workers.analysis.certificates import Certificates
 from workers.analysis.flows import Half
 from workers.analysis.samples import NANO, count
+from workers.analysis.tls_messages import certificates, client_hello, server_hello
+from workers.analysis.tls_names import version
 from workers.contract.facts import MAX_FRAMES, TlsAlert, TlsFacts, TlsHandshake
 from workers.packets import marks
 from workers.packets.packet import Packet
@@ -38,20 +41,38 @@ def looks_like_record(buffer: bytes, at: int, end: int) -> bool:
 class _Handshake:
     """One handshake under way."""
 
-    __slots__ = ("answered", "facts", "hello_time", "number", "retried")
+    __slots__ = ("alerts", "answered", "asked", "hello_frame", "hello_time", "number", "reply_frame", "retried", "told")
 
     def __init__(self, conversation: int, number: int) -> None:
-        self.facts = TlsHandshake(conversation)
+        self.told: dict[str, Any] = {"conversation": conversation}
+        """Fields of the facts, as they come to be known."""
+        self.alerts: list[TlsAlert] = []
+        self.asked = ""
+        self.hello_frame = self.reply_frame = 0
         self.hello_time = -1
         self.answered = self.retried = False
         self.number = number
+
+    def trouble(self) -> bool:
+        """Whether it failed, was not answered, or shows a certificate out of its time."""
+        return bool(self.alerts) or "version" not in self.told or bool(self.told.get("expired"))
+
+    def facts(self) -> TlsHandshake:
+        """As far as it is known."""
+        return TlsHandshake(
+            alerts=tuple(self.alerts),
+            client_hello_frame=self.hello_frame,
+            server_hello_frame=self.reply_frame,
+            sni=self.asked,
+            **self.told,
+        )
 
 
 class TlsStage:
     """start a parser for each direction, update from its messages, finish into facts."""
 
     def __init__(self) -> None:
-        self._done: list[tuple[bool, int, TlsHandshake]] = []
+        self._done: list[tuple[bool, int, _Handshake]] = []
         self._live: dict[int, _Handshake] = {}
         self._client_hellos = self._server_hellos = self._alerts = self._begun = 0
         self._versions: dict[str, int] = {}
@@ -83,41 +104,31 @@ class TlsStage:
     def _client_hello(self, body: bytes, half: Half, packet: Packet, transport: str) -> None:
         packet.mask |= marks.TLS_CH
         self._client_hellos += 1
-        if half.flow.id in self._live and self._live[half.flow.id].answered:
+        known = self._live.get(half.flow.id)
+        if known is not None and known.answered:
             self.end(half.flow.id)
-        handshake, hello = self._current(half), tls_messages.client_hello(body, transport)
+        handshake, hello = self._current(half), client_hello(body, transport)
         if hello.sni:
             count(self._names, hello.sni)
-        handshake.hello_time = packet.time
-        handshake.facts = replace(
-            handshake.facts,
-            client_hello_frame=packet.number,
-            sni=hello.sni,
-            alpn=hello.alpn,
-            offered=tls_names.version(hello.version),
-            ja3=hello.ja3,
-            ja4=hello.ja4,
-            transport=transport,
-        )
+        handshake.hello_time, handshake.hello_frame, handshake.asked = packet.time, packet.number, hello.sni
+        told = handshake.told
+        told["alpn"], told["offered"], told["transport"] = hello.alpn, version(hello.version), transport
+        told["ja3"], told["ja4"] = hello.ja3, hello.ja4
 
     def _server_hello(self, body: bytes, half: Half, packet: Packet) -> None:
         packet.mask |= marks.TLS_SH
         self._server_hellos += 1
-        handshake, hello = self._current(half), tls_messages.server_hello(body)
+        handshake, hello = self._current(half), server_hello(body)
         handshake.answered = not hello.retry
         handshake.retried = handshake.retried or hello.retry
-        version = tls_names.version(hello.version)
-        latency = None if handshake.hello_time < 0 else max(0, packet.time - handshake.hello_time) * NANO
-        handshake.facts = replace(
-            handshake.facts,
-            server_hello_frame=packet.number,
-            version=version,
-            cipher=tls_names.suite(hello.cipher),
-            chosen_alpn=hello.alpn[0] if hello.alpn else "",
-            hello_latency=latency,
-        )
+        chosen, told = version(hello.version), handshake.told
+        handshake.reply_frame = packet.number
+        told["version"], told["cipher"] = chosen, tls_names.suite(hello.cipher)
+        told["chosen_alpn"] = hello.alpn[0] if hello.alpn else ""
+        took = max(0, packet.time - handshake.hello_time) * NANO
+        told["hello_latency"] = None if handshake.hello_time < 0 else took
         if not hello.retry:
-            count(self._versions, version, 16)
+            count(self._versions, chosen, 16)
 
     def answered(self, half: Half) -> bool:
         """Whether the server's hello was seen, and no retry request after which more of them come."""
@@ -129,36 +140,33 @@ class TlsStage:
         handshake = self._live.get(half.flow.id)
         if handshake is None or not handshake.retried or handshake.answered:
             return False
-        return half is not half.flow.client or handshake.facts.client_hello_frame < handshake.facts.server_hello_frame
+        return half is not half.flow.client or handshake.hello_frame < handshake.reply_frame
 
     def _certificate(self, body: bytes, half: Half, packet: Packet) -> None:
         handshake = self._current(half)
-        number, chain = tls_messages.certificates(body)
+        number, chain = certificates(body)
         packet.mask |= marks.TLS_CERT
-        if half is half.flow.client or handshake.facts.certificates:
+        if half is half.flow.client or handshake.told.get("certificates"):
             return
-        handshake.facts = replace(handshake.facts, certificates=number)
+        handshake.told["certificates"] = number
         if chain:
-            handshake.facts = self.certificates.told(handshake.facts, chain, packet.time * NANO)
+            handshake.told.update(self.certificates.told(chain, handshake.asked, packet.time * NANO))
 
     def alert(self, level: int, description: int, half: Half, packet: Packet) -> None:
         """An alert in the clear."""
         self._alerts += 1
         handshake = self._current(half)
-        if len(handshake.facts.alerts) >= MAX_FRAMES:
+        if len(handshake.alerts) >= MAX_FRAMES:
             return
         by = "client" if half is half.flow.client else "server"
-        alert = TlsAlert(packet.number, by, tls_names.LEVELS[level], tls_names.alert(description))
-        handshake.facts = replace(handshake.facts, alerts=(*handshake.facts.alerts, alert))
+        handshake.alerts.append(TlsAlert(packet.number, by, tls_names.LEVELS[level], tls_names.alert(description)))
 
     def end(self, conversation: int) -> None:
         """The conversation, or its handshake, is over."""
         handshake = self._live.pop(conversation, None)
         if handshake is None:
             return
-        facts = handshake.facts
-        trouble = bool(facts.alerts or facts.expired or not facts.version)
-        self._done.append((not trouble, handshake.number, facts))
+        self._done.append((not handshake.trouble(), handshake.number, handshake))
         if len(self._done) >= 2 * MAX_HANDSHAKES:
             self._shrink()
 
@@ -171,7 +179,7 @@ class TlsStage:
         for conversation in list(self._live):
             self.end(conversation)
         self._shrink()
-        kept = [entry[2] for entry in sorted(self._done, key=lambda entry: entry[1])]
+        kept = [entry[2].facts() for entry in sorted(self._done, key=lambda entry: entry[1])]
         handshakes, certificates = self.certificates.table(kept)
         return TlsFacts(
             handshakes=handshakes,
@@ -196,7 +204,7 @@ class TlsParser:
         self._held = b""
         self._kind = 0
         self._left = 0
-        self._message = bytearray()
+        self._message = b""
         self._skip = 0
         """Bytes of a handshake message too long to read."""
         self._encrypted = False
@@ -229,22 +237,26 @@ class TlsParser:
 
     def gap(self, _size: int, _packet: Packet) -> None:
         """Bytes that are not in the capture: go on at the next segment that begins with a record."""
-        self._message.clear()
+        self._message = b""
         self._skip = 0
         self._lost, self._left, self._held = True, 0, b""
 
     def _header(self, buffer: bytes, at: int, end: int) -> int:
         """The 5 bytes before each record."""
+        if not self._held and end - at >= 5:
+            self._begin(buffer, at)
+            return at + 5
         taken = min(5 - len(self._held), end - at)
-        held = self._held + buffer[at : at + taken]
-        if len(held) < 5:
-            self._held = held
-            return at + taken
-        self._held = b""
-        self._kind, self._left = held[0], held[3] << 8 | held[4]
-        if not _CCS <= self._kind <= 24 or held[1] != 3 or not 0 < self._left <= _MAX_RECORD:
-            self._lost, self._left = True, 0
+        self._held += buffer[at : at + taken]
+        if len(self._held) == 5:
+            self._begin(self._held, 0)
+            self._held = b""
         return at + taken
+
+    def _begin(self, head: bytes, at: int) -> None:
+        self._kind, self._left = head[at], head[at + 3] << 8 | head[at + 4]
+        if not _CCS <= self._kind <= 24 or head[at + 1] != 3 or not 0 < self._left <= _MAX_RECORD:
+            self._lost, self._left = True, 0
 
     def _take(self, piece: bytes, packet: Packet) -> None:
         """Bytes of a record in the clear."""
@@ -264,25 +276,26 @@ class TlsParser:
         """Every handshake message that is complete."""
         held = self._message
         while len(held) >= 4:
-            size = 4 + int.from_bytes(held[1:4], "big")
+            size = 4 + (held[1] << 16 | held[2] << 8 | held[3])
             if size > MAX_MESSAGE:
                 self._skip = size - len(held)
-                held.clear()
+                self._message = b""
                 return
             if len(held) < size:
-                return
-            self._stage.message(held[0], bytes(held[4:size]), self._half, packet)
-            del held[:size]
+                break
+            self._stage.message(held[0], held[4:size], self._half, packet)
+            held = held[size:]
+        self._message = held
 
     def _complete(self, packet: Packet) -> None:
         """A record is over."""
         if self._kind == _ALERT:
             packet.mask |= marks.TLS_ALERT
-            held = bytes(self._message)
+            held = self._message
             if not self._encrypted and len(held) == 2 and held[0] in tls_names.LEVELS:
                 self._stage.alert(held[0], held[1], self._half, packet)
-            self._message.clear()
+            self._message = b""
         elif self._kind == _CCS:
             # Around a HelloRetryRequest it means nothing (RFC 8446, appendix D.4): a hello in the clear follows.
             self._encrypted = not self._stage.retrying(self._half)
-            self._message.clear()
+            self._message = b""

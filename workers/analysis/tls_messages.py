@@ -1,10 +1,11 @@
+# cython: annotation_typing=False
 """ClientHello, ServerHello and Certificate bodies (RFC 8446 section 4, RFC 5246 section 7.4, RFC 6066, RFC 7301).
 
 Every reader takes the body that follows the handshake header, and answers with what it could read: a body cut short or
 malformed gives fewer fields, never an error.
 """
 
-from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from workers.analysis.http_message import text
 from workers.analysis.tls_fingerprints import Offer, ja3, ja4
@@ -18,17 +19,17 @@ _RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e0
 """SHA-256 of "HelloRetryRequest" (RFC 8446 section 4.1.3)."""
 
 
-@dataclass(frozen=True, slots=True)
 class Hello:
     """What a ClientHello or ServerHello says; `version` is the highest offered, or the chosen one."""
 
-    version: int
-    cipher: int = 0
-    sni: str = ""
-    alpn: tuple[str, ...] = ()
-    retry: bool = False
-    ja3: str = ""
-    ja4: str = ""
+    __slots__ = ("alpn", "cipher", "ja3", "ja4", "retry", "sni", "version")
+
+    def __init__(self, version: int, alpn: tuple[str, ...]) -> None:
+        self.version = version
+        self.alpn = alpn
+        self.cipher = 0
+        self.sni = self.ja3 = self.ja4 = ""
+        self.retry = False
 
 
 class _Bytes:
@@ -43,19 +44,25 @@ class _Bytes:
         return piece
 
     def number(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "big")
+        value = 0
+        for byte in self.take(size):
+            value = value << 8 | byte
+        return value
 
     def vector(self, prefix: int) -> bytes:
         return self.take(self.number(prefix))
 
     def codes(self, prefix: int) -> tuple[int, ...]:
         """A vector of two-byte values."""
-        data = self.vector(prefix)
-        return tuple(data[at] << 8 | data[at + 1] for at in range(0, len(data) - 1, 2))
+        return _codes(self.vector(prefix))
 
-    @property
     def left(self) -> int:
         return len(self.data) - self.at
+
+
+def _codes(data: bytes) -> tuple[int, ...]:
+    """Two-byte values."""
+    return tuple([data[at] << 8 | data[at + 1] for at in range(0, len(data) - 1, 2)])
 
 
 def client_hello(body: bytes, transport: str = "tcp") -> Hello:
@@ -64,28 +71,42 @@ def client_hello(body: bytes, transport: str = "tcp") -> Hello:
     legacy = reader.number(2)
     reader.take(32)
     reader.vector(1)
-    suites = reader.codes(2)
+    suites = reader.vector(2)
     reader.vector(1)
     kinds: list[int] = []
-    left = reader.left  # before TLS 1.2 a hello may end here
+    left = reader.left()  # before TLS 1.2 a hello may end here
     extensions = _extensions(reader, kinds)
     versions = _Bytes(extensions.get(_SUPPORTED_VERSIONS, b"")).codes(1)
-    # versions we have no name for are GREASE or drafts
-    version = max(legacy, *(code for code in versions if code in VERSIONS), 0)
-    hello = Hello(version, sni=_server_name(extensions), alpn=_protocols(extensions))
-    if reader.left < 0 and left != 0:
+    version = legacy
+    for code in versions:
+        if code > version and code in VERSIONS:  # those we have no name for are GREASE or drafts
+            version = code
+    hello = Hello(version, _protocols(extensions))
+    hello.sni = _server_name(extensions)
+    if reader.left() < 0 and left != 0:
         return hello
+    offered = [extensions.get(kind, b"") for kind in (_SUPPORTED_VERSIONS, _GROUPS, _POINTS, _SIGNATURES, _ALPN)]
+    hello.ja3, hello.ja4 = _fingerprints(legacy, suites, tuple(kinds), *offered, transport)
+    return hello
+
+
+@lru_cache(256)
+def _fingerprints(
+    legacy: int, suites: bytes, kinds: tuple[int, ...], versions: bytes, groups: bytes, points: bytes,
+    signatures: bytes, protocols: bytes, transport: str,
+) -> tuple[str, str]:  # fmt: skip
+    """JA3 and JA4; clients of one kind offer the same, again and again."""
     offer = Offer(
         legacy,
-        versions,
-        suites,
-        tuple(kinds),
-        groups=_Bytes(extensions.get(_GROUPS, b"")).codes(2),
-        points=_Bytes(extensions.get(_POINTS, b"")).vector(1),
-        signatures=_Bytes(extensions.get(_SIGNATURES, b"")).codes(2),
-        protocol=_Bytes(_Bytes(extensions.get(_ALPN, b"")).vector(2)).vector(1),
+        _Bytes(versions).codes(1),
+        _codes(suites),
+        kinds,
+        groups=_Bytes(groups).codes(2),
+        points=_Bytes(points).vector(1),
+        signatures=_Bytes(signatures).codes(2),
+        protocol=_Bytes(_Bytes(protocols).vector(2)).vector(1),
     )
-    return replace(hello, ja3=ja3(offer), ja4=ja4(offer, transport))
+    return ja3(offer), ja4(offer, transport)
 
 
 def server_hello(body: bytes) -> Hello:
@@ -102,16 +123,18 @@ def server_hello(body: bytes) -> Hello:
     chosen = extensions.get(_SUPPORTED_VERSIONS, b"")
     if len(chosen) == 2:
         version = int.from_bytes(chosen, "big")
-    return Hello(version, cipher, alpn=_protocols(extensions), retry=retry)
+    hello = Hello(version, _protocols(extensions))
+    hello.cipher, hello.retry = cipher, retry
+    return hello
 
 
 def certificates(body: bytes) -> tuple[int, tuple[bytes, ...]]:
     """How many certificates the chain has, and the DER of the first MAX_CHAIN (TLS 1.2 and older)."""
     chain, number = _Bytes(_Bytes(body).vector(3)), 0
     kept: list[bytes] = []
-    while chain.left > 3 and number < 64:
+    while chain.left() > 3 and number < 64:
         size = chain.number(3)
-        if size > chain.left:
+        if size > chain.left():
             break
         der = chain.take(size)
         if len(kept) < MAX_CHAIN:
@@ -124,7 +147,7 @@ def _extensions(reader: _Bytes, kinds: list[int] | None = None) -> dict[int, byt
     """The first MAX_EXTENSIONS by type; `kinds` gets the types of all of them, in order."""
     found: dict[int, bytes] = {}
     inner = _Bytes(reader.vector(2))
-    while inner.left >= 4 and (kinds is not None or len(found) < MAX_EXTENSIONS):
+    while inner.left() >= 4 and (kinds is not None or len(found) < MAX_EXTENSIONS):
         kind, content = inner.number(2), inner.vector(2)
         if len(found) < MAX_EXTENSIONS or kind in found:
             found[kind] = content
@@ -135,7 +158,7 @@ def _extensions(reader: _Bytes, kinds: list[int] | None = None) -> dict[int, byt
 
 def _server_name(extensions: dict[int, bytes]) -> str:
     names = _Bytes(_Bytes(extensions.get(_SERVER_NAME, b"")).vector(2))
-    while names.left > 3:
+    while names.left() > 3:
         kind, name = names.number(1), names.vector(2)
         if kind == 0:
             return text(name, MAX_NAME)
@@ -145,6 +168,6 @@ def _server_name(extensions: dict[int, bytes]) -> str:
 def _protocols(extensions: dict[int, bytes]) -> tuple[str, ...]:
     names = _Bytes(_Bytes(extensions.get(_ALPN, b"")).vector(2))
     found: list[str] = []
-    while names.left > 1 and len(found) < MAX_ALPN:
+    while names.left() > 1 and len(found) < MAX_ALPN:
         found.append(text(names.vector(1), MAX_NAME))
     return tuple(found)

@@ -1,0 +1,68 @@
+cimport cython
+
+from workers.analysis.samples cimport count
+from workers.analysis.tls_messages cimport Hello, certificates, client_hello, server_hello
+from workers.packets.packet cimport Packet
+
+cdef int _CCS, _ALERT, _HANDSHAKE, _APPLICATION, _CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE, _MAX_RECORD
+
+
+@cython.locals(kind=int, length=int)
+cpdef bint looks_like_record(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+
+
+cdef class _Handshake:
+    cdef public dict told
+    cdef public list alerts
+    cdef public str asked
+    cdef public long long hello_frame, reply_frame, hello_time, number
+    cdef public bint answered, retried
+
+    cpdef bint trouble(self)
+
+
+cdef class TlsStage:
+    cdef list _done
+    cdef dict _live, _versions, _names
+    cdef long long _client_hellos, _server_hellos, _alerts, _begun
+    cdef public object certificates
+
+    @cython.locals(handshake=_Handshake)
+    cdef _Handshake _current(self, object half)
+    cpdef message(self, int kind, bytes body, object half, Packet packet, str transport=*)
+    @cython.locals(known=_Handshake, handshake=_Handshake, hello=Hello, told=dict)
+    cdef _client_hello(self, bytes body, object half, Packet packet, str transport)
+    @cython.locals(handshake=_Handshake, hello=Hello, told=dict)
+    cdef _server_hello(self, bytes body, object half, Packet packet)
+    @cython.locals(handshake=_Handshake)
+    cpdef bint answered(self, object half)
+    @cython.locals(handshake=_Handshake)
+    cpdef bint retrying(self, object half)
+    @cython.locals(handshake=_Handshake)
+    cdef _certificate(self, bytes body, object half, Packet packet)
+    @cython.locals(handshake=_Handshake)
+    cpdef alert(self, int level, int description, object half, Packet packet)
+    @cython.locals(handshake=_Handshake)
+    cpdef end(self, object conversation)
+
+
+cdef class TlsParser:
+    cdef TlsStage _stage
+    cdef object _half
+    cdef bytes _held, _message
+    cdef int _kind
+    cdef long long _left, _skip
+    cdef bint _encrypted, _lost
+
+    @cython.locals(taken=cython.longlong, rest=cython.longlong)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef gap(self, long long _size, Packet _packet)
+    @cython.locals(taken=Py_ssize_t)
+    cdef Py_ssize_t _header(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cdef _begin(self, bytes head, Py_ssize_t at)
+    @cython.locals(skipped=Py_ssize_t)
+    cdef _take(self, bytes piece, Packet packet)
+    @cython.locals(held=bytes, size=Py_ssize_t)
+    cdef _messages(self, Packet packet)
+    @cython.locals(held=bytes)
+    cdef _complete(self, Packet packet)
