@@ -102,6 +102,8 @@ cdef int32_t open_flow(State *s, Pkt *p, uint32_t bucket) noexcept nogil:
     s.buckets[bucket] = index
     flow.handshake_rtt = flow.initial_rtt = flow.server_rtt = flow.reused_after = UNSET
     flow.syns = flow.out_of_order = flow.lost_segments = flow.duplicate_acks = flow.keep_alives = flow.resets = NONE
+    flow.bin_end = p.time + SECOND
+    flow.tunnel = carrier(s, p) if p.tunnel else NONE
     for side in range(2):
         begin_half(&flow.halves[side])
     if p.kind == 6 or p.kind == 17:
@@ -114,11 +116,25 @@ cdef int32_t open_flow(State *s, Pkt *p, uint32_t bucket) noexcept nogil:
     return index
 
 
+cdef int32_t carrier(State *s, Pkt *p) noexcept nogil:
+    """Keep what tunnel the packet came in."""
+    cdef int32_t index = take(&s.carriers)
+    cdef Carrier *made
+    if index != NONE:
+        made = <Carrier*>entry(&s.carriers, index)
+        made.kind = p.tunnel
+        made.id = p.tunnel_id
+        made.length = p.outer_length
+        memcpy(made.ends, p.outer, p.outer_length)
+    return index
+
+
 cdef void begin_half(Half *half) noexcept nogil:
     half.initial = half.next = half.last_ack = half.to_be_acked = half.sample_end = half.zero_since = UNSET
     half.stream_next = -1
-    half.window = UNSET
-    half.rtt = half.retransmissions = half.zero_windows = NONE
+    half.window = half.room = half.scale = UNSET
+    half.tried_end = UNSET
+    half.rtt = half.retransmissions = half.zero_windows = half.extra = NONE
 
 
 cdef void forget(State *s, int32_t index) noexcept nogil:
@@ -143,13 +159,26 @@ cdef void release(State *s, int32_t index) noexcept nogil:
     give(&s.frame_lists, flow.duplicate_acks)
     give(&s.frame_lists, flow.keep_alives)
     give(&s.reset_lists, flow.resets)
+    give(&s.carriers, flow.tunnel)
     for side in range(2):
         give(&s.frame_lists, flow.halves[side].retransmissions)
         give(&s.frame_lists, flow.halves[side].zero_windows)
         give(&s.sample_lists, flow.halves[side].rtt)
+        if flow.halves[side].extra != NONE:
+            release_extra(s, flow.halves[side].extra)
     flow.used = FREE
     flow.next_in_bucket = s.free_flow
     s.free_flow = index
+
+
+cdef void release_extra(State *s, int32_t index) noexcept nogil:
+    cdef Extra *more = <Extra*>entry(&s.extras, index)
+    give(&s.frame_lists, more.window_full)
+    give(&s.frame_lists, more.zero_window_probes)
+    give(&s.frame_lists, more.acked_unseen)
+    give(&s.frame_lists, more.too_big)
+    give(&s.frame_lists, more.undelivered)
+    give(&s.extras, index)
 
 
 cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:

@@ -121,6 +121,8 @@ cdef void tcp_step(State *s, Pkt *p) noexcept nogil:
             close_flow(s, index, p)
             flow = placed(s, p, &index, &side)
             flow.reused_after = max(<int64_t>0, flow.first - before)
+    if p.time >= flow.bin_end:
+        next_second(flow, p)
     counted(flow, side, p)
     found = follow(s, flow, side, p)
     p.mask |= found
