@@ -47,9 +47,20 @@ cdef inline int address_size(int length) noexcept nogil:
     return 4 if length < 16 else 16
 
 
+cdef inline bint same(const byte *key, const byte *other, int length) noexcept nogil:
+    if length == 12:        # IPv4 and ports, which most are
+        return eight(key) == eight(other) and four_raw(key + 8) == four_raw(other + 8)
+    return memcmp(key, other, length) == 0
+
+
 cdef inline bint turned(const byte *key, const byte *other, int length) noexcept nogil:
     """Whether one key is the other's reverse."""
     cdef int size = address_size(length)
+    if length == 12:
+        return (
+            four_raw(key) == four_raw(other + 4) and four_raw(key + 4) == four_raw(other)
+            and two_raw(key + 8) == two_raw(other + 10) and two_raw(key + 10) == two_raw(other + 8)
+        )
     if memcmp(key, other + size, size) or memcmp(key + size, other, size):
         return False
     return length == 2 * size or (
@@ -65,7 +76,7 @@ cdef int32_t find(State *s, const byte *key, int length, int kind, uint32_t buck
     while index != NONE:
         flow = &s.flows[index]
         if flow.kind == kind and flow.key_length == length:
-            if memcmp(flow.key, key, length) == 0:
+            if same(flow.key, key, length):
                 side[0] = 0
                 return index
             if turned(flow.key, key, length):

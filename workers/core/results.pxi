@@ -78,7 +78,10 @@ cdef class Results:
     @property
     def marks(self):
         """Frames by the place of the mark's bit."""
-        return [self.s.marks[place] for place in range(64)]
+        cdef int place
+        return [
+            self.s.marks[place] + (self.s.ordinary if (M_IP4 | M_TCP) >> place & 1 else 0) for place in range(64)
+        ]
 
     @property
     def handshakes(self):

@@ -32,6 +32,9 @@ cdef void account(State *s, const Record *record) noexcept nogil:
 
 cdef void count_marks(State *s, uint64_t mask) noexcept nogil:
     cdef int place = 0
+    if mask == (M_IP4 | M_TCP):
+        s.ordinary += 1
+        return
     while mask:
         place = trailing_zeros(mask)
         s.marks[place] += 1

@@ -249,6 +249,9 @@ cdef struct Timeline:
     int64_t start
     int64_t width
     int64_t last_bin
+    int64_t at              # the bin last asked for, and the times it holds
+    int64_t since
+    int64_t until
     int64_t packets[BINS]
     int64_t bytes[BINS]
     int64_t problems[BINS]
@@ -271,6 +274,7 @@ cdef struct State:
     int64_t unjudged
     int64_t handshakes[5]
     int64_t marks[64]
+    int64_t ordinary        # frames whose only marks are those of most: M_IP4 | M_TCP
     Timeline timeline
     # the last place among the conversations told
     bint ranked
