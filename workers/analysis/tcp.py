@@ -129,8 +129,9 @@ def _sent(packet: Packet, mine: TcpHalf, theirs: TcpHalf, end: int, found: int) 
         if again != _SPURIOUS:
             _try(packet, mine, end)
         if again == marks.RETRANSMISSION and packet.ip_length > mine.largest_acknowledged:
-            mine.undelivered = _add(mine.undelivered, packet.number)
-            mine.undelivered_size = max(mine.undelivered_size, packet.ip_length)
+            _in_vain(packet, mine, end)
+        elif again == marks.RETRANSMISSION and mine.undelivered is not None:
+            _split(packet, mine, end)
     flight = (end - theirs.last_ack) & _MASK
     if mine.most_in_flight < flight < _HALF:
         mine.most_in_flight = flight
@@ -140,19 +141,47 @@ def _sent(packet: Packet, mine: TcpHalf, theirs: TcpHalf, end: int, found: int) 
 
 def _try(packet: Packet, mine: TcpHalf, end: int) -> None:
     """Await this packet's delivery, if none is awaited or it holds bytes of the awaited one in less."""
-    if mine.tried_end != UNSET:
-        apart = (mine.tried_end - packet.sequence - 1) & _MASK >= _HALF or (end - mine.tried_start - 1) & _MASK >= _HALF
-        if apart or packet.ip_length >= mine.tried_size:
-            return
+    if mine.tried_end != UNSET and (
+        packet.ip_length >= mine.tried_size or not _overlap(packet.sequence, end, mine.tried_start, mine.tried_end)
+    ):
+        return
     mine.tried_start, mine.tried_end, mine.tried_size = packet.sequence, end, packet.ip_length
 
 
-def _delivered(mine: TcpHalf) -> None:
-    """The awaited packet was acknowledged."""
-    mine.tried_end = UNSET
+def _overlap(start: int, end: int, other: int, other_end: int) -> bool:
+    """Whether two ranges of sequence numbers share bytes."""
+    return (other_end - start - 1) & _MASK < _HALF and (end - other - 1) & _MASK < _HALF
+
+
+def _in_vain(packet: Packet, mine: TcpHalf, end: int) -> None:
+    """A packet larger than any that was acknowledged is sent again."""
+    mine.undelivered = _add(mine.undelivered, packet.number)
+    if packet.ip_length >= mine.undelivered_size:
+        mine.undelivered_start, mine.undelivered_end, mine.undelivered_size = packet.sequence, end, packet.ip_length
+    else:
+        _split(packet, mine, end)
+
+
+def _split(packet: Packet, mine: TcpHalf, end: int) -> None:
+    """Bytes of the largest packet sent in vain may be in this smaller one."""
+    smaller = packet.ip_length < mine.undelivered_size and mine.undelivered_end != UNSET
+    if smaller and _overlap(packet.sequence, end, mine.undelivered_start, mine.undelivered_end):
+        mine.undelivered_end = UNSET
+
+
+def _delivered(mine: TcpHalf, ack: int) -> None:
+    """The awaited packet was acknowledged: the largest one sent in vain is awaited next, or arrived too."""
     mine.largest_acknowledged = max(mine.largest_acknowledged, mine.tried_size)
+    mine.tried_end = UNSET
+    if mine.undelivered is None:
+        return
+    if mine.undelivered_end != UNSET and (ack - mine.undelivered_end) & _MASK < _HALF:
+        mine.largest_acknowledged = max(mine.largest_acknowledged, mine.undelivered_size)
     if mine.largest_acknowledged >= mine.undelivered_size:
-        mine.undelivered, mine.undelivered_size = None, 0
+        mine.undelivered, mine.undelivered_size, mine.undelivered_end = None, 0, UNSET
+    elif mine.undelivered_end != UNSET:
+        mine.tried_start, mine.tried_end = mine.undelivered_start, mine.undelivered_end
+        mine.tried_size = mine.undelivered_size
 
 
 def _sequence(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> int:
@@ -244,7 +273,7 @@ def _acknowledge(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> 
         theirs.rtt.add(packet.time - theirs.sample_time)
         theirs.sample_end = UNSET
     if theirs.tried_end != UNSET and (ack - theirs.tried_end) & _MASK < _HALF:
-        _delivered(theirs)
+        _delivered(theirs, ack)
     return found
 
 

@@ -67,7 +67,9 @@ class TcpHalf:
         "tried_size",
         "tried_start",
         "undelivered",
+        "undelivered_end",
         "undelivered_size",
+        "undelivered_start",
         "window",
         "window_full",
         "window_updates",
@@ -124,7 +126,9 @@ class TcpHalf:
         self.tried_start = self.tried_size = self.largest_acknowledged = 0
         """Sizes are IP lengths."""
         self.undelivered: Frames | None = None
-        self.undelivered_size = 0
+        self.undelivered_start = self.undelivered_size = 0
+        self.undelivered_end = UNSET
+        """Of the largest; UNSET once its bytes were sent in a smaller packet, whose ACK would prove nothing."""
 
 
 class TcpState:

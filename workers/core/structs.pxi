@@ -165,6 +165,8 @@ cdef struct Extra:
     int32_t too_big
     int32_t undelivered
     uint32_t undelivered_size
+    uint32_t undelivered_start
+    int64_t undelivered_end
     uint32_t told_mtu
     uint32_t zero_window_probe_acks
     uint32_t sacks
@@ -357,6 +359,7 @@ cdef Extra* extra(Pool *extras, Half *half) noexcept nogil:
             return NULL
         made = <Extra*>entry(extras, half.extra)
         made.window_full = made.zero_window_probes = made.acked_unseen = made.too_big = made.undelivered = NONE
+        made.undelivered_end = UNSET
     return <Extra*>entry(extras, half.extra)
 
 

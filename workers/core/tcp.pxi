@@ -60,7 +60,9 @@ cdef inline uint64_t sent(State *s, Half *mine, Half *theirs, Pkt *p, int64_t en
         if not found & M_SPURIOUS:
             attempt(p, mine, end)
             if found & M_RETRANSMISSION and p.ip_length > mine.largest_acknowledged:
-                note_undelivered(s, mine, p)
+                in_vain(s, mine, p, end)
+            elif found & M_RETRANSMISSION and mine.extra != NONE:
+                split(<Extra*>entry(&s.extras, mine.extra), p, end)
     if flight > mine.most_in_flight and flight < HALF:
         mine.most_in_flight = <uint32_t>flight
     if flight != (theirs.window if theirs.latest & OPENED else theirs.room):    # a SYN's window is never scaled
@@ -70,34 +72,62 @@ cdef inline uint64_t sent(State *s, Half *mine, Half *theirs, Pkt *p, int64_t en
 
 cdef void attempt(Pkt *p, Half *mine, int64_t end) noexcept nogil:
     """Await this packet's delivery, if none is awaited or it holds bytes of the awaited one in less."""
-    if mine.tried_end != UNSET:
-        if ((mine.tried_end - p.sequence - 1) & MASK) >= HALF or ((end - mine.tried_start - 1) & MASK) >= HALF:
-            return
-        if p.ip_length >= mine.tried_size:
-            return
+    if mine.tried_end != UNSET and (
+        p.ip_length >= mine.tried_size or not overlap(p.sequence, end, mine.tried_start, mine.tried_end)
+    ):
+        return
     mine.tried_start = p.sequence
     mine.tried_end = end
     mine.tried_size = p.ip_length
 
 
-cdef void note_undelivered(State *s, Half *mine, Pkt *p) noexcept nogil:
+cdef bint overlap(int64_t start, int64_t end, int64_t other, int64_t other_end) noexcept nogil:
+    """Whether two ranges of sequence numbers share bytes."""
+    return ((other_end - start - 1) & MASK) < HALF and ((end - other - 1) & MASK) < HALF
+
+
+cdef void in_vain(State *s, Half *mine, Pkt *p, int64_t end) noexcept nogil:
+    """A packet larger than any that was acknowledged is sent again."""
     cdef Extra *more = extra(&s.extras, mine)
-    if more != NULL:
-        note(&s.frame_lists, &more.undelivered, p.number)
-        more.undelivered_size = max(more.undelivered_size, p.ip_length)
+    if more == NULL:
+        return
+    note(&s.frame_lists, &more.undelivered, p.number)
+    if p.ip_length >= more.undelivered_size:
+        more.undelivered_start = p.sequence
+        more.undelivered_end = end
+        more.undelivered_size = p.ip_length
+    else:
+        split(more, p, end)
 
 
-cdef void delivered(State *s, Half *mine) noexcept nogil:
-    """The awaited packet was acknowledged."""
+cdef void split(Extra *more, Pkt *p, int64_t end) noexcept nogil:
+    """Bytes of the largest packet sent in vain may be in this smaller one."""
+    if p.ip_length < more.undelivered_size and more.undelivered_end != UNSET:
+        if overlap(p.sequence, end, more.undelivered_start, more.undelivered_end):
+            more.undelivered_end = UNSET
+
+
+cdef void delivered(State *s, Half *mine, int64_t ack) noexcept nogil:
+    """The awaited packet was acknowledged: the largest one sent in vain is awaited next, or arrived too."""
     cdef Extra *more
-    mine.tried_end = UNSET
     mine.largest_acknowledged = max(mine.largest_acknowledged, mine.tried_size)
-    if mine.extra != NONE:
-        more = <Extra*>entry(&s.extras, mine.extra)
-        if mine.largest_acknowledged >= more.undelivered_size:
-            give(&s.frame_lists, more.undelivered)
-            more.undelivered = NONE
-            more.undelivered_size = 0
+    mine.tried_end = UNSET
+    if mine.extra == NONE:
+        return
+    more = <Extra*>entry(&s.extras, mine.extra)
+    if more.undelivered == NONE:
+        return
+    if more.undelivered_end != UNSET and ((ack - more.undelivered_end) & MASK) < HALF:
+        mine.largest_acknowledged = max(mine.largest_acknowledged, more.undelivered_size)
+    if mine.largest_acknowledged >= more.undelivered_size:
+        give(&s.frame_lists, more.undelivered)
+        more.undelivered = NONE
+        more.undelivered_size = 0
+        more.undelivered_end = UNSET
+    elif more.undelivered_end != UNSET:
+        mine.tried_start = more.undelivered_start
+        mine.tried_end = more.undelivered_end
+        mine.tried_size = more.undelivered_size
 
 
 cdef bint acknowledged(Pkt *p, Half *theirs, int64_t end) noexcept nogil:
@@ -188,7 +218,7 @@ cdef uint64_t acknowledge(State *s, Half *mine, Half *theirs, Pkt *p) noexcept n
         sample(&s.sample_lists, &theirs.rtt, p.time - theirs.sample_time)
         theirs.sample_end = UNSET
     if theirs.tried_end != UNSET and ((ack - theirs.tried_end) & MASK) < HALF:
-        delivered(s, theirs)
+        delivered(s, theirs, ack)
     return found
 
 
