@@ -168,9 +168,9 @@ class Talk:
         self.now += self.plan.far if side == "c" else self.plan.near
         return "s" if side == "c" else "c"
 
-    def _ack(self, side: str, *marks: str, **more: int) -> None:
+    def _ack(self, side: str, *marks: str, flags: int = ACK, ack: int | None = None, window: int = RAW) -> None:
         """The other side takes in all that `side` sent."""
-        self.packet(self._turn(side), *marks, **more)
+        self.packet(self._turn(side), *marks, flags=flags, ack=ack, window=window)
 
     # -- opening -------------------------------------------------------------------------------------------------
 
@@ -452,11 +452,16 @@ def played(plans: Sequence[Plan]) -> list[Truth]:
         talk = Talk(plan, 40_000 + nth, START + plan.offset)
         truths.append(talk.play())
         if plan.again and plan.view == "cs" and plan.opening != "middle":
-            later = Plan(isn=tuple((number + 77_777_777) % 2**32 for number in plan.isn), version=plan.version)
+            later = Plan(isn=_moved(plan.isn), version=plan.version)
             truths.append(Talk(later, 40_000 + nth, talk.now + 2_000_000, reused=True).play())
     for number, frame in enumerate(in_order(truths), 1):
         frame.number = number
     return [truth for truth in truths if truth.frames]
+
+
+def _moved(isn: tuple[int, int]) -> tuple[int, int]:
+    """Other initial sequence numbers."""
+    return (isn[0] + 77_777_777) % 2**32, (isn[1] + 77_777_777) % 2**32
 
 
 def in_order(truths: Iterable[Truth]) -> list[Frame]:

@@ -1,7 +1,8 @@
 """TCP health: retransmission, order, loss, duplicate ACKs, windows, keep-alives, RTT, what is in flight and arrives.
 
 Definitions are those of the Wireshark User's Guide, section "TCP Analysis". "Expected" is the sequence number after the
-highest this side sent. Differences and choices:
+highest this side sent. Choices (every difference from tshark's marks that generated traffic shows is a row of
+tests/unit/analysis/tshark_differences.py):
 - `retransmission` counts fast and spurious ones too, as tshark's tcp.analysis.retransmission does.
 - out of order: below expected, not fast, not spurious, within the initial RTT (last SYN to ACK; 3 ms when not seen) of
   the segment that moved expected last, and not ending exactly at expected.
@@ -11,8 +12,7 @@ highest this side sent. Differences and choices:
 - a SYN with another initial sequence number than the conversation's begins a new conversation (port reuse); a SYN-ACK
   with another one than before is marked as reuse too, and belongs to the conversation of the SYN it answers.
 - a sender's first segment in the capture that was acknowledged before is spurious (the packets' order is not sure).
-- ACKs of data that the capture lacks: each one beyond what was seen counts; tshark's tcp.analysis.ack_lost_segment
-  leaves out some that follow each other, by the sequence number's size.
+- ACKs of data that the capture lacks: each one beyond what was seen counts; tshark leaves out some.
 - RTT samples: one outstanding segment at a time, none from retransmitted data (Karn). The side whose fastest sample is
   slower is told: the other side's answers come from the host that captured.
 - window full: the payload ends exactly where the receiver's window does; nothing is said while the window's unit is
@@ -21,7 +21,7 @@ highest this side sent. Differences and choices:
 - zero window probe: one byte in order against a zero window; its answer repeats the ACK number and the zero window.
 - bytes in flight: end of a segment, less the latest ACK number of the other side.
 - what arrived (`largest_acknowledged`): one packet at a time, larger than those before, until it is acknowledged; if
-  its bytes are sent again in a smaller packet, that one counts.
+  its bytes are sent again in a smaller packet, that one counts. Offload shows packets larger than those on the wire.
 - idle and payload by second are looked at when the second of the conversation that the last packet began is over.
 - TCP checksums are never looked at (offload makes them wrong in healthy captures).
 """
