@@ -243,26 +243,58 @@ cdef bint outranked(State *s, Flow *flow) noexcept nogil:
     return flow.id > s.worst_id
 
 
-cdef int by_last_frame(const void *a, const void *b) noexcept nogil:
+cdef int by_place(const void *a, const void *b) noexcept nogil:
     cdef int64_t x = (<const Rank*>a).place, y = (<const Rank*>b).place
     return -1 if x < y else x > y
 
 
+cdef void least_first(Rank *order, int32_t number, int32_t wanted, uint64_t seed) noexcept nogil:
+    """Bring the `wanted` least of different places to the front, in any order: no need to sort all that stay."""
+    cdef int32_t low = 0, high = number - 1, i, j
+    cdef int64_t pivot
+    cdef Rank kept
+    while low < high:
+        # by the seed, so that nobody can aim at the worst case
+        pivot = order[low + <int32_t>(mixed(<uint64_t>low << 32 | high, seed) % <uint64_t>(high - low + 1))].place
+        i, j = low, high
+        while i <= j:
+            while order[i].place < pivot:
+                i += 1
+            while order[j].place > pivot:
+                j -= 1
+            if i <= j:
+                kept = order[i]
+                order[i] = order[j]
+                order[j] = kept
+                i += 1
+                j -= 1
+        if wanted <= j:
+            high = j
+        elif wanted >= i:
+            low = i
+        else:
+            return
+
+
 cdef int32_t listed(State *s, bint by_id) noexcept nogil:
-    """Fill `order` with the live conversations, idle longest or earliest first; how many there are."""
+    """Fill `order` with the live conversations, as they lie; how many there are."""
     cdef int32_t index, number = 0
     for index in range(s.touched):
         if s.flows[index].used == LIVE:
             s.order[number].place = s.flows[index].id if by_id else s.flows[index].last_frame
             s.order[number].flow = index
             number += 1
-    qsort(s.order, number, sizeof(Rank), by_last_frame)
     return number
+
+
+cdef void sort(Rank *order, int32_t number) noexcept nogil:
+    qsort(order, number, sizeof(Rank), by_place)
 
 
 cdef void evict(State *s, Pkt *p) noexcept nogil:
     cdef int32_t place
-    listed(s, False)
+    least_first(s.order, listed(s, False), MAX_LIVE // 4, s.seed)
+    sort(s.order, MAX_LIVE // 4)
     for place in range(MAX_LIVE // 4):
         s.evicted += 1
         close_flow(s, s.order[place].flow, p)

@@ -206,6 +206,7 @@ cdef class Core(Results):
         cdef State *s = &self.s
         cdef int32_t number = listed(s, True), place
         s.packet.mask = 0
+        sort(s.order, number)
         for place in range(number):
             if s.waiting == MAX_EVENTS:
                 self.dispatch(b"")
