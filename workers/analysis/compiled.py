@@ -5,7 +5,7 @@ from typing import Any
 
 from workers.analysis import icmp
 from workers.analysis.application import SERVICE_PORTS
-from workers.analysis.flows import NAMES, Flow, Half, Ports, Rank, endpoints, tunnel
+from workers.analysis.flows import NAMES, Flow, Half, Ports, Rank, endpoints, sides, tunnel
 from workers.analysis.samples import NANO, Durations
 from workers.analysis.stages import UDP_PORTS, Stages
 from workers.analysis.stream import Stream
@@ -131,6 +131,7 @@ def _conversation(flow: Mapping[str, Any]) -> Conversation:
         application=flow["application"],
         tcp=_tcp(flow["tcp"]) if "tcp" in flow else None,
         tunnel=tunnel(*flow["tunnel"]) if flow["tunnel"] else None,
+        sides=sides(flow["client"][0], flow["server"][0]),
     )
 
 

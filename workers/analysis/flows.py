@@ -230,7 +230,15 @@ def conversation(flow: Flow) -> Conversation:
         first_frame=flow.first_frame,
         application=flow.application,
         tunnel=tunnel(*flow.tunnel) if flow.tunnel else None,
+        sides=sides(client.packets, server.packets),
     )
+
+
+def sides(client: int, server: int) -> str:
+    """Whose packets were seen, from how many; as in `Conversation`."""
+    if client and server:
+        return "both"
+    return "client" if client else "server"
 
 
 def tunnel(kind: int, ends: bytes, identifier: int) -> Tunnel:

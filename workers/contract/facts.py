@@ -61,14 +61,9 @@ class Conversation:
     tcp: TcpFacts | None = None
     tunnel: Tunnel | None = None
     """What carried its first packet; None for none."""
-
-    @property
-    def sides(self) -> str:
-        """Whose packets the capture shows: both | client | server. Of one side alone, silence of the other proves
-        nothing: its answers may take another way, or be filtered out."""
-        if min(self.client_packets, self.server_packets) > 0:
-            return "both"
-        return "client" if self.client_packets > 0 else "server"
+    sides: str = ""
+    """Whose packets the capture shows: both | client | server; "" when not told. Of one side alone, silence of the
+    other proves nothing: its answers may take another way, or be filtered out."""
 
 
 @dataclass(frozen=True, slots=True)
