@@ -6,15 +6,17 @@ from typing import Any
 from workers.analysis import icmp
 from workers.analysis.addresses import endpoints
 from workers.analysis.application import SERVICE_PORTS
-from workers.analysis.flows import NAMES, Ports, Rank
+from workers.analysis.flows import NAMES, Ports, Rank, sides, tunnel
 from workers.analysis.samples import NANO, Durations
 from workers.analysis.stages import UDP_PORTS, Stages
 from workers.analysis.timeline import Bins
-from workers.contract.facts import Conversation, Reset, Spread, Tally, TcpFacts
+from workers.contract.facts import Conversation, Reset, Spread, Tally, TcpFacts, TcpSide
 from workers.core.core import Core
 from workers.packets import marks
 from workers.packets.decode import Decoder
 from workers.packets.packet import Packet
+
+_TALLIES = ("window_full", "zero_window_probes", "acked_unseen", "too_big", "undelivered")
 
 
 class CompiledCore:
@@ -69,10 +71,12 @@ class CompiledCore:
     def icmp_error(self, packet: Packet) -> None:
         """An ICMP error, right after the packets before it."""
         about = self._core.lookup(packet.quoted_kind, packet.quoted_key) if packet.quoted_kind >= 0 else None
-        key, place = about or (packet.quoted_key, -1)
+        key, place, side = about or (packet.quoted_key, -1, 0)
         self._stages.icmp.update(packet, key)
         if about is not None and icmp.unreachable(packet):
             self._core.refused_by_icmp(place)
+        elif about is not None and icmp.too_big(packet):
+            self._core.too_big(place, side, packet.number, packet.error_mtu)
 
     def told(self, rank: Rank, place: int) -> Rank | None:
         """A conversation that ranks among the best ended; the worst rank that is told, once as many are known."""
@@ -100,6 +104,8 @@ def _conversation(flow: Mapping[str, Any]) -> Conversation:
         first_frame=flow["first_frame"],
         application=flow["application"],
         tcp=_tcp(flow["tcp"]) if "tcp" in flow else None,
+        tunnel=tunnel(*flow["tunnel"]) if flow["tunnel"] else None,
+        sides=sides(flow["client"][0], flow["server"][0]),
     )
 
 
@@ -132,8 +138,20 @@ def _tcp(tcp: Mapping[str, Any]) -> TcpFacts:
             for frame, by_client, stage, after, idle, waited, origin in tcp["resets"]
         ),
         fins=tcp["fins"],
-        rtt=_rtt(tcp["rtt"]),
+        rtt=_rtt([side["rtt"] for side in tcp["sides"]]),
+        ecn=tcp["ecn"],
+        idle_gaps=tcp["idle"][0],
+        longest_idle=tcp["idle"][1] * NANO,
+        longest_idle_frame=tcp["idle"][2],
+        client=_side(tcp["sides"][0]),
+        server=_side(tcp["sides"][1]),
     )
+
+
+def _side(told: Mapping[str, Any]) -> TcpSide:
+    tallies = {name: Tally(*told[name]) for name in _TALLIES if name in told}
+    rtt = Durations.of(*told["rtt"]).spread() if told["rtt"] is not None else Spread()
+    return TcpSide(**{**told, **tallies, "rtt": rtt})
 
 
 def _seconds(nanoseconds: int) -> float | None:

@@ -6,12 +6,13 @@ quarter that was idle longest (by frame number) is evicted into the keeper; what
 
 from collections.abc import Callable
 
-from workers.analysis.addresses import WITH_PORTS, endpoints, reverse
+from workers.analysis.addresses import WITH_PORTS, address, endpoints, reverse
 from workers.analysis.samples import NANO
 from workers.analysis.tcp_state import TcpHalf, TcpState
-from workers.contract.facts import Conversation
+from workers.contract.facts import Conversation, Tunnel
 from workers.packets.packet import Packet
 from workers.packets.stream import Stream
+from workers.packets.tunnels import KINDS
 
 MAX_LIVE = 16_384
 """Conversations followed at once (both directions together)."""
@@ -44,7 +45,18 @@ class Half:
 class Flow:
     """One conversation. `client` may change while only mid-stream packets were seen."""
 
-    __slots__ = ("application", "client", "first", "first_frame", "id", "last", "last_frame", "protocol", "state")
+    __slots__ = (
+        "application",
+        "client",
+        "first",
+        "first_frame",
+        "id",
+        "last",
+        "last_frame",
+        "protocol",
+        "state",
+        "tunnel",
+    )
 
     def __init__(self, number: int, protocol: int, packet: Packet) -> None:
         self.id = number
@@ -52,6 +64,7 @@ class Flow:
         self.first = self.last = packet.time
         self.first_frame = self.last_frame = packet.number
         self.application = ""
+        self.tunnel = (packet.tunnel, packet.outer, packet.tunnel_id) if packet.tunnel else None
         self.state: TcpState | None = None
         there, back = Half(self, packet.key), Half(self, reverse(packet.key, protocol))
         there.peer, back.peer = back, there
@@ -195,4 +208,20 @@ def conversation(flow: Flow) -> Conversation:
         server_payload=server.payload,
         first_frame=flow.first_frame,
         application=flow.application,
+        tunnel=tunnel(*flow.tunnel) if flow.tunnel else None,
+        sides=sides(client.packets, server.packets),
     )
+
+
+def sides(client: int, server: int) -> str:
+    """Whose packets were seen, from how many; as in `Conversation`."""
+    if client and server:
+        return "both"
+    return "client" if client else "server"
+
+
+def tunnel(kind: int, ends: bytes, identifier: int) -> Tunnel:
+    """The fact of a packet's outermost tunnel; `ends` is source and destination address, or empty."""
+    size = len(ends) // 2
+    source, destination = (address(ends[:size]), address(ends[size:])) if ends else ("", "")
+    return Tunnel(KINDS[kind], source, destination, identifier)

@@ -51,7 +51,7 @@ class IcmpStage:
                 return
             error = self._errors[key] = _Error()
         error.seen.add(packet.number)
-        if key[0] in ("fragmentation needed", "packet too big"):
+        if too_big(packet):
             error.mtu = packet.error_mtu
 
     def finish(self) -> tuple[IcmpError, ...]:
@@ -75,6 +75,11 @@ class IcmpStage:
 def unreachable(packet: Packet) -> bool:
     """Whether the error refuses the quoted packet for good (not "fragmentation needed")."""
     return packet.error_type == 1 if packet.kind == ICMP6 else packet.error_type == 3 and packet.error_code != 4
+
+
+def too_big(packet: Packet) -> bool:
+    """Whether the quoted packet was too big for the path: "fragmentation needed", or "packet too big" of IPv6."""
+    return packet.error_type == 2 if packet.kind == ICMP6 else packet.error_type == 3 and packet.error_code == 4
 
 
 def kind(packet: Packet) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from workers.analysis import icmp, quic_packets, tcp
+from workers.analysis import icmp, quic_packets, tcp, tcp_facts
 from workers.analysis.flows import Flow, FlowTable, Half, Ports, conversation
 from workers.analysis.stages import UDP_PORTS, Stages
 from workers.analysis.tcp_state import TcpState
@@ -126,6 +126,8 @@ class PlainCore:
             half = self._open_tcp(packet)
             tcp.follows(half.flow, before)
         flow = half.flow
+        if flow.state is not None and packet.time >= flow.state.bin_end:
+            tcp.next_second(packet, flow)
         flow.last_frame = packet.number
         flow.last = packet.time
         half.packets += 1
@@ -191,8 +193,12 @@ class PlainCore:
     def _icmp_error(self, packet: Packet) -> None:
         about = self._table.table(packet.quoted_kind).get(packet.quoted_key) if packet.quoted_kind >= 0 else None
         self._stages.icmp.update(packet, about.flow.client.key if about else packet.quoted_key)
-        if about is not None and packet.quoted_kind == 6 and icmp.unreachable(packet):
+        if about is None or packet.quoted_kind != 6:
+            return
+        if icmp.unreachable(packet):
             tcp.refused_by_icmp(about.flow)
+        elif icmp.too_big(packet):
+            tcp.too_big(packet, about)
 
     def _ended(self, flow: Flow) -> None:
         """A conversation leaves the table: hand its last bytes on, then keep its facts."""
@@ -204,13 +210,13 @@ class PlainCore:
         stages.over(flow, self._packet, self.last)
         self._tally(flow.state)
         stages.keeper.add(
-            flow, tcp.troubled(flow), lambda: replace(conversation(flow), tcp=tcp.finish(flow, self.last))
+            flow, tcp_facts.troubled(flow), lambda: replace(conversation(flow), tcp=tcp_facts.finish(flow, self.last))
         )
 
     def _tally(self, state: TcpState) -> None:
-        stages, stage = self.handshakes, tcp.handshake(state)
+        stages, stage = self.handshakes, tcp_facts.handshake(state)
         stages[stage] = stages.get(stage, 0) + 1
-        if stage == "unanswered" and tcp.judged(state, self.last):
+        if stage == "unanswered" and tcp_facts.judged(state, self.last):
             self._stages.timeline.problem(state.first_syn_time)
         elif stage == "unanswered":
             stages["unjudged"] = stages.get("unjudged", 0) + 1

@@ -1,7 +1,8 @@
-"""TCP health: handshake, retransmission, order, loss, duplicate ACKs, windows, keep-alives, resets, RTT.
+"""TCP health: retransmission, order, loss, duplicate ACKs, windows, keep-alives, RTT, what is in flight and arrives.
 
 Definitions are those of the Wireshark User's Guide, section "TCP Analysis". "Expected" is the sequence number after the
-highest this side sent. Differences and choices:
+highest this side sent. Choices (every difference from tshark's marks that generated traffic shows is a row of
+tests/unit/analysis/tshark_differences.py):
 - `retransmission` counts fast and spurious ones too, as tshark's tcp.analysis.retransmission does.
 - out of order: below expected, not fast, not spurious, within the initial RTT (last SYN to ACK; 3 ms when not seen) of
   the segment that moved expected last, and not ending exactly at expected.
@@ -11,37 +12,55 @@ highest this side sent. Differences and choices:
 - a SYN with another initial sequence number than the conversation's begins a new conversation (port reuse); a SYN-ACK
   with another one than before is marked as reuse too, and belongs to the conversation of the SYN it answers.
 - a sender's first segment in the capture that was acknowledged before is spurious (the packets' order is not sure).
-- ACKs of data that the capture lacks: each one beyond what was seen counts; tshark's tcp.analysis.ack_lost_segment
-  leaves out some that follow each other, by the sequence number's size.
+- ACKs of data that the capture lacks: each one beyond what was seen counts; tshark leaves out some.
 - RTT samples: one outstanding segment at a time, none from retransmitted data (Karn). The side whose fastest sample is
   slower is told: the other side's answers come from the host that captured.
+- window full: the payload ends exactly where the receiver's window does; nothing is said while the window's unit is
+  unknown (RFC 7323), as when the capture lacks the handshake. No SYN, FIN or RST.
+- window update: no payload, the ACK number and sequence expected, another window and not zero.
+- zero window probe: one byte in order against a zero window; its answer repeats the ACK number and the zero window.
+- bytes in flight: end of a segment, less the latest ACK number of the other side.
+- what arrived (`largest_acknowledged`): one packet at a time, larger than those before, until it is acknowledged; if
+  its bytes are sent again in a smaller packet, that one counts. Offload shows packets larger than those on the wire.
+- idle and payload by second are looked at when the second of the conversation that the last packet began is over.
 - TCP checksums are never looked at (offload makes them wrong in healthy captures).
 """
 
 from workers.analysis.flows import Flow, Half
-from workers.analysis.samples import NANO, Durations, Frames, tally
-from workers.analysis.tcp_state import ANSWERED, COMPLETE, OPENING, UNSEEN, UNSET, TcpHalf, TcpState
-from workers.contract.facts import MAX_FRAMES, Reset, Spread, TcpFacts
+from workers.analysis.samples import Durations, Frames
+from workers.analysis.tcp_control import control, room
+from workers.analysis.tcp_options import has_sack
+from workers.analysis.tcp_state import (
+    ANSWERED,
+    KEPT_ALIVE,
+    OPENED,
+    OPENING,
+    ORDINARY,
+    PROBED,
+    SECOND,
+    UNSET,
+    TcpHalf,
+    TcpState,
+)
 from workers.packets import marks
 from workers.packets.packet import ACK, FIN, RST, SYN, Packet
 
 _MASK, _HALF = 0xFFFFFFFF, 0x80000000
 _FAST_WITHIN = 20_000_000
 _DEFAULT_RTT = 3_000_000
-_SOON = 1_000_000_000
-"""A single SYN in the capture's last second is too young to be called unanswered."""
 _CONTROL = SYN | FIN | RST
 _SPURIOUS = marks.RETRANSMISSION | marks.SPURIOUS_RETRANSMISSION
 _MARKED = (
     marks.RETRANSMISSION | marks.OUT_OF_ORDER | marks.LOST_SEGMENT | marks.DUPLICATE_ACK | marks.ZERO_WINDOW
-    | marks.KEEP_ALIVE
+    | marks.KEEP_ALIVE | marks.ACK_LOST_SEGMENT | marks.WINDOW_FULL | marks.WINDOW_UPDATE | marks.ZERO_WINDOW_PROBE
+    | marks.ZERO_WINDOW_PROBE_ACK | marks.SACK | marks.ECE | marks.CWR | marks.CE
 )  # fmt: skip
 
 
 def start(half: Half) -> None:
     """Give a new conversation its TCP state."""
     half.tcp, half.peer.tcp = TcpHalf(), TcpHalf()
-    half.flow.state = TcpState()
+    half.flow.state = TcpState(half.flow.first)
 
 
 def reuses_ports(packet: Packet, half: Half) -> bool:
@@ -79,20 +98,90 @@ def update(packet: Packet, half: Half) -> int:
         mine.next_time = packet.time
         if mine.sample_end == UNSET:
             mine.sample_end, mine.sample_time = end, packet.time
-    if packet.window == 0 and not flags & _CONTROL:
-        found |= marks.ZERO_WINDOW
+    if length and theirs.last_ack != UNSET and not flags & RST:
+        found |= _sent(packet, mine, theirs, end, found)
+    if packet.window == 0 or packet.options:
+        found |= _header(packet)
     if flags & ACK and length and packet.ack == mine.last_ack:
         mine.last_ack_time = packet.time
     elif flags & ACK:
         found |= _acknowledge(packet, mine, theirs, half)
-    mine.kept_alive = bool(found & marks.KEEP_ALIVE)
+    mine.latest = ORDINARY
     if packet.window != mine.window:
         _window(packet, mine, half)
     if flags & _CONTROL or state.stage == ANSWERED:
-        _control(packet, half)
-    if found & _MARKED:
-        _note(packet, half, found)
+        control(packet, half)
+    if (found | packet.mask) & _MARKED:
+        _note(packet, half, found | packet.mask)
     return found
+
+
+def _header(packet: Packet) -> int:
+    """What the header says by itself."""
+    found = marks.SACK if packet.options and has_sack(packet) else 0
+    return found | marks.ZERO_WINDOW if packet.window == 0 and not packet.flags & _CONTROL else found
+
+
+def _sent(packet: Packet, mine: TcpHalf, theirs: TcpHalf, end: int, found: int) -> int:
+    """What is in flight with this segment, and whether it fills the window; also what size of packet is tried."""
+    if packet.ip_length > mine.largest_acknowledged or mine.tried_end != UNSET:
+        again = found & _SPURIOUS
+        if again != _SPURIOUS:
+            _try(packet, mine, end)
+        if again == marks.RETRANSMISSION and packet.ip_length > mine.largest_acknowledged:
+            _in_vain(packet, mine, end)
+        elif again == marks.RETRANSMISSION and mine.undelivered is not None:
+            _split(packet, mine, end)
+    flight = (end - theirs.last_ack) & _MASK
+    if mine.most_in_flight < flight < _HALF:
+        mine.most_in_flight = flight
+    limit = theirs.window if theirs.latest & OPENED else theirs.room  # a SYN's window is never scaled
+    return marks.WINDOW_FULL if flight == limit and not packet.flags & _CONTROL else 0
+
+
+def _try(packet: Packet, mine: TcpHalf, end: int) -> None:
+    """Await this packet's delivery, if none is awaited or it holds bytes of the awaited one in less."""
+    if mine.tried_end != UNSET and (
+        packet.ip_length >= mine.tried_size or not _overlap(packet.sequence, end, mine.tried_start, mine.tried_end)
+    ):
+        return
+    mine.tried_start, mine.tried_end, mine.tried_size = packet.sequence, end, packet.ip_length
+
+
+def _overlap(start: int, end: int, other: int, other_end: int) -> bool:
+    """Whether two ranges of sequence numbers share bytes."""
+    return (other_end - start - 1) & _MASK < _HALF and (end - other - 1) & _MASK < _HALF
+
+
+def _in_vain(packet: Packet, mine: TcpHalf, end: int) -> None:
+    """A packet larger than any that was acknowledged is sent again."""
+    mine.undelivered = _add(mine.undelivered, packet.number)
+    if packet.ip_length >= mine.undelivered_size:
+        mine.undelivered_start, mine.undelivered_end, mine.undelivered_size = packet.sequence, end, packet.ip_length
+    else:
+        _split(packet, mine, end)
+
+
+def _split(packet: Packet, mine: TcpHalf, end: int) -> None:
+    """Bytes of the largest packet sent in vain may be in this smaller one."""
+    smaller = packet.ip_length < mine.undelivered_size and mine.undelivered_end != UNSET
+    if smaller and _overlap(packet.sequence, end, mine.undelivered_start, mine.undelivered_end):
+        mine.undelivered_end = UNSET
+
+
+def _delivered(mine: TcpHalf, ack: int) -> None:
+    """The awaited packet was acknowledged: the largest one sent in vain is awaited next, or arrived too."""
+    mine.largest_acknowledged = max(mine.largest_acknowledged, mine.tried_size)
+    mine.tried_end = UNSET
+    if mine.undelivered is None:
+        return
+    if mine.undelivered_end != UNSET and (ack - mine.undelivered_end) & _MASK < _HALF:
+        mine.largest_acknowledged = max(mine.largest_acknowledged, mine.undelivered_size)
+    if mine.largest_acknowledged >= mine.undelivered_size:
+        mine.undelivered, mine.undelivered_size, mine.undelivered_end = None, 0, UNSET
+    elif mine.undelivered_end != UNSET:
+        mine.tried_start, mine.tried_end = mine.undelivered_start, mine.undelivered_end
+        mine.tried_size = mine.undelivered_size
 
 
 def _sequence(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> int:
@@ -183,15 +272,21 @@ def _acknowledge(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> 
             theirs.rtt = Durations(64)
         theirs.rtt.add(packet.time - theirs.sample_time)
         theirs.sample_end = UNSET
+    if theirs.tried_end != UNSET and (ack - theirs.tried_end) & _MASK < _HALF:
+        _delivered(theirs, ack)
     return found
 
 
 def _repeated(packet: Packet, mine: TcpHalf, theirs: TcpHalf) -> int:
-    """The same acknowledgment number again, nothing else said: duplicate ACK, or the answer to a keep-alive."""
+    """The same acknowledgment number again: duplicate ACK, another window, or the answer to a keep-alive or probe."""
     plain = packet.payload_length == 0 and not packet.flags & (SYN | FIN | RST)
-    if not plain or packet.window == 0 or packet.window != mine.window or packet.sequence != mine.next:
+    if not plain or packet.sequence != mine.next:
         return 0
-    if theirs.kept_alive:
+    if packet.window == 0:
+        return marks.ZERO_WINDOW_PROBE_ACK if mine.window == 0 and theirs.latest == PROBED else 0
+    if packet.window != mine.window:
+        return marks.WINDOW_UPDATE
+    if theirs.latest == KEPT_ALIVE:
         return marks.KEEP_ALIVE_ACK
     mine.duplicates += 1
     return marks.DUPLICATE_ACK
@@ -208,83 +303,7 @@ def _window(packet: Packet, mine: TcpHalf, half: Half) -> None:
         half.flow.state.zero_time += max(0, packet.time - mine.zero_since)
         mine.zero_since = UNSET
     mine.window = packet.window
-
-
-def _control(packet: Packet, half: Half) -> None:
-    """SYN, FIN, RST, and the ACK that completes a handshake."""
-    flow, flags = half.flow, packet.flags
-    state = flow.state
-    assert state is not None
-    if flags & RST:
-        _reset(packet, half, state)
-    elif flags & SYN:
-        _synchronize(packet, half, state)
-    elif state.stage == ANSWERED and half is flow.client and flags & ACK:
-        state.stage = COMPLETE
-        if state.syns:
-            state.handshake_rtt = max(0, packet.time - state.first_syn_time)
-            state.initial_rtt = packet.time - state.last_syn_time
-    if flags & FIN:
-        state.fins += 1
-        half.tcp.finished = True
-
-
-def _synchronize(packet: Packet, half: Half, state: TcpState) -> None:
-    if half.tcp.initial not in (UNSET, packet.sequence):
-        packet.mask |= marks.REUSED_PORTS
-    half.tcp.initial = packet.sequence
-    half.tcp.hops, half.tcp.identification = packet.hops, packet.identification
-    half.tcp.window = packet.window
-    if packet.flags & ACK:
-        half.flow.client = half.peer
-        if state.stage <= OPENING:
-            state.stage = ANSWERED
-            if state.syns:
-                state.server_rtt = max(0, packet.time - state.last_syn_time)
-        return
-    half.flow.client = half
-    if state.syns is None:
-        state.syns, state.first_syn_time = Frames(), packet.time
-    state.syns.add(packet.number)
-    state.last_syn_time = packet.time
-    if state.stage == UNSEEN:
-        state.stage = OPENING
-
-
-def _reset(packet: Packet, half: Half, state: TcpState) -> None:
-    flow = half.flow
-    client, server = flow.client, flow.client.peer
-    if state.stage == OPENING:
-        stage = "refused" if half is server else "handshake"
-        if half is server and not state.refused_by:
-            state.refused_by = "reset"
-    elif state.stage == ANSWERED:
-        stage = "handshake"
-    elif state.fins:
-        stage = "after-fin"
-    elif client.payload and not server.payload:
-        stage = "before-response"
-    else:
-        stage = "after-data"
-    if len(state.resets) < MAX_FRAMES:
-        by = "client" if half is client else "server"
-        after = max(0, packet.time - flow.first) * NANO
-        state.resets.append(Reset(packet.number, by, stage, after, *_quiet(packet, half), *_origin(packet, half.tcp)))
-
-
-def _quiet(packet: Packet, half: Half) -> tuple[float, float]:
-    """`idle` and `waited` of a RST. A side that acknowledged the data was there when it came, so was not idle."""
-    mine, theirs = half.tcp, half.peer.tcp
-    if theirs.next == UNSET:
-        return 0.0, 0.0
-    known = mine.next != UNSET and not theirs.finished
-    idle = theirs.next_time - max(mine.next_time, mine.last_ack_time) if known else 0
-    return max(0, idle) * NANO, max(0, packet.time - theirs.next_time) * NANO
-
-
-def _origin(packet: Packet, mine: TcpHalf) -> tuple[int, int, int, int]:
-    """What tells whether a RST came from the host that answered the handshake."""
-    return packet.hops, mine.hops, packet.identification, mine.identification
+    mine.room = room(mine, half.peer.tcp)
 
 
 def _note(packet: Packet, half: Half, found: int) -> None:
@@ -304,6 +323,41 @@ def _note(packet: Packet, half: Half, found: int) -> None:
         state.duplicate_acks = _add(state.duplicate_acks, number)
     if found & marks.KEEP_ALIVE:
         state.keep_alives = _add(state.keep_alives, number)
+        mine.latest = KEPT_ALIVE
+    _note_side(packet, half, found)
+
+
+def _note_side(packet: Packet, half: Half, found: int) -> None:
+    """Count what a sender's facts have beside."""
+    mine, number = half.tcp, packet.number
+    if found & marks.ACK_LOST_SEGMENT:
+        half.peer.tcp.acked_unseen = _add(half.peer.tcp.acked_unseen, number)
+    if found & marks.WINDOW_FULL:
+        mine.window_full = _add(mine.window_full, number)
+    if found & marks.ZERO_WINDOW_PROBE:
+        mine.zero_window_probes = _add(mine.zero_window_probes, number)
+        mine.latest = PROBED
+    mine.zero_window_probe_acks += bool(found & marks.ZERO_WINDOW_PROBE_ACK)
+    mine.window_updates += bool(found & marks.WINDOW_UPDATE)
+    mine.sacks += bool(found & marks.SACK)
+    mine.congestion_marked += bool(found & marks.CE)
+    mine.congestion_echoed += bool(found & marks.ECE)
+    mine.congestion_answered += bool(found & marks.CWR)
+
+
+def next_second(packet: Packet, flow: Flow) -> None:
+    """A second of the conversation is over when this packet comes, and maybe many more: count payload and silence."""
+    state, idle = flow.state, packet.time - flow.last
+    assert state is not None
+    for half in (flow.client, flow.client.peer):
+        mine = half.tcp
+        mine.most_per_second = max(mine.most_per_second, half.payload - mine.bin_base)
+        mine.bin_base = half.payload
+    if idle > SECOND:
+        state.idle_gaps += 1
+        if idle > state.longest_idle:
+            state.longest_idle, state.longest_idle_frame = idle, packet.number
+    state.bin_end = packet.time - (packet.time - flow.first) % SECOND + SECOND
 
 
 def _add(frames: Frames | None, number: int) -> Frames:
@@ -319,80 +373,8 @@ def refused_by_icmp(flow: Flow) -> None:
         state.refused_by = "icmp"
 
 
-def finish(flow: Flow, capture_end: int) -> TcpFacts:
-    """The conversation's facts; `capture_end` is the latest packet time so far."""
-    state = flow.state
-    assert state is not None
-    client, server = flow.client.tcp, flow.client.peer.tcp
-    for half in (client, server):
-        if half.zero_since != UNSET:
-            state.zero_time += max(0, flow.last - half.zero_since)
-    return TcpFacts(
-        handshake=handshake(state),
-        judged=judged(state, capture_end),
-        syns=tally(state.syns),
-        handshake_rtt=None if state.handshake_rtt == UNSET else state.handshake_rtt * NANO,
-        server_rtt=None if state.server_rtt == UNSET else state.server_rtt * NANO,
-        reused_after=None if state.reused_after == UNSET else state.reused_after * NANO,
-        refused_by=state.refused_by,
-        data_segments_client=client.data_segments,
-        data_segments_server=server.data_segments,
-        retransmissions_client=tally(client.retransmissions),
-        retransmissions_server=tally(server.retransmissions),
-        largest_resent_client=client.largest_resent,
-        largest_resent_server=server.largest_resent,
-        unacknowledged_client=_unacknowledged(client, server),
-        unacknowledged_server=_unacknowledged(server, client),
-        out_of_order=tally(state.out_of_order),
-        lost_segments=tally(state.lost_segments),
-        duplicate_acks=tally(state.duplicate_acks),
-        zero_windows_client=tally(client.zero_windows),
-        zero_windows_server=tally(server.zero_windows),
-        zero_window_seconds=state.zero_time * NANO,
-        keep_alives=tally(state.keep_alives),
-        resets=tuple(state.resets),
-        fins=state.fins,
-        rtt=_rtt(client, server),
-    )
-
-
-def handshake(state: TcpState) -> str:
-    """How far the handshake came, as in `TcpFacts`."""
-    if state.stage == OPENING:
-        return "refused" if state.refused_by else "unanswered"
-    return {UNSEEN: "unseen", ANSWERED: "half-open", COMPLETE: "complete"}[state.stage]
-
-
-def _unacknowledged(mine: TcpHalf, theirs: TcpHalf) -> int:
-    """Bytes in flight at the end; a FIN takes one number and is no data."""
-    if UNSET in (mine.next, theirs.last_ack):
-        return 0
-    flying = (mine.next - theirs.last_ack) & _MASK
-    return max(0, flying - mine.finished) if flying < _HALF else 0
-
-
-def _rtt(client: TcpHalf, server: TcpHalf) -> Spread:
-    sides = [half.rtt for half in (client, server) if half.rtt is not None]
-    return max(sides, key=lambda side: side.least).spread() if sides else Spread()
-
-
-def judged(state: TcpState, capture_end: int) -> bool:
-    """False when the only SYN is too young to be called unanswered."""
-    single = state.syns is not None and state.syns.count == 1
-    return not (state.stage == OPENING and single and capture_end - state.last_syn_time < _SOON)
-
-
-def troubled(flow: Flow) -> bool:
-    """Whether the conversation shows anything but health."""
-    state, client, server = flow.state, flow.client.tcp, flow.client.peer.tcp
-    assert state is not None
-    shown = (
-        state.resets,
-        client.retransmissions,
-        server.retransmissions,
-        client.zero_windows,
-        server.zero_windows,
-        state.out_of_order,
-        state.lost_segments,
-    )
-    return state.stage in (OPENING, ANSWERED) or any(shown)
+def too_big(packet: Packet, half: Half) -> None:
+    """An ICMP error says that a packet of this sender does not fit the path."""
+    half.tcp.too_big = _add(half.tcp.too_big, packet.number)
+    if packet.error_mtu:
+        half.tcp.told_mtu = min(half.tcp.told_mtu or packet.error_mtu, packet.error_mtu)

@@ -10,6 +10,9 @@ from workers.contract.facts_dns import DnsSearch
 from workers.contract.facts_http import Http2Facts
 from workers.contract.facts_quic import QuicFacts
 from workers.contract.facts_services import DhcpFacts, NtpFacts, ServiceFacts
+from workers.contract.facts_tcp import Reset as Reset
+from workers.contract.facts_tcp import TcpFacts as TcpFacts
+from workers.contract.facts_tcp import TcpSide as TcpSide
 from workers.contract.facts_tls import Certificate
 from workers.contract.tallies import MAX_FRAMES as MAX_FRAMES
 from workers.contract.tallies import Spread as Spread
@@ -17,72 +20,17 @@ from workers.contract.tallies import Tally as Tally
 
 
 @dataclass(frozen=True, slots=True)
-class Reset:
-    """One RST that ended or refused something."""
+class Tunnel:
+    """The outermost header that carried a packet inside it."""
 
-    frame: int
-    by: str
-    """client | server"""
-    stage: str
-    """refused (answers a SYN) | handshake | before-response | after-data | after-fin"""
-    after: float
-    """Seconds since the conversation's first packet."""
-    idle: float = 0.0
-    """Seconds this side had sent nothing, no ACK either, when the other side sent the data that this RST answers; 0
-    when it answers none, or when that can't be told."""
-    waited: float = 0.0
-    """Seconds from the other side's latest data (or FIN) to this RST; 0 when none was seen."""
-    ttl: int = 0
-    """TTL or hop limit of this RST; 0 when not read."""
-    handshake_ttl: int = 0
-    """The same of the latest SYN or SYN-ACK sent in the same side's name; 0 when none was seen."""
-    ip_id: int = 0
-    """IP identification of this RST; 0 for IPv6."""
-    handshake_ip_id: int = 0
-    """The same of that SYN or SYN-ACK."""
-
-
-@dataclass(frozen=True, slots=True)
-class TcpFacts:
-    """TCP of one conversation. Definitions follow Wireshark's user guide; differences are in analysis/tcp.py."""
-
-    handshake: str = "unseen"
-    """complete | unanswered | refused | half-open (SYN-ACK, no ACK) | unseen (capture began mid-stream)"""
-    judged: bool = True
-    """False for an unanswered handshake whose only SYN came in the capture's last second: too early to tell."""
-    syns: Tally = Tally()
-    handshake_rtt: float | None = None
-    """First SYN to the ACK of the SYN-ACK, seconds, when the handshake is complete."""
-    server_rtt: float | None = None
-    """Last SYN to SYN-ACK."""
-    reused_after: float | None = None
-    """Seconds since the latest packet of an earlier conversation between the same addresses and ports; None when the
-    capture shows none."""
-    refused_by: str = ""
-    """reset | icmp when refused."""
-    data_segments_client: int = 0
-    data_segments_server: int = 0
-    """Segments with payload, retransmissions included; 0 when not counted."""
-    retransmissions_client: Tally = Tally()
-    retransmissions_server: Tally = Tally()
-    largest_resent_client: int = 0
-    largest_resent_server: int = 0
-    """IP length of the largest packet among the retransmissions; 0 when there were none."""
-    unacknowledged_client: int = 0
-    unacknowledged_server: int = 0
-    """Bytes sent that the other side had not acknowledged with the last packets seen; 0 when either was not seen."""
-    out_of_order: Tally = Tally()
-    lost_segments: Tally = Tally()
-    """Gaps never seen in the capture (not captured, or lost before this point)."""
-    duplicate_acks: Tally = Tally()
-    zero_windows_client: Tally = Tally()
-    zero_windows_server: Tally = Tally()
-    zero_window_seconds: float = 0.0
-    keep_alives: Tally = Tally()
-    resets: tuple[Reset, ...] = ()
-    fins: int = 0
-    rtt: Spread = Spread()
-    """Data to its ACK, from the side the capture sits on."""
+    kind: str
+    """vxlan | geneve | gre | mpls | pppoe | ip-in-ip | … (names of workers/packets/tunnels.py)"""
+    source: str = ""
+    destination: str = ""
+    """Addresses of the tunnel's ends; "" where there are none (MPLS labels, PPPoE)."""
+    id: int = 0
+    """VXLAN's or Geneve's network identifier, GRE's key, GTP's tunnel, the first MPLS label, PPPoE's session; 0 for
+    others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +59,11 @@ class Conversation:
     application: str = ""
     """http | tls | dns | … when recognised"""
     tcp: TcpFacts | None = None
+    tunnel: Tunnel | None = None
+    """What carried its first packet; None for none."""
+    sides: str = ""
+    """Whose packets the capture shows: both | client | server; "" when not told. Of one side alone, silence of the
+    other proves nothing: its answers may take another way, or be filtered out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@
 The same semantics as the plain Python of workers.packets and workers.analysis, which stay the reference and what is
 used where there is no compiler. Application parsers exist once, in Python: what they may want is handed to them in
 order, after each batch of records; bytes they said they don't need are passed over here. Each stage is a file:
-`structs`, `records`, `decode`, `transport`, `flows`, `tcp`, `timeline`, `steps`; what Python sees is in
+`structs`, `records`, `decode`, `transport`, `flows`, `options`, `control`, `tcp`, `timeline`, `steps`; what Python sees is in
 `conversations`, `results` and `views`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t, uint8_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
@@ -46,6 +46,15 @@ cdef extern from *:
     #define M_MALFORMED (1ULL << 33)
     #define M_TUNNELLED (1ULL << 35)
     #define M_NOT_IP (1ULL << 37)
+    #define M_WINDOW_FULL (1ULL << 38)
+    #define M_ZERO_WINDOW_PROBE_ACK (1ULL << 39)
+    #define M_WINDOW_UPDATE (1ULL << 40)
+    #define M_SACK (1ULL << 41)
+    #define M_ECE (1ULL << 42)
+    #define M_CWR (1ULL << 43)
+    #define M_CE (1ULL << 44)
+    #define M_IN_EXTRA (M_WINDOW_FULL | M_ZERO_WINDOW_PROBE | M_ZERO_WINDOW_PROBE_ACK | M_SACK | M_ECE | M_CWR | M_CE)
+    #define M_FOR_SIDE (M_IN_EXTRA | M_ACK_LOST_SEGMENT | M_WINDOW_UPDATE)
     #define MASK 0xFFFFFFFFLL
     #define HALF 0x80000000LL
     #define WRAP 0x100000000LL
@@ -54,7 +63,8 @@ cdef extern from *:
     const uint64_t M_IP4, M_IP6, M_ARP, M_TCP, M_UDP, M_ICMP, M_SCTP, M_SYN, M_SYNACK, M_FIN, M_RST
     const uint64_t M_RETRANSMISSION, M_FAST, M_SPURIOUS, M_OUT_OF_ORDER, M_LOST_SEGMENT, M_ACK_LOST_SEGMENT
     const uint64_t M_DUPLICATE_ACK, M_ZERO_WINDOW, M_ZERO_WINDOW_PROBE, M_KEEP_ALIVE, M_KEEP_ALIVE_ACK
-    const uint64_t M_REUSED_PORTS, M_MALFORMED, M_TUNNELLED, M_NOT_IP
+    const uint64_t M_REUSED_PORTS, M_MALFORMED, M_TUNNELLED, M_NOT_IP, M_WINDOW_FULL
+    const uint64_t M_ZERO_WINDOW_PROBE_ACK, M_WINDOW_UPDATE, M_SACK, M_ECE, M_CWR, M_CE, M_IN_EXTRA, M_FOR_SIDE
     const int64_t MASK, HALF, WRAP
     int trailing_zeros(uint64_t mask) nogil
 
@@ -63,6 +73,8 @@ include "timeline.pxi"
 include "decode.pxi"
 include "transport.pxi"
 include "records.pxi"
+include "options.pxi"
+include "control.pxi"
 include "tcp.pxi"
 include "flows.pxi"
 include "steps.pxi"
@@ -77,6 +89,8 @@ MARKS = {
     "lost_segment": M_LOST_SEGMENT, "ack_lost_segment": M_ACK_LOST_SEGMENT, "duplicate_ack": M_DUPLICATE_ACK,
     "zero_window": M_ZERO_WINDOW, "zero_window_probe": M_ZERO_WINDOW_PROBE, "keep_alive": M_KEEP_ALIVE,
     "keep_alive_ack": M_KEEP_ALIVE_ACK, "reused_ports": M_REUSED_PORTS, "malformed": M_MALFORMED,
-    "tunnelled": M_TUNNELLED, "not_ip": M_NOT_IP,
+    "tunnelled": M_TUNNELLED, "not_ip": M_NOT_IP, "window_full": M_WINDOW_FULL,
+    "zero_window_probe_ack": M_ZERO_WINDOW_PROBE_ACK, "window_update": M_WINDOW_UPDATE, "sack": M_SACK, "ece": M_ECE,
+    "cwr": M_CWR, "ce": M_CE,
 }
 """Must be those of workers.packets.marks."""

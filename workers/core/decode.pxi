@@ -21,6 +21,15 @@ cdef enum:
     F_SYN = 2
     F_RST = 4
     F_ACK = 16
+    F_ECE = 64
+    F_CWR = 128
+
+cdef enum:                  # places in workers.packets.tunnels.KINDS
+    IN_MPLS = 1
+    IN_PPPOE = 2
+    IN_VXLAN = 3
+    IN_GENEVE = 4
+    IN_IP = 5
 
 
 cdef inline uint32_t two(const byte *at) noexcept nogil:
@@ -33,12 +42,18 @@ cdef inline uint32_t four(const byte *at) noexcept nogil:
 
 cdef inline uint64_t flag_marks(byte flags) noexcept nogil:
     cdef uint64_t found = 0
+    if not flags & (F_FIN | F_RST | F_SYN | F_ECE | F_CWR):
+        return 0
     if flags & F_FIN:
         found |= M_FIN
     if flags & F_RST:
         found |= M_RST
     if flags & F_SYN:
-        found |= M_SYNACK if flags & F_ACK else M_SYN
+        return found | (M_SYNACK if flags & F_ACK else M_SYN)
+    if flags & F_ECE:
+        found |= M_ECE
+    if flags & F_CWR:
+        found |= M_CWR
     return found
 
 
@@ -138,6 +153,7 @@ cdef int decode(Pkt *p, const byte *buffer, const Record *record) noexcept nogil
     p.end = start + captured
     p.wire_end = start + (captured if captured > record.wire else record.wire)
     p.depth = 0
+    p.tunnel = 0
     if (
         record.link == 1 and captured >= 54 and b[12] == 8 and b[13] == 0 and b[14] == 0x45 and b[23] == 6
         and not two(b + 20) & 0x3FFF
@@ -147,8 +163,11 @@ cdef int decode(Pkt *p, const byte *buffer, const Record *record) noexcept nogil
         limit = start + 14 + total
         header = b[46] >> 4 << 2
         if limit <= p.wire_end and header >= 20 and header + 20 <= total:
-            p.flags = b[47] & 63
+            p.flags = b[47]
             p.mask = M_IP4 | M_TCP | flag_marks(p.flags)
+            if b[15] & 3 == 3:
+                p.mask |= M_CE
+            p.options = header - 20
             p.kind = 6
             p.key_length = 12
             memcpy(p.key, b + 26, 12)
@@ -182,8 +201,10 @@ cdef int network(Pkt *p, const byte *buffer, int kind, uint32_t at) noexcept nog
         if kind in (VLAN, QINQ, OLD_QINQ):
             kind = tag(buffer, &at, p.end)
         elif kind in (MPLS, MPLS_MULTICAST):
+            carried(p, IN_MPLS, buffer, at)
             kind = labels(buffer, &at, p.end)
         elif kind == PPPOE:
+            carried(p, IN_PPPOE, buffer, at)
             kind = session(p, buffer, &at)
         elif kind == BRIDGED:
             kind = ethernet(buffer, &at, p.end)
@@ -196,6 +217,17 @@ cdef int network(Pkt *p, const byte *buffer, int kind, uint32_t at) noexcept nog
     elif not p.mask:
         p.mask |= M_NOT_IP
     return 0
+
+
+cdef void carried(Pkt *p, int kind, const byte *buffer, uint32_t at) noexcept nogil:
+    """A carrier without addresses of its own, when it is the outermost."""
+    if p.tunnel:
+        return
+    p.tunnel = kind
+    p.outer_length = 0
+    p.tunnel_id = 0
+    if at <= p.end and p.end - at >= 4:
+        p.tunnel_id = two(buffer + at) << 4 | buffer[at + 2] >> 4 if kind == IN_MPLS else two(buffer + at + 2)
 
 
 cdef int tag(const byte *buffer, uint32_t *at, uint32_t end) noexcept nogil:
@@ -258,6 +290,8 @@ cdef int ip4(Pkt *p, const byte *buffer, uint32_t at) noexcept nogil:
         return 0
     if two(b + 6) & 0x3FFF:
         return SLOW
+    if b[1] & 3 == 3:
+        p.mask |= M_CE
     p.identification = two(b + 4)
     p.hops = b[8]
     p.ip_length = total
@@ -278,6 +312,8 @@ cdef int ip6(Pkt *p, const byte *buffer, uint32_t at) noexcept nogil:
     if at > p.end or p.end - at < 40 or buffer[at] >> 4 != 6:
         p.mask |= M_MALFORMED
         return 0
+    if buffer[at + 1] & 0x30 == 0x30:
+        p.mask |= M_CE
     length = two(buffer + at + 4)
     on_wire = p.wire_end - at
     total = length + 40 if 0 < length and length + 40 <= on_wire else on_wire

@@ -47,9 +47,20 @@ cdef inline int address_size(int length) noexcept nogil:
     return 4 if length < 16 else 16
 
 
+cdef inline bint same(const byte *key, const byte *other, int length) noexcept nogil:
+    if length == 12:        # IPv4 and ports, which most are
+        return eight(key) == eight(other) and four_raw(key + 8) == four_raw(other + 8)
+    return memcmp(key, other, length) == 0
+
+
 cdef inline bint turned(const byte *key, const byte *other, int length) noexcept nogil:
     """Whether one key is the other's reverse."""
     cdef int size = address_size(length)
+    if length == 12:
+        return (
+            four_raw(key) == four_raw(other + 4) and four_raw(key + 4) == four_raw(other)
+            and two_raw(key + 8) == two_raw(other + 10) and two_raw(key + 10) == two_raw(other + 8)
+        )
     if memcmp(key, other + size, size) or memcmp(key + size, other, size):
         return False
     return length == 2 * size or (
@@ -65,7 +76,7 @@ cdef int32_t find(State *s, const byte *key, int length, int kind, uint32_t buck
     while index != NONE:
         flow = &s.flows[index]
         if flow.kind == kind and flow.key_length == length:
-            if memcmp(flow.key, key, length) == 0:
+            if same(flow.key, key, length):
                 side[0] = 0
                 return index
             if turned(flow.key, key, length):
@@ -102,6 +113,8 @@ cdef int32_t open_flow(State *s, Pkt *p, uint32_t bucket) noexcept nogil:
     s.buckets[bucket] = index
     flow.handshake_rtt = flow.initial_rtt = flow.server_rtt = flow.reused_after = UNSET
     flow.syns = flow.out_of_order = flow.lost_segments = flow.duplicate_acks = flow.keep_alives = flow.resets = NONE
+    flow.bin_end = p.time + SECOND
+    flow.tunnel = carrier(s, p) if p.tunnel else NONE
     for side in range(2):
         begin_half(&flow.halves[side])
     if p.kind == 6 or p.kind == 17:
@@ -114,11 +127,25 @@ cdef int32_t open_flow(State *s, Pkt *p, uint32_t bucket) noexcept nogil:
     return index
 
 
+cdef int32_t carrier(State *s, Pkt *p) noexcept nogil:
+    """Keep what tunnel the packet came in."""
+    cdef int32_t index = take(&s.carriers)
+    cdef Carrier *made
+    if index != NONE:
+        made = <Carrier*>entry(&s.carriers, index)
+        made.kind = p.tunnel
+        made.id = p.tunnel_id
+        made.length = p.outer_length
+        memcpy(made.ends, p.outer, p.outer_length)
+    return index
+
+
 cdef void begin_half(Half *half) noexcept nogil:
     half.initial = half.next = half.last_ack = half.to_be_acked = half.sample_end = half.zero_since = UNSET
     half.stream_next = -1
-    half.window = UNSET
-    half.rtt = half.retransmissions = half.zero_windows = NONE
+    half.window = half.room = half.scale = UNSET
+    half.tried_end = UNSET
+    half.rtt = half.retransmissions = half.zero_windows = half.extra = NONE
 
 
 cdef void forget(State *s, int32_t index) noexcept nogil:
@@ -143,13 +170,26 @@ cdef void release(State *s, int32_t index) noexcept nogil:
     give(&s.frame_lists, flow.duplicate_acks)
     give(&s.frame_lists, flow.keep_alives)
     give(&s.reset_lists, flow.resets)
+    give(&s.carriers, flow.tunnel)
     for side in range(2):
         give(&s.frame_lists, flow.halves[side].retransmissions)
         give(&s.frame_lists, flow.halves[side].zero_windows)
         give(&s.sample_lists, flow.halves[side].rtt)
+        if flow.halves[side].extra != NONE:
+            release_extra(s, flow.halves[side].extra)
     flow.used = FREE
     flow.next_in_bucket = s.free_flow
     s.free_flow = index
+
+
+cdef void release_extra(State *s, int32_t index) noexcept nogil:
+    cdef Extra *more = <Extra*>entry(&s.extras, index)
+    give(&s.frame_lists, more.window_full)
+    give(&s.frame_lists, more.zero_window_probes)
+    give(&s.frame_lists, more.acked_unseen)
+    give(&s.frame_lists, more.too_big)
+    give(&s.frame_lists, more.undelivered)
+    give(&s.extras, index)
 
 
 cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
@@ -203,26 +243,58 @@ cdef bint outranked(State *s, Flow *flow) noexcept nogil:
     return flow.id > s.worst_id
 
 
-cdef int by_last_frame(const void *a, const void *b) noexcept nogil:
+cdef int by_place(const void *a, const void *b) noexcept nogil:
     cdef int64_t x = (<const Rank*>a).place, y = (<const Rank*>b).place
     return -1 if x < y else x > y
 
 
+cdef void least_first(Rank *order, int32_t number, int32_t wanted, uint64_t seed) noexcept nogil:
+    """Bring the `wanted` least of different places to the front, in any order: no need to sort all that stay."""
+    cdef int32_t low = 0, high = number - 1, i, j
+    cdef int64_t pivot
+    cdef Rank kept
+    while low < high:
+        # by the seed, so that nobody can aim at the worst case
+        pivot = order[low + <int32_t>(mixed(<uint64_t>low << 32 | high, seed) % <uint64_t>(high - low + 1))].place
+        i, j = low, high
+        while i <= j:
+            while order[i].place < pivot:
+                i += 1
+            while order[j].place > pivot:
+                j -= 1
+            if i <= j:
+                kept = order[i]
+                order[i] = order[j]
+                order[j] = kept
+                i += 1
+                j -= 1
+        if wanted <= j:
+            high = j
+        elif wanted >= i:
+            low = i
+        else:
+            return
+
+
 cdef int32_t listed(State *s, bint by_id) noexcept nogil:
-    """Fill `order` with the live conversations, idle longest or earliest first; how many there are."""
+    """Fill `order` with the live conversations, as they lie; how many there are."""
     cdef int32_t index, number = 0
     for index in range(s.touched):
         if s.flows[index].used == LIVE:
             s.order[number].place = s.flows[index].id if by_id else s.flows[index].last_frame
             s.order[number].flow = index
             number += 1
-    qsort(s.order, number, sizeof(Rank), by_last_frame)
     return number
+
+
+cdef void sort(Rank *order, int32_t number) noexcept nogil:
+    qsort(order, number, sizeof(Rank), by_place)
 
 
 cdef void evict(State *s, Pkt *p) noexcept nogil:
     cdef int32_t place
-    listed(s, False)
+    least_first(s.order, listed(s, False), MAX_LIVE // 4, s.seed)
+    sort(s.order, MAX_LIVE // 4)
     for place in range(MAX_LIVE // 4):
         s.evicted += 1
         close_flow(s, s.order[place].flow, p)

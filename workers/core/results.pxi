@@ -28,9 +28,12 @@ cdef class Results:
             raise MemoryError
         memset(s.buckets, 0xFF, BUCKETS * sizeof(int32_t))
         s.free_flow = s.frame_lists.free = s.sample_lists.free = s.reset_lists.free = NONE
+        s.extras.free = s.carriers.free = NONE
         s.frame_lists.size = sizeof(FrameList)
         s.sample_lists.size = sizeof(Samples)
         s.reset_lists.size = sizeof(ResetList)
+        s.extras.size = sizeof(Extra)
+        s.carriers.size = sizeof(Carrier)
         begin_timeline(&s.timeline)
         return 0
 
@@ -60,6 +63,8 @@ cdef class Results:
         free(s.frame_lists.memory)
         free(s.sample_lists.memory)
         free(s.reset_lists.memory)
+        free(s.extras.memory)
+        free(s.carriers.memory)
 
     @property
     def totals(self):
@@ -73,7 +78,10 @@ cdef class Results:
     @property
     def marks(self):
         """Frames by the place of the mark's bit."""
-        return [self.s.marks[place] for place in range(64)]
+        cdef int place
+        return [
+            self.s.marks[place] + (self.s.ordinary if (M_IP4 | M_TCP) >> place & 1 else 0) for place in range(64)
+        ]
 
     @property
     def handshakes(self):
@@ -111,7 +119,7 @@ cdef class Results:
             "id": flow.id, "protocol": flow.kind, "key": turned_key(flow, flow.client), "first": flow.first,
             "last": flow.last, "first_frame": flow.first_frame, "application": self.names[flow.application],
             "client": (client.packets, client.bytes, client.payload),
-            "server": (server.packets, server.bytes, server.payload),
+            "server": (server.packets, server.bytes, server.payload), "tunnel": self.carrier(flow.tunnel),
         }
         if flow.kind == 6:
             told["tcp"] = {
@@ -126,9 +134,42 @@ cdef class Results:
                 "out_of_order": self.seen(flow.out_of_order), "lost_segments": self.seen(flow.lost_segments),
                 "duplicate_acks": self.seen(flow.duplicate_acks), "keep_alives": self.seen(flow.keep_alives),
                 "zero_time": flow.zero_time + still_zero(flow, client) + still_zero(flow, server),
-                "resets": self.reset_list(flow.resets), "rtt": (self.sampled(client.rtt), self.sampled(server.rtt)),
+                "resets": self.reset_list(flow.resets), "ecn": client.offered & server.offered & OFFERS_ECN != 0,
+                "idle": (flow.idle_gaps, flow.longest_idle, flow.longest_idle_frame),
+                "sides": (self.side(client), self.side(server)),
             }
         return told
+
+    cdef object side(self, Half *half):
+        """What is told of each sender, by name."""
+        cdef Extra *more
+        told = {
+            "offered": half.offered & WHOLE != 0, "mss": half.mss,
+            "window_scale": half.scale if half.scale != UNSET else None,
+            "sack_permitted": half.offered & OFFERS_SACK != 0, "timestamps": half.offered & OFFERS_TIMESTAMPS != 0,
+            "window_updates": half.window_updates, "most_in_flight": half.most_in_flight,
+            "most_per_second": max(half.most_per_second, half.payload - half.bin_base),
+            "rtt": self.sampled(half.rtt), "largest_acknowledged": half.largest_acknowledged,
+        }
+        if half.extra == NONE:
+            return told
+        more = <Extra*>entry(&self.s.extras, half.extra)
+        return told | {
+            "window_full": self.seen(more.window_full), "zero_window_probes": self.seen(more.zero_window_probes),
+            "acked_unseen": self.seen(more.acked_unseen), "too_big": self.seen(more.too_big),
+            "undelivered": self.seen(more.undelivered), "undelivered_size": more.undelivered_size,
+            "told_mtu": more.told_mtu, "zero_window_probe_acks": more.zero_window_probe_acks, "sacks": more.sacks,
+            "congestion_marked": more.congestion_marked, "congestion_echoed": more.congestion_echoed,
+            "congestion_answered": more.congestion_answered,
+        }
+
+    cdef object carrier(self, int32_t where):
+        """(kind, addresses of the ends, identifier), None for none"""
+        cdef Carrier *one
+        if where == NONE:
+            return None
+        one = <Carrier*>entry(&self.s.carriers, where)
+        return one.kind, PyBytes_FromStringAndSize(<char*>one.ends, one.length), one.id
 
     cdef object seen(self, int32_t where):
         """(count, first frames)"""

@@ -32,6 +32,9 @@ cdef void account(State *s, const Record *record) noexcept nogil:
 
 cdef void count_marks(State *s, uint64_t mask) noexcept nogil:
     cdef int place = 0
+    if mask == (M_IP4 | M_TCP):
+        s.ordinary += 1
+        return
     while mask:
         place = trailing_zeros(mask)
         s.marks[place] += 1
@@ -121,6 +124,8 @@ cdef void tcp_step(State *s, Pkt *p) noexcept nogil:
             close_flow(s, index, p)
             flow = placed(s, p, &index, &side)
             flow.reused_after = max(<int64_t>0, flow.first - before)
+    if p.time >= flow.bin_end:
+        next_second(flow, p)
     counted(flow, side, p)
     found = follow(s, flow, side, p)
     p.mask |= found

@@ -62,10 +62,15 @@ cdef struct Pkt:
     int32_t kind
     int32_t depth
     uint32_t identification
+    uint32_t tunnel_id
     byte hops
     byte flags
+    byte options            # bytes of TCP options
+    byte tunnel             # the outermost one's kind, 0 for none
+    byte outer_length       # of its ends' addresses together
     byte key_length
     byte key[KEY]
+    byte outer[32]
 
 
 cdef struct Half:
@@ -83,7 +88,17 @@ cdef struct Half:
     int64_t payload
     int64_t stream_next
     int64_t stream_skip
+    int64_t tried_end       # of the packet whose delivery is awaited
+    int64_t bin_base        # payload before the second at hand began
+    int64_t most_per_second
     int32_t window
+    int32_t room            # the window in bytes
+    uint32_t tried_start
+    uint32_t tried_size
+    uint32_t largest_acknowledged
+    uint32_t most_in_flight
+    uint32_t window_updates
+    int32_t extra           # what few conversations have
     uint32_t duplicates
     uint32_t data_segments
     uint32_t queued         # events of this direction that wait
@@ -94,7 +109,10 @@ cdef struct Half:
     uint32_t identification # of the latest SYN or SYN-ACK, and its hops
     byte hops
     byte finished
-    byte kept_alive
+    byte latest             # what the latest packet was
+    byte offered            # by the SYN or SYN-ACK, bits
+    int8_t scale            # of the window, UNSET for none
+    uint16_t mss
     byte stream
     byte pending            # segments wait behind a hole
     byte lost               # the stream was told that bytes are missing
@@ -114,6 +132,11 @@ cdef struct Flow:
     int64_t reused_after
     int64_t zero_time
     int64_t capture_end     # the latest packet time when it ended
+    int64_t bin_end         # of the second at hand, counted from the first packet
+    int64_t longest_idle
+    int64_t longest_idle_frame
+    uint32_t idle_gaps
+    int32_t tunnel
     uint32_t fins
     uint32_t hash
     int32_t next_in_bucket
@@ -133,6 +156,30 @@ cdef struct Flow:
     byte key_length
     byte key[KEY]
     Half halves[2]
+
+
+cdef struct Extra:
+    int32_t window_full     # lists of frames
+    int32_t zero_window_probes
+    int32_t acked_unseen
+    int32_t too_big
+    int32_t undelivered
+    uint32_t undelivered_size
+    uint32_t undelivered_start
+    int64_t undelivered_end
+    uint32_t told_mtu
+    uint32_t zero_window_probe_acks
+    uint32_t sacks
+    uint32_t congestion_marked
+    uint32_t congestion_echoed
+    uint32_t congestion_answered
+
+
+cdef struct Carrier:        # a tunnel
+    uint32_t id
+    byte kind
+    byte length
+    byte ends[32]
 
 
 cdef struct FrameList:
@@ -204,6 +251,9 @@ cdef struct Timeline:
     int64_t start
     int64_t width
     int64_t last_bin
+    int64_t at              # the bin last asked for, and the times it holds
+    int64_t since
+    int64_t until
     int64_t packets[BINS]
     int64_t bytes[BINS]
     int64_t problems[BINS]
@@ -226,6 +276,7 @@ cdef struct State:
     int64_t unjudged
     int64_t handshakes[5]
     int64_t marks[64]
+    int64_t ordinary        # frames whose only marks are those of most: M_IP4 | M_TCP
     Timeline timeline
     # the last place among the conversations told
     bint ranked
@@ -243,6 +294,8 @@ cdef struct State:
     Pool frame_lists
     Pool sample_lists
     Pool reset_lists
+    Pool extras
+    Pool carriers
     int32_t *buckets
     Flow *flows
     uint64_t *ports
@@ -295,6 +348,19 @@ cdef void note(Pool *frames, int32_t *where, int64_t number) noexcept nogil:
     if seen.count < FRAMES:
         seen.first[seen.count] = number
     seen.count += 1
+
+
+cdef Extra* extra(Pool *extras, Half *half) noexcept nogil:
+    """What few conversations have, of this direction; NULL when there is no memory. Good until the next is taken."""
+    cdef Extra *made
+    if half.extra == NONE:
+        half.extra = take(extras)
+        if half.extra == NONE:
+            return NULL
+        made = <Extra*>entry(extras, half.extra)
+        made.window_full = made.zero_window_probes = made.acked_unseen = made.too_big = made.undelivered = NONE
+        made.undelivered_end = UNSET
+    return <Extra*>entry(extras, half.extra)
 
 
 cdef void sample(Pool *samples, int32_t *where, int64_t value) noexcept nogil:

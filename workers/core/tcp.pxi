@@ -1,20 +1,5 @@
 # TCP health as workers.analysis.tcp judges it; the definitions and their sources are there.
 
-cdef enum:
-    UNSEEN = 0
-    OPENING = 1
-    ANSWERED = 2
-    COMPLETE = 3
-    FAST_WITHIN = 20000000
-    DEFAULT_RTT = 3000000
-    SOON = 1000000000
-
-cdef enum:                  # when a reset came
-    REFUSED = 0
-    IN_HANDSHAKE = 1
-    BEFORE_RESPONSE = 2
-    AFTER_DATA = 3
-    AFTER_FIN = 4
 
 cdef bint reuses_ports(Pkt *p, Half *mine, Half *theirs) noexcept nogil:
     cdef int64_t after
@@ -46,20 +31,103 @@ cdef uint64_t follow(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
         if mine.sample_end == UNSET:
             mine.sample_end = end
             mine.sample_time = p.time
+    if length and theirs.last_ack != UNSET and not p.flags & F_RST:
+        found |= sent(s, mine, theirs, p, end, found)
     if p.window == 0 and not p.flags & (F_SYN | F_FIN | F_RST):
         found |= M_ZERO_WINDOW
+    if p.options and has_sack(s.base, p):
+        found |= M_SACK
     if p.flags & F_ACK and length and p.ack == mine.last_ack:
         mine.last_ack_time = p.time
     elif p.flags & F_ACK:
         found |= acknowledge(s, mine, theirs, p)
-    mine.kept_alive = found & M_KEEP_ALIVE != 0
+    mine.latest = ORDINARY
     if p.window != mine.window:
-        change_window(flow, mine, p)
+        change_window(flow, mine, theirs, p)
     if p.flags & (F_SYN | F_FIN | F_RST) or flow.stage == ANSWERED:
         control(s, flow, side, p)
     if found:
         note_found(s, flow, mine, p, found)
+    if (found | p.mask) & M_FOR_SIDE:
+        note_side(s, mine, theirs, p.number, found | p.mask)
     return found
+
+
+cdef inline uint64_t sent(State *s, Half *mine, Half *theirs, Pkt *p, int64_t end, uint64_t found) noexcept nogil:
+    """What is in flight with this segment, and whether it fills the window; also what size of packet is tried."""
+    cdef int64_t flight = (end - theirs.last_ack) & MASK
+    if p.ip_length > mine.largest_acknowledged or mine.tried_end != UNSET:
+        if not found & M_SPURIOUS:
+            attempt(p, mine, end)
+            if found & M_RETRANSMISSION and p.ip_length > mine.largest_acknowledged:
+                in_vain(s, mine, p, end)
+            elif found & M_RETRANSMISSION and mine.extra != NONE:
+                split(<Extra*>entry(&s.extras, mine.extra), p, end)
+    if flight > mine.most_in_flight and flight < HALF:
+        mine.most_in_flight = <uint32_t>flight
+    if flight != (theirs.window if theirs.latest & OPENED else theirs.room):    # a SYN's window is never scaled
+        return 0
+    return 0 if p.flags & (F_SYN | F_FIN | F_RST) else M_WINDOW_FULL
+
+
+cdef void attempt(Pkt *p, Half *mine, int64_t end) noexcept nogil:
+    """Await this packet's delivery, if none is awaited or it holds bytes of the awaited one in less."""
+    if mine.tried_end != UNSET and (
+        p.ip_length >= mine.tried_size or not overlap(p.sequence, end, mine.tried_start, mine.tried_end)
+    ):
+        return
+    mine.tried_start = p.sequence
+    mine.tried_end = end
+    mine.tried_size = p.ip_length
+
+
+cdef bint overlap(int64_t start, int64_t end, int64_t other, int64_t other_end) noexcept nogil:
+    """Whether two ranges of sequence numbers share bytes."""
+    return ((other_end - start - 1) & MASK) < HALF and ((end - other - 1) & MASK) < HALF
+
+
+cdef void in_vain(State *s, Half *mine, Pkt *p, int64_t end) noexcept nogil:
+    """A packet larger than any that was acknowledged is sent again."""
+    cdef Extra *more = extra(&s.extras, mine)
+    if more == NULL:
+        return
+    note(&s.frame_lists, &more.undelivered, p.number)
+    if p.ip_length >= more.undelivered_size:
+        more.undelivered_start = p.sequence
+        more.undelivered_end = end
+        more.undelivered_size = p.ip_length
+    else:
+        split(more, p, end)
+
+
+cdef void split(Extra *more, Pkt *p, int64_t end) noexcept nogil:
+    """Bytes of the largest packet sent in vain may be in this smaller one."""
+    if p.ip_length < more.undelivered_size and more.undelivered_end != UNSET:
+        if overlap(p.sequence, end, more.undelivered_start, more.undelivered_end):
+            more.undelivered_end = UNSET
+
+
+cdef void delivered(State *s, Half *mine, int64_t ack) noexcept nogil:
+    """The awaited packet was acknowledged: the largest one sent in vain is awaited next, or arrived too."""
+    cdef Extra *more
+    mine.largest_acknowledged = max(mine.largest_acknowledged, mine.tried_size)
+    mine.tried_end = UNSET
+    if mine.extra == NONE:
+        return
+    more = <Extra*>entry(&s.extras, mine.extra)
+    if more.undelivered == NONE:
+        return
+    if more.undelivered_end != UNSET and ((ack - more.undelivered_end) & MASK) < HALF:
+        mine.largest_acknowledged = max(mine.largest_acknowledged, more.undelivered_size)
+    if mine.largest_acknowledged >= more.undelivered_size:
+        give(&s.frame_lists, more.undelivered)
+        more.undelivered = NONE
+        more.undelivered_size = 0
+        more.undelivered_end = UNSET
+    elif more.undelivered_end != UNSET:
+        mine.tried_start = more.undelivered_start
+        mine.tried_end = more.undelivered_end
+        mine.tried_size = more.undelivered_size
 
 
 cdef bint acknowledged(Pkt *p, Half *theirs, int64_t end) noexcept nogil:
@@ -149,22 +217,26 @@ cdef uint64_t acknowledge(State *s, Half *mine, Half *theirs, Pkt *p) noexcept n
     if theirs.sample_end != UNSET and ((ack - theirs.sample_end) & MASK) < HALF:
         sample(&s.sample_lists, &theirs.rtt, p.time - theirs.sample_time)
         theirs.sample_end = UNSET
+    if theirs.tried_end != UNSET and ((ack - theirs.tried_end) & MASK) < HALF:
+        delivered(s, theirs, ack)
     return found
 
 
 cdef uint64_t repeated(Pkt *p, Half *mine, Half *theirs) noexcept nogil:
-    """The same acknowledgment number again, nothing else said: duplicate ACK, or the answer to a keep-alive."""
-    if p.payload_length or p.flags & (F_SYN | F_FIN | F_RST):
+    """The same acknowledgment number again: duplicate ACK, another window, or the answer to a keep-alive or probe."""
+    if p.payload_length or p.flags & (F_SYN | F_FIN | F_RST) or p.sequence != mine.next:
         return 0
-    if p.window == 0 or p.window != mine.window or p.sequence != mine.next:
-        return 0
-    if theirs.kept_alive:
+    if p.window == 0:
+        return M_ZERO_WINDOW_PROBE_ACK if mine.window == 0 and theirs.latest == PROBED else 0
+    if p.window != mine.window:
+        return M_WINDOW_UPDATE
+    if theirs.latest == KEPT_ALIVE:
         return M_KEEP_ALIVE_ACK
     mine.duplicates += 1
     return M_DUPLICATE_ACK
 
 
-cdef void change_window(Flow *flow, Half *mine, Pkt *p) noexcept nogil:
+cdef void change_window(Flow *flow, Half *mine, Half *theirs, Pkt *p) noexcept nogil:
     """The advertised window changed: measure how long it stood at zero."""
     if p.flags & (F_SYN | F_RST):
         return
@@ -174,91 +246,7 @@ cdef void change_window(Flow *flow, Half *mine, Pkt *p) noexcept nogil:
         flow.zero_time += max(<int64_t>0, p.time - mine.zero_since)
         mine.zero_since = UNSET
     mine.window = p.window
-
-
-cdef void control(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
-    """SYN, FIN, RST, and the ACK that completes a handshake."""
-    if p.flags & F_RST:
-        reset(s, flow, side, p)
-    elif p.flags & F_SYN:
-        synchronize(s, flow, side, p)
-    elif flow.stage == ANSWERED and side == flow.client and p.flags & F_ACK:
-        flow.stage = COMPLETE
-        if flow.syns != NONE:
-            flow.handshake_rtt = max(<int64_t>0, p.time - flow.first_syn_time)
-            flow.initial_rtt = p.time - flow.last_syn_time
-    if p.flags & F_FIN:
-        flow.fins += 1
-        flow.halves[side].finished = 1
-
-
-cdef void synchronize(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
-    cdef Half *mine = &flow.halves[side]
-    if mine.initial != UNSET and mine.initial != p.sequence:
-        p.mask |= M_REUSED_PORTS
-    mine.initial = p.sequence
-    mine.hops = p.hops
-    mine.identification = p.identification
-    mine.window = p.window
-    if p.flags & F_ACK:
-        flow.client = 1 - side
-        if flow.stage <= OPENING:
-            flow.stage = ANSWERED
-            if flow.syns != NONE:
-                flow.server_rtt = max(<int64_t>0, p.time - flow.last_syn_time)
-        return
-    flow.client = side
-    if flow.syns == NONE:
-        flow.first_syn_time = p.time
-    note(&s.frame_lists, &flow.syns, p.number)
-    flow.last_syn_time = p.time
-    if flow.stage == UNSEEN:
-        flow.stage = OPENING
-
-
-cdef void reset(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
-    cdef int stage
-    cdef ResetList *seen
-    cdef ResetEntry *one
-    cdef bint by_client = side == flow.client
-    if flow.stage == OPENING:
-        stage = IN_HANDSHAKE if by_client else REFUSED
-        if not by_client and not flow.refused_by:
-            flow.refused_by = 1
-    elif flow.stage == ANSWERED:
-        stage = IN_HANDSHAKE
-    elif flow.fins:
-        stage = AFTER_FIN
-    elif flow.halves[flow.client].payload and not flow.halves[1 - flow.client].payload:
-        stage = BEFORE_RESPONSE
-    else:
-        stage = AFTER_DATA
-    if flow.resets == NONE:
-        flow.resets = take(&s.reset_lists)
-        if flow.resets == NONE:
-            return
-    seen = <ResetList*>entry(&s.reset_lists, flow.resets)
-    if seen.count < FRAMES:
-        one = &seen.entries[seen.count]
-        seen.count += 1
-        one.frame = p.number
-        one.by_client = by_client
-        one.stage = stage
-        one.after = max(<int64_t>0, p.time - flow.first)
-        quiet(one, &flow.halves[side], &flow.halves[1 - side], p.time)
-        one.hops = p.hops
-        one.identification = p.identification
-        one.handshake_hops = flow.halves[side].hops
-        one.handshake_identification = flow.halves[side].identification
-
-
-cdef void quiet(ResetEntry *one, Half *mine, Half *theirs, int64_t time) noexcept nogil:
-    """How long a reset's sender had been idle when the data came that it answers, and how long it took."""
-    if theirs.next == UNSET:
-        return
-    if mine.next != UNSET and not theirs.finished:
-        one.idle = max(<int64_t>0, theirs.next_time - max(mine.next_time, mine.last_ack_time))
-    one.waited = max(<int64_t>0, time - theirs.next_time)
+    mine.room = room(mine, theirs)
 
 
 cdef int64_t unacknowledged(Half *mine, Half *theirs) noexcept nogil:
@@ -286,6 +274,61 @@ cdef void note_found(State *s, Flow *flow, Half *mine, Pkt *p, uint64_t found) n
         note(&s.frame_lists, &flow.duplicate_acks, number)
     if found & M_KEEP_ALIVE:
         note(&s.frame_lists, &flow.keep_alives, number)
+        mine.latest = KEPT_ALIVE
+
+
+cdef void note_side(State *s, Half *mine, Half *theirs, int64_t number, uint64_t found) noexcept nogil:
+    """Count what a sender's facts have beside."""
+    cdef Extra *more
+    if found & M_ACK_LOST_SEGMENT:
+        more = extra(&s.extras, theirs)
+        if more != NULL:
+            note(&s.frame_lists, &more.acked_unseen, number)
+    if found & M_WINDOW_UPDATE:
+        mine.window_updates += 1
+    if not found & M_IN_EXTRA:
+        return
+    if found & M_ZERO_WINDOW_PROBE:
+        mine.latest = PROBED
+    more = extra(&s.extras, mine)
+    if more == NULL:
+        return
+    if found & M_WINDOW_FULL:
+        note(&s.frame_lists, &more.window_full, number)
+    if found & M_ZERO_WINDOW_PROBE:
+        note(&s.frame_lists, &more.zero_window_probes, number)
+    more.zero_window_probe_acks += found & M_ZERO_WINDOW_PROBE_ACK != 0
+    more.sacks += found & M_SACK != 0
+    more.congestion_marked += found & M_CE != 0
+    more.congestion_echoed += found & M_ECE != 0
+    more.congestion_answered += found & M_CWR != 0
+
+
+cdef void next_second(Flow *flow, Pkt *p) noexcept nogil:
+    """A second of the conversation is over when this packet comes, and maybe many more: count payload and silence."""
+    cdef int64_t idle = p.time - flow.last
+    cdef Half *half
+    cdef int side
+    for side in range(2):
+        half = &flow.halves[side]
+        half.most_per_second = max(half.most_per_second, half.payload - half.bin_base)
+        half.bin_base = half.payload
+    if idle > SECOND:
+        flow.idle_gaps += 1
+        if idle > flow.longest_idle:
+            flow.longest_idle = idle
+            flow.longest_idle_frame = p.number
+    flow.bin_end = p.time - (p.time - flow.first) % SECOND + SECOND
+
+
+cdef void too_big(State *s, Half *half, int64_t number, uint32_t mtu) noexcept nogil:
+    """An ICMP error says that a packet of this sender does not fit the path."""
+    cdef Extra *more = extra(&s.extras, half)
+    if more == NULL:
+        return
+    note(&s.frame_lists, &more.too_big, number)
+    if mtu and (more.told_mtu == 0 or mtu < more.told_mtu):
+        more.told_mtu = mtu
 
 
 cdef bint troubled(Flow *flow) noexcept nogil:
@@ -301,7 +344,7 @@ cdef bint troubled(Flow *flow) noexcept nogil:
 cdef bint judged(State *s, Flow *flow) noexcept nogil:
     """False when the only SYN is too young to be called unanswered."""
     cdef bint single = flow.syns != NONE and (<FrameList*>entry(&s.frame_lists, flow.syns)).count == 1
-    return not (flow.stage == OPENING and single and flow.capture_end - flow.last_syn_time < SOON)
+    return not (flow.stage == OPENING and single and flow.capture_end - flow.last_syn_time < SECOND)
 
 
 cdef int handshake(Flow *flow) noexcept nogil:

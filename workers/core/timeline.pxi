@@ -18,14 +18,19 @@ cdef int64_t bin_of(Timeline *t, int64_t time) noexcept nogil:
         memset(&t.bytes[BINS // 2], 0, BINS // 2 * sizeof(int64_t))
         memset(&t.problems[BINS // 2], 0, BINS // 2 * sizeof(int64_t))
         t.last_bin //= 2
-    return (time - t.start) // t.width if time > t.start else 0
+    if time <= t.start:
+        return 0
+    t.at = (time - t.start) // t.width
+    t.since = t.start + t.at * t.width
+    t.until = t.since + t.width
+    return t.at
 
 
 cdef void tick(Timeline *t, int64_t time, int64_t wire) noexcept nogil:
     cdef int64_t index
     if t.start < 0:
         t.start = time
-    index = bin_of(t, time)
+    index = t.at if t.since <= time < t.until else bin_of(t, time)
     t.packets[index] += 1
     t.bytes[index] += wire
     if index > t.last_bin:

@@ -15,10 +15,10 @@ cdef void tcp_header(Pkt *p, const byte *buffer, const byte *addresses, int size
         if p.wire_end < at + 20:
             p.mask |= M_MALFORMED
         if p.end >= at + 16:
-            p.mask |= flag_marks(buffer[at + 13] & 63)
+            p.mask |= flag_marks(buffer[at + 13])
         return
     header = buffer[at + 12] >> 4 << 2
-    p.flags = buffer[at + 13] & 63
+    p.flags = buffer[at + 13]
     p.mask |= flag_marks(p.flags)
     if header < 20 or p.wire_end < at + header:
         p.mask |= M_MALFORMED
@@ -28,6 +28,7 @@ cdef void tcp_header(Pkt *p, const byte *buffer, const byte *addresses, int size
     p.sequence = four(buffer + at + 4)
     p.ack = four(buffer + at + 8)
     p.window = two(buffer + at + 14)
+    p.options = header - 20
     p.payload = at + header
     p.payload_length = p.wire_end - at - header
 
@@ -62,13 +63,13 @@ cdef int udp_header(Pkt *p, const byte *buffer, const byte *addresses, int size,
         at += 8
         if p.end < at + 8 or not buffer[at] & 8:
             return 0
-        return inside(p, buffer, BRIDGED, at + 8)
+        return inside(p, buffer, BRIDGED, at + 8, IN_VXLAN, three(buffer + at + 4))
     if destination == 6081 or source == 6081:
         at += 8
         if p.end < at + 8 or buffer[at] >> 6:
             return 0
         kind = two(buffer + at + 2)
-        return inside(p, buffer, kind, at + 8 + (buffer[at] & 63) * 4)
+        return inside(p, buffer, kind, at + 8 + (buffer[at] & 63) * 4, IN_GENEVE, three(buffer + at + 4))
     return 0
 
 
@@ -77,12 +78,29 @@ cdef inline bint other_tunnel(uint32_t port) noexcept nogil:
     return port in (1701, 2152, 3386, 3544, 4341, 4754, 4790, 5072, 6635)
 
 
-cdef int inside(Pkt *p, const byte *buffer, int kind, uint32_t at) noexcept nogil:
+cdef inline uint32_t three(const byte *at) noexcept nogil:
+    return four(at) >> 8
+
+
+cdef int inside(Pkt *p, const byte *buffer, int kind, uint32_t at, int tunnel, uint32_t identifier) noexcept nogil:
     """Go on with the packet inside a tunnel; the outer conversation stands if nothing inside can be read."""
+    cdef byte key[KEY]
+    cdef int length, found, protocol = p.kind
     if kind == UNKNOWN or p.depth >= MAX_DEPTH or at >= p.end:
         return 0
     p.mask |= M_TUNNELLED
-    return network(p, buffer, kind, at)
+    if p.tunnel:
+        return network(p, buffer, kind, at)
+    p.tunnel = tunnel
+    p.tunnel_id = identifier
+    p.outer_length = 2 * address_size(p.key_length)
+    memcpy(p.outer, p.key, p.outer_length)
+    length = p.key_length
+    memcpy(key, p.key, length)
+    found = network(p, buffer, kind, at)
+    if protocol == p.kind and length == p.key_length and memcmp(key, p.key, length) == 0:      # nothing inside could be read
+        p.tunnel = 0
+    return found
 
 
 cdef int other_header(
@@ -104,9 +122,9 @@ cdef int other_header(
             elif kind in (3, 4, 5, 11, 12):
                 return SLOW
     elif protocol == 4:
-        return inside(p, buffer, IPV4, at)
+        return inside(p, buffer, IPV4, at, IN_IP, 0)
     elif protocol == 41:
-        return inside(p, buffer, IPV6, at)
+        return inside(p, buffer, IPV6, at, IN_IP, 0)
     elif protocol in (47, 97, 103, 137, 143) or (protocol == 51 and size == 8):
         return SLOW
     elif protocol == 132 and p.end >= at + 12:

@@ -75,7 +75,14 @@ cdef class Core(Results):
             p.payload_length = packet.payload_length
             p.end = packet.end
             p.wire_end = packet.wire_end
+            p.tunnel = packet.tunnel
+            if p.tunnel:
+                p.tunnel_id = packet.tunnel_id
+                key = packet.outer
+                p.outer_length = <byte>PyBytes_GET_SIZE(key)
+                memcpy(p.outer, PyBytes_AS_STRING(key), p.outer_length)
             if p.kind == 6:
+                p.options = packet.options
                 p.flags = packet.flags
                 p.sequence = packet.sequence
                 p.ack = packet.ack
@@ -209,6 +216,7 @@ cdef class Core(Results):
         cdef State *s = &self.s
         cdef int32_t number = listed(s, True), place
         s.packet.mask = 0
+        sort(s.order, number)
         for place in range(number):
             if s.waiting == MAX_EVENTS:
                 self.dispatch(b"")
@@ -259,7 +267,7 @@ cdef class Core(Results):
         return number
 
     def lookup(self, int kind, bytes key):
-        """The client's key of the live conversation a quoted packet belongs to, and its place; None for neither."""
+        """The live conversation a quoted packet belongs to: its client's key, its place, and the quoted packet's side."""
         cdef int length = len(key)
         cdef int side = 0
         cdef int32_t index
@@ -269,13 +277,18 @@ cdef class Core(Results):
         index = find(&self.s, data, length, kind, hashed(data, length, kind, self.s.seed), &side)
         if index == NONE:
             return None
-        return turned_key(&self.s.flows[index], self.s.flows[index].client), index
+        return turned_key(&self.s.flows[index], self.s.flows[index].client), index, side
 
     def refused_by_icmp(self, int32_t index):
         """An ICMP error says that the server or its port can't be reached."""
         cdef Flow *flow = &self.s.flows[index]
         if flow.kind == 6 and flow.stage == OPENING and not flow.refused_by:
             flow.refused_by = 2
+
+    def too_big(self, int32_t index, int side, number, mtu):
+        """An ICMP error says that a packet of this side does not fit the path."""
+        if self.s.flows[index].kind == 6:
+            too_big(&self.s, &self.s.flows[index].halves[side], number, mtu)
 
     # -- a copy ------------------------------------------------------------------------------------------------
 
@@ -297,6 +310,8 @@ cdef class Core(Results):
             pooled(&s.frame_lists),
             pooled(&s.sample_lists),
             pooled(&s.reset_lists),
+            pooled(&s.extras),
+            pooled(&s.carriers),
         ]
         return (
             memory, self.packet, self.decode, self.glue, self.open, self.over, self.latency, self.datagrams,
@@ -314,7 +329,7 @@ cdef class Core(Results):
         memcpy(s, PyBytes_AS_STRING(memory[0]), sizeof(State))
         s.buckets, s.flows, s.ports = kept.buckets, kept.flows, kept.ports
         s.events, s.order, s.read_ports = kept.events, kept.order, kept.read_ports
-        s.frame_lists.memory = s.sample_lists.memory = s.reset_lists.memory = NULL
+        s.frame_lists.memory = s.sample_lists.memory = s.reset_lists.memory = s.extras.memory = s.carriers.memory = NULL
         s.base = NULL
         s.room = kept.room
         self.make_room(s.touched)
@@ -329,6 +344,8 @@ cdef class Core(Results):
         unpool(&s.frame_lists, memory[5])
         unpool(&s.sample_lists, memory[6])
         unpool(&s.reset_lists, memory[7])
+        unpool(&s.extras, memory[8])
+        unpool(&s.carriers, memory[9])
 
 
 def _empty():

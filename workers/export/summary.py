@@ -26,6 +26,10 @@ tests/unit/analysis/test_against_tshark.py and tests/unit/export/test_summary_ag
   - `out_of_order`: late, but within the round trip (tcp.analysis.out_of_order)
   - `lost_segments`: frames before which data is missing in the capture (tcp.analysis.lost_segment)
   - `duplicate_acks` (tcp.analysis.duplicate_ack), `zero_windows` (tcp.analysis.zero_window)
+  - `zero_window_probes`: a byte sent to learn whether such a window opened (tcp.analysis.zero_window_probe)
+  - `window_full`: frames that fill the receiver's window, as far as its unit is known (tcp.analysis.window_full)
+  - `keep_alives` (tcp.analysis.keep_alive)
+  - `acked_unseen`: frames that acknowledge data which the capture lacks: it lost packets, not the network
   - `resets`: frames with RST (tcp.flags.reset); quoted in ICMP errors and inside tunnels, too, as all of these
 - `dns`: port 53, UDP and TCP; no mDNS, no LLMNR
   - `queries`, `responses`: messages (dns.flags.response)
@@ -56,6 +60,10 @@ _TCP = {
     "lost_segments": "lost_segment",
     "duplicate_acks": "duplicate_ack",
     "zero_windows": "zero_window",
+    "zero_window_probes": "zero_window_probe",
+    "window_full": "window_full",
+    "keep_alives": "keep_alive",
+    "acked_unseen": "ack_lost_segment",
     "resets": "rst",
 }
 """Key -> name in `Facts.counts`."""

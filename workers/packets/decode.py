@@ -27,14 +27,16 @@ _PLAIN = Struct("!H2xHxB2x12sIIHH")
 _PLAIN_SIZE = 54
 _ORIGIN = Struct("!HxxB")
 """Identification and TTL, from the identification on."""
-_IP4_HEAD = Struct("!BxHHHBB")
+_IP4_HEAD = Struct("!BBHHHBB")
 _TCP_HEAD = Struct("!IIHH")
 _UDP_HEAD = Struct("!HHH")
 _FLAG_MARKS = [
     (marks.FIN if flags & 1 else 0)
     | (marks.RST if flags & 4 else 0)
     | ((marks.SYNACK if flags & 16 else marks.SYN) if flags & 2 else 0)
-    for flags in range(64)
+    | (marks.ECE if flags & 66 == 64 else 0)
+    | (marks.CWR if flags & 130 == 128 else 0)
+    for flags in range(256)
 ]
 _PLAIN_MARKS = [marks.IP4 | marks.TCP | bits for bits in _FLAG_MARKS]
 
@@ -51,6 +53,7 @@ class Decoder:
         packet.end = end = start + captured
         packet.wire_end = start + (max(captured, wire))
         packet.depth = 0
+        packet.tunnel = 0
         packet.error_type = NOTHING
         if link_type == link.ETHERNET and captured >= _PLAIN_SIZE and buffer[start + 12 : start + 15] == _PLAIN_IP4:
             total, fragment, protocol, key, sequence, ack, flags, window = _PLAIN.unpack_from(buffer, start + 16)
@@ -58,11 +61,12 @@ class Decoder:
             header = flags >> 12 << 2
             if protocol == TCP and not fragment & 0x3FFF and limit <= packet.wire_end and 20 <= header <= total - 20:
                 # The common case in one step: TCP in IPv4 without options in plain Ethernet.
-                flags &= 63
-                packet.mask = _PLAIN_MARKS[flags]
+                flags &= 255
+                packet.mask = _PLAIN_MARKS[flags] | (marks.CE if buffer[start + 15] & 3 == 3 else 0)
                 packet.kind, packet.key, packet.ip_length = TCP, key, total
                 packet.sequence, packet.ack, packet.flags, packet.window = sequence, ack, flags, window
                 packet.payload, packet.payload_length = start + 34 + header, total - 20 - header
+                packet.options = header - 20
                 packet.wire_end = limit
                 if end > limit:
                     packet.end = limit
@@ -86,8 +90,10 @@ class Decoder:
             if ethertype in (link.VLAN, link.QINQ, link.OLD_QINQ):
                 ethertype, at = self._tag(buffer, at, end)
             elif ethertype in (link.MPLS, link.MPLS_MULTICAST):
+                _noted(packet, tunnels.MPLS, at)
                 ethertype, at = self._labels(buffer, at, end)
             elif ethertype == link.PPPOE:
+                _noted(packet, tunnels.PPPOE, at)
                 ethertype, at = self._session(packet, at)
                 end = packet.end
             elif ethertype in _TAGS:
@@ -140,7 +146,7 @@ class Decoder:
         if packet.end - at < 20:
             packet.mask |= marks.MALFORMED
             return
-        first, total, identification, fragment, hops, protocol = _IP4_HEAD.unpack_from(buffer, at)
+        first, service, total, identification, fragment, hops, protocol = _IP4_HEAD.unpack_from(buffer, at)
         header = (first & 15) * 4
         on_wire = packet.wire_end - at
         if total == 0 or total > on_wire:
@@ -151,6 +157,8 @@ class Decoder:
         if first >> 4 != 4 or header < 20 or total < header:
             packet.mask |= marks.MALFORMED
             return
+        if service & 3 == 3:
+            packet.mask |= marks.CE
         packet.hops, packet.identification = hops, identification
         packet.ip_length = total
         packet.wire_end = limit = at + total
@@ -175,6 +183,8 @@ class Decoder:
         if packet.end - at < 40 or buffer[at] >> 4 != 6:
             packet.mask |= marks.MALFORMED
             return
+        if buffer[at + 1] & 0x30 == 0x30:
+            packet.mask |= marks.CE
         length = buffer[at + 4] << 8 | buffer[at + 5]
         on_wire = packet.wire_end - at
         total = length + 40 if 0 < length <= on_wire - 40 else on_wire
@@ -249,12 +259,12 @@ class Decoder:
         if left < 20:
             packet.mask |= 0 if packet.wire_end - at >= 20 else marks.MALFORMED
             if left >= 16:
-                packet.mask |= _FLAG_MARKS[buffer[at + 13] & 63]
+                packet.mask |= _FLAG_MARKS[buffer[at + 13]]
             return
         sequence, ack, flags, window = _TCP_HEAD.unpack_from(buffer, at + 4)
         header = flags >> 12 << 2
         length = packet.wire_end - at - header
-        flags &= 63
+        flags &= 255
         packet.mask |= _FLAG_MARKS[flags]
         if header < 20 or length < 0:
             packet.mask |= marks.MALFORMED
@@ -265,6 +275,7 @@ class Decoder:
         packet.ack = ack
         packet.flags = flags
         packet.window = window
+        packet.options = header - 20
         packet.payload = at + header
         packet.payload_length = length
 
@@ -288,17 +299,24 @@ class Decoder:
         packet.wire_end = limit = at + length
         if packet.end > limit:
             packet.end = limit
-        tunnel = _TUNNELS.get(destination) or _TUNNELS.get(source)
+        port = destination if destination in _TUNNELS else source
+        tunnel = _TUNNELS.get(port)
         if tunnel is not None:
-            self._inside(packet, tunnel(buffer, at + 8, packet.end))
+            self._inside(packet, tunnel(buffer, at + 8, packet.end), tunnels.UDP_KINDS[port], at + 8)
 
-    def _inside(self, packet: Packet, start: link.Start) -> None:
+    def _inside(self, packet: Packet, start: link.Start, kind: int, header: int) -> None:
         """Go on with the packet inside a tunnel. An outer conversation stands only if nothing inside can be read."""
         ethertype, at = start
         if ethertype == link.UNKNOWN or packet.depth >= MAX_DEPTH or at >= packet.end:
             return
         packet.mask |= marks.TUNNELLED
+        outer, protocol, first = packet.key, packet.kind, not packet.tunnel
+        if first:
+            packet.tunnel, packet.outer = kind, outer[: 8 if len(outer) in (8, 12) else 32]
+            packet.tunnel_id = tunnels.identifier(kind, packet.buffer, header, packet.end)
         self._network(packet, ethertype, at)
+        if first and (packet.key, packet.kind) == (outer, protocol):  # nothing inside could be read
+            packet.tunnel = 0
 
     def _other(self, packet: Packet, addresses: bytes, protocol: int, at: int) -> None:
         """Every protocol that is neither TCP nor UDP."""
@@ -309,7 +327,8 @@ class Decoder:
             packet.mask |= marks.ICMP
             icmp.read(packet, at, len(addresses) == 32)
         elif protocol in _INNER:
-            self._inside(packet, _INNER[protocol](packet.buffer, at, packet.end))
+            reader, kind = _INNER[protocol]
+            self._inside(packet, reader(packet.buffer, at, packet.end), kind, at)
         elif protocol == AH and len(addresses) == 8:
             self._next_header(packet, addresses, protocol, at)
         elif protocol == SCTP and packet.end - at >= 12:
@@ -317,16 +336,23 @@ class Decoder:
             packet.key = addresses + packet.buffer[at : at + 4]
 
 
+def _noted(packet: Packet, kind: int, at: int) -> None:
+    """A carrier without addresses of its own, when it is the outermost."""
+    if not packet.tunnel:
+        packet.tunnel, packet.outer = kind, b""
+        packet.tunnel_id = tunnels.identifier(kind, packet.buffer, at, packet.end)
+
+
 _TUNNELS = tunnels.UDP
 _FRAMES = {link.BRIDGED: 0, link.BACKBONE: 4, link.FABRIC_PATH: 2}
 """Bytes before the Ethernet frame inside."""
 _TAGS = frozenset({link.VN_TAG, link.MACSEC, link.NSH, link.ARISTA})
 _INNER = {
-    IPIP: link.ip4_only,
-    IP6: link.ip6_only,
-    GRE: tunnels.gre,
-    ETHER_IP: tunnels.ether_ip,
-    PIM: tunnels.pim,
-    MPLS_IN_IP: tunnels.mpls,
-    ETHERNET_IN_IP: tunnels.ethernet_in_ip,
+    IPIP: (link.ip4_only, tunnels.IP_IN_IP),
+    IP6: (link.ip6_only, tunnels.IP_IN_IP),
+    GRE: (tunnels.gre, tunnels.GRE),
+    ETHER_IP: (tunnels.ether_ip, tunnels.ETHER_IP),
+    PIM: (tunnels.pim, tunnels.PIM),
+    MPLS_IN_IP: (tunnels.mpls, tunnels.MPLS),
+    ETHERNET_IN_IP: (tunnels.ethernet_in_ip, tunnels.ETHER_IP),
 }

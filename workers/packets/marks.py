@@ -9,7 +9,8 @@ _NAMES = (
     "mdns", "llmnr", "http_req", "http_resp", "tls_ch", "tls_sh", "tls_alert", "tls_cert", "retransmission",
     "fast_retransmission", "spurious_retransmission", "out_of_order", "lost_segment", "ack_lost_segment",
     "duplicate_ack", "zero_window", "zero_window_probe", "keep_alive", "keep_alive_ack", "reused_ports",
-    "malformed", "fragments", "tunnelled", "quoted", "not_ip",
+    "malformed", "fragments", "tunnelled", "quoted", "not_ip", "window_full", "zero_window_probe_ack", "window_update",
+    "sack", "ece", "cwr", "ce",
 )  # fmt: skip
 
 MARKS = {name: 1 << index for index, name in enumerate(_NAMES)}
@@ -37,6 +38,12 @@ FRAGMENTS = MARKS["fragments"]
 TUNNELLED = MARKS["tunnelled"]
 QUOTED = MARKS["quoted"]
 NOT_IP = MARKS["not_ip"]
+WINDOW_FULL = MARKS["window_full"]
+ZERO_WINDOW_PROBE_ACK = MARKS["zero_window_probe_ack"]
+WINDOW_UPDATE = MARKS["window_update"]
+SACK = MARKS["sack"]
+ECE, CWR, CE = (MARKS[n] for n in ["ece", "cwr", "ce"])
+"""Congestion (RFC 3168): the TCP flags outside of SYNs, which only offer it, and CE in an IP header."""
 
 
 def expand(masks: dict[int, int]) -> dict[str, int]:

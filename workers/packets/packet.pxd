@@ -1,5 +1,6 @@
 cdef class Packet:
     cdef public long long ack, depth, end, error_code, error_mtu, error_type, flags, hops, identification, ip_length
-    cdef public long long kind, number, payload, payload_length, quoted_kind, sequence, time, window, wire_end
+    cdef public long long kind, number, options, payload, payload_length, quoted_kind, sequence, time, tunnel
+    cdef public long long tunnel_id, window, wire_end
     cdef public unsigned long long mask
-    cdef public bytes buffer, key, quoted_key
+    cdef public bytes buffer, key, outer, quoted_key

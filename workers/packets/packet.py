@@ -4,7 +4,7 @@
 Compiled with the types of `packet.pxd` where there is a compiler, as everything beside a `.pxd` file is.
 """
 
-FIN, SYN, RST, ACK = 1, 2, 4, 16
+FIN, SYN, RST, ACK, ECE, CWR = 1, 2, 4, 16, 64, 128
 """TCP flag bits (RFC 9293 section 3.1)."""
 NOTHING, CONVERSATION, ICMP_ERROR = -1, -2, -3
 
@@ -33,12 +33,16 @@ class Packet:
         "kind",
         "mask",
         "number",
+        "options",
+        "outer",
         "payload",
         "payload_length",
         "quoted_key",
         "quoted_kind",
         "sequence",
         "time",
+        "tunnel",
+        "tunnel_id",
         "window",
         "wire_end",
     )
@@ -58,11 +62,16 @@ class Packet:
         self.payload_length = 0
         """Transport payload on the wire; bytes from `payload` to `end` were captured."""
         self.flags = 0
+        self.options = 0
+        """Bytes of TCP options, which end where the payload begins."""
         self.sequence = 0
         self.ack = 0
         self.window = 0
         self.hops = self.identification = 0
         """TTL or hop limit, and IP identification (0 for IPv6): always of SYNs and RSTs, else maybe an older one's."""
+        self.tunnel = self.tunnel_id = 0
+        self.outer = b""
+        """The outermost tunnel: its place in `tunnels.KINDS` (0 for none), its identifier, and its ends' addresses."""
         self.error_type = -1
         """ICMP error type, -1 when the packet is none; then quoted_* tell whom it complains about."""
         self.error_code = 0

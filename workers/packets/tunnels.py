@@ -154,6 +154,36 @@ def pim(buffer: bytes, at: int, end: int) -> Start:
     return link.raw(buffer, at + 8, end) if end - at >= 8 and buffer[at] == 0x21 else (link.UNKNOWN, at)
 
 
+KINDS = (
+    "", "mpls", "pppoe", "vxlan", "geneve", "ip-in-ip", "gre", "etherip", "pim", "l2tp", "gtp", "teredo", "lisp",
+    "ayiya",
+)  # fmt: skip
+"""Names of tunnels, by the number a packet has."""
+MPLS, PPPOE, VXLAN, GENEVE, IP_IN_IP, GRE, ETHER_IP, PIM, L2TP, GTP, TEREDO, LISP, AYIYA = range(1, len(KINDS))
+UDP_KINDS = {
+    1701: L2TP, 2152: GTP, 3386: GTP, 3544: TEREDO, 4341: LISP, 4754: GRE, 4789: VXLAN, 4790: VXLAN, 5072: AYIYA,
+    6081: GENEVE, 6635: MPLS,
+}  # fmt: skip
+
+
+def identifier(kind: int, buffer: bytes, at: int, end: int) -> int:
+    """What tells a tunnel from others between the same ends, from its header; 0 when it has no such thing."""
+    size = {MPLS: 4, PPPOE: 4, VXLAN: 8, GENEVE: 8, GTP: 8, GRE: 4}.get(kind, 0)
+    if not size or end - at < size:
+        return 0
+    if kind == MPLS:
+        return int.from_bytes(buffer[at : at + 3], "big") >> 4
+    if kind == PPPOE:
+        return buffer[at + 2] << 8 | buffer[at + 3]
+    if kind == GTP:
+        return int.from_bytes(buffer[at + 4 : at + 8], "big") if buffer[at] >> 5 == 1 else 0
+    if kind != GRE:
+        return int.from_bytes(buffer[at + 4 : at + 7], "big")
+    key = at + 4 + (4 if buffer[at] & 0xC0 else 0)  # PPTP's version 1 has a call there, not a key
+    keyed = buffer[at] & 0x20 and buffer[at + 1] & 7 == 0 and end - key >= 4
+    return int.from_bytes(buffer[key : key + 4], "big") if keyed else 0
+
+
 UDP: dict[int, Callable[[bytes, int, int], Start]] = {
     1701: l2tp,
     2152: gtp,

@@ -41,10 +41,12 @@ def shared_facts(name: str) -> Facts:
     return analyse((PCAPS / name).read_bytes())
 
 
-def ip4(protocol: int, source: str, destination: str, payload: bytes, *, total: int | None = None) -> bytes:
+def ip4(
+    protocol: int, source: str, destination: str, payload: bytes, *, total: int | None = None, service: int = 0
+) -> bytes:
     """An Ethernet frame with an IPv4 packet."""
     length = 20 + len(payload) if total is None else total
-    head = struct.pack("!BBHHHBBH", 0x45, 0, length, 1, 0, 64, protocol, 0)
+    head = struct.pack("!BBHHHBBH", 0x45, service, length, 1, 0, 64, protocol, 0)
     return bytes(12) + b"\x08\x00" + head + ip_address(source).packed + ip_address(destination).packed + payload
 
 
@@ -98,15 +100,25 @@ class Tcp:
     bases: tuple[int, int] = (1_000, 5_000)
 
     def send(
-        self, time: float, side: str, flags: int, seq: int, ack: int = 0, data: bytes = b"", window: int = 1_000
+        self,
+        time: float,
+        side: str,
+        flags: int,
+        seq: int,
+        ack: int = 0,
+        data: bytes = b"",
+        window: int = 1_000,
+        options: bytes = b"",
+        service: int = 0,
     ) -> "Tcp":
-        """One segment from "c" or "s"."""
+        """One segment from "c" or "s"; `options` in whole words."""
         mine, theirs = self.bases if side == "c" else self.bases[::-1]
         ports = (self.client_port, self.server_port) if side == "c" else (self.server_port, self.client_port)
         acked = (theirs + ack) & 0xFFFFFFFF if flags & ACK else 0
-        head = struct.pack("!HHIIHHHH", *ports, (mine + seq) & 0xFFFFFFFF, acked, 0x5000 | flags, window, 0, 0)
+        length = 5 + len(options) // 4
+        head = struct.pack("!HHIIHHHH", *ports, (mine + seq) & 0xFFFFFFFF, acked, length << 12 | flags, window, 0, 0)
         ends = (self.client, self.server) if side == "c" else (self.server, self.client)
-        self.pcap.add(time, ip4(6, *ends, head + data))
+        self.pcap.add(time, ip4(6, *ends, head + options + data, service=service))
         return self
 
     def handshake(self, time: float = 0.0, rtt: float = 0.01) -> "Tcp":

@@ -20,7 +20,7 @@ from workers.analysis.certificates import Certificates
 from workers.analysis.tls_hostname import matches
 from workers.analysis.tls_messages import certificates
 from workers.contract.codec import decode, encode
-from workers.contract.facts import Facts, TlsHandshake
+from workers.contract.facts import Facts
 
 BEGIN, END = datetime(2023, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
@@ -174,7 +174,7 @@ def test_mutated_chains_never_raise(data: st.DataObject) -> None:
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     _, chain = certificates(bytes(raw))
     if chain:
-        Certificates().told(TlsHandshake(1, sni="web.shop"), chain, (BEGIN + timedelta(days=1)).timestamp())
+        Certificates().told(chain, "web.shop", (BEGIN + timedelta(days=1)).timestamp())
 
 
 @needs_pcaps

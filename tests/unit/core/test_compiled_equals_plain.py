@@ -32,6 +32,11 @@ PAYLOADS = (
     b"\x28\0\0\0\7\0\0\0\0\0\0\0\xdd\7\0\0\0\0\0\0\0\x13\0\0\0\x10ping\0\1\0\0\0\0" + bytes(5),
     b"\x26\0\0\0\7\0\0\0\7\0\0\0\xdd\7\0\0\0\0\0\0\0\x11\0\0\0\x10ok\0\1\0\0\0\0" + bytes(5),
 )  # fmt: skip
+OPTIONS = (
+    b"", b"", b"", b"", b"\1\1\x08\x0a" + bytes(8), b"\2\4\x05\xb4\1\3\3\7\1\1\4\2", b"\2\4\x05\xb4", b"\3\3\x63\1",
+    b"\1\1\5\x0a" + bytes(8), b"\5\x12" + bytes(18), b"\1\1\x08\x0a" + bytes(8) + b"\1\1\5\x0a" + bytes(8),
+    b"\0\3\3\7", b"\5\x63\1\1", b"\1\1\1\5", b"\x08\0\1\1", b"\1" * 40,
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -98,26 +103,49 @@ class Traffic:
         port = chance.choice(self._ports)
         ports = (40_000 + chance.randrange(2), port)
         protocol = chance.choice((6, 6, 6, 6, 6, 6, 17, 1, 132, 47))
-        body = self._tcp(up) if protocol == 6 else bytes([chance.randrange(256) for _ in range(chance.randrange(60))])
+        body = self._tcp(up) if protocol == 6 else self._noise(chance.randrange(60))
         if protocol == 17:
             body = struct.pack("!HH", len(body) + 4, 0) + body
         source, destination = ports if up else ports[::-1]
         inner = (struct.pack("!HH", source, destination) if protocol in (6, 17, 132) else b"\3\4") + body
         if chance.random() < 0.2:
-            head = struct.pack("!IHBB", 0x60000000, len(inner), protocol, 64)
+            head = struct.pack("!IHBB", 0x60000000 | chance.choice((0, 0, 3)) << 20, len(inner), protocol, 64)
             ends = [bytes.fromhex("20010db8") + bytes(11) + bytes([n]) for n in (1, 2)]
             network, kind = head + b"".join(ends if up else ends[::-1]) + inner, b"\x86\xdd"
         else:
             fragment = chance.choice((0, 0, 0, 0, 0, 0, 0, 0x2000, 0x0002))
-            head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(inner), 7, fragment, 64, protocol, 0)
+            service = chance.choice((0, 0, 0, 2, 3))
+            head = struct.pack("!BBHHHBBH", 0x45, service, 20 + len(inner), 7, fragment, 64, protocol, 0)
             ends = [bytes([192, 0, 2, n]) for n in (1, 2)]
             network, kind = head + b"".join(ends if up else ends[::-1]) + inner, b"\x08\x00"
+        if chance.random() < 0.15:
+            kind, network = self._carried(kind, network)
         tag = b"\x81\x00\x00\x05" if chance.random() < 0.1 else b""
         return bytes(12) + tag + kind + network + bytes(chance.choice((0, 0, 6)))
 
+    def _noise(self, size: int) -> bytes:
+        return bytes([self._chance.randrange(256) for _ in range(size)])
+
+    def _carried(self, kind: bytes, network: bytes) -> tuple[bytes, bytes]:
+        """In a tunnel, or quoted by an ICMP error: ethertype and packet."""
+        chance, inner = self._chance, bytes(12) + kind + network
+        label = b"\0\x06\x41\x40"
+        protocol, body = chance.choice((
+            (17, struct.pack("!HHHH", 5_000, 4789, 16 + len(inner), 0) + b"\x08" + self._noise(7) + inner),
+            (17, struct.pack("!HHHH", 5_000, 6081, 16 + len(inner), 0) + b"\0\0\x65\x58" + self._noise(4) + inner),
+            (47, b"\x20\0" + kind + self._noise(4) + network),
+            (4, network),
+            (1, b"\3\4\0\0\0\0" + chance.choice((b"\0\0", b"\5\0", b"\4\xb0")) + network[:48]),
+            (0, label + network),
+        ))  # fmt: skip
+        if not protocol:
+            return b"\x88\x47", body
+        head = struct.pack("!BBHHHBBH", 0x45, chance.choice((0, 3)), 20 + len(body), 7, 0, 64, protocol, 0)
+        return b"\x08\x00", head + bytes([192, 0, 2, 9, 192, 0, 2, 10]) + body
+
     def _tcp(self, up: bool) -> bytes:
         chance, side = self._chance, up
-        flags = chance.choice((2, 18, 16, 16, 16, 16, 24, 24, 17, 4, 20, 0, 3))
+        flags = chance.choice((2, 18, 16, 16, 16, 16, 24, 24, 17, 4, 20, 0, 3, 0xC2, 0x52, 0x50, 0x90))
         payload = chance.choice(PAYLOADS)
         at = self._next[side] + chance.choice((0, 0, 0, 0, 0, -1, -30, 40, 1_000, 70_000))
         if flags & 2:
@@ -127,7 +155,9 @@ class Traffic:
             self._next[side] = max(self._next[side], at) + len(payload)
         ack = self._next[not side] + chance.choice((0, 0, 0, 0, -20, 30))
         window = chance.choice((500, 500, 500, 0, 1))
-        return struct.pack("!IIHHHH", at & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x5000 | flags, window, 0, 0) + payload
+        options = chance.choice(OPTIONS)
+        words = (5 + len(options) // 4) << 12 | flags
+        return struct.pack("!IIHHHH", at & 0xFFFFFFFF, ack & 0xFFFFFFFF, words, window, 0, 0) + options + payload
 
 
 @given(st.integers(0, 1 << 32), st.integers(1, 400), st.sampled_from((60, 1_000, 1 << 20)))

@@ -30,7 +30,7 @@ NUMBER, NAMES = "number", "map of names to numbers"
 HANDSHAKES = dict.fromkeys(["complete", "unanswered", "refused", "half_open", "unseen"], NUMBER)
 TCP = (
     "connections syn_unanswered syn_unjudged retransmissions fast_retransmissions spurious_retransmissions out_of_order"
-    " lost_segments duplicate_acks zero_windows resets"
+    " lost_segments duplicate_acks zero_windows zero_window_probes window_full keep_alives acked_unseen resets"
 ).split(" ")
 SCHEMA: dict[str, Any] = {
     "packets": NUMBER,

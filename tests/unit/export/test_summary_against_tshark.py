@@ -107,6 +107,8 @@ STORED = {
     "lost_segments": "lost_segment",
     "duplicate_acks": "duplicate_ack",
     "zero_windows": "zero_window",
+    "zero_window_probes": "zero_window_probe",
+    "keep_alives": "keep_alive",
     "resets": "rst",
     "alerts": "tls_alert",
     "certificates": "tls_cert",
