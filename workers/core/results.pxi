@@ -93,12 +93,14 @@ cdef class Results:
 
     @property
     def bins(self):
-        """(start, width, packets, bytes, problems) of the timeline, up to the last bin used."""
+        """(start, width, packets, bytes, problems, and by servers and by clients packets, bytes) of the timeline."""
         cdef Timeline *t = &self.s.timeline
         used = t.last_bin + 1
         return (
             t.start, t.width, [t.packets[i] for i in range(used)], [t.bytes[i] for i in range(used)],
             [t.problems[i] for i in range(used)],
+            [([t.sent_packets[side][i] for i in range(used)], [t.sent_bytes[side][i] for i in range(used)])
+             for side in range(2)],
         )
 
     def flow(self, int32_t index):
