@@ -1,0 +1,58 @@
+"""What a packet's payload begins, in a few words for a person. Only its first bytes are here: what is not clear is ""."""
+
+from workers.analysis.dns import PORTS as DNS_PORTS
+from workers.analysis.dns_message import Message, rcode_name, read_message, type_name
+from workers.analysis.http2_frames import PREFACE
+from workers.analysis.http_message import looks_like_start, read_head
+from workers.analysis.tls import looks_like_record
+from workers.analysis.tls_messages import client_hello
+from workers.analysis.tls_names import ALERTS
+
+_DNS_HEADER = 12
+_MESSAGES = {2: "TLS ServerHello", 4: "TLS session ticket", 11: "TLS Certificate", 14: "TLS ServerHelloDone"}
+_RECORDS = {20: "TLS ChangeCipherSpec", 23: "TLS encrypted data"}
+
+
+def says(head: bytes, length: int, kind: int, ports: tuple[int, int]) -> str:
+    """The words, of a payload of `length` bytes of which `head` are here; `kind` 6 or 17, as IP numbers TCP and UDP."""
+    if any(port in DNS_PORTS for port in ports):
+        # over TCP each message follows its length (RFC 1035 section 4.2.2)
+        return _dns(head if kind == 17 else head[2:])
+    return _tcp(head, length) if kind == 6 else ""
+
+
+def _dns(head: bytes) -> str:
+    if len(head) < _DNS_HEADER:
+        return ""
+    message: Message = read_message(head, 0, len(head))
+    if not message.name:
+        return "DNS answer" if message.response else "DNS query"
+    asked = f"{type_name(message.qtype)} {message.name}"
+    return f"DNS {rcode_name(message.rcode)}: {asked}" if message.response else f"DNS query: {asked}"
+
+
+def _tcp(head: bytes, length: int) -> str:
+    if head.startswith(PREFACE[:14]):
+        return "HTTP/2 begins"
+    if looks_like_record(head, 0, len(head)):
+        return _tls(head)
+    if not looks_like_start(head, 0, len(head)):
+        return ""
+    found = read_head(head, cut=len(head) < length)
+    if found is None:
+        return ""
+    return f"HTTP {found.status}" if found.status else f"{found.method} {found.path}"
+
+
+def _tls(head: bytes) -> str:
+    kind, first = head[0], head[5]
+    if kind == 21:
+        # level and description (RFC 8446 section 6); a longer record is encrypted
+        name = ALERTS.get(head[6], "") if head[3:5] == b"\0\2" and len(head) > 6 else ""
+        return f"TLS alert {name}".rstrip()
+    if kind != 22:
+        return _RECORDS[kind]
+    if first == 1:
+        name = client_hello(head[9:]).sni
+        return f"TLS ClientHello {name}".rstrip()
+    return _MESSAGES.get(first, "TLS handshake")
