@@ -15,8 +15,8 @@ HEAD = 512
 """Bytes of a payload that are looked at."""
 Point = tuple[int, int, int, int, int, int, int | None, int, int, int, bytes]
 """frame, nth, time, side, length, sequence, ack, window, flags, mask, head"""
-_SENT_AGAIN = marks.RETRANSMISSION | marks.RST
-_TROUBLE = _SENT_AGAIN | marks.OUT_OF_ORDER | marks.LOST_SEGMENT | marks.ZERO_WINDOW
+_PROBLEMS = marks.RETRANSMISSION | marks.RST | marks.ZERO_WINDOW
+_TROUBLE = _PROBLEMS | marks.OUT_OF_ORDER | marks.LOST_SEGMENT
 _TURNS = marks.SYN | marks.SYNACK | marks.FIN | marks.ZERO_WINDOW_PROBE
 _LONG = 1 << 54
 
@@ -105,9 +105,9 @@ class PlainCloseUp:
             self._last = max(self._last, time)
             packet.number, packet.time = self._number, time
             decode(packet, buffer, start, captured, wire, link_type)
-            if packet.kind != NOTHING:
-                if self._frames or self._row(packet.kind, packet.key) is not None:
-                    self._look(packet)
+            wanted = packet.kind != NOTHING and self._row(packet.kind, packet.key) is not None
+            if wanted or (packet.kind != NOTHING and self._frames):
+                self._look(packet)
 
     def close(self) -> None:
         """The capture is over."""
@@ -122,10 +122,8 @@ class PlainCloseUp:
             if one is None or one.last is None:
                 continue
             points = [one.last, *(point for trail in one.trails for point in trail.items)]
-            key = one.flow.client.key
-            told.append(
-                (frame, one.flow.protocol, key, one.client, one.last[1], one.problems, one.silence, one.silent_at, points)
-            )  # fmt: skip
+            ends, side, last = (one.flow.protocol, one.flow.client.key), one.client, one.last
+            told.append((frame, *ends, side, last[1], one.problems, one.silence, one.silent_at, points))
         return told
 
     def _look(self, packet: Packet) -> None:
@@ -142,7 +140,7 @@ class PlainCloseUp:
             sizes, problems = self.rows[row]
             column = self._column(packet.time)
             sizes[column] += packet.ip_length
-            problems[column] += bool(packet.kind == 6 and packet.mask & _SENT_AGAIN)
+            problems[column] += bool(packet.kind == 6 and packet.mask & _PROBLEMS)
         if flow.first_frame in self._flows:
             if packet.number == flow.first_frame:
                 self._trails[flow.first_frame] = Trail(flow, packet.key)
@@ -152,10 +150,10 @@ class PlainCloseUp:
 
     def _half(self, packet: Packet) -> Half:
         half = self._table.table(packet.kind).get(packet.key)
-        if packet.kind == 6 and half is not None and packet.flags & (SYN | ACK) == SYN:
-            if tcp.reuses_ports(packet, half):
-                self._table.close(half.flow)
-                half = None
+        opens = packet.kind == 6 and packet.flags & (SYN | ACK) == SYN
+        if half is not None and opens and tcp.reuses_ports(packet, half):
+            self._table.close(half.flow)
+            half = None
         if half is None:
             half = self._table.open(packet, packet.kind)
             if packet.kind == 6:

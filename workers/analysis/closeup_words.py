@@ -1,4 +1,4 @@
-"""What a packet's payload begins, in a few words for a person. Only its first bytes are here: what is not clear is ""."""
+"""What a packet's payload begins, in a few words for a person; "" where that is not clear from its first bytes."""
 
 from workers.analysis.dns import PORTS as DNS_PORTS
 from workers.analysis.dns_message import Message, rcode_name, read_message, type_name

@@ -55,7 +55,7 @@ class Row:
     bytes: tuple[int, ...]
     """IP lengths, as `Conversation` has them."""
     problems: tuple[int, ...]
-    """Retransmissions, resets and unanswered SYNs, as `Timeline` has them."""
+    """Retransmissions, resets, zero windows and unanswered SYNs (at their first)."""
 
 
 @dataclass(frozen=True, slots=True)

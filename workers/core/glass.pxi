@@ -228,7 +228,7 @@ cdef void look_at(State *s, Glass *g, Pkt *p) noexcept nogil:
     if pair != NULL and pair.row >= 0:
         cell = pair.row * g.columns + column(g, p.time)
         g.bytes[cell] += p.ip_length
-        if p.kind == 6 and p.mask & (M_RETRANSMISSION | M_RST):
+        if p.kind == 6 and p.mask & (M_RETRANSMISSION | M_RST | M_ZERO_WINDOW):
             g.problems[cell] += 1
     for place in range(g.flows):
         if g.traces[place].first_frame == flow.first_frame:

@@ -1,4 +1,4 @@
-"""The compiled close-up and the plain one see the same, of public captures, of findings' captures and of any traffic."""
+"""The compiled close-up and the plain one see the same: of public captures, findings' captures and any traffic."""
 
 import pytest
 from hypothesis import given

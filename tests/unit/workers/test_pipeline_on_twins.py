@@ -16,7 +16,7 @@ from workers.capture.plans import Equipment
 from workers.capture.targets import ContainerInfo, PodInfo
 from workers.capture.tcpdump import marker
 from workers.contract.job import Job, JobState, new_job_id
-from workers.contract.report import Report
+from workers.contract.pictures import Album
 from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
 from workers.delivery import Tools
 from workers.memory import MemoryArtifacts
@@ -32,7 +32,7 @@ SPEC = CaptureSpec(
 class NoCharts:
     """Charts of nothing."""
 
-    def render(self, report: Report) -> list[tuple[str, str, bytes]]:
+    def render(self, album: Album) -> list[tuple[str, str, bytes]]:
         """See Charts.render."""
         return []
 
