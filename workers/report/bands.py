@@ -7,9 +7,12 @@ from workers.contract.closeup import PAIRS, CloseUp, Look, Pair
 from workers.contract.facts import Conversation
 from workers.contract.pictures import Band, HeatMap
 from workers.findings.case import Case
+from workers.report.labels import brief
 from workers.report.tables import troubles
 
 BANDS, COLUMNS = 10, 60
+LABEL = 44
+"""Characters of both names of a band."""
 LEAST_SPAN = 1_000_000
 """Nanoseconds of the whole picture at least: a single packet has no duration."""
 MOST_TIME = 1e11
@@ -49,7 +52,7 @@ def wishes(case: Case) -> Wish:
     span = max(LEAST_SPAN, round((max(one.last_at for one in facts) - begin) * 1e9))
     rows = min(BANDS, len(ranked))
     looks = {index: Look(round(begin * 1e9), span, COLUMNS, rows, tuple(found)) for index, found in pairs.items()}
-    return Wish(looks, tuple(f"{client} → {server}" for (client, server), _ in ranked[:BANDS]), len(ranked) - rows)
+    return Wish(looks, tuple(_label(ends) for ends, _ in ranked[:BANDS]), len(ranked) - rows)
 
 
 def _ends(case: Case, flow: Conversation) -> Ends:
@@ -58,6 +61,13 @@ def _ends(case: Case, flow: Conversation) -> Ends:
     if not flow.server_port:
         return client, f"{server} {flow.protocol}"
     return client, f"{server}:{flow.server_port}" + ("" if flow.protocol == "tcp" else f" {flow.protocol}")
+
+
+def _label(ends: Ends) -> str:
+    client, server = ends
+    room = LABEL - min(len(server), LABEL // 2)
+    client = brief(client, max(room, LABEL // 2))
+    return f"{client} → {brief(server, LABEL - len(client))}"
 
 
 def _weight(flows: list[Conversation]) -> tuple[int, int]:

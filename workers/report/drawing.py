@@ -151,11 +151,3 @@ def rank(values: Sequence[float], share: float) -> float:
 def took(seconds: float) -> str:
     """A duration as `words.duration` says it, with microseconds where there is nothing else to say."""
     return f"{seconds * 1e6:.3g} µs" if 0 < seconds < 5e-5 else duration(seconds)
-
-
-def brief(text: str, most: int) -> str:
-    """A name of at most `most` characters: the middle goes, as both ends of a pod's name tell it from others."""
-    if len(text) <= most:
-        return text
-    front = (most - 1) // 2
-    return f"{text[:front]}…{text[len(text) - (most - 1 - front) :]}"

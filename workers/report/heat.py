@@ -9,12 +9,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from workers.contract.pictures import HEAT, Album, Band, HeatMap
 from workers.findings.words import duration, plural, size
-from workers.report.drawing import GREY, RED, Drawing, brief, entitle, plot, time_axis
+from workers.report.drawing import GREY, RED, Drawing, entitle, plot, time_axis, took
 
 COLOURS = LinearSegmentedColormap.from_list("bytes", ["#cfe3f2", "#56B4E9", "#0072B2", "#06263f"])
 NOTHING = "#f4f5f7"
-LABEL = 46
-"""Characters of a band's name beside its figures."""
 _BAND, _REST = 0.92, 2.9
 """Inches of one band with its name, and of title, time axis and scale."""
 
@@ -27,8 +25,8 @@ def heat(album: Album) -> Drawing | None:
     drawn, axes = plot(_REST + _BAND * len(found.bands))
     columns = len(found.bands[0].bytes)
     end = columns * found.width
-    most = max(max(band.bytes) for band in found.bands)
-    norm = LogNorm(max(1, min(count for band in found.bands for count in band.bytes if count)), max(most, 2))
+    counts = [count for band in found.bands for count in band.bytes if count > 0]
+    norm = LogNorm(min(counts) if min(counts) < max(counts) else max(counts) / 10, max(counts))
     for y, band in enumerate(found.bands):
         _band(axes, y, band, found, norm)
     axes.set_ylim(len(found.bands) + 0.05, -0.02)
@@ -37,8 +35,8 @@ def heat(album: Album) -> Drawing | None:
     axes.grid(visible=False)
     time_axis(axes, found.start_at, found.start_at + end)
     bar = drawn.colorbar(ScalarMappable(norm, COLOURS), ax=axes, orientation="horizontal", aspect=45, pad=0.01)
-    bar.set_label(f"bytes in {duration(found.width)}, on a logarithmic scale; grey: none", color=GREY)
-    bar.ax.xaxis.set_major_locator(FixedLocator(_ticks(norm)))
+    bar.set_label(f"bytes in {took(found.width)}, on a logarithmic scale; grey: none", color=GREY)
+    bar.ax.xaxis.set_major_locator(FixedLocator(_ticks(min(counts), max(counts))))
     bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size(value)))
     bar.ax.xaxis.set_minor_locator(NullLocator())
     title = _title(found)
@@ -59,7 +57,7 @@ def _band(axes: Axes, y: int, band: Band, found: HeatMap, norm: LogNorm) -> None
     axes.pcolormesh(edges, [y + 0.45, y + 0.92], cells, cmap=COLOURS, norm=norm)
     line = axes.get_yaxis_transform()
     troubles = sum(band.problems)
-    axes.text(0.0, y + 0.23, brief(band.label, LABEL), transform=line, fontsize=19, va="center")
+    axes.text(0.0, y + 0.23, band.label, transform=line, fontsize=19, va="center")
     told = size(sum(band.bytes)) + (f", {plural(troubles, 'problem')}" if troubles else "")
     axes.text(1.0, y + 0.23, told, transform=line, fontsize=19, va="center", ha="right", color=GREY)
     marks = [(edges[i] + found.width / 2, count) for i, count in enumerate(band.problems) if count]
@@ -69,9 +67,8 @@ def _band(axes: Axes, y: int, band: Band, found: HeatMap, norm: LogNorm) -> None
     )  # fmt: skip
 
 
-def _ticks(norm: LogNorm) -> list[float]:
-    """Powers of ten between the palest and the darkest, or these two themselves."""
-    low, high = float(norm.vmin or 1), float(norm.vmax or 2)
+def _ticks(low: int, high: int) -> list[float]:
+    """Powers of ten between the fewest and the most, or these two themselves."""
     powers = [10.0**n for n in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
     return powers if len(powers) > 1 else [low, high]
 
@@ -90,8 +87,8 @@ def _title(found: HeatMap) -> str:
 def _alt(found: HeatMap, end: float) -> str:
     largest = max(found.bands, key=lambda band: sum(band.bytes))
     ill = sorted((band for band in found.bands if any(band.problems)), key=lambda band: -sum(band.problems))
-    trouble = "; ".join(f"{brief(band.label, 80)}: {plural(sum(band.problems), 'problem')}" for band in ill[:4])
+    trouble = "; ".join(f"{band.label}: {plural(sum(band.problems), 'problem')}" for band in ill[:4])
     return (
         f"Bytes over {duration(end)} between {_title(found)}. "
-        f"Most between {brief(largest.label, 80)}, {size(sum(largest.bytes))}." + (f" {trouble}." if trouble else "")
+        f"Most between {largest.label}, {size(sum(largest.bytes))}." + (f" {trouble}." if trouble else "")
     )

@@ -4,10 +4,11 @@ from matplotlib.axes import Axes
 
 from workers.contract.pictures import LADDER, Album, FlowPicture
 from workers.findings.words import duration, plural
-from workers.report.drawing import BLACK, BLUE, GREEN, GREY, RED, Drawing, brief, entitle, plot
+from workers.report.drawing import BLACK, BLUE, GREEN, GREY, RED, Drawing, entitle, plot
+from workers.report.labels import brief
 from workers.report.rungs import Rung, rungs
 
-NAME = 30
+NAME = 26
 _RUNG, _REST = 0.62, 2.3
 """Inches of one line, and of title and names."""
 _LEFT, _RIGHT = 0.2, 0.985
@@ -31,7 +32,11 @@ def ladder(album: Album) -> Drawing | None:
     axes.text(0.0, -0.55, "after", ha="left", va="center", fontsize=18, color=GREY)
     for y, line in enumerate(lines):
         _line(axes, y, line)
-    entitle(drawn, flow.about or f"{plural(flow.trace.packets, 'packet')} of {flow.client} and {flow.server}")
+    entitle(
+        drawn,
+        flow.about
+        or f"{plural(flow.trace.packets, 'packet')} of {brief(flow.client, 36)} and {brief(flow.server, 36)}",
+    )
     return LADDER, _alt(flow, lines), drawn
 
 

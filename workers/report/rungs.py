@@ -36,23 +36,30 @@ def rungs(trace: Trace, frames: Sequence[int]) -> list[Rung]:
     told: list[Rung] = []
     before: Segment | None = None
     for one in chosen:
-        if before is not None and (gap := _gap(before, one, whole)):
+        if before is not None and (gap := _gap(before, one, trace, whole)):
             told.append(Rung(gap))
         words, trouble = words_of(one, trace), bool(_TROUBLE.intersection(one.marks))
         told.append(Rung(words, one.by, max(0.0, one.at - start), trouble, one.frame in frames))
         before = one
     if before is not None and before.nth < trace.packets:
-        told.append(Rung(f"… {plural(trace.packets - before.nth, 'more packet')}"))
+        ill = _ill_between(trace, before.nth, trace.packets + 1)
+        told.append(Rung(f"… {plural(trace.packets - before.nth, 'more packet')}{ill}"))
     return told
 
 
-def _gap(before: Segment, after: Segment, whole: float) -> str:
+def _gap(before: Segment, after: Segment, trace: Trace, whole: float) -> str:
     """What lies between two packets shown; "" when that is nothing to speak of."""
     packets, seconds = after.nth - before.nth - 1, max(0.0, after.at - before.at)
     long = seconds >= max(PAUSE, PAUSE_SHARE * whole)
     if packets > 0:
-        return f"… {plural(packets, 'packet')} in {duration(seconds)}"
+        return f"… {plural(packets, 'packet')} in {duration(seconds)}{_ill_between(trace, before.nth, after.nth)}"
     return f"nothing for {duration(seconds)}" if long else ""
+
+
+def _ill_between(trace: Trace, first: int, last: int) -> str:
+    """Packets with trouble among those not shown."""
+    ill = sum(first < one.nth < last and bool(_TROUBLE.intersection(one.marks)) for one in trace.segments)
+    return f", {number(ill)} with trouble" if ill else ""
 
 
 def _chosen(trace: Trace, frames: frozenset[int]) -> list[Segment]:

@@ -19,14 +19,14 @@ from workers.report.drawing import (
     PURPLE,
     RED,
     Drawing,
-    brief,
     head,
     plot,
     time_axis,
 )
+from workers.report.labels import brief
 
 NAME = 24
-STALL, STALL_SHARE = 0.2, 0.15
+STALL, STALL_SHARE = 0.2, 0.1
 """A silence is worth marking from so many seconds and so much of the whole on."""
 _AGAIN = frozenset({"retransmission"})
 
@@ -107,8 +107,9 @@ def _lines(axes: Axes, sent: _Sent, start: float, base: int) -> None:
     )  # fmt: skip
     axes.scatter(
         [one.at - start for one in plain], [one.sequence + one.length - base for one in plain],
-        s=14 if small else 45, color=BLUE, label="sent", linewidths=0,
+        s=14 if small else 45, color=BLUE, linewidths=0,
     )  # fmt: skip
+    axes.scatter([], [], s=110, color=BLUE, label="sent", linewidths=0)
     if sent.acks:
         axes.step(
             [one.at - start for one in sent.acks], [max(0, (one.ack or 0) - base) for one in sent.acks],

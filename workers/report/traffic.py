@@ -17,13 +17,13 @@ from workers.report.drawing import (
     ORANGE,
     RED,
     Drawing,
-    brief,
     figure,
     grid,
     head,
     plot,
     time_axis,
 )
+from workers.report.labels import brief
 
 Series = Sequence[tuple[str, Timeline]]
 _TALL = 9.0
@@ -76,7 +76,7 @@ def _by_pod(series: Series) -> Drawing:
     drawn, axes = plot()
     for (pod, line), colour in zip(shown, LINES, strict=False):
         _steps(axes, line, start, [count * 8 / line.width / factor for count in line.bytes], colour, pod)
-    problems = _mark_problems(axes, series, start, peak / factor, plain=False)
+    problems = _mark_problems(axes, series, start, plain=False)
     axes.set_ylim(0, max(peak / factor, 1e-9) * (1.3 if problems else 1.15))
     axes.set_ylabel(unit)
     time_axis(axes, start, end)
@@ -90,7 +90,7 @@ def _steps(axes: Axes, line: Timeline, start: float, heights: Sequence[float], c
     axes.stairs(heights, edges, color=colour, linewidth=3.0 if len(heights) <= 150 else 1.6, label=label, baseline=None)
 
 
-def _mark_problems(axes: Axes, series: Series, start: float, top: float, *, plain: bool) -> int:
+def _mark_problems(axes: Axes, series: Series, start: float, *, plain: bool) -> int:
     """Mark bins with problems along the top; returns how many problems there are."""
     marks: dict[float, int] = {}
     for _, line in series:
@@ -103,8 +103,9 @@ def _mark_problems(axes: Axes, series: Series, start: float, top: float, *, plai
         what = " (sent again, reset or unanswered)" if plain else ""
         label = f"{plural(sum(marks.values()), 'problem')}{what}"
         axes.scatter(
-            list(marks), [top * 1.12] * len(marks), s=sizes, marker="v", color=RED, label=label, zorder=5, alpha=0.85
-        )
+            list(marks), [0.94] * len(marks), s=sizes, marker="v", color=RED, label=label, zorder=5, alpha=0.85,
+            transform=axes.get_xaxis_transform(),
+        )  # fmt: skip
     return sum(marks.values())
 
 
@@ -153,9 +154,10 @@ def _by_direction(series: Series, name: str) -> Drawing:
         _area(below, edges, way, [count / together.width for count in way.packets], "_")
     for axes in (above, below):
         _mirror(axes)
-    top = above.get_ylim()[1]
-    problems = _mark_problems(above, series, start, top, plain=True)
-    above.set_ylim(top=top * (1.3 if problems else 1.0))
+    problems = _mark_problems(above, series, start, plain=True)
+    if problems:
+        low, high = above.get_ylim()
+        above.set_ylim(low, high + 0.14 * (high - low))
     above.set_ylabel(unit)
     below.set_ylabel("packets/s")
     time_axis(below, start, end)
