@@ -32,11 +32,8 @@ def ladder(album: Album) -> Drawing | None:
     axes.text(0.0, -0.55, "after", ha="left", va="center", fontsize=18, color=GREY)
     for y, line in enumerate(lines):
         _line(axes, y, line)
-    entitle(
-        drawn,
-        flow.about
-        or f"{plural(flow.trace.packets, 'packet')} of {brief(flow.client, 36)} and {brief(flow.server, 36)}",
-    )
+    ends = f"{brief(flow.client, 36)} and {brief(flow.server, 36)}"
+    entitle(drawn, flow.about or f"{plural(flow.trace.packets, 'packet')} of {ends}")
     return LADDER, _alt(flow, lines), drawn
 
 
@@ -65,7 +62,7 @@ def _line(axes: Axes, y: int, line: Rung) -> None:
 
 def _alt(flow: FlowPicture, lines: list[Rung]) -> str:
     told = "; ".join(f"{line.by}: {line.text}" if line.by else line.text for line in lines[:12])
-    more = f"; {len(lines) - 12} more lines" if len(lines) > 12 else ""
+    more = f"; {plural(len(lines) - 12, 'more line')}" if len(lines) > 12 else ""
     about = f"{flow.about} " if flow.about else ""
     return (
         f"{about}Ladder of {brief(flow.client, 60)} and {brief(flow.server, 60)}, "

@@ -44,6 +44,8 @@ def rungs(trace: Trace, frames: Sequence[int]) -> list[Rung]:
     if before is not None and before.nth < trace.packets:
         ill = _ill_between(trace, before.nth, trace.packets + 1)
         told.append(Rung(f"… {plural(trace.packets - before.nth, 'more packet')}{ill}"))
+    elif not any(one.by == "server" for one in trace.segments):
+        told.append(Rung("no answer in this capture"))
     return told
 
 
