@@ -157,7 +157,7 @@ def discard(job: Job, tools: Tools, observer: Observer) -> Job:
     """Forget everything a job captured, because somebody asked for that."""
     tools.artifacts.delete(f"jobs/{job.id}/")
     observer.audit("discarded", {"job": job.id, "by": job.stop_by.id if job.stop_by else ""})
-    return observer.update(lambda old: old if old.final else old.to(JobState.CANCELLED))
+    return observer.update(lambda old: old if old.final else old.to(JobState.CANCELLED, verdict=""))
 
 
 def _pcap(job: Job, result: TargetResult, path: Path, artifacts: ArtifactStore) -> TargetResult:
