@@ -130,11 +130,14 @@ def _weight(flow: Conversation | None) -> tuple[int, int]:
 
 
 def _largest(case: Case) -> Spot | None:
-    talks = [talk for talk in case.talks if talk.flow.client_payload + talk.flow.server_payload > 0]
-    if not talks:
-        return None
-    best = max(talks, key=lambda talk: talk.flow.client_payload + talk.flow.server_payload)
-    return Spot(best.target, best.flow)
+    """The conversation that carried most, of TCP if there is any: its picture says more."""
+    flows = [(index, flow) for index, facts in case.facts for flow in facts.conversations if _carried(flow) > 0]
+    best = max(flows, key=lambda one: (one[1].tcp is not None, _carried(one[1])), default=None)
+    return Spot(*best) if best is not None else None
+
+
+def _carried(flow: Conversation) -> int:
+    return flow.client_payload + flow.server_payload
 
 
 # -- looking -----------------------------------------------------------------------------------------------------

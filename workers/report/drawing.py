@@ -94,12 +94,17 @@ def time_axis(axes: Axes, start: float, end: float) -> None:
 
 
 def round_times(start: float, end: float, most: int) -> list[float]:
-    """At most `most` + 1 round clock times between the ends, as seconds from `start`; at least the start."""
+    """Round clock times between the ends, as seconds from `start`: at most `most` + 1, two if that can be, or one."""
     span = max(end - start, 1e-6)
-    step = next((s for s in STEPS if span / s <= most), 86_400.0 * math.ceil(span / 86_400 / most))
-    first = math.ceil(start / step - 1e-9)
-    ticks = [n * step - start for n in range(first, first + most + 2) if n * step <= end + step * 1e-6]
-    return ticks or [0.0]
+    coarse = next((s for s in STEPS if span / s <= most), 86_400.0 * math.ceil(span / 86_400 / most))
+    finer = max((s for s in STEPS if s < coarse and span / s <= most + 1), default=coarse)
+    ticks = _multiples(coarse, start, end)
+    return ticks if len(ticks) > 1 else _multiples(finer, start, end)[: most + 1] or [0.0]
+
+
+def _multiples(step: float, start: float, end: float) -> list[float]:
+    first, last = math.ceil(start / step - 1e-9), math.floor(end / step + 1e-6)
+    return [n * step - start for n in range(first, last + 1)]
 
 
 def clock(epoch: float, span: float) -> str:

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 
 from workers.contract.pictures import LADDER, Album, FlowPicture
 from workers.findings.words import duration, plural
-from workers.report.drawing import BLACK, BLUE, GREEN, GREY, RED, Drawing, entitle, plot
+from workers.report.drawing import BLACK, BLUE, GREEN, GREY, RED, Drawing, entitle, plot, took
 from workers.report.labels import brief
 from workers.report.rungs import Rung, rungs
 
@@ -55,9 +55,7 @@ def _line(axes: Axes, y: int, line: Rung) -> None:
         (_LEFT + _RIGHT) / 2, y - 0.13, line.text, ha="center", va="center", fontsize=19, fontweight=heavy,
         color=BLACK if not line.trouble else colour,
     )  # fmt: skip
-    axes.text(
-        0.0, y + 0.1, duration(line.after) if line.after else "0", ha="left", va="center", fontsize=18, color=GREY
-    )
+    axes.text(0.0, y + 0.1, took(line.after) if line.after else "0", ha="left", va="center", fontsize=18, color=GREY)
 
 
 def _alt(flow: FlowPicture, lines: list[Rung]) -> str:
