@@ -37,7 +37,7 @@ class Charts(Protocol):
     """Draws an album. Never raises: what can't be drawn is left out and logged."""
 
     def render(self, album: Album) -> list[tuple[str, str, bytes]]:
-        """Return (file name, alt text, PNG bytes), the most telling first."""
+        """Return (file name, alt text, PNG bytes), in the order in which people get them."""
 
 
 def _no_job(job_id: str) -> Job:

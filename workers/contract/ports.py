@@ -188,4 +188,4 @@ class Presenter(Protocol):
     """Makes the pictures of a report."""
 
     def __call__(self, album: Album) -> list[tuple[str, str, bytes]]:
-        """Return (file name, alt text, PNG bytes), the most telling first."""
+        """Return (file name, alt text, PNG bytes), in the order in which people get them."""

@@ -11,6 +11,8 @@ MOST = 15
 PAUSE, PAUSE_SHARE = 0.1, 0.2
 """A time without a packet is told from so many seconds, or so much of the whole, on."""
 WORDS = 42
+ENDS = 1_000
+"""Score of the first and the last packet, which are always shown."""
 _TROUBLE = frozenset({"retransmission", "out_of_order", "zero_window", "rst", "zero_window_probe", "lost_segment"})
 _SYN, _ACK = 2, 16
 
@@ -41,10 +43,7 @@ def rungs(trace: Trace, frames: Sequence[int]) -> list[Rung]:
         words, trouble = words_of(one, trace), bool(_TROUBLE.intersection(one.marks))
         told.append(Rung(words, one.by, max(0.0, one.at - start), trouble, one.frame in frames))
         before = one
-    if before is not None and before.nth < trace.packets:
-        ill = _ill_between(trace, before.nth, trace.packets + 1)
-        told.append(Rung(f"… {plural(trace.packets - before.nth, 'more packet')}{ill}"))
-    elif not any(one.by == "server" for one in trace.segments):
+    if not any(one.by == "server" for one in trace.segments):
         told.append(Rung("no answer in this capture"))
     return told
 
@@ -81,12 +80,14 @@ def _chosen(trace: Trace, frames: frozenset[int]) -> list[Segment]:
 
 def _score(one: Segment, trace: Trace, frames: frozenset[int]) -> int:
     marks = set(one.marks)
+    if one.nth in (1, trace.packets):
+        return ENDS
     named = 60 if one.frame in frames else 0
     if marks & {"rst", "syn", "synack"}:
         return named + 90
     if marks & _TROUBLE:
         return named + 70
-    if one.nth in (1, trace.packets) or "fin" in marks:
+    if "fin" in marks:
         return named + 65
     if one.nth == 3 and trace.segments[0].flags & _SYN:
         return named + 60  # completes the handshake

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from tests.unit.analysis.captures import ACK
 from tests.unit.findings import test_golden as golden_tests
 from tests.unit.findings.cases import SPEC
-from tests.unit.findings.golden.traffic import GOLDEN, LEDGER, PAYMENTS, Scene
+from tests.unit.findings.golden.traffic import GOLDEN, LEDGER, PAYMENTS, Scene, ip
 from tests.unit.report.looks import overlaps, words
 from workers.analysis.closeup import CloserLook
 from workers.contract.closeup import CloseUp, Look
@@ -132,6 +133,19 @@ def test_a_handshake_leads_to_its_conversation() -> None:
     assert any(one.says == "TLS alert handshake_failure" for one in made.ladder.trace.segments)
 
 
+def test_handshakes_whose_conversations_are_not_told_lead_there_by_their_frame() -> None:
+    report, files = reported(*golden_tests.scenes(next(g for g in GOLDEN if "no_common_cipher" in str(g)).make()))
+    facts = report.targets[0].facts
+    assert facts is not None
+    bare = replace(report.targets[0], facts=replace(facts, conversations=()))
+    links = tuple(f"/targets/0/facts/tls/handshakes/{n}" for n in (1, 0))
+    pointed = replace(report.findings[0], facts=links, frames=())
+    made = album(replace(report, findings=(pointed,), targets=(bare,)), looker(files))
+    assert made.ladder is not None
+    hello = facts.tls.handshakes[1].client_hello_frame
+    assert next(one for one in made.ladder.trace.segments if one.frame == hello).says == "TLS ClientHello vault.shop"
+
+
 @pytest.mark.parametrize(
     "pointer",
     [
@@ -222,6 +236,19 @@ def test_one_conversation_of_two_captured_pods_counts_once() -> None:
     assert sum(made.heat.bands[0].bytes) == flow.client_bytes + flow.server_bytes
 
 
+def test_conversations_without_ports_are_named_by_their_protocol() -> None:
+    scene = Scene()
+    for n in range(3):
+        scene.add(n * 1.0, ip(1, scene.ip, "192.0.2.9", b"\x08\0\0\0\0\1\0\1" + bytes(40), 64, n))
+    report, files = reported(scene)
+    made = album(report, looker(files), every=True)
+    assert made.heat is not None
+    assert made.ladder is not None
+    assert [band.label for band in made.heat.bands] == ["checkout-7d9f → 192.0.2.9 icmp"]
+    assert made.ladder.server == "192.0.2.9"
+    assert [line.text for line in rungs(made.ladder.trace, ())][:1] == ["48 bytes"]
+
+
 def test_times_that_are_none_have_no_heat_map() -> None:
     report, files = reported(Scene().normal())
     facts = report.targets[0].facts
@@ -308,6 +335,32 @@ def test_ladder_of_a_long_talk_keeps_what_was_said_before_the_trouble() -> None:
     assert "GET /fails" in lines
 
 
+def test_ladder_of_nothing_but_trouble_says_how_much_more_there_is() -> None:
+    scene = Scene()
+    link = scene.tcp(LEDGER, 9000, 0.0).open()
+    for _ in range(40):
+        link.wait(0.01).rst("s", seq=1)
+    link.packet("c", ACK)
+    made, _ = flow_of(scene)
+    assert made.ladder is None, "nothing was carried"
+    scene.tcp(LEDGER, 9000, 0.0).open()
+    link.send("c", b"hello")
+    made, _ = flow_of(scene)
+    assert made.ladder is not None
+    lines = [line.text for line in rungs(made.ladder.trace, ())]
+    assert lines.count("RST") > 8
+    assert lines[-2].endswith("with trouble")
+    assert lines[-1] == "ACK", "the last packet is always there"
+
+
+def test_sequence_picture_of_a_stall_without_loss_says_how_long_it_was() -> None:
+    scene = Scene()
+    scene.tcp(LEDGER, 9000, 0.0).open().ask("/slow").wait(3.0).send("s", bytes(20_000)).close()
+    made, _ = flow_of(scene)
+    alt = next(alt for file, alt, _ in drawings(made) if file == SEQUENCE)
+    assert "silent for 3 s" in alt
+
+
 def test_words_of_arrows() -> None:
     scene = Scene()
     link = scene.tcp(LEDGER, 9000, 0.0).open().get("/a")
@@ -321,6 +374,15 @@ def test_words_of_arrows() -> None:
     assert "5 bytes, not all captured before it" in said
     assert any(text.startswith("ACK of ") and text.endswith(" again") for text in said)
     assert "keep-alive" in said
+
+
+def test_words_of_a_packet_that_came_late() -> None:
+    scene = Scene()
+    link = scene.tcp(LEDGER, 9000, 0.0).open()
+    link.packet("s", ACK, b"b" * 10, seq=11).wait(0.0001).packet("s", ACK, b"a" * 5, seq=1)
+    made, _ = flow_of(scene)
+    assert made.ladder is not None
+    assert "late: 5 bytes" in [line.text for line in rungs(made.ladder.trace, ())]
 
 
 def test_names_that_are_very_long_stay_apart() -> None:

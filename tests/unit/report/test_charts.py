@@ -101,10 +101,11 @@ def test_percentiles_name_the_slowest_where_few_are_known() -> None:
         Timeline(START, 1.0, (1,), (60,), (1,)),
         timeline(40, 1e-5),
         timeline(300, 1_200.0),
+        timeline(60, 180.0),
         Timeline(START, 1.0, (0, 5, 0), (0, 0, 0), (0, 0, 0), ((START, 1e-6, "tcp"),)),
         timeline(10, latency=((START, float("nan"), "http"), (START, -1.0, "dns"), (START, 900.0, "dns"))),
     ],
-    ids=["one packet", "microseconds", "days", "no bytes", "odd samples"],
+    ids=["one packet", "microseconds", "days", "hours", "no bytes", "odd samples"],
 )
 def test_sensible_for_odd_captures(line: Timeline) -> None:
     drawn = drawings(album(line, trips=(float("nan"), -1.0, 1e-7)))
