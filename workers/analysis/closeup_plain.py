@@ -90,6 +90,7 @@ class PlainCloseUp:
             self._pairs.setdefault((kind, key), row)
         self._flows = list(flows)
         self._frames = list(frames)
+        """Those not reached yet, in order."""
         self._trails: dict[int, Trail] = {}
         self.located: list[tuple[int, int, int, bytes]] = []
         self._decoder = Decoder()
@@ -145,8 +146,9 @@ class PlainCloseUp:
             if packet.number == flow.first_frame:
                 self._trails[flow.first_frame] = Trail(flow, packet.key)
             self._trails[flow.first_frame].take(packet, half)
-        if packet.number in self._frames:
-            self.located.append((packet.number, flow.first_frame, packet.kind, flow.client.key))
+        while self._frames and self._frames[0] <= packet.number:
+            if self._frames.pop(0) == packet.number:
+                self.located.append((packet.number, flow.first_frame, packet.kind, flow.client.key))
 
     def _half(self, packet: Packet) -> Half:
         half = self._table.table(packet.kind).get(packet.key)

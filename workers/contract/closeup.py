@@ -38,7 +38,7 @@ class Look:
     flows: tuple[int, ...] = ()
     """First frames of the conversations whose packets are told; they belong to `pairs`."""
     frames: tuple[int, ...] = ()
-    """Frames whose conversations are asked for. Then `pairs` limits nothing."""
+    """Frames whose conversations are asked for. Up to the last of them `pairs` limits nothing."""
 
     def __post_init__(self) -> None:
         sizes = (self.rows, self.columns, len(self.pairs), len(self.flows), len(self.frames))

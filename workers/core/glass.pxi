@@ -213,7 +213,7 @@ cdef void look_at(State *s, Glass *g, Pkt *p) noexcept nogil:
     cdef Flow *flow
     if p.kind == NOTHING:
         return
-    if paired(g, p.key, p.key_length, p.kind, 0) == NULL and not g.frames:
+    if g.next_frame == g.frames and paired(g, p.key, p.key_length, p.kind, 0) == NULL:
         return
     flow = placed(s, p, &index, &side)
     if p.kind == 6:
