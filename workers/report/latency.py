@@ -11,11 +11,15 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from workers.contract.pictures import LATENCY, PERCENTILES, Album
 from workers.findings.words import number, plural
 from workers.report.drawing import (
+    BLACK,
     BLUE,
     GREEN,
     GREY,
+    HEIGHT,
     ORANGE,
     PURPLE,
+    RED,
+    SKY,
     Drawing,
     head,
     plot,
@@ -28,7 +32,14 @@ KINDS = {
     "http": ("HTTP response", BLUE, "o"),
     "dns": ("DNS answer", ORANGE, "s"),
     "tcp": ("TCP handshake", GREEN, "^"),
+    "redis": ("Redis answer", RED, "D"),
+    "postgresql": ("PostgreSQL answer", PURPLE, "v"),
+    "mysql": ("MySQL answer", SKY, "P"),
+    "kafka": ("Kafka answer", BLACK, "X"),
+    "mongodb": ("MongoDB answer", RED, "*"),
 }
+LEGEND_LINE = 0.4
+"""Inches that each kind beyond three adds."""
 ENOUGH = 100
 """Values from which on "99 % within" says more than the slowest one."""
 Samples = dict[str, list[tuple[float, float]]]
@@ -52,7 +63,7 @@ def latency(album: Album) -> Drawing | None:
         return None
     every = [at for points in found.values() for at, _ in points]
     start, end = min(every), max(every)
-    drawn, axes = plot()
+    drawn, axes = plot(HEIGHT + LEGEND_LINE * max(0, len(found) - 3))
     values = {kind: [seconds for _, seconds in points] for kind, points in found.items()}
     worst = max(values, key=lambda kind: rank(values[kind], 0.9))
     for kind, points in found.items():
@@ -67,7 +78,7 @@ def latency(album: Album) -> Drawing | None:
     axes.set_ylabel("time to answer")
     time_axis(axes, start, end)
     axes.set_xlabel(f"{axes.get_xlabel()}; dashed: p90")
-    title = f"Latency: 90 % of {_many(worst)} within {took(rank(values[worst], 0.9))}"
+    title = f"Latency: 90 % of {KINDS[worst][0]}s within {took(rank(values[worst], 0.9))}"
     head(axes, title, columns=1)
     alt = "; ".join(f"{KINDS[kind][0]} {Spread.of(kept).words}" for kind, kept in values.items())
     return LATENCY, f"Latency over time: {alt}.", drawn
@@ -95,10 +106,6 @@ class Spread:
     def words(self) -> str:
         """ "p50 4 ms, p90 12 ms, p99 60 ms"."""
         return f"p50 {took(self.p50)}, p90 {took(self.p90)}, {self.top_name} {took(self.top)}"
-
-
-def _many(kind: str) -> str:
-    return {"http": "HTTP responses", "dns": "DNS answers", "tcp": "TCP handshakes"}[kind]
 
 
 def _duration_axis(axis: Axis, axes: Axes, values: Sequence[float]) -> None:

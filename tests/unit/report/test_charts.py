@@ -13,6 +13,7 @@ from workers.contract.pictures import DIRECTIONS, EVERY, LATENCY, PERCENTILES, T
 from workers.contract.report import Report, TargetResult
 from workers.report import build
 from workers.report.charts import charts, drawings
+from workers.report.latency import KINDS
 
 START = 1_795_300_000.25
 
@@ -93,6 +94,15 @@ def test_percentiles_name_the_slowest_where_few_are_known() -> None:
     samples = tuple((START + i * 0.01, 0.001 * (i + 1), "http") for i in range(200))
     many = {name: alt for name, alt, _ in drawings(album(timeline(latency=samples)))}
     assert "p50 100 ms, p90 180 ms, p99 198 ms of 200 values" in many[PERCENTILES]
+
+
+def test_every_kind_of_answer_has_its_line_and_row() -> None:
+    samples = tuple((START + i, 0.001 * (i + 1), kind) for i, kind in enumerate([*KINDS, *KINDS]))
+    named = {name: figure for name, _, figure in drawings(album(timeline(latency=samples)))}
+    for name in (LATENCY, PERCENTILES):
+        assert overlaps(named[name]) == []
+        said = " ".join(words(named[name]))
+        assert all(label in said for label, _, _ in KINDS.values())
 
 
 @pytest.mark.parametrize(
