@@ -4,7 +4,7 @@ import re
 
 from workers.analysis.dns import PORTS as DNS_PORTS
 from workers.analysis.dns_message import Message, rcode_name, read_message, type_name
-from workers.analysis.http2_frames import PREFACE
+from workers.analysis.http2_frames import PREFACE, SIZE, header, plausible
 from workers.analysis.http_message import looks_like_start, read_head
 from workers.analysis.quic_packets import V2, may_begin
 from workers.analysis.redis_commands import command, error
@@ -15,6 +15,10 @@ from workers.analysis.tls_names import ALERTS
 
 _DNS_HEADER = 12
 _MESSAGES = {2: "TLS ServerHello", 4: "TLS session ticket", 11: "TLS Certificate", 14: "TLS ServerHelloDone"}
+_FRAMES = (
+    "DATA", "HEADERS", "PRIORITY", "RST_STREAM", "SETTINGS", "PUSH_PROMISE", "PING", "GOAWAY", "WINDOW_UPDATE",
+    "CONTINUATION",
+)  # fmt: skip
 _QUIC = ("Initial", "0-RTT", "Handshake", "Retry")
 _LINE = b"\r\n"
 _REDIS = re.compile(rb"\*\d{1,7}\r\n\$\d{1,3}\r\n([A-Za-z_]{2,24})\r\n")
@@ -58,11 +62,23 @@ def _tcp(head: bytes, length: int, ports: frozenset[int]) -> str:
     if service := _service(head, ports):
         return service
     if not looks_like_start(head, 0, len(head)):
-        return ""
+        return _http2(head) if len(head) == length else ""
     found = read_head(head, cut=len(head) < length)
     if found is None:
         return ""
     return f"HTTP {found.status}" if found.status else f"{found.method} {found.path}"
+
+
+def _http2(payload: bytes) -> str:
+    """The types of HTTP/2 frames that fill a whole segment; it takes all of it to tell them from other bytes."""
+    at, kinds = 0, []
+    while at + SIZE <= len(payload):
+        length, kind, flags, stream = header(payload, at)
+        if not plausible(length, kind, flags, stream):
+            return ""
+        kinds.append(_FRAMES[kind])
+        at += SIZE + length
+    return f"HTTP/2 {', '.join(dict.fromkeys(kinds))}" if kinds and at == len(payload) else ""
 
 
 def _service(head: bytes, ports: frozenset[int]) -> str:
