@@ -15,12 +15,15 @@ from workers.capture.static_tcpdump import ARCHITECTURES, find
 from workers.capture.survey import Probes
 from workers.contract.errors import JobNotFound, ThreadcapError
 from workers.contract.job import Artifact, Job, JobState
+from workers.contract.pictures import Album
 from workers.contract.ports import ArtifactStore, Debt, Observer
 from workers.contract.report import Report, TargetResult
 from workers.export import filename, report_json
+from workers.lookback import Lookback
 from workers.merging import MergedCapture, merge
 from workers.policy import Rules
 from workers.report import Known, build, resolve_names
+from workers.report.album import album
 from workers.settings import CaptureSettings
 
 log = structlog.get_logger(__name__)
@@ -31,10 +34,10 @@ CHUNK = 1 << 20
 
 
 class Charts(Protocol):
-    """Draws a report. Never raises: what can't be drawn is left out and logged."""
+    """Draws an album. Never raises: what can't be drawn is left out and logged."""
 
-    def render(self, report: Report) -> list[tuple[str, str, bytes]]:
-        """Return (file name, alt text, PNG bytes), the most telling first."""
+    def render(self, album: Album) -> list[tuple[str, str, bytes]]:
+        """Return (file name, alt text, PNG bytes), in the order in which people get them."""
 
 
 def _no_job(job_id: str) -> Job:
@@ -61,6 +64,8 @@ class Tools:
     pressures: Callable[[str], Pressures] = lambda node: None
     """What a node runs short of by the API's word (workers.capture.pressure)."""
     clock: Callable[[], float] = time.time
+    every_picture: bool = False
+    """Whether to draw all there is, for a folder, and not what a thread gets alone."""
     jobs: Callable[[str], Job] = _no_job
     """The record of another job. Raises JobNotFound."""
 
@@ -94,10 +99,8 @@ def deliver(
     one_file = _merged(job, stored, together, tools.artifacts)
     notes = (*notes, *(together.notes if together is not None else ()))
     report = build(job.id, job.spec, stored, _names(job, stored, tools.cluster), tools.clock(), notes)
-    pictures = [
-        _put(job, "chart", name, [png], tools.artifacts, title=alt, content_type="image/png")
-        for name, alt, png in tools.charts.render(report)
-    ]
+    observer.update(lambda old: old if old.discard else old.evolve(verdict=report.verdict))  # pictures come after it
+    pictures = _pictures(job, report, files, tools)
     kept = _put(job, "report", "report.json", [report_json(report)], tools.artifacts, content_type="application/json")
     artifacts = (*one_file, *(r.pcap for r in stored if r.pcap is not None), *pictures)
     observer.audit("captured", _account(job, stored, end))
@@ -133,11 +136,28 @@ def _merged(
         together.path.unlink(missing_ok=True)
 
 
+def _pictures(job: Job, report: Report, files: Sequence[Path], tools: Tools) -> list[Artifact]:
+    """Draw and store: a chart is shown in the thread, a picture is not."""
+    made = album(report, Lookback(job.id, files), every=tools.every_picture)
+    return [
+        _put(
+            job,
+            "chart" if name in made.posted else "picture",
+            name,
+            [png],
+            tools.artifacts,
+            title=alt,
+            content_type="image/png",
+        )
+        for name, alt, png in tools.charts.render(made)
+    ]
+
+
 def discard(job: Job, tools: Tools, observer: Observer) -> Job:
     """Forget everything a job captured, because somebody asked for that."""
     tools.artifacts.delete(f"jobs/{job.id}/")
     observer.audit("discarded", {"job": job.id, "by": job.stop_by.id if job.stop_by else ""})
-    return observer.update(lambda old: old if old.final else old.to(JobState.CANCELLED))
+    return observer.update(lambda old: old if old.final else old.to(JobState.CANCELLED, verdict=""))
 
 
 def _pcap(job: Job, result: TargetResult, path: Path, artifacts: ArtifactStore) -> TargetResult:

@@ -23,8 +23,7 @@ def card(job: Job, now: float) -> Message:
 
 def _said(job: Job) -> list[str]:
     """Return the verdict, the job's own words and who stopped it."""
-    verdict = plain(job.verdict, 500) if job.final else ""
-    return [verdict, tally(job), plain(job.message, 700), parts.stopped_by(job)]
+    return [plain(job.verdict, 500), tally(job), plain(job.message, 700), parts.stopped_by(job)]
 
 
 def _small_print(job: Job, now: float) -> Block:

@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import cast
 
 from bot.terminal.progress import Progress
 from workers.analysis import Analyser
+from workers.contract.closeup import CloseUp, Look
 from workers.contract.errors import ThreadcapError
 from workers.contract.facts import Facts
-from workers.contract.report import CaptureOutcome, TargetResult
+from workers.contract.report import CaptureOutcome, Report, TargetResult
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 from workers.packets.capture import CaptureReader
 from workers.report import build, resolve_names
@@ -38,6 +39,7 @@ def run(words: Sequence[str]) -> int:
         "files", nargs="+", metavar="FILE", help='pcap or pcapng, plain or in gzip, zstd or lz4; "-" for stdin'
     )
     parser.add_argument("--json", action="store_true", help="the whole report, facts included, as JSON")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="also draw what the files show, as PNG files")
     parser.add_argument("--frames", type=_numbers, metavar="N,N", help="show these frames layer by layer instead")
     options = parser.parse_args(words)
     progress = Progress(sys.stderr)
@@ -50,6 +52,7 @@ def run(words: Sequence[str]) -> int:
     facts = [target.facts for target in targets if target.facts is not None]
     spec = CaptureSpec(TargetRef(TargetKind.ANY, Path(options.files[0]).name), "")
     report = build("file", spec, targets, resolve_names(facts=facts), time.time())
+    pictures = _draw(report, options.files, options.pictures) if options.pictures else []
     if options.json:
         from workers.export.report_json import report_json
 
@@ -58,7 +61,38 @@ def run(words: Sequence[str]) -> int:
         from workers.report.text import terminal
 
         print(terminal(report, colour=sys.stdout.isatty()), end="")
+        print("".join(f"{path}  {alt}\n" for path, alt in pictures), end="")
     return 5 if any(one.error for one in facts) else 0
+
+
+def _draw(report: Report, names: Sequence[str], folder: Path) -> list[tuple[Path, str]]:
+    """Draw every picture into `folder`: (file, what it shows). Standard input can't be looked at again."""
+    from workers.report.album import album
+    from workers.report.renderer import Renderer
+
+    def see(looks: Mapping[int, Look]) -> dict[int, CloseUp]:
+        return {target: _looked(names[target], look) for target, look in looks.items() if names[target] != "-"}
+
+    with Renderer() as renderer:
+        drawn = renderer(album(report, see, every=True))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, _, png in drawn:
+            (folder / name).write_bytes(png)
+    except OSError as error:
+        raise Unreadable(f"{folder} can't be written to: {error.strerror}.") from error
+    return [(folder / name, alt) for name, alt, _ in drawn]
+
+
+def _looked(name: str, look: Look) -> CloseUp:
+    """A file looked at once more."""
+    from workers.analysis.closeup import CloserLook
+
+    eye = CloserLook(look)
+    with Path(name).open("rb") as file:
+        while chunk := file.read(CHUNK):
+            eye.feed(chunk)
+    return eye.finish()
 
 
 def _numbers(text: str) -> set[int]:

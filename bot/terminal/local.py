@@ -110,6 +110,7 @@ def capture_here(spec: CaptureSpec, settings: CaptureSettings, options: argparse
             Path(scratch),
             equipped(settings),
             static_tcpdump=static,
+            every_picture=True,
             owe=_tell_left,
             pressures=pressure,
         )

@@ -134,6 +134,7 @@ class PlainCore:
         half.bytes += packet.ip_length
         half.payload += packet.payload_length
         found = tcp.update(packet, half)
+        self._stages.timeline.sent(half is flow.client)
         packet.mask |= found
         if found & marks.ACK_LOST_SEGMENT:
             self._proved_lost(packet, half.peer)
@@ -182,8 +183,8 @@ class PlainCore:
         if packet.error_type >= 0:
             self._icmp_error(packet)
 
-    @staticmethod
-    def _count(packet: Packet, half: Half) -> None:
+    def _count(self, packet: Packet, half: Half) -> None:
+        self._stages.timeline.sent(half is half.flow.client)
         half.flow.last_frame = packet.number
         half.flow.last = packet.time
         half.packets += 1

@@ -2,8 +2,8 @@ from workers.analysis.samples cimport Thinned
 
 
 cdef class TimelineStage:
-    cdef long long _start, _width, _last_bin
-    cdef list _packets, _bytes, _problems
+    cdef long long _start, _width, _last_bin, _at, _size
+    cdef list _packets, _bytes, _problems, _sent
     cdef Thinned _latency
 
     cpdef latency(self, long long time, long long nanoseconds, str kind)

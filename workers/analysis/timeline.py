@@ -8,8 +8,10 @@ BINS = 300
 FIRST_WIDTH = 10_000_000
 """Nanoseconds."""
 MAX_LATENCIES = 2_000
-Bins = tuple[int, int, list[int], list[int], list[int]]
-"""Start and width in nanoseconds; packets, bytes and problems a bin."""
+Sent = list[tuple[list[int], list[int]]]
+"""Packets and bytes a bin: those of servers, those of clients."""
+Bins = tuple[int, int, list[int], list[int], list[int], Sent]
+"""Start and width in nanoseconds; packets, bytes and problems a bin; the packets and bytes by who sent them."""
 
 
 class TimelineStage:
@@ -21,7 +23,9 @@ class TimelineStage:
         self._packets = [0] * BINS
         self._bytes = [0] * BINS
         self._problems = [0] * BINS
+        self._sent: Sent = [([0] * BINS, [0] * BINS), ([0] * BINS, [0] * BINS)]
         self._last_bin = 0
+        self._at = self._size = 0
         self._latency = Thinned(MAX_LATENCIES)
 
     def update(self, time: int, wire: int) -> None:
@@ -35,6 +39,13 @@ class TimelineStage:
         self._bytes[index] += wire
         if index > self._last_bin:
             self._last_bin = index
+        self._at, self._size = index, wire
+
+    def sent(self, by_client: bool) -> None:
+        """Who sent the packet that `update` heard of last, as far as that is known by now."""
+        packets, sizes = self._sent[by_client]
+        packets[self._at] += 1
+        sizes[self._at] += self._size
 
     def problem(self, time: int) -> None:
         """One retransmission, reset or unanswered SYN."""
@@ -51,6 +62,7 @@ class TimelineStage:
             self._packets = _halve(self._packets)
             self._bytes = _halve(self._bytes)
             self._problems = _halve(self._problems)
+            self._sent = [(_halve(packets), _halve(sizes)) for packets, sizes in self._sent]
             self._last_bin //= 2
         return max(0, (time - self._start) // self._width)
 
@@ -58,11 +70,12 @@ class TimelineStage:
     def bins(self) -> Bins:
         """The bins up to the last one used."""
         used = self._last_bin + 1
-        return self._start, self._width, self._packets[:used], self._bytes[:used], self._problems[:used]
+        sent = [(packets[:used], sizes[:used]) for packets, sizes in self._sent]
+        return self._start, self._width, self._packets[:used], self._bytes[:used], self._problems[:used], sent
 
     def finish(self, bins: Bins) -> Timeline:
         """Bins and latencies as facts."""
-        start, width, packets, sizes, problems = bins
+        start, width, packets, sizes, problems, (server, client) = bins
         if start < 0:
             return Timeline()
         return Timeline(
@@ -71,6 +84,10 @@ class TimelineStage:
             packets=tuple(packets),
             bytes=tuple(sizes),
             problems=tuple(problems),
+            client_packets=tuple(client[0]),
+            client_bytes=tuple(client[1]),
+            server_packets=tuple(server[0]),
+            server_bytes=tuple(server[1]),
             latency=tuple((time * NANO, took * NANO, kind) for time, took, kind in self._latency.items),
         )
 

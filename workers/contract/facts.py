@@ -284,6 +284,12 @@ class Timeline:
     """Retransmissions, resets, unanswered SYNs a bin."""
     latency: tuple[tuple[float, float, str], ...] = ()
     """(epoch seconds, seconds, "http"|"dns"|"tcp") samples, at most 2,000, evenly thinned."""
+    client_packets: tuple[int, ...] = ()
+    client_bytes: tuple[int, ...] = ()
+    """What clients sent, as Conversation tells them from servers; bytes as `bytes`, link layer included."""
+    server_packets: tuple[int, ...] = ()
+    server_bytes: tuple[int, ...] = ()
+    """What servers sent. ARP and all that belongs to no conversation is in neither."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class PlannedTarget:
 class Artifact:
     """A stored file; `name` is what a person sees, `key` finds it in the store.
 
-    `kind` is pcap | merged | report | chart.
+    `kind` is pcap | merged | report | chart | picture; a picture is for a folder, a chart for the thread as well.
     """
 
     kind: str

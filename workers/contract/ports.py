@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from workers.contract.job import Job, Person
-from workers.contract.report import Report
+from workers.contract.pictures import Album
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,5 +187,5 @@ class Observer(Protocol):
 class Presenter(Protocol):
     """Makes the pictures of a report."""
 
-    def __call__(self, report: Report) -> list[tuple[str, str, bytes]]:
-        """Return (file name, alt text, PNG bytes), the most telling first."""
+    def __call__(self, album: Album) -> list[tuple[str, str, bytes]]:
+        """Return (file name, alt text, PNG bytes), in the order in which people get them."""

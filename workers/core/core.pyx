@@ -5,7 +5,7 @@ The same semantics as the plain Python of workers.packets and workers.analysis, 
 used where there is no compiler. Application parsers exist once, in Python: what they may want is handed to them in
 order, after each batch of records; bytes they said they don't need are passed over here. Each stage is a file:
 `structs`, `records`, `decode`, `transport`, `flows`, `options`, `control`, `tcp`, `timeline`, `steps`; what Python sees is in
-`conversations`, `results` and `views`.
+`conversations`, `results` and `views`. `glass` and `closeup` look at a capture once more, for its pictures.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -81,6 +81,8 @@ include "steps.pxi"
 include "results.pxi"
 include "conversations.pxi"
 include "views.pxi"
+include "glass.pxi"
+include "closeup.pxi"
 
 MARKS = {
     "ip4": M_IP4, "ip6": M_IP6, "arp": M_ARP, "tcp": M_TCP, "udp": M_UDP, "icmp": M_ICMP, "sctp": M_SCTP,

@@ -101,12 +101,14 @@ cdef class Results:
 
     @property
     def bins(self):
-        """(start, width, packets, bytes, problems) of the timeline, up to the last bin used."""
+        """(start, width, packets, bytes, problems, and by servers and by clients packets, bytes) of the timeline."""
         cdef Timeline *t = &self.s.timeline
         used = t.last_bin + 1
         return (
             t.start, t.width, [t.packets[i] for i in range(used)], [t.bytes[i] for i in range(used)],
             [t.problems[i] for i in range(used)],
+            [([t.sent_packets[side][i] for i in range(used)], [t.sent_bytes[side][i] for i in range(used)])
+             for side in range(2)],
         )
 
     def flow(self, int32_t index):
@@ -204,17 +206,59 @@ cdef int64_t still_zero(Flow *flow, Half *half) noexcept nogil:
 
 
 cdef bytes turned_key(Flow *flow, int side):
-    """The key of a direction: source, destination, and their ports where there are any."""
+    return sides_key(flow.key, flow.key_length, side)
+
+
+cdef bytes sides_key(const byte *known, int length, int side):
+    """The key of a direction, from that of side 0: source, destination, and their ports where there are any."""
     cdef byte key[KEY]
-    cdef int size = address_size(flow.key_length)
+    cdef int size = address_size(length)
     if side == 0:
-        return PyBytes_FromStringAndSize(<char*>flow.key, flow.key_length)
-    memcpy(key, flow.key + size, size)
-    memcpy(key + size, flow.key, size)
-    if flow.key_length > 2 * size:
-        memcpy(key + 2 * size, flow.key + 2 * size + 2, 2)
-        memcpy(key + 2 * size + 2, flow.key + 2 * size, 2)
-    return PyBytes_FromStringAndSize(<char*>key, flow.key_length)
+        return PyBytes_FromStringAndSize(<const char*>known, length)
+    memcpy(key, known + size, size)
+    memcpy(key + size, known, size)
+    if length > 2 * size:
+        memcpy(key + 2 * size, known + 2 * size + 2, 2)
+        memcpy(key + 2 * size + 2, known + 2 * size, 2)
+    return PyBytes_FromStringAndSize(<char*>key, length)
+
+
+cdef bytes read_plainly(State *s, Packet packet, decode, bytes buffer, Record *record):
+    """Have the packet at hand read by the plain decoder; the buffer that holds it, which is `s.base` then."""
+    cdef Pkt *p = &s.packet
+    cdef bytes inner
+    cdef bytes key
+    packet.number = p.number
+    packet.time = p.time
+    decode(packet, buffer, record.start, record.captured, record.wire, record.link)
+    inner = packet.buffer
+    s.base = <const byte*>PyBytes_AS_STRING(inner)
+    p.mask = packet.mask
+    p.kind = packet.kind
+    if p.kind != NOTHING:
+        key = packet.key
+        p.key_length = <byte>PyBytes_GET_SIZE(key)
+        memcpy(p.key, PyBytes_AS_STRING(key), p.key_length)
+        p.ip_length = packet.ip_length
+        p.payload = packet.payload
+        p.payload_length = packet.payload_length
+        p.end = packet.end
+        p.wire_end = packet.wire_end
+        p.tunnel = packet.tunnel
+        if p.tunnel:
+            p.tunnel_id = packet.tunnel_id
+            key = packet.outer
+            p.outer_length = <byte>PyBytes_GET_SIZE(key)
+            memcpy(p.outer, PyBytes_AS_STRING(key), p.outer_length)
+        if p.kind == 6:
+            p.options = packet.options
+            p.flags = packet.flags
+            p.sequence = packet.sequence
+            p.ack = packet.ack
+            p.window = packet.window
+            p.hops = packet.hops
+            p.identification = packet.identification
+    return inner
 
 
 cdef object told_reset(ResetEntry *one):

@@ -91,6 +91,7 @@ cdef void other_step(State *s, Pkt *p) noexcept nogil:
     cdef uint32_t ports
     cdef Flow *flow = placed(s, p, &index, &side)
     counted(flow, side, p)
+    sent_by(&s.timeline, side == flow.client)
     if p.kind == 17:
         ports = p.key_length - 4
         if (s.read_ports[two(p.key + ports)] | s.read_ports[two(p.key + ports + 2)]) & READ_UDP:
@@ -128,6 +129,7 @@ cdef void tcp_step(State *s, Pkt *p) noexcept nogil:
         next_second(flow, p)
     counted(flow, side, p)
     found = follow(s, flow, side, p)
+    sent_by(&s.timeline, side == flow.client)
     p.mask |= found
     half = &flow.halves[side]
     if found & M_ACK_LOST_SEGMENT and flow.halves[1 - side].stream == PARSED:

@@ -257,6 +257,10 @@ cdef struct Timeline:
     int64_t packets[BINS]
     int64_t bytes[BINS]
     int64_t problems[BINS]
+    int64_t sent_packets[2][BINS]   # by servers, by clients
+    int64_t sent_bytes[2][BINS]
+    int64_t here            # bin and size of the packet at hand
+    int64_t size
 
 
 cdef struct State:

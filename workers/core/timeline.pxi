@@ -6,17 +6,24 @@ cdef void begin_timeline(Timeline *t) noexcept nogil:
     t.width = 10000000
 
 
-cdef int64_t bin_of(Timeline *t, int64_t time) noexcept nogil:
+cdef void halve(int64_t *bins) noexcept nogil:
+    """Put pairs of bins together."""
     cdef int i
+    for i in range(BINS // 2):
+        bins[i] = bins[2 * i] + bins[2 * i + 1]
+    memset(&bins[BINS // 2], 0, BINS // 2 * sizeof(int64_t))
+
+
+cdef int64_t bin_of(Timeline *t, int64_t time) noexcept nogil:
+    cdef int side
     while time - t.start >= t.width * BINS:
         t.width *= 2
-        for i in range(BINS // 2):
-            t.packets[i] = t.packets[2 * i] + t.packets[2 * i + 1]
-            t.bytes[i] = t.bytes[2 * i] + t.bytes[2 * i + 1]
-            t.problems[i] = t.problems[2 * i] + t.problems[2 * i + 1]
-        memset(&t.packets[BINS // 2], 0, BINS // 2 * sizeof(int64_t))
-        memset(&t.bytes[BINS // 2], 0, BINS // 2 * sizeof(int64_t))
-        memset(&t.problems[BINS // 2], 0, BINS // 2 * sizeof(int64_t))
+        halve(t.packets)
+        halve(t.bytes)
+        halve(t.problems)
+        for side in range(2):
+            halve(t.sent_packets[side])
+            halve(t.sent_bytes[side])
         t.last_bin //= 2
     if time <= t.start:
         return 0
@@ -35,6 +42,14 @@ cdef void tick(Timeline *t, int64_t time, int64_t wire) noexcept nogil:
     t.bytes[index] += wire
     if index > t.last_bin:
         t.last_bin = index
+    t.here = index
+    t.size = wire
+
+
+cdef inline void sent_by(Timeline *t, bint by_client) noexcept nogil:
+    """Who sent the packet that ticked last."""
+    t.sent_packets[by_client][t.here] += 1
+    t.sent_bytes[by_client][t.here] += t.size
 
 
 cdef void problem(Timeline *t, int64_t time) noexcept nogil:

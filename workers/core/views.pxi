@@ -56,39 +56,8 @@ cdef class Core(Results):
     cdef int plain(self, bytes buffer, Record *record) except -1:
         """Have the packet at hand read by the plain decoder, and go on with it."""
         cdef Pkt *p = &self.s.packet
-        cdef bytes inner
-        cdef bytes key
         cdef Packet packet = self.packet
-        packet.number = p.number
-        packet.time = p.time
-        self.decode(packet, buffer, record.start, record.captured, record.wire, record.link)
-        inner = packet.buffer
-        self.s.base = <const byte*>PyBytes_AS_STRING(inner)
-        p.mask = packet.mask
-        p.kind = packet.kind
-        if p.kind != NOTHING:
-            key = packet.key
-            p.key_length = <byte>PyBytes_GET_SIZE(key)
-            memcpy(p.key, PyBytes_AS_STRING(key), p.key_length)
-            p.ip_length = packet.ip_length
-            p.payload = packet.payload
-            p.payload_length = packet.payload_length
-            p.end = packet.end
-            p.wire_end = packet.wire_end
-            p.tunnel = packet.tunnel
-            if p.tunnel:
-                p.tunnel_id = packet.tunnel_id
-                key = packet.outer
-                p.outer_length = <byte>PyBytes_GET_SIZE(key)
-                memcpy(p.outer, PyBytes_AS_STRING(key), p.outer_length)
-            if p.kind == 6:
-                p.options = packet.options
-                p.flags = packet.flags
-                p.sequence = packet.sequence
-                p.ack = packet.ack
-                p.window = packet.window
-                p.hops = packet.hops
-                p.identification = packet.identification
+        cdef bytes inner = read_plainly(&self.s, packet, self.decode, buffer, record)
         step(&self.s)
         error = packet.error_type >= 0 and p.kind != 6 and p.kind != 17 and p.kind != NOTHING
         if self.s.waiting:

@@ -1,6 +1,6 @@
-"""The rendering process: `python -m workers.report.render` draws reports until its input ends.
+"""The rendering process: `python -m workers.report.render` draws albums until its input ends.
 
-Protocol, both ways in frames of a 4-byte big-endian length and that many bytes. In: one frame, a report as JSON.
+Protocol, both ways in frames of a 4-byte big-endian length and that many bytes. In: one frame, an Album as JSON.
 Out: one frame of JSON, `{"charts": [[name, alt text], …]}` or `{"error": "…"}`, then one frame a chart, PNG.
 The process holds no credentials and limits its own memory and processor time.
 """
@@ -12,10 +12,10 @@ import sys
 from typing import BinaryIO
 
 from workers.contract.codec import decode, encode
-from workers.contract.report import Report
+from workers.contract.pictures import Album
 
 MAX_FRAME = 64 << 20
-"""Bytes of one frame: a report with every list full is about 2 MB."""
+"""Bytes of one frame: an album with every list full is about 4 MB."""
 
 MEMORY = 1 << 30
 CPU_SECONDS = 300
@@ -41,9 +41,9 @@ def read_frame(source: BinaryIO) -> bytes | None:
     return payload
 
 
-def encode_report(report: Report) -> bytes:
-    """A report as JSON bytes."""
-    return json.dumps(encode(report), separators=(",", ":")).encode()
+def encode_album(album: Album) -> bytes:
+    """An album as JSON bytes."""
+    return json.dumps(encode(album), separators=(",", ":")).encode()
 
 
 def serve(source: BinaryIO, out: BinaryIO) -> None:
@@ -52,8 +52,8 @@ def serve(source: BinaryIO, out: BinaryIO) -> None:
 
     while (payload := read_frame(source)) is not None:
         try:
-            drawn = charts(decode(Report, json.loads(payload)))
-        except Exception as error:  # the boundary: one odd report must not end the process for the next ones
+            drawn = charts(decode(Album, json.loads(payload)))
+        except Exception as error:  # the boundary: one odd album must not end the process for the next ones
             write_frame(out, json.dumps({"error": f"{type(error).__name__}: {error}"[:500]}).encode())
         else:
             write_frame(out, json.dumps({"charts": [[name, alt] for name, alt, _ in drawn]}).encode())

@@ -1,4 +1,4 @@
-"""Draws charts in a process of its own, one report at a time, behind a short queue."""
+"""Draws charts in a process of its own, one album at a time, behind a short queue."""
 
 import contextlib
 import dataclasses
@@ -16,17 +16,17 @@ from typing import BinaryIO, cast
 import workers
 from workers.contract.facts import DnsFacts, Facts, HttpFacts, TlsFacts
 from workers.contract.facts_services import DhcpFacts, NtpFacts, ServiceFacts
-from workers.contract.report import Report
-from workers.report.render import encode_report, read_frame, write_frame
+from workers.contract.pictures import Album
+from workers.report.render import encode_album, read_frame, write_frame
 
 log = logging.getLogger(__name__)
 
 RECYCLE = 50
-"""Reports after which the process is replaced, so that its memory and processor limits start anew."""
+"""Albums after which the process is replaced, so that its memory and processor limits start anew."""
 
 
 class Renderer:
-    """Turns reports into PNGs. Safe to call from many threads; never raises for a report that can't be drawn.
+    """Turns albums into PNGs. Safe to call from many threads; never raises for one that can't be drawn.
 
     `waiting` callers may queue; one more gets nothing at once, since a verdict without a picture beats a late one.
     """
@@ -38,22 +38,22 @@ class Renderer:
         self._drawn = 0
         self._home = tempfile.TemporaryDirectory(prefix="threadcap-charts-")
 
-    def __call__(self, report: Report) -> list[tuple[str, str, bytes]]:
+    def __call__(self, album: Album) -> list[tuple[str, str, bytes]]:
         """Render with the usual patience (contract.ports.Presenter)."""
-        return self.render(report)
+        return self.render(album)
 
-    def render(self, report: Report, timeout: float = 30.0) -> list[tuple[str, str, bytes]]:
+    def render(self, album: Album, timeout: float = 30.0) -> list[tuple[str, str, bytes]]:
         """Return (file name, alt text, PNG) a chart; empty after `timeout` seconds, and on any failure (logged)."""
         deadline = time.monotonic() + timeout
         if not self._room.acquire(blocking=False):
-            log.warning("charts skipped, too many are waiting", extra={"job": report.job_id})
+            log.warning("charts skipped, too many are waiting", extra={"job": album.report.job_id})
             return []
         try:
             if not self._turn.acquire(timeout=timeout):
-                log.warning("charts skipped, waited too long", extra={"job": report.job_id})
+                log.warning("charts skipped, waited too long", extra={"job": album.report.job_id})
                 return []
             try:
-                return self._draw(report, deadline)
+                return self._draw(album, deadline)
             finally:
                 self._turn.release()
         finally:
@@ -71,17 +71,17 @@ class Renderer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _draw(self, report: Report, deadline: float) -> list[tuple[str, str, bytes]]:
+    def _draw(self, album: Album, deadline: float) -> list[tuple[str, str, bytes]]:
         try:
             process = self._ready()
             alarm = threading.Timer(max(0.1, deadline - time.monotonic()), process.kill)
             alarm.start()
             try:
-                return self._ask(process, encode_report(_slim(report)))
+                return self._ask(process, encode_album(_slim(album)))
             finally:
                 alarm.cancel()
         except (OSError, ValueError, LookupError) as error:
-            log.warning("charts failed", extra={"job": report.job_id, "reason": str(error)[:200]})
+            log.warning("charts failed", extra={"job": album.report.job_id, "reason": str(error)[:200]})
             self._end()
             return []
 
@@ -144,13 +144,13 @@ class Renderers:
         self._busy = [0] * len(self._all)
         self._choosing = threading.Lock()
 
-    def render(self, report: Report, timeout: float = 30.0) -> list[tuple[str, str, bytes]]:
+    def render(self, album: Album, timeout: float = 30.0) -> list[tuple[str, str, bytes]]:
         """Return what Renderer.render does."""
         with self._choosing:
             chosen = self._busy.index(min(self._busy))
             self._busy[chosen] += 1
         try:
-            return self._all[chosen].render(report, timeout)
+            return self._all[chosen].render(album, timeout)
         finally:
             with self._choosing:
                 self._busy[chosen] -= 1
@@ -168,8 +168,8 @@ def _frame(source: BinaryIO) -> bytes:
     return payload
 
 
-def _slim(report: Report) -> Report:
-    """What charts need and no more: names and hosts of the traffic stay here."""
+def _slim(album: Album) -> Album:
+    """What charts need and no more: of names and hosts of the traffic only what stands in a picture's labels."""
 
     def facts(one: Facts) -> Facts:
         return dataclasses.replace(
@@ -185,6 +185,7 @@ def _slim(report: Report) -> Report:
         )
 
     targets = tuple(
-        dataclasses.replace(t, facts=facts(t.facts) if t.facts is not None else None) for t in report.targets
+        dataclasses.replace(t, facts=facts(t.facts) if t.facts is not None else None) for t in album.report.targets
     )
-    return dataclasses.replace(report, targets=targets, names={})
+    report = dataclasses.replace(album.report, targets=targets, names={}, findings=(), tables=())
+    return dataclasses.replace(album, report=report)

@@ -40,7 +40,8 @@ def _row(flows: list[Conversation]) -> tuple[str, str, str, str]:
     return number(len(flows)), number(packets), size(octets), _trouble(flows)
 
 
-def _troubles(flows: list[Conversation]) -> dict[str, int]:
+def troubles(flows: list[Conversation]) -> dict[str, int]:
+    """What conversations suffer from, in words, and how often."""
     tcps = [f.tcp for f in flows if f.tcp is not None]
     return {
         "unanswered": sum(t.handshake == "unanswered" for t in tcps),
@@ -52,11 +53,11 @@ def _troubles(flows: list[Conversation]) -> dict[str, int]:
 
 
 def _trouble(flows: list[Conversation]) -> str:
-    return ", ".join(f"{number(count)} {word}" for word, count in _troubles(flows).items() if count > 0)
+    return ", ".join(f"{number(count)} {word}" for word, count in troubles(flows).items() if count > 0)
 
 
 def _weight(flows: list[Conversation]) -> tuple[int, int]:
-    return sum(_troubles(flows).values()), sum(f.client_bytes + f.server_bytes for f in flows)
+    return sum(troubles(flows).values()), sum(f.client_bytes + f.server_bytes for f in flows)
 
 
 def tables(report: Report, most: int = MAX_ROWS) -> list[Table]:

@@ -1,7 +1,8 @@
 """The child: reads frames on stdin, answers with JSON lines on stdout.
 
 Answers: `{"progress": {"0": [packets, bytes]}}` about once a second, `{"peeked": {"0": {…}}}` when asked for the facts
-so far, after stdin ends `{"target": 0, "facts": {…}}` for each target, and `{"end": true}`; or
+so far, after stdin ends `{"target": 0, "facts": {…}}` for each target, or `{"target": 0, "seen": {…}}` for one that
+was to be looked at closer, and `{"end": true}`; or
 `{"error": "MemoryError at tcp.py:12"}`, which never quotes what was read.
 """
 
@@ -10,11 +11,14 @@ import os
 import resource
 import time
 import traceback
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from workers.analysis import Analyser
+from workers.analysis.closeup import CloserLook
 from workers.contract import codec
-from workers.sandbox.frames import HEADER, PEEK
+from workers.contract.closeup import Look
+from workers.sandbox.frames import HEADER, LOOK, PEEK
 
 PROGRESS_SECONDS = 0.5
 
@@ -25,7 +29,8 @@ def serve(memory: int) -> None:
     try:
         analysers = _read(os.fdopen(0, "rb", closefd=False))
         for target, analyser in sorted(analysers.items()):
-            _answer({"target": target, "facts": codec.encode(analyser.finish())})
+            kind = "facts" if isinstance(analyser, Analyser) else "seen"
+            _answer({"target": target, kind: codec.encode(analyser.finish())})
         _answer({"end": True})
     except Exception as error:  # the boundary of the process: the worker learns what kind of error and where
         last = traceback.extract_tb(error.__traceback__)[-1]
@@ -41,19 +46,27 @@ def confine(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
 
 
-def _read(source: BinaryIO) -> dict[int, Analyser]:
-    analysers: dict[int, Analyser] = {}
+def _read(source: BinaryIO) -> dict[int, Analyser | CloserLook]:
+    analysers: dict[int, Analyser | CloserLook] = {}
     told = time.monotonic()
     while len(head := source.read(HEADER.size)) == HEADER.size:
         target, length = HEADER.unpack(head)
         if target == PEEK:
-            _answer({"peeked": {str(key): codec.encode(analyser.peek()) for key, analyser in analysers.items()}})
+            _answer({"peeked": {str(key): codec.encode(one.peek()) for key, one in _analysing(analysers)}})
+            continue
+        if target == LOOK:
+            order = json.loads(source.read(length))
+            analysers[order["target"]] = CloserLook(codec.decode(Look, order["look"]))
             continue
         analysers.setdefault(target, Analyser()).feed(source.read(length))
         if time.monotonic() - told > PROGRESS_SECONDS:
-            _answer({"progress": {str(key): analyser.progress() for key, analyser in analysers.items()}})
+            _answer({"progress": {str(key): one.progress() for key, one in _analysing(analysers)}})
             told = time.monotonic()
     return analysers
+
+
+def _analysing(every: dict[int, Analyser | CloserLook]) -> Iterator[tuple[int, Analyser]]:
+    return ((key, one) for key, one in every.items() if isinstance(one, Analyser))
 
 
 def _answer(value: object) -> None:

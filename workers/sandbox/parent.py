@@ -8,8 +8,9 @@ import threading
 import structlog
 
 from workers.contract import codec
+from workers.contract.closeup import CloseUp, Look
 from workers.contract.facts import Facts
-from workers.sandbox.frames import HEADER, PEEK
+from workers.sandbox.frames import HEADER, LOOK, PEEK
 from workers.sandbox.nursery import NURSERY, Child
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,8 @@ class Sandbox:
         """The facts as of the last `peek` that was answered; None before."""
         self.peeking = False
         """Whether one is on its way."""
+        self.seen: dict[int, CloseUp] = {}
+        """target -> what was seen, of those to be looked at closer, once finished"""
         self._facts: dict[int, Facts] = {}
         self._ended = False
         self._child: Child | None = None
@@ -60,6 +63,11 @@ class Sandbox:
         """Ask for the facts so far, which come as `peeked`; from the thread that feeds. Blocks as `feed` does."""
         self.peeking = True
         self._send(HEADER.pack(PEEK, 0))
+
+    def look(self, target: int, look: Look) -> None:
+        """Have what is fed of a target from now on looked at closer, instead of analysed; before the first feed."""
+        order = json.dumps({"target": target, "look": codec.encode(look)}).encode()
+        self._send(HEADER.pack(LOOK, len(order)), order)
 
     def _send(self, *pieces: bytes) -> None:
         if self.failed or self._child is None or self._child.stdin < 0:
@@ -126,6 +134,8 @@ class Sandbox:
                 self.peeking = False
             case {"target": int(target), "facts": facts}:
                 self._facts[target] = codec.decode(Facts, facts)
+            case {"target": int(target), "seen": seen}:
+                self.seen[target] = codec.decode(CloseUp, seen)
             case {"end": True}:
                 self._ended = True
             case {"error": str(error)}:

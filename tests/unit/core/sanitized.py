@@ -1,10 +1,14 @@
-"""Feeds the compiled core every shared capture, whole, in pieces and mutated, and any traffic: see test_sanitized."""
+"""Feeds the compiled core every shared capture, whole, in pieces and mutated, and any traffic, and looks closer.
+
+See test_sanitized.
+"""
 
 import random
 import sys
 from pathlib import Path
 
 import workers.core.core
+from tests.unit.core.test_closeup_compiled_equals_plain import close_up, looks
 from tests.unit.core.test_compiled_equals_plain import SHARED, Traffic
 from workers.analysis import Analyser
 
@@ -16,7 +20,8 @@ def feed(data: bytes, step: int) -> None:
     analyser = Analyser(compiled=True)
     for at in range(0, len(data), step):
         analyser.feed(data[at : at + step])
-    analyser.finish()
+    for look in looks(analyser.finish()):
+        close_up(data, look, step, compiled=True)
 
 
 def mutated(data: bytes, chance: random.Random) -> bytes:

@@ -25,10 +25,12 @@ from workers.contract.facts import (
     TlsFacts,
     TlsHandshake,
 )
+from workers.contract.pictures import ALWAYS
 from workers.contract.report import CaptureOutcome, Named, Report, TargetResult
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 from workers.export import filename, report_json
 from workers.report import build
+from workers.report.album import album
 from workers.report.text import markdown, terminal
 
 ips = st.sampled_from(["198.19.1.4", "198.18.7.1", "2001:db8::1", "", "not an address", "\u202eevil\x00"])
@@ -202,6 +204,7 @@ def test_any_facts_give_a_report_that_can_be_shown(
     for text in [*shown, terminal(report), markdown(report)]:
         assert all(char == "\n" or " " <= char <= "~" or char in "→µ" for char in text), text
     assert all(0 <= ref.target < len(found) for f in report.findings for ref in f.frames)
+    assert set(ALWAYS) <= set(album(report, lambda looks: {}, every=True).names)
     json.loads(report_json(report))
     assert decode(Report, json.loads(json.dumps(encode(report)))).verdict == report.verdict
 

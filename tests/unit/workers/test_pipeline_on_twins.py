@@ -16,7 +16,7 @@ from workers.capture.plans import Equipment
 from workers.capture.targets import ContainerInfo, PodInfo
 from workers.capture.tcpdump import marker
 from workers.contract.job import Job, JobState, new_job_id
-from workers.contract.report import Report
+from workers.contract.pictures import ALWAYS, EVERY, Album
 from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
 from workers.delivery import Tools
 from workers.memory import MemoryArtifacts
@@ -30,11 +30,14 @@ SPEC = CaptureSpec(
 
 
 class NoCharts:
-    """Charts of nothing."""
+    """Charts of nothing, unless they are to draw an empty file for each picture of an album."""
 
-    def render(self, report: Report) -> list[tuple[str, str, bytes]]:
+    def __init__(self) -> None:
+        self.draws = False
+
+    def render(self, album: Album) -> list[tuple[str, str, bytes]]:
         """See Charts.render."""
-        return []
+        return [(name, f"about {name}", b"") for name in album.names] if self.draws else []
 
 
 class Watcher:
@@ -44,12 +47,14 @@ class Watcher:
         self.job = job
         self.stop = threading.Event()
         self.said: list[str] = []
+        self.verdicts: dict[JobState, str] = {}
         self.stop_when: Callable[[Job], bool] = lambda job: False
 
     def update(self, change: Callable[[Job], Job], *, patient: bool = True) -> Job:
         """See Observer.update."""
         self.job = change(self.job)
         self.said.append(self.job.message)
+        self.verdicts[self.job.state] = self.job.verdict
         if self.stop_when(self.job):
             self.stop.set()
         return self.job
@@ -82,6 +87,8 @@ class Trial:
         self.image = IMAGE
         self._folder = folder
         self.artifacts = MemoryArtifacts()
+        self.charts = NoCharts()
+        self.every_picture = False
         self.watcher = Watcher(replace(jobs.job(), id=new_job_id(), spec=SPEC))
 
     def add(self, name: str, *lacking: str, ips: tuple[str, ...] = ()) -> None:
@@ -93,7 +100,10 @@ class Trial:
 
     def run(self) -> Job:
         """Take the job to its end; nothing of it may run afterwards."""
-        tools = Tools(self.cluster.real, self.artifacts, Rules(), NoCharts(), self._folder, Equipment(self.image))
+        equipment, every = Equipment(self.image), self.every_picture
+        tools = Tools(
+            self.cluster.real, self.artifacts, Rules(), self.charts, self._folder, equipment, every_picture=every
+        )
         job = run(self.watcher.job, tools, self.watcher)
         until_none(marker(job.id))
         assert job.final
@@ -119,6 +129,23 @@ def test_each_pod_gets_the_method_that_works_there(trial: Trial) -> None:
     assert all(target.packets > 0 for target in job.targets)
     announced = next(said for said in trial.watcher.said if "is added" in said)
     assert "No container of web-1 can capture" in announced
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_a_thread_gets_few_pictures_and_a_folder_all(trial: Trial, every: bool) -> None:
+    trial.add("web-0")
+    trial.charts.draws, trial.every_picture = True, every
+    job = trial.run()
+    drawn = {artifact.name: artifact.kind for artifact in job.artifacts if artifact.kind != "pcap"}
+    assert {name for name, kind in drawn.items() if kind == "chart"} == {"traffic.png", "latency.png"}
+    assert {name for name, kind in drawn.items() if kind == "picture"} == (set(EVERY) - set(ALWAYS) if every else set())
+    assert job.artifacts[-1].title == f"about {job.artifacts[-1].name}"
+
+
+def test_the_verdict_is_told_before_the_pictures_are_drawn(trial: Trial) -> None:
+    trial.add("web-0")
+    job = trial.run()
+    assert trial.watcher.verdicts[JobState.DELIVERING] == job.verdict != ""
 
 
 def test_one_pod_that_cannot_be_captured_makes_it_partial(trial: Trial) -> None:

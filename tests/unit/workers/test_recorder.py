@@ -21,8 +21,8 @@ from workers.capture.targets import PodInfo, ServiceInfo, Target
 from workers.capture.tcpdump import marker
 from workers.contract.errors import JobNotFound
 from workers.contract.job import Job, JobState, TargetProgress
+from workers.contract.pictures import Album
 from workers.contract.ports import Debt
-from workers.contract.report import Report
 from workers.contract.spec import CaptureSpec, Mode
 from workers.delivery import Tools
 from workers.memory import MemoryArtifacts
@@ -35,7 +35,7 @@ from workers.segments import segment_name
 class NoCharts:
     """Charts of nothing."""
 
-    def render(self, report: Report) -> list[tuple[str, str, bytes]]:
+    def render(self, album: Album) -> list[tuple[str, str, bytes]]:
         """See Charts.render."""
         return []
 

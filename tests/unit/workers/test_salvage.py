@@ -17,6 +17,7 @@ from workers.capture.targets import ContainerInfo, PodInfo
 from workers.contract import codec
 from workers.contract.errors import ClusterUnavailable, StoreUnavailable, TargetNotFound
 from workers.contract.job import Job, JobState, TargetProgress
+from workers.contract.pictures import Album
 from workers.contract.ports import Debt
 from workers.contract.report import CaptureOutcome, Report
 from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
@@ -34,7 +35,7 @@ APP = ContainerInfo("app", running=True, id="containerd://1")
 class NoCharts:
     """Charts of nothing."""
 
-    def render(self, report: Report) -> list[tuple[str, str, bytes]]:
+    def render(self, album: Album) -> list[tuple[str, str, bytes]]:
         """See Charts.render."""
         return []
 

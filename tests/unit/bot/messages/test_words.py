@@ -59,6 +59,11 @@ def test_a_waiting_card_can_be_cancelled() -> None:
     assert buttons(card) == [("Cancel", "discard", "abcd2345")]
 
 
+def test_a_card_says_the_verdict_while_pictures_are_drawn() -> None:
+    drawing = capturing().to(JobState.ANALYSING).to(JobState.DELIVERING).evolve(verdict="payments refused 12 of 12")
+    assert "payments refused 12 of 12" in lines(messages.card(drawing, 1001.0))
+
+
 def test_a_card_being_stopped_has_no_buttons() -> None:
     card = messages.card(capturing().evolve(stop_by=BOB), 1013.0)
     assert card.text.startswith("Stopping")

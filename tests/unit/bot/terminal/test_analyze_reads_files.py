@@ -1,6 +1,7 @@
 """`threadcap analyze`: verdict, JSON, single frames, and clear words for what is no capture."""
 
 import gzip
+import io
 import json
 import struct
 import sys
@@ -41,6 +42,29 @@ def test_verdict_names_the_silent_server(capture: Path, capsys: pytest.CaptureFi
     said = capsys.readouterr().out
     assert "198.19.1.1" in said.splitlines()[0]
     assert "no answer" in said.splitlines()[0]
+
+
+def test_pictures_are_drawn_into_a_folder(capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "new" / "pictures"
+    assert main(["analyze", str(capture), "--pictures", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert {path.name for path in folder.iterdir()} == {"traffic.png", "ladder.png", "heatmap.png"}
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
+    assert f"{folder / 'ladder.png'}  198.18.0.6 → 198.19.1.1:8080" in said
+
+
+def test_standard_input_is_drawn_as_far_as_one_look_shows(
+    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with capture.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        assert main(["analyze", "-", "--pictures", str(tmp_path / "drawn")]) == 0
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"traffic.png"}
+
+
+def test_a_folder_that_can_not_be_written_is_said(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", str(capture), "--pictures", str(capture)]) == 4
+    assert "can't be written to" in capsys.readouterr().err
 
 
 def test_json_has_the_documented_shape(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
