@@ -32,7 +32,7 @@ class Stages:
         self.http = HttpStage(self.timeline)
         self.tls = TlsStage()
         self.quic = QuicStage(self.tls)
-        self.services = ServiceStage()
+        self.services = ServiceStage(self.timeline)
         self.ntp = NtpStage()
         self.dhcp = DhcpStage()
         self.icmp = IcmpStage()

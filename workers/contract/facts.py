@@ -330,7 +330,8 @@ class Timeline:
     problems: tuple[int, ...] = ()
     """Retransmissions, resets, unanswered SYNs a bin."""
     latency: tuple[tuple[float, float, str], ...] = ()
-    """(epoch seconds, seconds, "http"|"dns"|"tcp") samples, at most 2,000, evenly thinned."""
+    """(epoch seconds, seconds, kind) samples, at most 2,000, evenly thinned. Kinds: http, dns, tcp (handshakes), and
+    redis, postgresql, mysql, kafka, mongodb (requests that wait by their nature left out)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ KINDS = {
     "http": ("HTTP response", BLUE, "o"),
     "dns": ("DNS answer", ORANGE, "s"),
     "tcp": ("TCP round trip", GREEN, "^"),
+    "redis": ("Redis answer", RED, "D"),
+    "postgresql": ("PostgreSQL answer", PURPLE, "v"),
+    "mysql": ("MySQL answer", SKY, "P"),
+    "kafka": ("Kafka answer", BLACK, "X"),
+    "mongodb": ("MongoDB answer", RED, "*"),
 }
 GREY = "#5f6368"
 STEPS = (
@@ -210,7 +215,7 @@ def _latency(samples: dict[str, list[tuple[float, float]]]) -> Chart | None:
 
 
 def _many(kind: str) -> str:
-    return {"http": "HTTP responses", "dns": "DNS answers", "tcp": "TCP round trips"}[kind]
+    return f"{KINDS[kind][0]}s"
 
 
 def _rank(points: Sequence[tuple[float, float]], share: float) -> float:
