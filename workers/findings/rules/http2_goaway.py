@@ -55,7 +55,7 @@ def _finding(case: Case, seen: list[Seen]) -> Finding:
         f"{_who(case, seen)}: the {side} ended {plural(len(seen), 'HTTP/2 connection')}{how}{left}.",
         len(seen),
         refs((index, [goaway.frame]) for index, _, goaway, _ in seen),
-        _next_step(first),
+        _next_step(first, side),
         filters.both("tcp.len > 0", filters.endpoint(flow.server, flow.server_port) if flow else ""),
         figures=figures(goaways=len(seen), unprocessed=lost),
         servers=(filters.end(flow.server, flow.server_port),) if flow else (),
@@ -71,9 +71,9 @@ def _who(case: Case, seen: list[Seen]) -> str:
     return f"{clients} → {case.server(flows[0].server, flows[0].server_port)}"
 
 
-def _next_step(first: Goaway) -> str:
+def _next_step(first: Goaway, side: str) -> str:
     if first.error == "ENHANCE_YOUR_CALM":
         return "Compare the client's keep-alive (ping) interval with the least the server permits."
     if first.error == "NO_ERROR":
         return "A restart, rollout or maximum connection age: see that the client sends such requests again."
-    return f"Read the log of the {first.by or 'sender'} at that time; versions of the two libraries may not fit."
+    return f"Read the log of the {side} at that time; versions of the two libraries may not fit."
