@@ -6,6 +6,7 @@ second after it; younger ones are counted as `dns_unjudged`. mDNS (5353) and LLM
 nobody has to answer there.
 """
 
+from workers.analysis.dns_addresses import DnsAddresses
 from workers.analysis.dns_message import Message, rcode_name, read_message, type_name
 from workers.analysis.dns_search import Asked, Client, searches
 from workers.analysis.flows import Half, endpoints, reverse
@@ -70,6 +71,7 @@ class DnsStage:
         self._unanswered = Frames()
         self._rcodes: dict[str, int] = {}
         self._latency = Durations(1024)
+        self._addresses = DnsAddresses()
         self.beyond = 0
         """Queries for names that were not kept."""
         self.unjudged = 0
@@ -161,6 +163,8 @@ class DnsStage:
         asked = self._waiting.pop(reverse(packet.key, 17) + message.id, None)
         if asked is None:
             return
+        if message.answers and message.rcode == 0:
+            self._addresses.note(packet, message.name, message.answers)
         time, _, group = asked
         took = max(0, packet.time - time)
         self._latency.add(took)
@@ -208,6 +212,7 @@ class DnsStage:
             dnssec_ok=self._dnssec_ok,
             searches=tuple(found[:TOLD_SEARCHES]),
             more_searches=max(0, len(found) - TOLD_SEARCHES),
+            addresses=self._addresses.told(),
         )
 
     def _asked(self) -> dict[Client, dict[str, Asked]]:
