@@ -174,9 +174,11 @@ def _names(job: Job, results: Sequence[TargetResult], cluster: Cluster) -> dict[
         return dict(resolve_names(facts=facts))
     return dict(
         resolve_names(
-            pods=[Known(pod.name, pod.ips, pod.namespace) for pod in pods if not pod.host_network],
+            pods=[
+                Known(pod.name, pod.ips, pod.namespace, pod.started, pod.ended) for pod in pods if not pod.host_network
+            ],
             services=[Known(service.name, service.ips, service.namespace) for service in services],
-            nodes=[Known(pod.node, pod.ips) for pod in pods if pod.host_network],
+            nodes=[Known(pod.node, pod.ips) for pod in pods if pod.host_network and not pod.ended],
             facts=facts,
         )
     )

@@ -71,7 +71,7 @@ class DnsStage:
         self._unanswered = Frames()
         self._rcodes: dict[str, int] = {}
         self._latency = Durations(1024)
-        self._addresses = DnsAddresses()
+        self.addresses = DnsAddresses()
         self.beyond = 0
         """Queries for names that were not kept."""
         self.unjudged = 0
@@ -164,7 +164,7 @@ class DnsStage:
         if asked is None:
             return
         if message.answers and message.rcode == 0:
-            self._addresses.note(packet, message.name, message.answers)
+            self.addresses.note(packet, message.name, message.answers)
         time, _, group = asked
         took = max(0, packet.time - time)
         self._latency.add(took)
@@ -212,7 +212,7 @@ class DnsStage:
             dnssec_ok=self._dnssec_ok,
             searches=tuple(found[:TOLD_SEARCHES]),
             more_searches=max(0, len(found) - TOLD_SEARCHES),
-            addresses=self._addresses.told(),
+            addresses=self.addresses.told(),
         )
 
     def _asked(self) -> dict[Client, dict[str, Asked]]:

@@ -42,9 +42,16 @@ class Backend:
     @property
     def who(self) -> str:
         """ "checkout-7d9f → ledger (198.19.3.4:5432)"; the server alone when nobody's conversation was kept."""
-        clients = [name for name, _ in Counter(self.case.name(t.flow.client) for t in self.talks).most_common()]
+        seen = Counter(self.case.name(t.flow.client, t.flow.first_at) for t in self.talks)
+        clients = [name for name, _ in seen.most_common()]
         left = listing(clients, 2) if len(clients) <= 2 else plural(len(clients), "client")
-        return f"{left} → {self.case.server(*self.end)}" if clients else self.case.server(*self.end)
+        server = self.case.server(*self.end, (t.flow for t in self.talks))
+        return f"{left} → {server}" if clients else server
+
+    @property
+    def name(self) -> str:
+        """What its clients call the server."""
+        return self.case.naming.short(self.end[0], (t.flow for t in self.talks))
 
     @property
     def talks(self) -> list[Talk]:

@@ -12,6 +12,7 @@ from workers.contract.facts import DnsName, Facts, HttpGroup, Tally, TcpFacts, T
 from workers.contract.facts_services import ServiceGroup
 from workers.contract.report import Confidence, FrameRef, Named, TargetResult
 from workers.contract.spec import CaptureSpec
+from workers.findings.naming import Naming
 from workers.findings.words import ratio, safe
 
 ANSWER_WAIT = 1.5
@@ -222,27 +223,18 @@ class Case:
 
     # -- names ---------------------------------------------------------------------------------------------------
 
-    def name(self, ip: str) -> str:
-        """What people call an address: "checkout-7d9f", "service payments", "billing/ledger-0", or the address."""
-        if ip in self.pods:
-            return safe(self.targets[self.pods[ip]].pod) or safe(ip)
-        named = self.names.get(ip)
-        if named is None or not named.name:
-            return safe(ip)
-        away = (
-            named.namespace
-            and self.spec
-            and named.namespace != self.spec.namespace
-            and named.kind in ("pod", "service")
-        )
-        name = safe(f"{named.namespace}/{named.name}" if away and "/" not in named.name else named.name)
-        return f"{named.kind} {name}" if named.kind in ("service", "node") else name
+    @cached_property
+    def naming(self) -> Naming:
+        """What addresses are called."""
+        return Naming(self.targets, self.names, self.spec.namespace if self.spec else None)
 
-    def server(self, ip: str, port: int = 0) -> str:
-        """ "payments (198.19.3.4:8080)"."""
-        end = f"[{safe(ip)}]:{port}" if port and ":" in ip else f"{safe(ip)}:{port}" if port else safe(ip)
-        name = self.name(ip)
-        return f"{name} ({end})" if name != safe(ip) else end
+    def name(self, ip: str, at: float | None = None) -> str:
+        """What people call an address, at a time if that matters: see Naming.name."""
+        return self.naming.name(ip, at)
+
+    def server(self, ip: str, port: int = 0, seen: Iterable[Flow] = ()) -> str:
+        """ "payments (198.19.3.4:8080)", as the clients of `seen` call it: see Naming.server."""
+        return self.naming.server(ip, port, seen)
 
     def pod(self, target: int) -> str:
         """The name of a captured pod."""

@@ -25,6 +25,7 @@ from workers.contract.facts import (
     TlsFacts,
     TlsHandshake,
 )
+from workers.contract.facts_dns import DnsAddress
 from workers.contract.facts_http import Goaway, Http2Facts
 from workers.contract.facts_services import (
     DhcpClient,
@@ -35,7 +36,7 @@ from workers.contract.facts_services import (
     ServiceGroup,
     ServicePool,
 )
-from workers.contract.report import CaptureOutcome, Named, Report, TargetResult
+from workers.contract.report import CaptureOutcome, Former, Named, Report, TargetResult
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 from workers.export import filename, report_json
 from workers.report import build
@@ -184,7 +185,16 @@ all_facts = st.builds(
     error=st.none() | words,
     conversations=tuples(flows),
     more_conversations=counts,
-    dns=st.builds(DnsFacts, counts, counts, tallies, tables, spreads, tuples(names)),
+    dns=st.builds(
+        DnsFacts,
+        counts,
+        counts,
+        tallies,
+        tables,
+        spreads,
+        tuples(names),
+        addresses=tuples(st.builds(DnsAddress, ips, ips, words, times)),
+    ),
     http=st.builds(
         HttpFacts,
         counts,
@@ -229,7 +239,20 @@ targets = st.builds(
     other_ports=tables,
 )
 specs = st.builds(CaptureSpec, st.builds(TargetRef, st.sampled_from(TargetKind), words), words, filter=words)
-named = st.dictionaries(ips, st.builds(Named, words, words, words), max_size=4)
+named = st.dictionaries(
+    ips,
+    st.builds(
+        Named,
+        st.sampled_from(["pod", "service", "dns"]) | words,
+        words,
+        words,
+        times,
+        times,
+        tuples(words),
+        tuples(st.builds(Former, words, words, words, times, times)),
+    ),
+    max_size=4,
+)
 
 
 @settings(

@@ -43,7 +43,7 @@ def _finding(backend: Backend) -> Finding:
     open_now = sum(1 for t in backend.talks if t.flow.server_payload > 0) - refused
     others = f" {plural(open_now, 'other connection')} to it seen here." if open_now > 0 else ""
     limit = LIMIT.get(backend.all[0].group.protocol, "its limit")
-    name = backend.case.name(backend.end[0])
+    name = backend.name
     return Finding(
         RULE,
         Severity.CRITICAL if refused >= LEAST else Severity.WARNING,

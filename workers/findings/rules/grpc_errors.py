@@ -57,7 +57,7 @@ def _finding(site: Site) -> Finding:
         f"{f'; most of them {method}' if len(site.bad) > 1 else f' ({method})'}.",
         errors,
         refs((w.target, w.group.grpc_errors.frames) for w in site.bad),
-        f"Read the log of {site.case.name(site.end[0])} for these calls; for DEADLINE_EXCEEDED compare the client's "
+        f"Read the log of {site.name} for these calls; for DEADLINE_EXCEEDED compare the client's "
         "deadline with what the server itself waits for.",
         site.filter("tcp.len > 0"),
         figures=figures(errors=errors, server_errors=server, calls=calls, share=ratio(errors, calls)),

@@ -65,13 +65,13 @@ def _finding(site: Site) -> Finding:
         RULE,
         Severity.WARNING if failed >= LEAST else Severity.NOTE,
         site.confidence(failed < LEAST),
-        f"{site.case.server(*site.end)}: {of(failed, max(checks, failed), 'health check')} failed "
+        f"{site.server}: {of(failed, max(checks, failed), 'health check')} failed "
         f"({listing(request(g) for g in groups)}: {', '.join(how)}).",
         failed,
         refs(
             (w.target, w.group.errors.frames or w.group.unanswered.frames or w.group.requests.frames) for w in site.bad
         ),
-        f"See events of {site.case.name(site.end[0])} (Unhealthy) and what the check itself waits for; its timeout is "
+        f"See events of {site.name} (Unhealthy) and what the check itself waits for; its timeout is "
         "1 s unless set otherwise.",
         site.filter("http"),
         figures=figures(failed=failed, checks=checks, share=ratio(failed, checks), p50_s=slow),

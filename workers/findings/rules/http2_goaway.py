@@ -67,8 +67,8 @@ def _who(case: Case, seen: list[Seen]) -> str:
     flows = [flow for *_, flow in seen if flow is not None]
     if not flows:
         return "HTTP/2"
-    clients = listing((case.name(flow.client) for flow in flows), 2)
-    return f"{clients} → {case.server(flows[0].server, flows[0].server_port)}"
+    clients = listing((case.name(flow.client, flow.first_at) for flow in flows), 2)
+    return f"{clients} → {case.server(flows[0].server, flows[0].server_port, flows)}"
 
 
 def _next_step(first: Goaway, side: str) -> str:

@@ -92,7 +92,7 @@ def _cancelled(site: Site) -> Finding:
         f"({request(worst)}).",
         total,
         refs((w.target, _cancels(w.group).frames) for w in site.bad),
-        f"The caller gave up: compare its deadline with how long {site.case.name(site.end[0])} takes.",
+        f"The caller gave up: compare its deadline with how long {site.name} takes.",
         site.filter("tcp.len > 0"),
         figures=figures(cancelled=total, requests=requests, share=ratio(total, requests)),
         servers=site.servers,

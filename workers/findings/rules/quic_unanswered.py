@@ -42,13 +42,14 @@ def _silent(case: Case, seen: Seen) -> bool:
 def _finding(case: Case, bad: list[Seen], count: int) -> Finding:
     end = bad[0][2].server, bad[0][2].server_port
     instead = sum(1 for t in case.talks_by_end.get(end, []) if t.flow.server_payload > 0)
-    clients = listing((case.name(flow.client) for *_, flow in bad), 2)
+    server = case.server(*end, (flow for *_, flow in bad))
+    clients = listing((case.name(flow.client, flow.first_at) for *_, flow in bad), 2)
     fallback = f" Over TCP the same server answers ({plural(instead, 'connection')}), later." if instead else ""
     return Finding(
         RULE,
         Severity.WARNING if len(bad) >= LEAST else Severity.NOTE,
         case.confidence({target for target, *_ in bad}, len(bad) < LEAST),
-        f"{clients} → {case.server(*end)}: {of(len(bad), count, 'QUIC connection attempt')} got no answer, UDP port "
+        f"{clients} → {server}: {of(len(bad), count, 'QUIC connection attempt')} got no answer, UDP port "
         f"{number(end[1])} may be blocked.{fallback}",
         len(bad),
         refs((target, [flow.first_frame]) for target, _, flow in bad),

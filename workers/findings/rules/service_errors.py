@@ -107,7 +107,7 @@ def _finding(backend: Backend) -> Finding:
         f"{by_code(codes.items(), MEANING)}{mostly}.",
         errors,
         refs((one.target, one.group.failed.frames) for one in backend.bad),
-        f"Read the log of {backend.case.name(backend.end[0])} for these errors"
+        f"Read the log of {backend.name} for these errors"
         f"{', then the client code that sends these statements' if not serious else ''}.",
         backend.filter(),
         figures=figures(errors=errors, serious=serious, requests=requests, share=ratio(errors, requests)),

@@ -72,7 +72,7 @@ def _finding(backend: Backend) -> Finding:
         refs((one.target, [one.group.slowest_frame]) for one in backend.bad if one.group.slowest_frame > 0),
         "Check where both ends run and what lies between, for distance and loss, before the server itself."
         if far
-        else f"Look at {backend.case.name(backend.end[0])}: its log of slow requests, locks, CPU limit and disk.",
+        else f"Look at {backend.name}: its log of slow requests, locks, CPU limit and disk.",
         backend.filter(),
         figures=figures(p50_s=latency.p50, p95_s=latency.p95, max_s=latency.max, rtt_s=rtt),
         servers=backend.servers,
@@ -85,7 +85,4 @@ def _blame(backend: Backend, far: bool) -> str:
         return ""
     if far:
         return f" The network's round trip alone is {duration(backend.rtt)}, so look at the network first."
-    return (
-        f" The network's round trip is {duration(backend.rtt)}, so the time is spent in "
-        f"{backend.case.name(backend.end[0])}."
-    )
+    return f" The network's round trip is {duration(backend.rtt)}, so the time is spent in {backend.name}."

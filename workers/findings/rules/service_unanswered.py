@@ -56,7 +56,7 @@ def _finding(backend: Backend, count: int) -> Finding:
         f"{backend.who}: {of(count, requests, f'{backend.protocol} request')} got no response{mostly}.",
         count,
         refs((one.target, one.group.unanswered.frames) for one in backend.bad),
-        f"See what {backend.case.name(backend.end[0])} waits for (locks, disk, its own peers), and whether the client "
+        f"See what {backend.name} waits for (locks, disk, its own peers), and whether the client "
         "gave up first: compare their timeouts.",
         backend.filter(),
         figures=figures(unanswered=count, requests=requests, share=share),

@@ -95,7 +95,7 @@ def _blame(site: Site, latency: Spread) -> str:
         return f" The network's round trip alone is {duration(rtt)}, so look at the network first."
     if _lossy(site):
         return f" The network's round trip is {duration(rtt)}, but packets are lost and sent again: look there first."
-    text = f" The network's round trip is {duration(rtt)}, so the time is spent in {site.case.name(site.end[0])}"
+    text = f" The network's round trip is {duration(rtt)}, so the time is spent in {site.name}"
     return (
         f"{text}; half of the calls are quick, so one of its pods may be at fault."
         if _split(site, latency)

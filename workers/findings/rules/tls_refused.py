@@ -67,7 +67,8 @@ def _insisted(talk: Talk) -> bool:
 def _finding(case: Case, bad: list[Talk]) -> Finding:
     flow = bad[0].flow
     every = case.talks_by_end[flow.server, flow.server_port]
-    clients = listing((case.name(t.flow.client) for t in bad), 2)
+    clients = listing((case.name(t.flow.client, t.flow.first_at) for t in bad), 2)
+    server = case.server(flow.server, flow.server_port, (t.flow for t in bad))
     spoken = {t.flow.application for t in bad if t.flow.application not in ("", "tls")}
     speaks = f", it speaks plain {safe(listing(map(called, sorted(spoken)), 2), 40)}" if spoken else ""
     share = ratio(len(bad), len(every))
@@ -76,7 +77,7 @@ def _finding(case: Case, bad: list[Talk]) -> Finding:
         RULE,
         Severity.CRITICAL if critical else Severity.WARNING if len(bad) >= LEAST else Severity.NOTE,
         case.confidence({t.target for t in bad}, len(bad) < LEAST),
-        f"{clients} → {case.server(flow.server, flow.server_port)}: the server does not do TLS on this port{speaks}; "
+        f"{clients} → {server}: the server does not do TLS on this port{speaks}; "
         f"{of(len(bad), len(every), 'connection')} asked for it in vain.",
         len(bad),
         refs((t.target, [t.flow.first_frame]) for t in bad),
