@@ -6,6 +6,7 @@ from workers.contract.facts import HttpGroup
 from workers.contract.report import Finding, Severity
 from workers.findings.backends import by_code
 from workers.findings.case import Case, refs
+from workers.findings.rules.health_check import is_probe
 from workers.findings.trouble import fold
 from workers.findings.web import Site, sites
 from workers.findings.words import figures, of, ratio, safe
@@ -36,7 +37,7 @@ CRITICAL_SHARE = 0.05
 
 def check(case: Case) -> list[Finding]:
     """One finding for each server whose calls fail."""
-    return fold(_finding(site) for site in sites(case, lambda group: _codes(group).total() > 0))
+    return fold(_finding(site) for site in sites(case, lambda group: _codes(group).total() > 0 and not is_probe(group)))
 
 
 def _codes(group: HttpGroup) -> Counter[str]:

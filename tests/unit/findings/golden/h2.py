@@ -56,6 +56,14 @@ def service_is_not_ready() -> Scene:
     return scene
 
 
+@fires("health-check", "4 of 4 health checks failed (POST /grpc.health.v1.Health/Check: UNAVAILABLE 4 times)")
+def grpc_probe_fails() -> Scene:
+    scene = Scene().normal()
+    for n in range(4):
+        Channel(scene, n * 0.5).call("/grpc.health.v1.Health/Check", UNAVAILABLE).call().close()
+    return scene
+
+
 @quiet("grpc-errors", "http2-reset", "http2-goaway")
 def calls_that_find_nothing() -> Scene:
     """NOT_FOUND is an answer; a caller may lose interest; a server ends its connections in order."""
