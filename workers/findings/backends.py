@@ -107,9 +107,18 @@ def named(operation: str) -> str:
 
 
 def by_code(codes: Iterable[tuple[str, int]], meaning: dict[str, str], most: int = 3) -> str:
-    """ "40P01, deadlock, 3 times and 57014 twice": codes, most frequent first, with what they mean."""
-    told = [
-        f"{safe(code, 40)}{f' ({meaning[code]})' if code in meaning else ''} {plural(count, 'time')}"
-        for code, count in Counter(dict(codes)).most_common(most)
-    ]
-    return listing(told, most)
+    """ "deadlock (40P01) 3 times and lock wait timeout (1205) 1 time": bare codes by what they mean."""
+    return _most(codes, most, lambda code: f"{meaning[code]} ({safe(code, 40)})" if code in meaning else safe(code, 40))
+
+
+def by_name(codes: Iterable[tuple[str, int]], meaning: dict[str, str], most: int = 3) -> str:
+    """ "UNAVAILABLE 6 times (the server is not ready or gone)": codes that are names, and what they mean."""
+    found = dict(codes)
+    told = _most(found.items(), most, lambda code: safe(code, 40))
+    only = next(iter(found), "") if len(found) == 1 else ""
+    return f"{told} ({meaning[only]})" if only in meaning else told
+
+
+def _most(codes: Iterable[tuple[str, int]], most: int, worded: Callable[[str], str]) -> str:
+    """The most frequent first."""
+    return listing((f"{worded(code)} {plural(n, 'time')}" for code, n in Counter(dict(codes)).most_common(most)), most)

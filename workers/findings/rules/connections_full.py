@@ -48,8 +48,7 @@ def _finding(backend: Backend) -> Finding:
         RULE,
         Severity.CRITICAL if refused >= LEAST else Severity.WARNING,
         backend.confidence(),
-        f"{backend.who}: {backend.protocol} has no connections left, it turned {number(refused)} away "
-        f"({told}).{others}",
+        f"{backend.who}: {backend.protocol} has no connections left, it turned {number(refused)} away: {told}.{others}",
         refused,
         refs((one.target, one.group.failed.frames) for one in backend.bad),
         f"See who holds the connections of {name} and which are idle; make the clients' pools smaller than {limit} "

@@ -4,7 +4,7 @@ from collections import Counter
 
 from workers.contract.facts import HttpGroup
 from workers.contract.report import Finding, Severity
-from workers.findings.backends import by_code
+from workers.findings.backends import by_name
 from workers.findings.case import Case, refs
 from workers.findings.rules.health_check import is_probe
 from workers.findings.trouble import fold
@@ -54,8 +54,8 @@ def _finding(site: Site) -> Finding:
         RULE,
         _severity(errors, server, calls),
         site.confidence(errors < LEAST),
-        f"{site.who}: {of(errors, calls, 'gRPC call')} failed with {by_code(codes.items(), MEANING)}"
-        f"{f'; most of them {method}' if len(site.bad) > 1 else f' ({method})'}.",
+        f"{site.who}: {of(errors, calls, 'gRPC call')} failed "
+        f"({'mostly ' if len(site.bad) > 1 else ''}{method}) with {by_name(codes.items(), MEANING)}.",
         errors,
         refs((w.target, w.group.grpc_errors.frames) for w in site.bad),
         f"Read the log of {site.name} for these calls; for DEADLINE_EXCEEDED compare the client's "

@@ -5,7 +5,7 @@ from collections import Counter
 
 from workers.contract.facts import HttpGroup
 from workers.contract.report import Finding, Severity
-from workers.findings.backends import by_code
+from workers.findings.backends import by_name
 from workers.findings.case import Case, refs
 from workers.findings.trouble import fold
 from workers.findings.web import Site, by_status, request, sites
@@ -69,7 +69,7 @@ def _finding(site: Site) -> Finding:
     refused, silent = sum(_refused(g) for g in groups), sum(max(0, g.unanswered.count) for g in groups)
     slow = max(g.latency.p50 for g in groups)
     how = [text] if refused and (text := by_status(site.bad, 400)) else []
-    how += [by_code(codes.items(), {})] if (codes := sum((Counter(_grpc(g)) for g in groups), Counter[str]())) else []
+    how += [by_name(codes.items(), {})] if (codes := sum((Counter(_grpc(g)) for g in groups), Counter[str]())) else []
     how += [f"{plural(silent, 'time')} without an answer"] if silent else []
     how += [f"answers take {duration(slow)}"] if slow >= TIMEOUT else []
     return Finding(

@@ -2,7 +2,7 @@
 
 from workers.contract.facts import HttpGroup, Tally
 from workers.contract.report import Finding, Severity
-from workers.findings.backends import by_code
+from workers.findings.backends import by_name
 from workers.findings.case import Case, refs, tally
 from workers.findings.trouble import fold
 from workers.findings.web import Site, request, sites
@@ -67,8 +67,8 @@ def _broken(site: Site) -> Finding:
         RULE,
         Severity.CRITICAL if critical else Severity.WARNING if total >= LEAST else Severity.NOTE,
         site.confidence(total < LEAST),
-        f"{site.who}: {of(total, requests, 'HTTP/2 stream')} broken off with {by_code(counts.items(), MEANING)}"
-        f" ({request(worst)}).",
+        f"{site.who}: {of(total, requests, 'HTTP/2 stream')} broken off "
+        f"({request(worst)}) with {by_name(counts.items(), MEANING)}.",
         total,
         refs((w.target, seen.frames) for w in site.bad for seen in _codes(w.group).values()),
         "Read the log of the side that sent RST_STREAM. REFUSED_STREAM and ENHANCE_YOUR_CALM: compare the client's "

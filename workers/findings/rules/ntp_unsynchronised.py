@@ -6,7 +6,7 @@ Stratum 16 and leap indicator 3 (RFC 5905 section 7.3); Kiss-o'-Death codes (sec
 from workers.contract.facts_services import NtpServer
 from workers.contract.report import Finding, Severity
 from workers.findings import filters
-from workers.findings.backends import by_code
+from workers.findings.backends import by_name
 from workers.findings.case import Case, pointers, refs
 from workers.findings.trouble import fold
 from workers.findings.words import figures, number
@@ -41,7 +41,7 @@ def _kisses(server: NtpServer) -> dict[str, int]:
 def _finding(case: Case, index: int, nth: int, server: NtpServer) -> Finding:
     kisses = _kisses(server)
     what = (
-        f"turns the client away with {by_code(kisses.items(), MEANING)}"
+        f"turns the client away with {by_name(kisses.items(), MEANING)}"
         if kisses
         else "is not synchronised itself"
         + (f" (stratum {number(UNSYNCHRONISED)})" if server.stratum == UNSYNCHRONISED else "")

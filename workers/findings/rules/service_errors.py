@@ -97,14 +97,14 @@ def _finding(backend: Backend) -> Finding:
     errors = codes.total()
     requests = max(backend.requests, errors)
     worst = max(backend.bad, key=lambda one: _codes(backend.case, one).total()).group
-    mostly = f"; most of them {named(worst.operation)}" if len(backend.bad) > 1 else f" ({named(worst.operation)})"
+    what = f"{'mostly ' if len(backend.bad) > 1 else ''}{named(worst.operation)}"
     serious = sum(count for code, count in codes.items() if _serious(worst.protocol, code))
     return Finding(
         RULE,
         _severity(errors, serious, requests),
         backend.confidence(errors < LEAST),
-        f"{backend.who}: {of(errors, requests, f'{backend.protocol} request')} failed with "
-        f"{by_code(codes.items(), MEANING)}{mostly}.",
+        f"{backend.who}: {of(errors, requests, f'{backend.protocol} request')} failed "
+        f"({what}): {by_code(codes.items(), MEANING)}.",
         errors,
         refs((one.target, one.group.failed.frames) for one in backend.bad),
         f"Read the log of {backend.name} for these errors"

@@ -91,7 +91,7 @@ def time_server_without_time() -> Scene:
     return scene
 
 
-@fires("ntp-unsynchronised", "the NTP server turns the client away with RATE (asked too often) 3 times")
+@fires("ntp-unsynchronised", "the NTP server turns the client away with RATE 3 times (asked too often)")
 def client_that_asks_too_often() -> Scene:
     scene = Scene().normal()
     for n in range(3):

@@ -47,7 +47,7 @@ class Channel:
 
 @fires(
     "grpc-errors",
-    "6 of 18 gRPC calls failed with UNAVAILABLE (the server is not ready or gone) 6 times (shop.Payments/Charge).",
+    "6 of 18 gRPC calls failed (shop.Payments/Charge) with UNAVAILABLE 6 times (the server is not ready or gone).",
 )
 def service_is_not_ready() -> Scene:
     scene = Scene().normal()
@@ -76,7 +76,10 @@ def calls_that_find_nothing() -> Scene:
     return scene
 
 
-@fires("http2-reset", "5 of 15 HTTP/2 streams broken off with REFUSED_STREAM (not taken, safe to send again) 5 times")
+@fires(
+    "http2-reset",
+    "5 of 15 HTTP/2 streams broken off (POST /shop.Payments/Charge) with REFUSED_STREAM 5 times (not taken, safe to",
+)
 def server_takes_no_more_streams() -> Scene:
     scene = Scene().normal()
     for n in range(5):

@@ -31,8 +31,7 @@ def command(link: Link, *words: bytes, reply: bytes = b"$-1\r\n", took: float = 
 
 @fires(
     "service-errors",
-    "8 of 52 PostgreSQL requests failed with 40P01 (deadlock) 6 times and 57014 (cancelled or timed out) 2 times "
-    "(UPDATE).",
+    "8 of 52 PostgreSQL requests failed (UPDATE): deadlock (40P01) 6 times and cancelled or timed out (57014) 2 times.",
 )
 def deadlocks() -> Scene:
     scene = Scene().normal()
@@ -47,7 +46,7 @@ def deadlocks() -> Scene:
     return scene
 
 
-@fires("service-errors", "6 of 12 Redis requests failed with READONLY (a replica, read-only) 6 times (SET).")
+@fires("service-errors", "6 of 12 Redis requests failed (SET): a replica, read-only (READONLY) 6 times.")
 def writes_to_a_replica() -> Scene:
     scene = Scene().normal()
     for n in range(6):
@@ -134,7 +133,7 @@ def database_that_hangs() -> Scene:
 
 @fires(
     "connections-full",
-    "PostgreSQL has no connections left, it turned 4 away (53300 (too many connections) 4 times). 3 other connections",
+    "PostgreSQL has no connections left, it turned 4 away: too many connections (53300) 4 times. 3 other connections",
 )
 def remaining_slots_are_reserved() -> Scene:
     scene = Scene().normal()
@@ -146,7 +145,7 @@ def remaining_slots_are_reserved() -> Scene:
     return scene
 
 
-@fires("connections-full", "MySQL has no connections left, it turned 3 away (1040 (too many connections) 3 times).")
+@fires("connections-full", "MySQL has no connections left, it turned 3 away: too many connections (1040) 3 times.")
 def too_many_connections() -> Scene:
     scene = Scene().normal()
     for n in range(3):
