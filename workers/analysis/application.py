@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Tells which application protocol a TCP direction speaks, and hands its bytes to that parser.
 
 By content on any port: HTTP/1, HTTP/2, TLS, and how Redis, PostgreSQL, MySQL, Kafka and MongoDB begin; by port 53:
@@ -22,10 +23,10 @@ from workers.analysis.http2_parser import Http2Parser, begins, open_parser
 from workers.analysis.http_message import looks_like_start
 from workers.analysis.http_stage import HttpStage
 from workers.analysis.services import ServiceStage
-from workers.analysis.stream import Parser, Stream
 from workers.analysis.tls import TlsStage, looks_like_record
 from workers.packets import marks
 from workers.packets.packet import Packet
+from workers.packets.stream import Parser, Reader, Stream
 
 _DNS_PORT = b"\x00\x35"
 _CHANGES = b"\x16\0P"
@@ -71,53 +72,28 @@ class Applications:
             return DnsTcpParser(self.dns, half)
         return Recogniser(self, half)
 
-    @staticmethod
-    def watching(stream: Stream) -> bool:
-        """Whether only what may begin a protocol is of interest: `may_begin` of a segment's first byte."""
-        parser = stream.parser
-        return isinstance(parser, Recogniser) and parser.inner is None and not parser.short and not stream.pending
-
-    def close(self, half: Half, packet: Packet) -> None:
-        """The conversation is over: hand on what waits."""
-        if half.stream is not None:
-            half.stream.flush(packet)
-
-    def fin(self, half: Half, packet: Packet) -> None:
-        """A direction ended in order: so do bodies that go on to the end."""
-        inner = getattr(getattr(half.stream, "parser", None), "inner", None)
-        if isinstance(inner, HttpParser):
-            inner.fin(packet)
-
-    def closed(self, half: Half, now: int) -> None:
-        """Both directions were handed on: what was never answered stays so."""
-        parser = getattr(half.stream, "parser", None)
-        inner = getattr(parser, "inner", None)
-        if isinstance(inner, HttpParser | Http2Parser):
-            inner.close(now)
-        elif isinstance(inner, ServiceParser):
-            inner.exchange.close(now)
-
 
 class Recogniser:
     """Stands as the parser until the protocol is known, then passes bytes through."""
 
-    __slots__ = ("_applications", "_half", "_known", "_lost", "_refused", "inner", "short")
+    __slots__ = ("_applications", "_half", "_known", "_loose", "_lost", "_refused", "inner", "short")
 
     def __init__(self, applications: Applications, half: Half) -> None:
         self._applications = applications
         self._half = half
         self.short = b""
         self._known = half.key[-4:-2] in _PORTS or half.key[-2:] in _PORTS
+        self._loose = expected(half)
         self._refused: tuple[str, ...] = ()
         """Services that this conversation turned out not to speak."""
         self._lost = False
         """Bytes are missing before the first that were recognised: maybe whole messages."""
-        self.inner: Parser | None = None
+        self.inner: Reader | None = None
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""
         inner = self.inner
-        if inner is not None and not (buffer[at] in _CHANGES and getattr(inner, "between", False)):
+        if inner is not None and not (buffer[at] in _CHANGES and _between(inner)):
             skip = inner.data(buffer, at, end, packet)
             return skip if skip >= 0 else self._give_up()
         held, self.short = self.short, b""
@@ -197,7 +173,7 @@ class Recogniser:
             self.short = start
 
     def _http(self, buffer: bytes, at: int, end: int) -> bool:
-        return looks_like_start(buffer, at, end, loose=expected(self._half))
+        return looks_like_start(buffer, at, end, loose=self._loose)
 
     def skipped(self, packet: Packet, *, whole: bool) -> None:
         """The bytes that were not needed are over."""
@@ -212,3 +188,24 @@ class Recogniser:
             self.inner = self._paired()
         if self.inner is not None:
             self.inner.gap(size, packet)
+
+    def watching(self) -> bool:
+        """Whether nothing is known yet."""
+        return self.inner is None and not self.short
+
+    def fin(self, packet: Packet) -> None:
+        """A direction ended in order: so do bodies that go on to the end."""
+        if isinstance(self.inner, HttpParser):
+            self.inner.fin(packet)
+
+    def close(self, now: int) -> None:
+        """What was never answered stays so."""
+        if isinstance(self.inner, HttpParser | Http2Parser):
+            self.inner.close(now)
+        elif isinstance(self.inner, ServiceParser):
+            self.inner.exchange.close(now)
+
+
+def _between(inner: Reader) -> bool:
+    """Whether no message is under way in a parser whose protocol another one may follow."""
+    return isinstance(inner, HttpParser | ServiceParser) and inner.between()

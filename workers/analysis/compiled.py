@@ -4,17 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workers.analysis import icmp
+from workers.analysis.addresses import endpoints
 from workers.analysis.application import SERVICE_PORTS
-from workers.analysis.flows import NAMES, Flow, Half, Ports, Rank, endpoints
+from workers.analysis.flows import NAMES, Flow, Half, Ports, Rank
 from workers.analysis.samples import NANO, Durations
 from workers.analysis.stages import UDP_PORTS, Stages
-from workers.analysis.stream import Stream
 from workers.analysis.timeline import Bins
 from workers.contract.facts import Conversation, Reset, Spread, Tally, TcpFacts
 from workers.core.core import Core
 from workers.packets import marks
 from workers.packets.decode import Decoder
 from workers.packets.packet import Packet
+from workers.packets.stream import Stream
 
 
 class CompiledCore:
@@ -67,14 +68,6 @@ class CompiledCore:
     def open_stream(self, half: Half) -> Stream:
         """See Stages."""
         return self._stages.open_stream(half)
-
-    def watching(self, stream: Stream) -> bool:
-        """See Stages."""
-        return self._stages.watching(stream)
-
-    def fin(self, half: Half, packet: Packet) -> None:
-        """See Stages."""
-        self._stages.fin(half, packet)
 
     def datagram(self, packet: Packet, source: int, destination: int) -> str:
         """See Stages."""

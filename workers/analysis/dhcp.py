@@ -5,7 +5,7 @@ made counts as another try. A client waits about 4 s before it asks again (RFC 2
 are not called unanswered but counted as `dhcp_unjudged`.
 """
 
-from workers.analysis.flows import address
+from workers.analysis.addresses import address
 from workers.analysis.samples import Durations, Frames
 from workers.contract.facts_services import DhcpClient, DhcpFacts
 from workers.packets.packet import Packet

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """DNS over UDP and TCP port 53 (RFC 1035): queries, answers, rcodes, latency, retries, silence.
 
 A response answers the query with the same id, addresses and ports. A query sent again with the same id and ports is a
@@ -6,10 +7,11 @@ second after it; younger ones are counted as `dns_unjudged`. mDNS (5353) and LLM
 nobody has to answer there.
 """
 
+from workers.analysis.addresses import endpoints, reverse
 from workers.analysis.dns_addresses import DnsAddresses
-from workers.analysis.dns_message import Message, rcode_name, read_message, type_name
+from workers.analysis.dns_message import Message, answers, rcode_name, read_message, type_name
 from workers.analysis.dns_search import Asked, Client, searches
-from workers.analysis.flows import Half, endpoints, reverse
+from workers.analysis.flows import Half
 from workers.analysis.samples import Durations, Frames, count
 from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import DnsFacts, DnsName
@@ -27,13 +29,14 @@ GIVEN_UP = 6_000_000_000
 """Later, a query with another id belongs to another lookup: resolvers wait for 5 s at most unless told otherwise."""
 DNS, MDNS, LLMNR = 53, 5353, 5355
 PORTS = frozenset({DNS, MDNS, LLMNR})
+_QUERY, _RESP = marks.DNS_QUERY, marks.DNS_RESP
 
 
 class _Name:
     """Queries for one name and type from one client to one server."""
 
     __slots__ = (
-        "again", "again_after", "answered", "answers", "chain", "last", "latency",
+        "again", "again_after", "answered", "chain", "found", "last", "latency",
         "name", "queries", "rcodes", "retried", "tcp", "truncated", "unanswered",
     )  # fmt: skip
 
@@ -50,7 +53,8 @@ class _Name:
         self.rcodes: dict[str, int] = {}
         self.truncated = 0
         self.latency = Durations(64)
-        self.answers: tuple[str, ...] = ()
+        self.found: list[bytes | str] = []
+        """What the latest answer held."""
         self.chain = self.tcp = 0
 
 
@@ -64,6 +68,8 @@ class DnsStage:
     def __init__(self, timeline: TimelineStage) -> None:
         self._timeline = timeline
         self._names: dict[_Key, _Name] = {}
+        self._by_wire: dict[bytes, _Name] = {}
+        """The same ones by addresses and question as on the wire: what most queries are found by."""
         self._waiting: dict[bytes, _Waiting] = {}
         self._queries = self._responses = self._retried = self._truncated = 0
         self._tcp_queries = self._tcp_responses = self._edns_queries = self._dnssec_ok = 0
@@ -80,34 +86,34 @@ class DnsStage:
 
     def datagram(self, packet: Packet, source: int, destination: int) -> str:
         """One UDP payload from or to a DNS port; the application it belongs to."""
-        port = next(p for p in (DNS, MDNS, LLMNR) if p in (source, destination))
-        if port != DNS:
-            packet.mask |= marks.MDNS if port == MDNS else marks.LLMNR
-            return "mdns" if port == MDNS else "llmnr"
+        if DNS not in (source, destination):
+            mdns = MDNS in (source, destination)
+            packet.mask |= marks.MDNS if mdns else marks.LLMNR
+            return "mdns" if mdns else "llmnr"
         if packet.end - packet.payload >= 12:
-            self.message(packet.buffer, packet.payload, packet.end, packet, udp=True)
+            self.message(packet.buffer, packet.payload, packet.end, packet, True)
         elif packet.payload_length < 12:
             packet.mask |= marks.MALFORMED
         return "dns"
 
-    def message(self, buffer: bytes, at: int, end: int, packet: Packet, *, udp: bool) -> None:
+    def message(self, buffer: bytes, at: int, end: int, packet: Packet, udp: bool) -> None:
         """One message of at least 12 bytes."""
         message = read_message(buffer, at, end)
         if message.malformed and (not udp or packet.end == packet.wire_end):
             packet.mask |= marks.MALFORMED
         if udp:
-            packet.mask |= marks.DNS_RESP if message.response else marks.DNS_QUERY
+            packet.mask |= _RESP if message.response else _QUERY
         if message.response:
             self._tcp_responses += not udp
             self._response(message, packet)
         else:
             self._tcp_queries += not udp
-            self._query(message, packet, udp=udp)
+            self._query(message, packet, udp)
 
     def _again(self, name: _Name, key: bytes, packet: Packet) -> None:
         """Note a query whose forerunner still waits: the same one, or the latest one with another id or port."""
         same = self._waiting.get(key)
-        asked = same or self._waiting.get(name.last)
+        asked = same if same is not None else self._waiting.get(name.last)
         name.last = key
         if asked is None or asked[2] is not name:
             return
@@ -116,26 +122,24 @@ class DnsStage:
             name.again.add(packet.number)
             name.again_after.add(waited)
 
-    def _query(self, message: Message, packet: Packet, *, udp: bool) -> None:
+    def _query(self, message: Message, packet: Packet, udp: bool) -> None:
         self._queries += 1
         if message.edns >= 0:
             self._edns_queries += 1
             self._dnssec_ok += message.dnssec_ok
             count(self._edns_sizes, str(message.edns), 16)
         key = packet.key + message.id
+        group = self._name(message, packet.key)
         known = self._waiting.get(key)
         if known is not None:
-            name = known[2]
-            if name is not None and name.name.lower() == message.name.lower():
-                self._again(name, key, packet)
-                name.queries.add(packet.number)
-                name.retried += 1
+            if group is not None and known[2] is group:
+                self._again(group, key, packet)
+                group.queries.add(packet.number)
+                group.retried += 1
                 self._retried += 1
-                self._waiting[key] = (packet.time, packet.number, name)
+                self._waiting[key] = (packet.time, packet.number, group)
                 return
             self._judge(self._waiting.pop(key), packet.time)
-        client, _, server, _ = endpoints(packet.key)
-        group = self._name(message, client, server)
         if group is not None:
             self._again(group, key, packet)
             group.queries.add(packet.number)
@@ -145,14 +149,23 @@ class DnsStage:
             self.forgotten += 1
             self._judge(self._waiting.pop(next(iter(self._waiting))), packet.time)
 
-    def _name(self, message: Message, client: str, server: str) -> _Name | None:
-        key = (message.name.lower(), type_name(message.qtype), server, client)
-        group = self._names.get(key)
+    def _name(self, message: Message, ends: bytes) -> _Name | None:
+        """The group of a query between these ends; None when it isn't kept."""
+        wire = ends[: len(ends) - 4] + message.question
+        group = self._by_wire.get(wire)
         if group is None:
-            if len(self._names) >= MAX_NAMES:
-                self.beyond += 1
-                return None
-            group = self._names[key] = _Name(message.name)
+            client, _, server, _ = endpoints(ends)
+            name = message.name
+            key = (name.lower(), type_name(message.qtype), server, client)
+            group = self._names.get(key)
+            if group is None:
+                if len(self._names) >= MAX_NAMES:
+                    self.beyond += 1
+                    return None
+                group = self._names[key] = _Name(name)
+            if len(self._by_wire) >= 2 * MAX_NAMES:
+                self._by_wire.clear()
+            self._by_wire[wire] = group
         return group
 
     def _response(self, message: Message, packet: Packet) -> None:
@@ -163,9 +176,9 @@ class DnsStage:
         asked = self._waiting.pop(reverse(packet.key, 17) + message.id, None)
         if asked is None:
             return
-        if message.answers and message.rcode == 0:
-            self.addresses.note(packet, message.name, message.answers)
-        time, _, group = asked
+        time, group = asked[0], asked[2]
+        if message.rcode == 0 and message.found:
+            self.addresses.note(packet, message.name if group is None else group.name, message.found)
         took = max(0, packet.time - time)
         self._latency.add(took)
         self._timeline.latency(packet.time, took, "dns")
@@ -176,7 +189,7 @@ class DnsStage:
             count(group.rcodes, rcode, 32)
             group.latency.add(took)
             if message.rcode == 0:
-                group.answers = message.answers
+                group.found = message.found
 
     def _judge(self, asked: _Waiting, now: int) -> None:
         """A query that nobody answered until now."""
@@ -221,7 +234,7 @@ class DnsStage:
         for (name, _, server, client), group in self._names.items():
             seen = asked.setdefault((client, server), {}).setdefault(name, Asked())
             seen.nxdomain += group.rcodes.get("NXDOMAIN", 0)
-            seen.found = seen.found or bool(group.answers)
+            seen.found = seen.found or bool(group.found)
             seen.frames += group.queries.first
         return asked
 
@@ -246,7 +259,7 @@ def _told(key: _Key, name: _Name) -> DnsName:
         rcodes=dict(sorted(name.rcodes.items())),
         truncated=name.truncated,
         latency=name.latency.spread(),
-        answers=name.answers,
+        answers=answers(name.found),
         cname_chain=name.chain,
         tcp=name.tcp,
     )
@@ -260,24 +273,24 @@ class DnsTcpParser:
     def __init__(self, stage: DnsStage, half: Half) -> None:
         self._stage = stage
         self._half = half
-        self._held = bytearray()
+        self._held = b""
         self._lost = False
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""
         if self._lost:
             return 0
-        held = self._held
-        held += buffer[at:end]
+        held = self._held + buffer[at:end]
         while len(held) >= 2:
             size = held[0] << 8 | held[1]
             if size < 12:
                 self.gap(0, packet)
-                break
+                return 0
             if len(held) < 2 + size:
                 break
-            self._stage.message(bytes(held[2 : 2 + size]), 0, size, packet, udp=False)
-            del held[: 2 + size]
+            self._stage.message(held[2 : 2 + size], 0, size, packet, False)
+            held = held[2 + size :]
+        self._held = held
         return 0
 
     def skipped(self, packet: Packet, *, whole: bool) -> None:
@@ -286,4 +299,14 @@ class DnsTcpParser:
     def gap(self, _size: int, _packet: Packet) -> None:
         """Framing is lost for good behind a gap."""
         self._lost = True
-        self._held.clear()
+        self._held = b""
+
+    def watching(self) -> bool:
+        """It knows what to wait for."""
+        return False
+
+    def fin(self, packet: Packet) -> None:
+        """Every message has its length."""
+
+    def close(self, now: int) -> None:
+        """Queries wait in the stage."""

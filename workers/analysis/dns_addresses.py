@@ -4,7 +4,7 @@ Kept is each change only: another answer with the same address for the same name
 the client asked for, whatever CNAMEs lead on from it. Bounded by forgetting what was told longest ago.
 """
 
-from workers.analysis.flows import address
+from workers.analysis.addresses import address
 from workers.analysis.samples import NANO
 from workers.contract.facts_dns import DnsAddress
 from workers.packets.packet import Packet
@@ -19,20 +19,20 @@ class DnsAddresses:
     """note each answer to an address query, tell them in order of time."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[bytes, str], list[tuple[int, str]]] = {}
+        self._told: dict[tuple[bytes, bytes], list[tuple[int, str]]] = {}
+        """By client and address, both packed: when, and the name."""
         self.forgotten = 0
         """Changes that were told and then forgotten."""
 
-    def note(self, packet: Packet, name: str, answers: tuple[str, ...]) -> None:
-        """A client got these addresses, and CNAMEs' targets, for a name."""
+    def note(self, packet: Packet, name: str, found: list[bytes | str]) -> None:
+        """A client got an answer for a name: packed addresses, and names that lead there."""
         key = packet.key
-        size = (len(key) - 4) // 2
-        client = key[size:-4]
-        for answer in answers:
-            if answer[-1:].isdecimal() or ":" in answer:  # no domain name ends in a number (RFC 3696 section 2)
-                self._keep((client, answer), packet.time, name)
+        client = key[(len(key) - 4) // 2 : -4]
+        for given in found:
+            if isinstance(given, bytes):
+                self._keep((client, given), packet.time, name)
 
-    def _keep(self, pair: tuple[bytes, str], time: int, name: str) -> None:
+    def _keep(self, pair: tuple[bytes, bytes], time: int, name: str) -> None:
         names = self._told.get(pair)
         if names is None:
             if len(self._told) >= MAX_PAIRS:
@@ -47,7 +47,8 @@ class DnsAddresses:
 
     def told(self) -> tuple[DnsAddress, ...]:
         """As facts."""
-        every = [(time, pair, name) for pair, names in self._told.items() for time, name in names]
+        every = [(time, *pair, name) for pair, names in self._told.items() for time, name in names]
+        every.sort(key=lambda one: one[0])
         return tuple(
-            DnsAddress(address(client), given, name, time * NANO) for time, (client, given), name in sorted(every)
+            DnsAddress(address(client), address(given), name, time * NANO) for time, client, given, name in every
         )

@@ -1,17 +1,12 @@
+# cython: annotation_typing=False
 """DNS messages (RFC 1035 section 4; RFC 6891 for EDNS): header, first question, a few answers, the OPT record."""
 
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
-from struct import Struct
-
+from workers.analysis.addresses import address
 from workers.analysis.http_message import text
 
 MAX_ANSWERS = 8
 MAX_RECORDS = 64
 MAX_POINTERS = 32
-_HEADER = Struct("!HHHHHH")
-_QUESTION = Struct("!HH")
-_RECORD = Struct("!HHIH")
 _A, _CNAME, _AAAA, _OPT = 1, 5, 28, 41
 _OPT_START = b"\0\0\x29"
 """The root's name and the type: to look for it costs less than to walk the records."""
@@ -25,23 +20,37 @@ _RCODES = (
 )  # fmt: skip
 
 
-@dataclass(slots=True)
 class Message:
     """What a message says, as far as it could be read."""
 
-    id: bytes
-    response: bool
-    truncated: bool
-    rcode: int
-    name: str = ""
-    qtype: int = 0
-    answers: tuple[str, ...] = ()
-    malformed: bool = False
-    edns: int = -1
-    """UDP size the sender accepts; -1 without EDNS."""
-    dnssec_ok: bool = False
-    cname_chain: int = 0
-    """CNAME records from the name asked for on, one after another."""
+    __slots__ = (
+        "_buffer", "_start", "cname_chain", "dnssec_ok", "edns", "end", "found", "id", "malformed", "qtype", "question",
+        "rcode", "response", "truncated",
+    )  # fmt: skip
+
+    def __init__(self, buffer: bytes, start: int, end: int) -> None:
+        self._buffer, self._start, self.end = buffer, start, end
+        high, low = buffer[start + 2], buffer[start + 3]
+        self.id = buffer[start : start + 2]
+        self.response = high & 0x80 != 0
+        self.truncated = high & 0x02 != 0
+        self.rcode = low & 15
+        self.question = b""
+        """The first question as on the wire, when there is one and it is whole."""
+        self.qtype = 0
+        self.found: list[bytes | str] = []
+        """The first answers: packed addresses, and names."""
+        self.malformed = False
+        self.edns = -1
+        """UDP size the sender accepts; -1 without EDNS."""
+        self.dnssec_ok = False
+        self.cname_chain = 0
+        """CNAME records from the name asked for on, one after another."""
+
+    @property
+    def name(self) -> str:
+        """The name asked for; "" when there is none, or it is malformed."""
+        return read_name(self._buffer, self._start, self._start + 12, self.end)[0] if self.question else ""
 
 
 def type_name(code: int) -> str:
@@ -58,48 +67,48 @@ def rcode_name(code: int) -> str:
 
 def read_message(buffer: bytes, at: int, end: int) -> Message:
     """A message of at least 12 bytes."""
-    _, flags, questions, answers, authorities, more = _HEADER.unpack_from(buffer, at)
-    message = Message(buffer[at : at + 2], bool(flags & 0x8000), bool(flags & 0x0200), flags & 15)
-    body: int | None = at + 12
+    message = Message(buffer, at, end)
+    questions, answers = _two(buffer, at + 4), _two(buffer, at + 6)
+    more = _two(buffer, at + 8) + _two(buffer, at + 10)
+    body = at + 12
     for index in range(min(questions, 8)):
-        assert body is not None
-        name, body = read_name(buffer, at, body, end)
-        if body is None or body + 4 > end:
+        behind = _behind_name(buffer, at, body, end)
+        if behind < 0 or behind + 4 > end:
             message.malformed = True
             return message
         if index == 0:
-            message.name, (message.qtype, _) = name, _QUESTION.unpack_from(buffer, body)
-        body += 4
+            message.question, message.qtype = buffer[body : behind + 4], _two(buffer, behind)
+        body = behind + 4
     if questions > 8:
         return message
     if message.response and answers:
-        assert body is not None
         body = _read_answers(message, buffer, at, body, end, min(answers, MAX_RECORDS))
-    if more and body is not None and authorities + more <= MAX_RECORDS:
-        _read_edns(message, buffer, at, body, end, authorities + more)
+    if _two(buffer, at + 10) and body >= 0 and more <= MAX_RECORDS:
+        _read_edns(message, buffer, at, body, end, more)
     return message
 
 
-def _read_answers(message: Message, buffer: bytes, start: int, at: int, end: int, number: int) -> int | None:
-    """Read the answer section; the offset behind it, None when that is not known."""
-    found: list[str] = []
+def _two(buffer: bytes, at: int) -> int:
+    return buffer[at] << 8 | buffer[at + 1]
+
+
+def _read_answers(message: Message, buffer: bytes, start: int, at: int, end: int, number: int) -> int:
+    """Read the answer section; the offset behind it, -1 when that is not known."""
     aliases: dict[str, str] = {}
-    behind: int | None = at
+    behind = at
     for _ in range(number):
-        owner, after = read_name(buffer, start, at, end)
-        if after is None or after + 10 > end:
-            message.malformed, behind = not message.truncated, None
+        after = _behind_name(buffer, start, at, end)
+        rest = after + 10 + _two(buffer, after + 8) if 0 <= after <= end - 10 else end + 1
+        if rest > end:
+            message.malformed, behind = not message.truncated, -1
             break
-        kind, _, _, size = _RECORD.unpack_from(buffer, after)
-        at = behind = after + 10 + size
-        if at > end:
-            message.malformed, behind = not message.truncated, None
-            break
+        kind = _two(buffer, after)
         if kind == _CNAME:
-            aliases.setdefault(owner.lower(), read_name(buffer, start, after + 10, at)[0].lower())
-        if len(found) < MAX_ANSWERS:
-            _answer(found, kind, buffer, start, after + 10, size)
-    message.answers = tuple(found)
+            owner = read_name(buffer, start, at, end)[0].lower()
+            aliases.setdefault(owner, read_name(buffer, start, after + 10, rest)[0].lower())
+        if len(message.found) < MAX_ANSWERS:
+            _answer(message.found, kind, buffer, start, after + 10, rest)
+        at = behind = rest
     if aliases:
         message.cname_chain = _chain(message.name.lower(), aliases)
     return behind
@@ -119,46 +128,71 @@ def _read_edns(message: Message, buffer: bytes, start: int, at: int, end: int, n
     if buffer.find(_OPT_START, at, end) < 0:
         return
     for _ in range(number):
-        _, after = read_name(buffer, start, at, end)
-        if after is None or after + 10 > end:
+        after = _behind_name(buffer, start, at, end)
+        if after < 0 or after + 10 > end:
             return
-        kind, code, rest, size = _RECORD.unpack_from(buffer, after)
-        if kind == _OPT:
-            message.edns, message.dnssec_ok = code, bool(rest & 0x8000)
-            message.rcode |= rest >> 24 << 4
+        if _two(buffer, after) == _OPT:
+            message.edns, message.dnssec_ok = _two(buffer, after + 2), buffer[after + 6] & 0x80 != 0
+            message.rcode |= buffer[after + 4] << 4
             return
-        at = after + 10 + size
+        at = after + 10 + _two(buffer, after + 8)
 
 
-def _answer(found: list[str], kind: int, buffer: bytes, start: int, at: int, size: int) -> None:
-    if kind == _A and size == 4:
-        found.append(str(IPv4Address(buffer[at : at + 4])))
-    elif kind == _AAAA and size == 16:
-        found.append(str(IPv6Address(buffer[at : at + 16])))
+def _answer(found: list[bytes | str], kind: int, buffer: bytes, start: int, at: int, end: int) -> None:
+    if (kind == _A and end - at == 4) or (kind == _AAAA and end - at == 16):
+        found.append(buffer[at:end])
     elif kind == _CNAME:
-        found.append(read_name(buffer, start, at, at + size)[0])
+        found.append(read_name(buffer, start, at, end)[0])
 
 
-def read_name(buffer: bytes, start: int, at: int, end: int) -> tuple[str, int | None]:
-    """A name and the offset behind it (None when malformed). Pointers must lead backwards, so none can loop."""
-    labels: list[str] = []
-    behind: int | None = None
+def answers(found: list[bytes | str]) -> tuple[str, ...]:
+    """Answers as text, of those a message holds."""
+    return tuple(one if isinstance(one, str) else address(one) for one in found)
+
+
+def _behind_name(buffer: bytes, start: int, at: int, end: int) -> int:
+    """The offset behind a name that begins at `at`; -1 when it is malformed, as by `read_name`."""
     length = 0
+    while at < end:
+        size = buffer[at]
+        if size == 0:
+            return at + 1
+        if size >= 0xC0:
+            return read_name(buffer, start, at, end, length)[1]
+        length += size + 1
+        if size > 63 or length > 255 or at + 1 + size > end:
+            break
+        at += 1 + size
+    return -1
+
+
+def read_name(buffer: bytes, start: int, at: int, end: int, length: int = 0) -> tuple[str, int]:
+    """A name and the offset behind it (-1 when malformed); `length` bytes of it were read before.
+
+    Pointers must lead backwards, so none can loop (RFC 1035 section 4.1.4).
+    """
+    labels: list[bytes] = []
+    behind = -1
     lowest = at
     while at < end:
         size = buffer[at]
         if size == 0:
-            return ".".join(labels), at + 1 if behind is None else behind
+            return _joined(labels), at + 1 if behind < 0 else behind
         if size >= 0xC0:
             target = start + ((size & 0x3F) << 8 | buffer[at + 1]) if at + 1 < end else lowest
             if target >= lowest:
                 break
-            behind = at + 2 if behind is None else behind
+            behind = at + 2 if behind < 0 else behind
             at = lowest = target
             continue
         length += size + 1
         if size > 63 or length > 255 or at + 1 + size > end:
             break
-        labels.append(text(buffer[at + 1 : at + 1 + size], 63).replace(".", "?"))
+        labels.append(buffer[at + 1 : at + 1 + size])
         at += 1 + size
-    return ".".join(labels), None
+    return _joined(labels), -1
+
+
+def _joined(labels: list[bytes]) -> str:
+    """Labels as text; a dot in one of them becomes a question mark."""
+    return text(b".".join([label.replace(b".", b"?") if b"." in label else label for label in labels]), 255)

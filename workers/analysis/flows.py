@@ -5,13 +5,13 @@ quarter that was idle longest (by frame number) is evicted into the keeper; what
 """
 
 from collections.abc import Callable
-from ipaddress import IPv6Address
 
+from workers.analysis.addresses import WITH_PORTS, endpoints, reverse
 from workers.analysis.samples import NANO
-from workers.analysis.stream import Stream
 from workers.analysis.tcp_state import TcpHalf, TcpState
 from workers.contract.facts import Conversation
 from workers.packets.packet import Packet
+from workers.packets.stream import Stream
 
 MAX_LIVE = 16_384
 """Conversations followed at once (both directions together)."""
@@ -19,7 +19,6 @@ MAX_KEPT = 500
 """Conversations told in the facts: those with trouble first, then the largest."""
 MAX_PORTS = 50
 NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
-_WITH_PORTS = frozenset({6, 17, 132})
 Rank = tuple[bool, int, int]
 """Healthy, bytes below zero, id: less is told first."""
 Ports = dict[tuple[int, int], int]
@@ -61,26 +60,6 @@ class Flow:
 
 NO_TCP = TcpHalf()
 """Stands in the halves of conversations that are not TCP."""
-
-
-def reverse(key: bytes, protocol: int) -> bytes:
-    """The key of the other direction."""
-    size = (len(key) - 4 if protocol in _WITH_PORTS and len(key) in (12, 36) else len(key)) // 2
-    ports = key[2 * size :]
-    return key[size : 2 * size] + key[:size] + ports[2:] + ports[:2]
-
-
-def endpoints(key: bytes) -> tuple[str, int, str, int]:
-    """Source address and port, destination address and port; ports are 0 where there are none."""
-    size = 4 if len(key) in (8, 12) else 16
-    ports = key[2 * size :]
-    source, destination = int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:], "big")
-    return address(key[:size]), source, address(key[size : 2 * size]), destination
-
-
-def address(packed: bytes) -> str:
-    """An address as text."""
-    return "%d.%d.%d.%d" % tuple(packed) if len(packed) == 4 else str(IPv6Address(packed))  # noqa: UP031
 
 
 class FlowTable:
@@ -159,7 +138,7 @@ class Keeper:
         """Count a conversation, and keep what `told` makes of it if it ranks among the best so far."""
         self.seen += 1
         client, server = flow.client, flow.client.peer
-        if flow.protocol in _WITH_PORTS and len(client.key) in (12, 36):
+        if flow.protocol in WITH_PORTS and len(client.key) in (12, 36):
             port = (flow.protocol, client.key[-2] << 8 | client.key[-1])
             self._ports[port] = self._ports.get(port, 0) + client.packets + server.packets
         self.offer((not trouble, -(client.bytes + server.bytes), flow.id), told)

@@ -23,7 +23,6 @@ class ServiceParser:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
 
-    @property
     def between(self) -> bool:
         """Whether TLS may begin here."""
         return False

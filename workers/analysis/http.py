@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """HTTP/1.x transactions (RFC 9112) on any port, from both directions of a conversation.
 
 Bodies are skipped by length, chunk or end of connection and never kept. Told are method, path without query, Host,
@@ -8,12 +9,10 @@ The counts `http_req` and `http_resp` are of frames that complete a message with
 them (a frame cut by the snaplen shows its message at once); `HttpFacts` counts heads, whether their bodies came or not.
 """
 
-import re
-from collections import deque
 from collections.abc import Callable
 
 from workers.analysis.flows import Half
-from workers.analysis.http_groups import Group, Request
+from workers.analysis.http_groups import Group, Request, pair
 from workers.analysis.http_message import Head, looks_like_start, read_head
 from workers.analysis.http_stage import HttpStage, answer_not_captured
 from workers.packets import marks
@@ -25,22 +24,32 @@ MAX_HEAD = 64 * 1024
 MAX_WAITING = 128
 """Pipelined requests remembered a conversation."""
 _NO_END = 1 << 62
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST = range(7)
+_HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST = 0, 1, 2, 3, 4, 5, 6
+_REQ, _RESP = marks.HTTP_REQ, marks.HTTP_RESP
 
 
 def expected(half: Half) -> bool:
     """Whether a port of the conversation is HTTP's."""
-    key = half.key
-    return key[-4] << 8 | key[-3] in PORTS or key[-2] << 8 | key[-1] in PORTS
+    key: bytes = half.key
+    ports = len(key) - 4
+    return key[ports] << 8 | key[ports + 1] in PORTS or key[ports + 2] << 8 | key[ports + 3] in PORTS
+
+
+def _head_end(buffer: bytes, at: int, end: int) -> int:
+    """The place behind the first empty line; -1 when there is none. Lines may end without a carriage return."""
+    behind = buffer.find(b"\n\r\n", at, end)
+    bare = buffer.find(b"\n\n", at, end if behind < 0 else behind + 1)
+    if bare >= 0:
+        return bare + 2
+    return behind + 3 if behind >= 0 else -1
 
 
 class HttpParser:
     """Reads the messages of one direction; requests wait here for the other direction's responses."""
 
     __slots__ = (
-        "_answered_any", "_first_byte", "_half", "_held", "_left", "_loose", "_owed", "_receiving", "_stage",
-        "_state", "_uploading", "ended", "lost", "successor", "upgraded", "waiting",
+        "_answered_any", "_both", "_first_byte", "_half", "_held", "_left", "_loose", "_owed", "_receiving", "_server",
+        "_stage", "_state", "_uploading", "ended", "lost", "successor", "upgraded", "waiting",
     )  # fmt: skip
 
     def __init__(self, stage: HttpStage, half: Half) -> None:
@@ -48,7 +57,7 @@ class HttpParser:
         self._half = half
         self._loose = expected(half)
         self._state = _HEAD
-        self._held = bytearray()
+        self._held = b""
         self._left = 0
         self._owed = 0
         """The mark of the message under way, due to the frame that completes it."""
@@ -57,7 +66,9 @@ class HttpParser:
         self._receiving: Group | None = None
         """Whose response is under way, while its length can be measured."""
         self._answered_any = False
-        self.waiting: deque[Request] = deque(maxlen=MAX_WAITING)
+        self._both = self._server = b""
+        """Who asks whom, as on the wire: `HttpStage.request`."""
+        self.waiting: list[Request] = []
         self.lost = False
         """A gap swallowed at least one message head, maybe."""
         self.ended = False
@@ -66,7 +77,6 @@ class HttpParser:
         self.successor: Callable[[bytes, int, int, Packet], int] | None = None
         """Reads what follows a 101 in the same segment."""
 
-    @property
     def between(self) -> bool:
         """Whether no message is under way, so that another protocol may begin here."""
         return self._state == _LOST or (self._state == _HEAD and not self._held)
@@ -92,7 +102,7 @@ class HttpParser:
     def _pay(self, packet: Packet) -> None:
         """A message is complete with this packet."""
         packet.mask |= self._owed
-        if self._receiving is not None and self._owed == marks.HTTP_RESP:
+        if self._receiving is not None and self._owed == _RESP:
             self._receiving.received(packet.time - self._first_byte)
         self._owed, self._receiving = 0, None
 
@@ -118,7 +128,7 @@ class HttpParser:
                 self._state = _HEAD if self._state == _BODY else _CHUNK_SIZE
             return
         if self._state == _HEAD and self._held:
-            self._head(bytes(self._held), packet, cut=True)
+            self._head(self._held, packet, cut=True)
         if self._state != _TO_CLOSE:
             self._lose()
 
@@ -138,7 +148,7 @@ class HttpParser:
 
     def _lose(self) -> None:
         self._state, self.lost = _LOST, True
-        self._held.clear()
+        self._held = b""
         self._uploading = None
 
     def _step(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
@@ -163,7 +173,7 @@ class HttpParser:
         """Gather bytes up to the empty line that ends a message head."""
         held = self._held
         if not held:
-            while at < end and buffer[at] in b"\r\n":
+            while at < end and buffer[at] in (13, 10):
                 at += 1
             if at == end:
                 return end
@@ -171,17 +181,21 @@ class HttpParser:
                 self._lose()
                 return end
             self._first_byte = packet.time
+            behind = _head_end(buffer, at, min(end, at + MAX_HEAD + 4))
+            if behind >= 0:
+                self._head(buffer[at:behind], packet)
+                return behind
         before = len(held)
         held += buffer[at : min(end, at + MAX_HEAD + 4)]
-        match = _HEAD_END.search(held, max(0, before - 3))
-        if match is None:
+        behind = _head_end(held, max(0, before - 3), len(held)) if before else -1
+        if behind < 0:
+            self._held = held
             if len(held) > MAX_HEAD:
                 self._lose()
             return end
-        head = bytes(held[: match.end()])
-        held.clear()
-        self._head(head, packet)
-        return at + match.end() - before
+        self._held = b""
+        self._head(held[:behind], packet)
+        return at + behind - before
 
     def _head(self, raw: bytes, packet: Packet, *, cut: bool = False) -> None:
         """Act on one message head, and know what follows it."""
@@ -190,10 +204,10 @@ class HttpParser:
             self._lose()
             return
         if head.status:
-            self._owed = marks.HTTP_RESP
+            self._owed = _RESP
             self._response(head, packet)
         else:
-            self._owed = marks.HTTP_REQ
+            self._owed = _REQ
             self._request(head, packet)
         if self._state in (_HEAD, _LOST):
             self._pay(packet)
@@ -202,8 +216,13 @@ class HttpParser:
             self._pay(packet)
 
     def _request(self, head: Head, packet: Packet) -> None:
-        request = self._stage.request(head, self._half, packet)
+        if not self._both:
+            self._both = pair(self._half.key)
+            self._server = self._both[(len(self._both) - 2) // 2 :]
+        request = self._stage.request(head, self._server, self._half, self._both, packet)
         request.begun = self._first_byte
+        if len(self.waiting) >= MAX_WAITING:
+            del self.waiting[0]
         self.waiting.append(request)
         self._uploading = request
         self._body(head, to_close=False)
@@ -211,7 +230,7 @@ class HttpParser:
     def _response(self, head: Head, packet: Packet) -> None:
         request = self._answered(head.status)
         first = not self._answered_any
-        self._stage.response(head.status, request, self._first_byte, packet, first=first)
+        self._stage.response(head.status, request, self._first_byte, packet, first)
         self._receiving = request.group if request is not None and head.status >= 200 else None
         self._answered_any = self._answered_any or self._receiving is not None
         status, method = head.status, request.method if request else ""
@@ -225,24 +244,23 @@ class HttpParser:
 
     def _answered(self, status: int) -> Request | None:
         """The request this response belongs to; an interim response leaves it waiting."""
-        stream = self._half.peer.stream
-        asker = getattr(stream, "parser", None)
-        asker = getattr(asker, "inner", asker)
-        if not isinstance(asker, HttpParser) or not asker.waiting:
+        inner = getattr(getattr(self._half.peer.stream, "parser", None), "inner", None)
+        if not isinstance(inner, HttpParser) or not inner.waiting:
             return None
+        asker = inner
         while self.lost and len(asker.waiting) > 1:
-            asker.waiting.popleft()
+            del asker.waiting[0]
             self._stage.not_captured += 1
         self.lost = False
         if 100 <= status < 200 and status != 101:
             return asker.waiting[0]
-        return asker.waiting.popleft()
+        return asker.waiting.pop(0)
 
     def _body(self, head: Head, *, to_close: bool) -> None:
         if head.chunked:
             self._state = _CHUNK_SIZE
-        elif head.length is not None:
-            self._state, self._left = (_BODY, head.length) if head.length else (_HEAD, 0)
+        elif head.length >= 0:
+            self._state, self._left = _BODY if head.length else _HEAD, head.length
         else:
             self._state = _TO_CLOSE if to_close else _HEAD
         if self._state == _HEAD:
@@ -251,13 +269,14 @@ class HttpParser:
     def _collect_line(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """A chunk's size line, the empty line behind its data, or a trailer line."""
         newline = buffer.find(b"\n", at, min(end, at + 4096))
-        self._held += buffer[at : newline + 1 if newline >= 0 else min(end, at + 4096)]
+        behind = newline + 1 if newline >= 0 else min(end, at + 4096)
+        self._held += buffer[at:behind]
         if newline < 0:
             if len(self._held) > 4096:
                 self._lose()
             return end
-        line = bytes(self._held).strip()
-        self._held.clear()
+        line = self._held.strip()
+        self._held = b""
         if self._state == _TRAILER:
             self._state = _TRAILER if line else _HEAD
             if not line:
@@ -269,7 +288,7 @@ class HttpParser:
 
     def _chunk_size(self, line: bytes) -> None:
         digits = line.split(b";", 1)[0].strip()
-        if not digits or len(digits) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
+        if not digits or len(digits) > 15 or digits.strip(b"0123456789abcdefABCDEF"):
             self._lose()
             return
         self._left = int(digits, 16)

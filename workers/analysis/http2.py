@@ -10,8 +10,7 @@ Pushed streams are not told. What refers to headers from before the capture, or 
 from workers.analysis.flows import Half
 from workers.analysis.http2_frames import error_name
 from workers.analysis.http2_headers import Fields, HeaderReader
-from workers.analysis.http_groups import Request
-from workers.analysis.http_message import Head
+from workers.analysis.http_groups import Request, pair
 from workers.analysis.http_stage import HttpStage, answer_not_captured
 from workers.analysis.samples import count
 from workers.contract.facts_http import HIDDEN, Goaway, Http2Facts
@@ -186,10 +185,11 @@ class Connection:
 
     def _ask(self, fields: Fields, number: int, half: Half, packet: Packet, *, last: bool) -> None:
         missing = HIDDEN if fields.hidden else ""
-        head = Head(fields.method or missing, fields.path or missing, fields.host)
         if fields.grpc:
             half.flow.application = "grpc"
-        request = self.stage.http.request(head, half, packet, "grpc" if fields.grpc else "h2")
+        http, method = self.stage.http, fields.method or missing
+        group = http.group(half, fields.host, method, fields.path or missing, "grpc" if fields.grpc else "h2")
+        request = http.asked(group, method, pair(half.key), packet, b"")
         if len(self._streams) >= MAX_STREAMS:
             self.stage.forgotten += 1
             del self._streams[next(iter(self._streams))]

@@ -1,10 +1,11 @@
+# cython: annotation_typing=False
 """What is remembered of HTTP transactions: by server, method and path (`Group`), of HTTP/1 by both ends (`Pools`).
 
 `Tries` tells a request that a client sends once more from a new one, by the id that clients and proxies give all tries
 of one request (X-Request-ID; Idempotency-Key of draft-ietf-httpapi-idempotency-key-header). Everything is bounded.
 """
 
-from workers.analysis.flows import Half, endpoints
+from workers.analysis.addresses import endpoints
 from workers.analysis.samples import NANO, Durations, Frames, tally
 from workers.contract.facts import HttpGroup, HttpPool
 from workers.packets.packet import Packet
@@ -23,11 +24,12 @@ class Group:
     """Transactions of one server, protocol, method, host and path."""
 
     __slots__ = (
-        "download", "errors", "grpc", "grpc_errors", "latency", "repeats", "requests", "resets", "slowest",
+        "download", "errors", "grpc", "grpc_errors", "latency", "method", "repeats", "requests", "resets", "slowest",
         "slowest_frame", "statuses", "unanswered", "upload",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, method: str) -> None:
+        self.method = method
         self.requests = Frames()
         self.statuses: dict[str, int] = {}
         self.errors = Frames()
@@ -49,12 +51,14 @@ class Group:
 
     def answered(self, request: "Request") -> None:
         """Note how long it took to send."""
-        self.upload = self.upload or Durations(64)
+        if self.upload is None:
+            self.upload = Durations(64)
         self.upload.add(request.end - request.begun)
 
     def received(self, nanoseconds: int) -> None:
         """Note how long a response took from its first byte to its last."""
-        self.download = self.download or Durations(64)
+        if self.download is None:
+            self.download = Durations(64)
         self.download.add(nanoseconds)
 
     @property
@@ -92,15 +96,21 @@ class Request:
 
     __slots__ = ("begun", "end", "frame", "group", "method", "pair", "status")
 
-    def __init__(self, method: str, group: Group | None, half: Half, packet: Packet) -> None:
+    def __init__(self, method: str, group: Group | None, pair: bytes, packet: Packet) -> None:
         self.method = method
         self.group = group
-        self.pair = half.key[:-4] + half.key[-2:]
-        """Client, server and port as on the wire: not the direction itself, which a remembered try would keep alive."""
+        self.pair = pair
+        """As by `pair`: not the direction itself, which a remembered try would keep alive."""
         self.frame = packet.number
         self.begun = self.end = packet.time
         self.status = 0
         """Of its final response; 0 while there is none."""
+
+
+def pair(key: bytes) -> bytes:
+    """Client, server and the server's port as on the wire, of a key from client to server."""
+    ports = len(key) - 4
+    return key[:ports] + key[ports + 2 :]
 
 
 class Tries:
@@ -111,7 +121,7 @@ class Tries:
 
     def again(self, identity: bytes, request: Request) -> bool:
         """Remember this try; whether the same client tried before in vain."""
-        key = request.pair[: len(request.pair) // 2 - 1] + identity
+        key = request.pair[: (len(request.pair) - 2) // 2] + identity
         before = self._latest.pop(key, None)
         self._latest[key] = request
         if len(self._latest) > MAX_TRIES:

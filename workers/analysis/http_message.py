@@ -1,38 +1,35 @@
+# cython: annotation_typing=False
 """Message heads of HTTP/1.x: telling them from other bytes, and the few fields that are facts (RFC 9112)."""
 
 import re
-from dataclasses import dataclass
 
 MAX_PATH, MAX_HOST, MAX_IDENTITY = 200, 255, 400
 _METHODS = (
     b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT"
     b" SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE CCM_POST RPC_CONNECT RPC_IN_DATA RPC_OUT_DATA BREW"
 ).split()  # fmt: skip
-_REQUEST_LINE = re.compile(rb"([A-Z][A-Za-z_-]{1,30}) ([^\r\n]{1,32768}) HTTP/1\.[0-9][ \t]*\r?\n")
 _LOOSE_LINE = re.compile(rb"(" + rb"|".join(_METHODS) + rb")(?= |\r?\n)([^\r\n]{0,32768})\r?\n")
 """A broken request line: a known method, whatever follows. Only where HTTP is expected by port."""
-_STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] +([1-9][0-9]{2})(?:[ \r\n]|$)")
 _KNOWN_START = re.compile(rb"(?:" + rb"|".join(_METHODS) + rb") [/*hH\w]")
 _CUT_LINE = re.compile(rb"(" + rb"|".join(_METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
-_FIELD = re.compile(
-    rb"^(host|content-length|transfer-encoding|x-request-id|idempotency-key)[ \t]*:[ \t]*([^\r\n]{0,512})",
-    re.IGNORECASE | re.MULTILINE,
-)
+_FIELDS = frozenset({b"host", b"content-length", b"transfer-encoding", b"x-request-id", b"idempotency-key"})
+_MAX_VALUE, _MAX_TARGET, _MAX_METHOD = 512, 32_768, 31
 _LOOK = 2048
 
 
-@dataclass(frozen=True, slots=True)
 class Head:
-    """A request (status 0) or a response."""
+    """A request (status 0) or a response, as on the wire."""
 
-    method: str = ""
-    path: str = ""
-    host: str = ""
-    status: int = 0
-    length: int | None = None
-    chunked: bool = False
-    identity: bytes = b""
-    """What tells a request from every other: the id it carries with method and target; empty when it carries none."""
+    __slots__ = ("chunked", "host", "identity", "length", "method", "path", "status")
+
+    def __init__(self, method: bytes = b"", path: bytes = b"", host: bytes = b"", status: int = 0) -> None:
+        self.method, self.path, self.host = method, path, host
+        self.status = status
+        self.length = -1
+        """Of the body; -1 when it isn't told."""
+        self.chunked = False
+        self.identity = b""
+        """What tells a request from every other: the id it carries with method and target; empty when it has none."""
 
 
 def looks_like_start(buffer: bytes, at: int, end: int, *, loose: bool = False) -> bool:
@@ -40,17 +37,49 @@ def looks_like_start(buffer: bytes, at: int, end: int, *, loose: bool = False) -
     first = buffer[at]
     if not 65 <= first <= 90:
         return False
-    size = end - at
-    if size < 9:
+    if end - at < 9:
         return _short_start(buffer[at:end])
-    if buffer.startswith(b"HTTP/1.", at, end):
+    if first == 72 and buffer[at : at + 7] == b"HTTP/1.":
         return True
     limit = min(end, at + _LOOK)
-    if buffer.find(b"\n", at, limit) < 0:
+    newline = buffer.find(b"\n", at, limit)
+    if newline < 0:
         return _KNOWN_START.match(buffer, at, limit) is not None
-    if loose and _LOOSE_LINE.match(buffer, at, limit) is not None:
+    if _method_end(buffer, at, newline) >= 0:
         return True
-    return _REQUEST_LINE.match(buffer, at, limit) is not None
+    return loose and _LOOSE_LINE.match(buffer, at, limit) is not None
+
+
+def _method_end(buffer: bytes, at: int, newline: int) -> int:
+    """Where the method ends of the request line up to this newline; -1 when it is none.
+
+    "METHOD target HTTP/1.x" (RFC 9112 section 3), with blanks behind it; the target may hold blanks.
+    """
+    behind = _version_at(buffer, at, newline)
+    if behind < 0:
+        return -1
+    place, limit = at + 1, min(behind, at + _MAX_METHOD)
+    while place < limit:
+        byte = buffer[place]
+        if not (97 <= byte <= 122 or 65 <= byte <= 90 or byte in (45, 95)):
+            break
+        place += 1
+    if not 65 <= buffer[at] <= 90 or place - at < 2 or buffer[place] != 32 or not 0 < behind - place - 1 <= _MAX_TARGET:
+        return -1
+    return place if buffer.find(b"\r", at, behind) < 0 else -1
+
+
+def _version_at(buffer: bytes, at: int, newline: int) -> int:
+    """Where " HTTP/1.x" stands at the end of this line; -1 when it doesn't."""
+    end = newline
+    if end > at and buffer[end - 1] == 13:
+        end -= 1
+    while end > at and buffer[end - 1] in (32, 9):
+        end -= 1
+    behind = end - 9
+    if behind <= at or buffer[behind : end - 1] != b" HTTP/1." or not 48 <= buffer[end - 1] <= 57:
+        return -1
+    return behind
 
 
 def _short_start(head: bytes) -> bool:
@@ -60,41 +89,82 @@ def _short_start(head: bytes) -> bool:
 
 def read_head(raw: bytes, *, loose: bool = False, cut: bool = False) -> Head | None:
     """The fields of a head; None when it is not HTTP/1. One that was `cut` may end inside its request line."""
-    status = _STATUS_LINE.match(raw)
-    if status is not None:
-        length, chunked, _, _ = _fields(raw)
-        return Head(status=int(status[1]), length=length, chunked=chunked)
-    request = _REQUEST_LINE.match(raw) or (_LOOSE_LINE.match(raw) if loose else None)
-    if request is None and cut:
-        request = _CUT_LINE.fullmatch(raw)
-    if request is None:
-        return None
-    length, chunked, host, known_as = _fields(raw)
-    path = request[2].strip().split(b" ", 1)[0].split(b"?", 1)[0].split(b"#", 1)[0]
-    return Head(
-        method=text(request[1], 32),
-        path=text(path, MAX_PATH),
-        host=text(host, MAX_HOST),
-        length=length,
-        chunked=chunked,
-        identity=b" ".join((known_as, request[1], request[2]))[:MAX_IDENTITY] if known_as else b"",
-    )
+    newline = raw.find(b"\n")
+    if raw[:7] == b"HTTP/1.":
+        status = _status(raw, len(raw) if newline < 0 else newline + 1)
+        if status:
+            head = Head(status=status)
+            _fields(head, raw, newline)
+            return head
+    method_end = _method_end(raw, 0, newline) if newline > 0 else -1
+    if method_end >= 0:
+        method, target = raw[:method_end], raw[method_end + 1 : _version_at(raw, 0, newline)].strip()
+    else:
+        found = (_LOOSE_LINE.match(raw) if loose else None) or (_CUT_LINE.fullmatch(raw) if cut else None)
+        if found is None:
+            return None
+        method, target = found[1], found[2].strip()
+    head = Head(method, _path(target))
+    known_as = _fields(head, raw, newline)
+    if known_as:
+        head.identity = b" ".join((known_as, method, target))[:MAX_IDENTITY]
+    return head
 
 
-def _fields(raw: bytes) -> tuple[int | None, bool, bytes, bytes]:
-    """Length, whether chunked, host, and the id that a client gives all tries of one request."""
-    length, chunked, host, known_as = None, False, b"", b""
-    for field, content in _FIELD.findall(raw):
-        name, value = field.lower(), content.strip()
-        if name == b"content-length" and value.isdigit() and len(value.lstrip(b"0")) <= 18:
-            length = int(value.lstrip(b"0") or b"0")
-        elif name == b"transfer-encoding":
-            chunked = chunked or value.lower().endswith(b"chunked")
-        elif name == b"host" and not host:
-            host = value
-        elif name in (b"x-request-id", b"idempotency-key"):
+def _status(raw: bytes, end: int) -> int:
+    """The status that the status line up to `end` tells (RFC 9112 section 4); 0 when it tells none."""
+    at = 8
+    while at < end and raw[at] == 32:
+        at += 1
+    digits = raw[at : at + 3]
+    if at == 8 or at + 3 > end or not 48 <= raw[7] <= 57 or not digits.isdigit() or digits[0] == 48:
+        return 0
+    return int(digits) if at + 3 == len(raw) or raw[at + 3] in (32, 13, 10) else 0
+
+
+def _path(target: bytes) -> bytes:
+    """The target without what follows a blank, its query and its fragment."""
+    for mark in (b" ", b"?", b"#"):
+        place = target.find(mark)
+        if place >= 0:
+            target = target[:place]
+    return target
+
+
+def _fields(head: Head, raw: bytes, newline: int) -> bytes:
+    """Read length, whether chunked and host into the head; the id that a client gives all tries of one request."""
+    known_as, end = b"", len(raw)
+    while 0 <= newline < end - 1:
+        at = newline + 1
+        newline = raw.find(b"\n", at)
+        first = raw[at] | 32
+        if first not in (104, 99, 116, 120, 105):  # h, c, t, x, i
+            continue
+        line_end = end if newline < 0 else newline
+        colon = raw.find(b":", at, line_end)
+        if colon < 0:
+            continue
+        name = raw[at:colon].rstrip(b" \t").lower()
+        if name not in _FIELDS:
+            continue
+        value = _value(raw[colon + 1 : line_end])
+        if first == 99:
+            if value.isdigit() and len(value.lstrip(b"0")) <= 18:
+                head.length = int(value)
+        elif first == 116:
+            head.chunked = head.chunked or value.lower().endswith(b"chunked")
+        elif first == 104:
+            head.host = head.host or value
+        else:
             known_as = known_as or value
-    return length, chunked, host, known_as
+    return known_as
+
+
+def _value(rest: bytes) -> bytes:
+    """A field's value: of its line what comes before a carriage return, without blanks around it."""
+    value = rest.lstrip(b" \t")[:_MAX_VALUE]
+    cut = value.find(b"\r")
+    return (value if cut < 0 else value[:cut]).strip()
 
 
 _PRINTABLE = bytes(byte if 32 <= byte < 127 else ord("?") for byte in range(256))
@@ -102,4 +172,9 @@ _PRINTABLE = bytes(byte if 32 <= byte < 127 else ord("?") for byte in range(256)
 
 def text(raw: bytes, limit: int) -> str:
     """Bytes of the wire as printable text of bounded length; what is not printable ASCII becomes a question mark."""
-    return raw[:limit].translate(_PRINTABLE).decode("ascii")
+    piece = raw[:limit]
+    if piece.isascii():
+        read = piece.decode("ascii")
+        if read.isprintable():
+            return read
+    return piece.translate(_PRINTABLE).decode("ascii")

@@ -1,11 +1,13 @@
+# cython: annotation_typing=False
 """HTTP transactions put together by server, protocol, method, host and path: HTTP/1 and HTTP/2 meet here.
 
 Told are method, path without query, host, status, latency, and for gRPC its status; never a body or another header.
 """
 
-from workers.analysis.flows import Half, endpoints
+from workers.analysis.addresses import endpoints
+from workers.analysis.flows import Half
 from workers.analysis.http_groups import Group, Key, Pools, Request, Tries
-from workers.analysis.http_message import Head
+from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, text
 from workers.analysis.samples import Durations, Frames, count
 from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import HttpFacts
@@ -16,6 +18,10 @@ MAX_GROUPS = 2048
 TOLD_GROUPS = 500
 JUDGED_AFTER = 1_000_000_000
 """A request in the capture's last second is not called unanswered while its connection is open."""
+MAX_METHOD = 32
+MAX_WIRE = 512
+"""Longer heads are found by their group's key alone."""
+STATUSES = (HIDDEN, *(str(status) for status in range(1, 1000)))
 MAX_CODES = 24
 """Different statuses, gRPC statuses or error codes counted in one group."""
 
@@ -26,6 +32,8 @@ class HttpStage:
     def __init__(self, timeline: TimelineStage) -> None:
         self._timeline = timeline
         self._groups: dict[Key, Group] = {}
+        self._by_wire: dict[bytes, Group] = {}
+        """The same ones, as heads of HTTP/1 name them: what most requests are found by."""
         self._tries, self._pools = Tries(), Pools()
         self._requests = 0
         self._responses = 0
@@ -37,32 +45,51 @@ class HttpStage:
         self.not_captured = 0
         """Requests whose response fell into a gap of the capture."""
 
-    def request(self, head: Head, half: Half, packet: Packet, protocol: str = "http/1") -> Request:
-        """A request's head is complete."""
-        self._requests += 1
+    def request(self, head: Head, server: bytes, half: Half, both: bytes, packet: Packet) -> Request:
+        """A request's head of HTTP/1 is complete; `server` is the server's address and port, `both` as by `pair`."""
+        wire = b"\n".join((server, head.method, head.host, head.path))
+        group = self._by_wire.get(wire)
+        if group is None:
+            method, path = text(head.method, MAX_METHOD), text(head.path, MAX_PATH)
+            group = self.group(half, text(head.host, MAX_HOST), method, path, "http/1")
+            if group is None:
+                return self.asked(None, method, both, packet, head.identity)
+            if len(self._by_wire) >= 2 * MAX_GROUPS:
+                self._by_wire.clear()
+            if len(wire) <= MAX_WIRE:
+                self._by_wire[wire] = group
+        return self.asked(group, group.method, both, packet, head.identity)
+
+    def group(self, half: Half, host: str, method: str, path: str, protocol: str) -> Group | None:
+        """The group of such requests to whom this direction leads; None when it isn't kept."""
         _, _, server, port = endpoints(half.key)
-        key = (server, port, head.host, head.method, head.path, protocol)
+        key = (server, port, host, method, path, protocol)
         group = self._groups.get(key)
         if group is None and len(self._groups) < MAX_GROUPS:
-            group = self._groups[key] = Group()
+            group = self._groups[key] = Group(method)
+        return group
+
+    def asked(self, group: Group | None, method: str, both: bytes, packet: Packet, identity: bytes) -> Request:
+        """A request's head is complete."""
+        self._requests += 1
         if group is None:
             self.beyond += 1
         else:
             group.requests.add(packet.number)
-        request = Request(head.method, group, half, packet)
-        if head.identity and self._tries.again(head.identity, request) and group is not None:
+        request = Request(method, group, both, packet)
+        if identity and self._tries.again(identity, request) and group is not None:
             group.repeated(packet.number)
         return request
 
     def response(
-        self, status: int, request: Request | None, first_byte: int, packet: Packet, *, first: bool | None = None
+        self, status: int, request: Request | None, first_byte: int, packet: Packet, first: bool | None = None
     ) -> None:
         """A response's head is complete; its first byte came at `first_byte`. Status 0: not visible.
 
         `first` of its connection, where a connection carries one request at a time (HTTP/1).
         """
         self._responses += 1
-        name = str(status) if status else HIDDEN
+        name = STATUSES[status]
         count(self._statuses, name, 64)
         if request is None or (0 < status < 200 and status != 101):
             return
@@ -98,7 +125,6 @@ class HttpStage:
         if group is not None:
             count(group.grpc, status, MAX_CODES)
             if status not in ("OK", HIDDEN):
-                group.grpc_errors = group.grpc_errors or Frames()
                 group.grpc_errors = group.grpc_errors or Frames()
                 group.grpc_errors.add(packet.number)
 

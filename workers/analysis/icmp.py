@@ -1,6 +1,7 @@
 """ICMP and ICMPv6 errors, put together by kind, sender and the conversation they complain about (RFC 792, 4443)."""
 
-from workers.analysis.flows import NAMES, address, endpoints
+from workers.analysis.addresses import address, endpoints
+from workers.analysis.flows import NAMES
 from workers.analysis.samples import Frames
 from workers.contract.facts import IcmpError
 from workers.packets.packet import Packet

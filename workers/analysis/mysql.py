@@ -121,7 +121,6 @@ class MysqlRequests(FramedParser):
         """The packet before was of the greatest length."""
         self._long: Request | None = None
 
-    @property
     def between(self) -> bool:
         """Whether TLS may begin here."""
         return self.exchange.encrypts
@@ -203,7 +202,6 @@ class MysqlReplies(FramedParser):
         self._next = -1
         """The number of the packet behind the one before, -1 when that is not known."""
 
-    @property
     def between(self) -> bool:
         """Whether TLS may begin here."""
         return self.exchange.encrypts

@@ -7,7 +7,7 @@ of the capturing host. A query is unanswered only if the capture went on for at 
 
 from struct import Struct
 
-from workers.analysis.flows import endpoints, reverse
+from workers.analysis.addresses import endpoints, reverse
 from workers.analysis.samples import NANO, Durations, Frames, count
 from workers.contract.facts_services import NtpFacts, NtpServer
 from workers.packets.packet import Packet

@@ -143,7 +143,7 @@ class PlainCore:
                 stream = half.stream = self._stages.open_stream(half)
             stream.segment(packet, half.peer.tcp.last_ack)
         if packet.flags & FIN and half.stream is not None:
-            self._stages.fin(half, packet)
+            half.stream.parser.fin(packet)
         if packet.mask & _PROBLEMS:
             self._stages.timeline.problem(packet.time)
 

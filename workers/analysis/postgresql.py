@@ -116,7 +116,6 @@ class PostgresqlRequests(FramedParser):
         self._unit: Request | None = None
         """Extended queries since the last Sync."""
 
-    @property
     def between(self) -> bool:
         """Whether TLS may begin here."""
         return not self._typed and (self.exchange.encrypts or self.exchange.negotiating)
@@ -194,7 +193,6 @@ class PostgresqlReplies(FramedParser):
     def __init__(self, exchange: PostgresqlExchange) -> None:
         super().__init__(exchange, 5)
 
-    @property
     def between(self) -> bool:
         """Whether TLS may begin here."""
         return self.exchange.encrypts or self.exchange.negotiating

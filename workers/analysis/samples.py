@@ -1,15 +1,15 @@
+# cython: annotation_typing=False
 """Bounded samples and example frames. Thinning is by stride, so the same capture always keeps the same samples."""
 
-from typing import Generic, TypeVar
+from typing import Any
 
 from workers.contract.facts import MAX_FRAMES, Spread, Tally
 
-T = TypeVar("T")
 NANO = 1e-9
 
 
-class Thinned(Generic[T]):
-    """Keeps at most `limit` of the items added, evenly: when full, every second one goes and the stride doubles."""
+class Thinned:
+    """Keeps at most `limit` of the items counted, evenly: when full, every second one goes and the stride doubles."""
 
     __slots__ = ("_limit", "_stride", "count", "items")
 
@@ -17,59 +17,58 @@ class Thinned(Generic[T]):
         self._limit = limit
         self._stride = 1
         self.count = 0
-        self.items: list[T] = []
+        self.items: list[Any] = []
 
-    def add(self, item: T) -> None:
-        """Count the item and maybe keep it."""
-        if self.count % self._stride == 0:
-            if len(self.items) >= self._limit:
-                self.items = self.items[::2]
-                self._stride *= 2
-                if self.count % self._stride:
-                    self.count += 1
-                    return
-            self.items.append(item)
+    def takes(self) -> bool:
+        """Count one more item; whether it is to be kept: appended to `items`, by the caller."""
+        taken = self.count % self._stride == 0
+        if taken and len(self.items) >= self._limit:
+            self.items = self.items[::2]
+            self._stride *= 2
+            taken = self.count % self._stride == 0
         self.count += 1
+        return taken
 
 
-class Durations:
+class Durations(Thinned):
     """A distribution of durations in nanoseconds; count, least and most are exact."""
 
-    __slots__ = ("_kept", "_most", "least")
+    __slots__ = ("least", "most")
 
     def __init__(self, limit: int = 256) -> None:
-        self._kept: Thinned[int] = Thinned(limit)
+        super().__init__(limit)
         self.least = 0
-        self._most = 0
+        self.most = 0
 
     @classmethod
     def of(cls, count: int, least: int, most: int, kept: list[int]) -> "Durations":
         """A distribution that was taken elsewhere, with the samples it kept."""
         made = cls()
-        made.least, made._most = least, most
-        made._kept.count, made._kept.items = count, kept
+        made.least, made.most = least, most
+        made.count, made.items = count, kept
         return made
 
     def add(self, nanoseconds: int) -> None:
         """Add one; negative ones (timestamps that go backwards) count as 0."""
         value = max(nanoseconds, 0)
-        if not self._kept.count or value < self.least:
+        if self.count == 0 or value < self.least:
             self.least = value
-        if value > self._most:
-            self._most = value
-        self._kept.add(value)
+        if value > self.most:
+            self.most = value
+        if self.takes():
+            self.items.append(value)
 
     def spread(self) -> Spread:
         """The distribution in seconds; percentiles by nearest rank."""
-        kept = sorted(self._kept.items)
+        kept = sorted(self.items)
         if not kept:
             return Spread()
         return Spread(
-            count=self._kept.count,
+            count=self.count,
             min=self.least * NANO,
             p50=kept[(len(kept) - 1) // 2] * NANO,
             p95=kept[-(-95 * len(kept) // 100) - 1] * NANO,
-            max=self._most * NANO,
+            max=self.most * NANO,
         )
 
 

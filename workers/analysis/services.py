@@ -8,7 +8,8 @@ responses, older requests count as "response not captured", not as unanswered.
 
 from typing import TYPE_CHECKING, ClassVar
 
-from workers.analysis.flows import Half, endpoints
+from workers.analysis.addresses import endpoints
+from workers.analysis.flows import Half
 from workers.analysis.http_stage import JUDGED_AFTER, answer_not_captured
 from workers.analysis.samples import Durations, Frames, count
 from workers.analysis.service_pools import ServicePools, Use, waits

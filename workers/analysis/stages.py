@@ -12,10 +12,10 @@ from workers.analysis.ntp import PORT as NTP
 from workers.analysis.ntp import NtpStage
 from workers.analysis.quic import QuicStage
 from workers.analysis.services import ServiceStage
-from workers.analysis.stream import Stream
 from workers.analysis.timeline import TimelineStage
 from workers.analysis.tls import TlsStage
 from workers.packets.packet import Packet
+from workers.packets.stream import Stream
 
 UDP_PORTS = frozenset({*DNS_PORTS, *DHCP_PORTS, NTP, SSDP})
 """Datagrams from and to these ports are read."""
@@ -42,14 +42,6 @@ class Stages:
         """The stream of a direction that sends its first payload."""
         return self.applications.open(half)
 
-    def watching(self, stream: Stream) -> bool:
-        """See Applications.watching."""
-        return self.applications.watching(stream)
-
-    def fin(self, half: Half, packet: Packet) -> None:
-        """A direction with a stream ended in order."""
-        self.applications.fin(half, packet)
-
     def datagram(self, packet: Packet, source: int, destination: int) -> str:
         """One datagram from or to one of UDP_PORTS; the application it belongs to, "" for none."""
         if source in DNS_PORTS or destination in DNS_PORTS:
@@ -70,12 +62,13 @@ class Stages:
 
         It belongs to no frame, so it leaves no mark. `now` is the latest packet time.
         """
-        before, halves = packet.mask, (flow.client, flow.client.peer)
-        for half in halves:
-            self.applications.close(half, packet)
+        before = packet.mask
+        streams = [half.stream for half in (flow.client, flow.client.peer) if half.stream is not None]
+        for stream in streams:
+            stream.flush(packet)
         packet.mask = before
-        for half in halves:
-            self.applications.closed(half, now)
+        for stream in streams:
+            stream.parser.close(now)
         self.quic.end(flow)
 
     def latency(self, time: int, took: int) -> None:

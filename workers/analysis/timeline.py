@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Packets, bytes and problems over time in at most 300 bins; the bin width doubles as the capture grows."""
 
 from workers.analysis.samples import NANO, Thinned
@@ -21,7 +22,7 @@ class TimelineStage:
         self._bytes = [0] * BINS
         self._problems = [0] * BINS
         self._last_bin = 0
-        self._latency: Thinned[tuple[int, int, str]] = Thinned(MAX_LATENCIES)
+        self._latency = Thinned(MAX_LATENCIES)
 
     def update(self, time: int, wire: int) -> None:
         """One packet of so many bytes on the wire, at epoch nanoseconds."""
@@ -41,7 +42,8 @@ class TimelineStage:
 
     def latency(self, time: int, nanoseconds: int, kind: str) -> None:
         """One answer: when it came, how long it took, and of what kind (see `Timeline.latency`)."""
-        self._latency.add((time, max(nanoseconds, 0), kind))
+        if self._latency.takes():
+            self._latency.items.append((time, max(nanoseconds, 0), kind))
 
     def _bin(self, time: int) -> int:
         while time - self._start >= self._width * BINS:

@@ -8,7 +8,7 @@ cdef class HalfView:
     cdef readonly int side
     cdef readonly FlowView flow
     cdef readonly bytes key
-    cdef object made
+    cdef Stream made
 
     cdef Half* half(self):
         return &self.core.s.flows[self.index].halves[self.side]
@@ -55,7 +55,7 @@ cdef class HalfView:
             self.made.skip = half.stream_skip
         return self.made
 
-    cdef object current(self, bint first):
+    cdef Stream current(self, bint first):
         """The stream as an event needs it."""
         cdef Half *half = self.half()
         if self.made is None:

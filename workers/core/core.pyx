@@ -15,6 +15,9 @@ from libc.string cimport memcmp, memcpy, memset
 
 import os
 
+from workers.packets.stream cimport Stream
+from workers.packets.packet cimport Packet
+
 cdef extern from *:
     """
     #define M_IP4 (1ULL << 0)

@@ -4,12 +4,12 @@ cdef class Core(Results):
     """batch(buffer, records) as they come; close() at the end; then the results.
 
     `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; `glue` has
-    `open_stream(half)`, `watching(stream)`, `fin(half, packet)`, `datagram(packet, source, destination)` -> name,
+    `open_stream(half)`, `datagram(packet, source, destination)` -> name,
     `long_header(packet, half)`, `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, `told(flow number)` for conversations that
     rank among the best, each as the plain core has it.
     """
 
-    cdef object packet
+    cdef Packet packet
     cdef object decode
     cdef object glue
     cdef dict views
@@ -50,7 +50,7 @@ cdef class Core(Results):
         cdef Pkt *p = &self.s.packet
         cdef bytes inner
         cdef bytes key
-        packet = self.packet
+        cdef Packet packet = self.packet
         packet.number = p.number
         packet.time = p.time
         self.decode(packet, buffer, record.start, record.captured, record.wire, record.link)
@@ -103,8 +103,8 @@ cdef class Core(Results):
         self.s.dispatched = self.s.frames
         return 0
 
-    cdef object filled(self, bytes buffer, Event *event):
-        packet = self.packet
+    cdef Packet filled(self, bytes buffer, Event *event):
+        cdef Packet packet = self.packet
         packet.number = event.number
         packet.time = event.time
         packet.mask = event.mask
@@ -125,7 +125,8 @@ cdef class Core(Results):
         cdef FlowView flow = self.viewed(event.flow)
         cdef HalfView view = flow.halves[event.side]
         cdef Half *half = view.half()
-        packet = self.filled(buffer, event)
+        cdef Packet packet = self.filled(buffer, event)
+        cdef Stream stream
         packet.key = view.key
         packet.sequence = event.sequence
         flow.client_side = event.client
@@ -135,21 +136,21 @@ cdef class Core(Results):
         if event.data:
             stream.segment(packet, event.acked)
         if event.fin:
-            self.glue.fin(view, packet)
+            stream.parser.fin(packet)
         self.marked(event)
         half.queued -= 1
         if not half.queued:
             half.stream_next = stream.next
             half.stream_skip = stream.skip
             half.pending = 1 if stream.pending else 0
-            half.stream = WATCHED if self.glue.watching(stream) else PARSED
+            half.stream = WATCHED if stream.watching() else PARSED
         return 0
 
     cdef int datagram(self, bytes buffer, Event *event) except -1:
         cdef Flow *flow = &self.s.flows[event.flow]
         cdef bytes key = turned_key(flow, event.side)
         cdef const byte *ports = <const byte*>PyBytes_AS_STRING(key) + len(key) - 4
-        packet = self.filled(buffer, event)
+        cdef Packet packet = self.filled(buffer, event)
         packet.key = key
         flow.application = self.named(self.glue.datagram(packet, two(ports), two(ports + 2)))
         self.marked(event)
@@ -158,7 +159,7 @@ cdef class Core(Results):
     cdef int long_header(self, bytes buffer, Event *event) except -1:
         cdef FlowView flow = self.viewed(event.flow)
         cdef HalfView view = flow.halves[event.side]
-        packet = self.filled(buffer, event)
+        cdef Packet packet = self.filled(buffer, event)
         packet.key = view.key
         flow.client_side = event.client
         self.glue.long_header(packet, view)
@@ -170,7 +171,7 @@ cdef class Core(Results):
         cdef State *s = &self.s
         cdef Flow *flow = &s.flows[event.flow]
         cdef FlowView view
-        packet = self.packet
+        cdef Packet packet = self.packet
         if flow.viewed:
             view = self.viewed(event.flow)
             view.client_side = flow.client

@@ -1,4 +1,8 @@
-"""One decoded frame, as the decoder hands it to analysis. One object is used again for every frame."""
+# cython: annotation_typing=False
+"""One decoded frame, as the decoder hands it to analysis. One object is used again for every frame.
+
+Compiled with the types of `packet.pxd` where there is a compiler, as everything beside a `.pxd` file is.
+"""
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 """TCP flag bits (RFC 9293 section 3.1)."""

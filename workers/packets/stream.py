@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Puts the bytes of one TCP direction in order for a parser, bounded and aware of gaps.
 
 In: segments as captured. Out: `data`, `skipped` and `gap` calls on the parser, in sequence order, each byte once. A
@@ -18,7 +19,7 @@ _Piece = tuple[bytes, int, int, int]
 """Captured bytes, length on the wire, frame number, time."""
 
 
-class Parser(Protocol):
+class Reader(Protocol):
     """Reads one direction of an application protocol."""
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
@@ -29,6 +30,19 @@ class Parser(Protocol):
 
     def gap(self, size: int, packet: Packet) -> None:
         """So many bytes are not in the capture."""
+
+
+class Parser(Reader, Protocol):
+    """A reader that knows of its direction."""
+
+    def watching(self) -> bool:
+        """Whether it waits for what may begin a protocol, and has nothing in hand."""
+
+    def fin(self, packet: Packet) -> None:
+        """The sender has no more to say."""
+
+    def close(self, now: int) -> None:
+        """The conversation is over, at `now`, and both its directions were handed on."""
 
 
 class Stream:
@@ -126,7 +140,7 @@ class Stream:
         """Hand on what is in order now, and skip holes that will not fill."""
         filled = True
         while self.pending:
-            sequence = min(self.pending, key=lambda number: (number - self.next) & _MASK ^ _HALF)
+            sequence = self._oldest()
             hole = (sequence - self.next) & _MASK
             if 0 < hole < _HALF:
                 lost = acked >= 0 and 0 < (acked - self.next) & _MASK < _HALF
@@ -136,6 +150,15 @@ class Stream:
                 self._miss(hole, packet)
                 filled = False
             self._take(sequence, packet, filled=filled)
+
+    def _oldest(self) -> int:
+        """Where the piece begins that comes first: before `next` or behind it (RFC 9293 section 3.4)."""
+        first, least = -1, _MASK + 1
+        for number in self.pending:
+            place = (number - self.next) & _MASK ^ _HALF
+            if place < least:
+                first, least = number, place
+        return first
 
     def _take(self, sequence: int, packet: Packet, *, filled: bool) -> None:
         """Hand on one piece as the packet it came in."""
@@ -154,10 +177,14 @@ class Stream:
             self._late[packet.mask] = self._late.get(packet.mask, 0) + 1
         packet.number, packet.time, packet.mask, packet.payload, packet.end, packet.payload_length = before
 
+    def watching(self) -> bool:
+        """Whether only segments that may begin a protocol are of interest: `may_begin` in core/steps.pxi."""
+        return not self.pending and self.parser.watching()
+
     def flush(self, packet: Packet) -> None:
         """The conversation is over: hand on what waits, holes as gaps."""
         while self.pending:
-            sequence = min(self.pending, key=lambda number: (number - self.next) & _MASK)
+            sequence = self._oldest()
             hole = (sequence - self.next) & _MASK
             if 0 < hole < _HALF:
                 self.next = sequence

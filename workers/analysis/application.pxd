@@ -1,0 +1,42 @@
+cimport cython
+
+from workers.analysis.http cimport HttpParser
+from workers.packets.stream cimport Stream
+from workers.packets.packet cimport Packet
+
+
+cdef class Applications:
+    cdef public object http, tls, dns, services, http2
+    cdef dict _late
+
+    @cython.locals(stream=Stream)
+    cpdef Stream open(self, object half)
+    @cython.locals(key=bytes, ports=Py_ssize_t)
+    cdef _parser(self, object half)
+
+
+cdef class Recogniser:
+    cdef Applications _applications
+    cdef object _half
+    cdef public bytes short
+    cdef bint _known, _loose, _lost
+    cdef public tuple _refused
+    cdef public object inner
+
+    @cython.locals(skip=cython.longlong, held=bytes, joined=bytes, http=HttpParser)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef long long _first(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(parser=HttpParser)
+    cdef bint _begins(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef object _service(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cdef object _paired(self)
+    cdef long long _give_up(self)
+    cdef _keep(self, bytes start)
+    cdef bint _http(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cpdef gap(self, long long size, Packet packet)
+    cpdef bint watching(self)
+    cpdef fin(self, Packet packet)
+    cpdef close(self, long long now)
+
+
+cdef bint _between(object inner)

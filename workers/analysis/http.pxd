@@ -1,0 +1,58 @@
+cimport cython
+
+from workers.analysis.http_groups cimport Group, Request
+from workers.analysis.http_message cimport Head
+from workers.analysis.http_stage cimport HttpStage
+from workers.packets.packet cimport Packet
+
+
+cdef int _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST
+cdef long long _NO_END
+cdef unsigned long long _REQ, _RESP
+
+
+@cython.locals(key=bytes, ports=Py_ssize_t)
+cpdef bint expected(object half)
+
+@cython.locals(behind=Py_ssize_t, bare=Py_ssize_t)
+cdef Py_ssize_t _head_end(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+
+
+cdef class HttpParser:
+    cdef HttpStage _stage
+    cdef object _half
+    cdef bint _loose, _answered_any
+    cdef int _state
+    cdef bytes _held, _both, _server
+    cdef long long _left, _first_byte
+    cdef unsigned long long _owed
+    cdef Request _uploading
+    cdef Group _receiving
+    cdef public list waiting
+    cdef public bint lost, ended
+    cdef public Request upgraded
+    cdef public object successor
+
+    cpdef bint between(self)
+    @cython.locals(rest=cython.longlong)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef _pay(self, Packet packet)
+    cpdef fin(self, Packet packet)
+    cpdef gap(self, long long size, Packet packet)
+    cpdef close(self, long long now)
+    cdef _lose(self)
+    @cython.locals(state=int, taken=cython.longlong)
+    cdef Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(held=bytes, behind=Py_ssize_t, before=Py_ssize_t)
+    cdef Py_ssize_t _collect_head(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(head=Head)
+    cdef _head(self, bytes raw, Packet packet, bint cut=*)
+    @cython.locals(request=Request)
+    cdef _request(self, Head head, Packet packet)
+    @cython.locals(request=Request, first=bint, status=int, method=str)
+    cdef _response(self, Head head, Packet packet)
+    @cython.locals(asker=HttpParser)
+    cdef Request _answered(self, int status)
+    cdef _body(self, Head head, bint to_close)
+    @cython.locals(newline=Py_ssize_t, behind=Py_ssize_t, line=bytes)
+    cdef Py_ssize_t _collect_line(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)

@@ -1,0 +1,27 @@
+cimport cython
+
+from workers.packets.packet cimport Packet
+
+
+cdef class Stream:
+    cdef public object parser
+    cdef dict _late
+    cdef public long long next, pending_bytes, skip
+    cdef public dict pending
+    cdef bint _whole
+
+    @cython.locals(start=cython.longlong, length=cython.longlong, end=cython.longlong, ahead=cython.longlong, old=cython.longlong)
+    cpdef segment(self, Packet packet, long long acked)
+    cpdef acknowledged(self, Packet packet, long long acked)
+    cdef _deliver_rest(self, bytes buffer, long long start, long long end, Packet packet)
+    @cython.locals(captured=cython.longlong)
+    cdef _deliver(self, bytes buffer, long long start, long long end, long long length, Packet packet)
+    @cython.locals(skipped=cython.longlong)
+    cdef _miss(self, long long size, Packet packet)
+    cdef _hold(self, Packet packet, long long length)
+    cdef _drain(self, Packet packet, long long acked)
+    @cython.locals(first=cython.longlong, least=cython.longlong, number=cython.longlong, place=cython.longlong)
+    cdef long long _oldest(self)
+    cdef _take(self, long long sequence, Packet packet, bint filled)
+    cpdef bint watching(self)
+    cpdef flush(self, Packet packet)
