@@ -109,6 +109,12 @@ def test_the_network_is_blamed_where_the_round_trip_takes_the_time() -> None:
     assert told.next_step.startswith("Check where both ends run")
 
 
+def test_loss_is_blamed_where_packets_are_sent_again() -> None:
+    lost = [talk(PAYMENTS, 5432, retransmissions_server=tally(5), data_segments_server=40) for _ in range(3)]
+    told = only(judge(seen(group(latency=spread(0.8, 0.9)), flows=lost)), "service-slow")
+    assert told.sentence.endswith("but packets are lost and sent again: look there first.")
+
+
 def test_nobody_is_blamed_where_no_round_trip_was_seen() -> None:
     told = only(judge(seen(group(latency=spread(0.8, 0.9)), flows=[])), "service-slow")
     assert told.sentence.endswith("50 answers).")

@@ -7,6 +7,7 @@ from workers.contract.facts_services import ServiceGroup
 from workers.contract.report import Finding, Severity
 from workers.findings.backends import Backend, backends, named
 from workers.findings.case import MANY_DROPS, Case, Served, refs
+from workers.findings.sides import lossy
 from workers.findings.trouble import fold
 from workers.findings.words import duration, figures, plural
 
@@ -71,7 +72,7 @@ def _finding(backend: Backend) -> Finding:
         sum(one.group.latency.count for one in backend.bad),
         refs((one.target, [one.group.slowest_frame]) for one in backend.bad if one.group.slowest_frame > 0),
         "Check where both ends run and what lies between, for distance and loss, before the server itself."
-        if far
+        if far or lossy(backend.talks)
         else f"Look at {backend.name}: its log of slow requests, locks, CPU limit and disk.",
         backend.filter(),
         figures=figures(p50_s=latency.p50, p95_s=latency.p95, max_s=latency.max, rtt_s=rtt),
@@ -85,4 +86,9 @@ def _blame(backend: Backend, far: bool) -> str:
         return ""
     if far:
         return f" The network's round trip alone is {duration(backend.rtt)}, so look at the network first."
+    if lossy(backend.talks):
+        return (
+            f" The network's round trip is {duration(backend.rtt)}, but packets are lost and sent again: look there "
+            "first."
+        )
     return f" The network's round trip is {duration(backend.rtt)}, so the time is spent in {backend.name}."
