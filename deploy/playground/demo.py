@@ -197,7 +197,7 @@ def _keep(out: Path, texts: Sequence[str], threads: Sequence[Thread]) -> list[st
 
 def _check_verdict(incident: Incident, report: Report) -> list[str]:
     first = report.findings[0] if report.findings else None
-    named = incident.faulty in report.verdict and first is not None and first.severity is Severity.CRITICAL
+    named = incident.faulty in report.verdict and report.severity in (Severity.CRITICAL, Severity.WARNING)
     if named and first is not None and first.rule == incident.rule:
         return []
     return [f"the verdict does not name the fault: {report.verdict!r}"]

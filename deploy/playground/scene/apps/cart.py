@@ -1,6 +1,6 @@
 """The scene's `cart`: asks vault for its secret twice a second over HTTPS, and web for the items once a second.
 
-It saves two carts a second at web as well: requests of several packets, where all others here fit into one.
+It saves three carts a second at web as well: requests of several packets, where all others here fit into one.
 """
 
 import os
@@ -56,7 +56,7 @@ def main() -> None:
 
     threading.Thread(target=call_for_ever, args=(vault, "/secret", 0.5), daemon=True).start()
     threading.Thread(target=call_for_ever, args=(web, "/items", 1.0), daemon=True).start()
-    for _ in range(2):
+    for _ in range(3):
         threading.Thread(target=call_for_ever, args=(web_with_patience, "/cart", 1.0, CART), daemon=True).start()
     while True:
         time.sleep(REPORT_SECONDS)
