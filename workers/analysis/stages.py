@@ -69,7 +69,7 @@ class Stages:
         packet.mask = before
         for stream in streams:
             stream.parser.close(now)
-        self.quic.end(flow)
+        self.quic.end(flow, now)
 
     def latency(self, time: int, took: int) -> None:
         """One handshake."""

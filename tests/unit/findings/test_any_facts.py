@@ -27,6 +27,7 @@ from workers.contract.facts import (
 )
 from workers.contract.facts_dns import DnsAddress
 from workers.contract.facts_http import Goaway, Http2Facts
+from workers.contract.facts_quic import QuicEnd, QuicFacts
 from workers.contract.facts_services import (
     DhcpClient,
     DhcpFacts,
@@ -206,6 +207,7 @@ all_facts = st.builds(
         h2=st.builds(Http2Facts, goaways=tuples(goaways)),
     ),
     services=services,
+    quic=st.builds(QuicFacts, silent=tuples(st.builds(QuicEnd, ips, ips, ports, counts, tallies))),
     ntp=st.builds(NtpFacts, servers=tuples(clocks)),
     dhcp=st.builds(DhcpFacts, clients=tuples(leases)),
     tls=st.builds(TlsFacts, tuples(hellos), counts),

@@ -23,6 +23,7 @@ from tests.unit.findings.cases import (
 )
 from workers.contract.facts import Conversation, Facts, HttpFacts, HttpGroup
 from workers.contract.facts_http import Goaway, Http2Facts
+from workers.contract.facts_quic import QuicEnd, QuicFacts
 from workers.contract.facts_services import (
     DhcpClient,
     DhcpFacts,
@@ -218,34 +219,27 @@ def test_an_orderly_goaway_is_silent() -> None:
 # -- UDP ---------------------------------------------------------------------------------------------------------
 
 
-def quic(count: int, packets: int = 3, answers: int = 0, at: float = START + 5) -> list[Conversation]:
-    return [
-        Conversation(
-            90 + n, "udp", CHECKOUT, 50_000 + n, PAYMENTS, 443, at, at + 2, packets, 1, 1, answers, 0, 0, 7, "quic"
-        )
-        for n in range(count)
-    ]
+def quic(connections: int, silent: int) -> QuicFacts:
+    return QuicFacts(silent=(QuicEnd(CHECKOUT, PAYMENTS, 443, connections, tally(silent)),))
 
 
 @pytest.mark.parametrize(
-    ("flows", "severity"),
+    ("seen", "severity"),
     [
-        (quic(1), Severity.NOTE),
-        (quic(3), Severity.WARNING),
-        (quic(3, packets=1), None),
-        (quic(3, answers=2), None),
-        ([*quic(3), *quic(5, answers=2)], None),
-        (quic(3, at=END - 0.5), None),
+        (quic(1, 1), Severity.NOTE),
+        (quic(4, 3), Severity.WARNING),
+        (quic(8, 3), None),
+        (quic(8, 0), None),
     ],
 )
-def test_quic_without_an_answer(flows: list[Conversation], severity: Severity | None) -> None:
-    found = {f.rule: f.severity for f in judge(facts(flows))}
+def test_quic_without_an_answer(seen: QuicFacts, severity: Severity | None) -> None:
+    found = {f.rule: f.severity for f in judge(facts(quic=seen))}
     assert found.get("quic-unanswered") == severity
 
 
 def test_silence_proves_nothing_where_the_filter_may_hide_answers() -> None:
     one = facts(
-        quic(4),
+        quic=quic(4, 4),
         ntp=NtpFacts(servers=(NtpServer(PAYMENTS, CHECKOUT, tally(4), 0, tally(4)),)),
         dhcp=DhcpFacts(clients=(DhcpClient("02:42:c6:12:00:01", {"DISCOVER": 4}, unanswered=tally(4)),)),
     )
