@@ -298,10 +298,8 @@ def test_answered_or_too_young_to_tell_or_tried_once() -> None:
 
 
 def test_a_retry_or_another_version_is_an_answer() -> None:
-    for reply in (
-        b"\xf0" + struct.pack("!IB", V1, 0) + b"\x08" + ID + bytes(30),
-        b"\x80" + bytes(4) + b"\0\x08" + ID + b"\0\0\0\1",
-    ):
+    retry = b"\xf0" + struct.pack("!IB", V1, 0) + b"\x08" + ID + bytes(30)
+    for reply in (retry, b"\xc0" + bytes(4) + b"\0\x08" + ID + b"\0\0\0\1"):
         talk = asked(50_001)
         talk.pcap.add(9, udp(SERVER, 443, CLIENT, 50_001, reply))
         assert silence(talk.facts()) == []
