@@ -1,6 +1,7 @@
 # cython: annotation_typing=False
 """Keys of conversations: source address, destination address and, where there are any, ports, as on the wire."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 WITH_PORTS = frozenset({6, 17, 132})
@@ -18,11 +19,14 @@ def reverse(key: bytes, protocol: int) -> bytes:
 def endpoints(key: bytes) -> tuple[str, int, str, int]:
     """Source address and port, destination address and port; ports are 0 where there are none."""
     size = 4 if len(key) in (8, 12) else 16
-    ports = key[2 * size :]
-    source, destination = int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:], "big")
-    return address(key[:size]), source, address(key[size : 2 * size]), destination
+    ports = 2 * size
+    source = destination = 0
+    if len(key) == ports + 4:
+        source, destination = key[ports] << 8 | key[ports + 1], key[ports + 2] << 8 | key[ports + 3]
+    return address(key[:size]), source, address(key[size:ports]), destination
 
 
+@lru_cache(2048)
 def address(packed: bytes) -> str:
     """An address as text."""
     return "%d.%d.%d.%d" % tuple(packed) if len(packed) == 4 else str(IPv6Address(packed))  # noqa: UP031

@@ -1,6 +1,7 @@
 cimport cython
 
-from workers.analysis.http cimport HttpParser
+from workers.analysis.http cimport HttpParser, expected
+from workers.analysis.http_message cimport looks_like_start
 from workers.packets.stream cimport Stream
 from workers.packets.packet cimport Packet
 

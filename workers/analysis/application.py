@@ -29,6 +29,8 @@ from workers.packets.packet import Packet
 from workers.packets.stream import Parser, Reader, Stream
 
 _DNS_PORT = b"\x00\x35"
+_H2 = b"\0P"
+"""What HTTP/2 begins with: a frame of less than 65 KiB, and the preface."""
 _CHANGES = b"\x16\0P"
 """What a protocol begins with that may follow HTTP/1: a TLS handshake, an HTTP/2 frame, its preface."""
 SSDP = 1900
@@ -118,7 +120,7 @@ class Recogniser:
             if isinstance(self.inner, ServiceParser):
                 self.inner.exchange.close(packet.time)
             self.inner = self._applications.tls.start(self._half)
-        elif (self.inner is None or isinstance(self.inner, HttpParser)) and begins(buffer, at, end, self._half):
+        elif buffer[at] in _H2 and self._may_be_http2() and begins(buffer, at, end, self._half):
             self.inner = open_parser(self._applications.http2, self._half)
         elif self.inner is None:
             if end - at >= _SHORT and self._http(buffer, at, end):
@@ -128,6 +130,9 @@ class Recogniser:
             else:
                 self.inner = self._service(buffer, at, end)
         return self.inner is not None
+
+    def _may_be_http2(self) -> bool:
+        return self.inner is None or isinstance(self.inner, HttpParser)
 
     def _succeed(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """What follows a 101 in the same segment."""
@@ -204,6 +209,7 @@ class Recogniser:
             self.inner.close(now)
         elif isinstance(self.inner, ServiceParser):
             self.inner.exchange.close(now)
+        self.inner = None  # which knows this object too: no circle is left to the garbage collector
 
 
 def _between(inner: Reader) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from workers.analysis import icmp
 from workers.analysis.addresses import endpoints
 from workers.analysis.application import SERVICE_PORTS
-from workers.analysis.flows import NAMES, Flow, Half, Ports, Rank
+from workers.analysis.flows import NAMES, Ports, Rank
 from workers.analysis.samples import NANO, Durations
 from workers.analysis.stages import UDP_PORTS, Stages
 from workers.analysis.timeline import Bins
@@ -15,7 +15,6 @@ from workers.core.core import Core
 from workers.packets import marks
 from workers.packets.decode import Decoder
 from workers.packets.packet import Packet
-from workers.packets.stream import Stream
 
 
 class CompiledCore:
@@ -24,6 +23,8 @@ class CompiledCore:
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
         self._decoder = Decoder()
+        self.open_stream, self.over, self.latency = stages.open_stream, stages.over, stages.latency
+        self.datagram, self.long_header = stages.datagram, stages.long_header
         self._core = Core(Packet(), self._decoder.decode, self, UDP_PORTS, SERVICE_PORTS)
         self.batch = self._core.batch
         self.close = self._core.close
@@ -64,26 +65,6 @@ class CompiledCore:
         return self._core.bins
 
     # -- what the core asks for --------------------------------------------------------------------------------
-
-    def open_stream(self, half: Half) -> Stream:
-        """See Stages."""
-        return self._stages.open_stream(half)
-
-    def datagram(self, packet: Packet, source: int, destination: int) -> str:
-        """See Stages."""
-        return self._stages.datagram(packet, source, destination)
-
-    def long_header(self, packet: Packet, half: Half) -> None:
-        """See Stages."""
-        self._stages.long_header(packet, half)
-
-    def over(self, flow: Flow, packet: Packet, now: int) -> None:
-        """See Stages."""
-        self._stages.over(flow, packet, now)
-
-    def latency(self, time: int, took: int) -> None:
-        """See Stages."""
-        self._stages.latency(time, took)
 
     def icmp_error(self, packet: Packet) -> None:
         """An ICMP error, right after the packets before it."""

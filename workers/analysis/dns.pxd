@@ -1,8 +1,8 @@
 cimport cython
 
-from workers.analysis.addresses cimport reverse
+from workers.analysis.addresses cimport endpoints, reverse
 from workers.analysis.dns_message cimport Message, read_message
-from workers.analysis.samples cimport Durations, Frames
+from workers.analysis.samples cimport Durations, Frames, count
 from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
 

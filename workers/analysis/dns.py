@@ -68,7 +68,7 @@ class DnsStage:
     def __init__(self, timeline: TimelineStage) -> None:
         self._timeline = timeline
         self._names: dict[_Key, _Name] = {}
-        self._by_wire: dict[bytes, _Name] = {}
+        self._by_wire: dict[bytes, _Name | None] = {}
         """The same ones by addresses and question as on the wire: what most queries are found by."""
         self._waiting: dict[bytes, _Waiting] = {}
         self._queries = self._responses = self._retried = self._truncated = 0
@@ -152,20 +152,19 @@ class DnsStage:
     def _name(self, message: Message, ends: bytes) -> _Name | None:
         """The group of a query between these ends; None when it isn't kept."""
         wire = ends[: len(ends) - 4] + message.question
-        group = self._by_wire.get(wire)
-        if group is None:
+        if wire in self._by_wire:
+            group = self._by_wire[wire]
+        else:
             client, _, server, _ = endpoints(ends)
             name = message.name
             key = (name.lower(), type_name(message.qtype), server, client)
             group = self._names.get(key)
-            if group is None:
-                if len(self._names) >= MAX_NAMES:
-                    self.beyond += 1
-                    return None
+            if group is None and len(self._names) < MAX_NAMES:
                 group = self._names[key] = _Name(name)
-            if len(self._by_wire) >= 2 * MAX_NAMES:
+            if len(self._by_wire) >= 4 * MAX_NAMES:
                 self._by_wire.clear()
             self._by_wire[wire] = group
+        self.beyond += group is None
         return group
 
     def _response(self, message: Message, packet: Packet) -> None:

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Reads one direction of a protocol whose messages begin with their size.
 
 A protocol derives from `FramedParser` and says what the first bytes of a message mean; this file puts them together

@@ -1,9 +1,10 @@
 cimport cython
 
-from workers.analysis.http_groups cimport Group, Request
-from workers.analysis.http_message cimport Head
+from workers.analysis.http_groups cimport Group, Request, pair
+from workers.analysis.http_message cimport Head, looks_like_start, read_head
 from workers.analysis.http_stage cimport HttpStage
 from workers.packets.packet cimport Packet
+from workers.packets.scan cimport find
 
 
 cdef int _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST
@@ -14,7 +15,7 @@ cdef unsigned long long _REQ, _RESP
 @cython.locals(key=bytes, ports=Py_ssize_t)
 cpdef bint expected(object half)
 
-@cython.locals(behind=Py_ssize_t, bare=Py_ssize_t)
+@cython.locals(newline=Py_ssize_t)
 cdef Py_ssize_t _head_end(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
 

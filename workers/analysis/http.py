@@ -17,6 +17,7 @@ from workers.analysis.http_message import Head, looks_like_start, read_head
 from workers.analysis.http_stage import HttpStage, answer_not_captured
 from workers.packets import marks
 from workers.packets.packet import Packet
+from workers.packets.scan import find
 
 PORTS = frozenset({80, 3128, 8080, 8088})
 """Where broken request lines count as requests too (the server's 400 answers them)."""
@@ -37,11 +38,15 @@ def expected(half: Half) -> bool:
 
 def _head_end(buffer: bytes, at: int, end: int) -> int:
     """The place behind the first empty line; -1 when there is none. Lines may end without a carriage return."""
-    behind = buffer.find(b"\n\r\n", at, end)
-    bare = buffer.find(b"\n\n", at, end if behind < 0 else behind + 1)
-    if bare >= 0:
-        return bare + 2
-    return behind + 3 if behind >= 0 else -1
+    while True:
+        newline = find(buffer, 10, at, end)
+        at = newline + 1
+        if newline < 0 or at >= end:
+            return -1
+        if buffer[at] == 10:
+            return at + 1
+        if buffer[at] == 13 and at + 1 < end and buffer[at + 1] == 10:
+            return at + 2
 
 
 class HttpParser:
@@ -268,7 +273,7 @@ class HttpParser:
 
     def _collect_line(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """A chunk's size line, the empty line behind its data, or a trailer line."""
-        newline = buffer.find(b"\n", at, min(end, at + 4096))
+        newline = find(buffer, 10, at, min(end, at + 4096))
         behind = newline + 1 if newline >= 0 else min(end, at + 4096)
         self._held += buffer[at:behind]
         if newline < 0:

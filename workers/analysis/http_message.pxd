@@ -1,5 +1,7 @@
 cimport cython
 
+from workers.packets.scan cimport find
+
 
 cdef class Head:
     cdef public bytes method, path, host, identity
@@ -22,6 +24,7 @@ cpdef Head read_head(bytes raw, bint loose=*, bint cut=*)
 @cython.locals(at=Py_ssize_t, digits=bytes)
 cdef int _status(bytes raw, Py_ssize_t end)
 
+@cython.locals(end=Py_ssize_t, mark=int, place=Py_ssize_t)
 cdef bytes _path(bytes target)
 
 @cython.locals(known_as=bytes, end=Py_ssize_t, at=Py_ssize_t, first=int, line_end=Py_ssize_t, colon=Py_ssize_t, name=bytes, value=bytes)

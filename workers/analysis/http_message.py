@@ -3,6 +3,8 @@
 
 import re
 
+from workers.packets.scan import find
+
 MAX_PATH, MAX_HOST, MAX_IDENTITY = 200, 255, 400
 _METHODS = (
     b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT"
@@ -42,7 +44,7 @@ def looks_like_start(buffer: bytes, at: int, end: int, *, loose: bool = False) -
     if first == 72 and buffer[at : at + 7] == b"HTTP/1.":
         return True
     limit = min(end, at + _LOOK)
-    newline = buffer.find(b"\n", at, limit)
+    newline = find(buffer, 10, at, limit)
     if newline < 0:
         return _KNOWN_START.match(buffer, at, limit) is not None
     if _method_end(buffer, at, newline) >= 0:
@@ -66,7 +68,7 @@ def _method_end(buffer: bytes, at: int, newline: int) -> int:
         place += 1
     if not 65 <= buffer[at] <= 90 or place - at < 2 or buffer[place] != 32 or not 0 < behind - place - 1 <= _MAX_TARGET:
         return -1
-    return place if buffer.find(b"\r", at, behind) < 0 else -1
+    return place if find(buffer, 13, at, behind) < 0 else -1
 
 
 def _version_at(buffer: bytes, at: int, newline: int) -> int:
@@ -89,7 +91,7 @@ def _short_start(head: bytes) -> bool:
 
 def read_head(raw: bytes, *, loose: bool = False, cut: bool = False) -> Head | None:
     """The fields of a head; None when it is not HTTP/1. One that was `cut` may end inside its request line."""
-    newline = raw.find(b"\n")
+    newline = find(raw, 10, 0, len(raw))
     if raw[:7] == b"HTTP/1.":
         status = _status(raw, len(raw) if newline < 0 else newline + 1)
         if status:
@@ -124,11 +126,11 @@ def _status(raw: bytes, end: int) -> int:
 
 def _path(target: bytes) -> bytes:
     """The target without what follows a blank, its query and its fragment."""
-    for mark in (b" ", b"?", b"#"):
-        place = target.find(mark)
-        if place >= 0:
-            target = target[:place]
-    return target
+    end = len(target)
+    for mark in (32, 63, 35):
+        place = find(target, mark, 0, end)
+        end = end if place < 0 else place
+    return target[:end]
 
 
 def _fields(head: Head, raw: bytes, newline: int) -> bytes:
@@ -136,12 +138,12 @@ def _fields(head: Head, raw: bytes, newline: int) -> bytes:
     known_as, end = b"", len(raw)
     while 0 <= newline < end - 1:
         at = newline + 1
-        newline = raw.find(b"\n", at)
+        newline = find(raw, 10, at, end)
         first = raw[at] | 32
         if first not in (104, 99, 116, 120, 105):  # h, c, t, x, i
             continue
         line_end = end if newline < 0 else newline
-        colon = raw.find(b":", at, line_end)
+        colon = find(raw, 58, at, line_end)
         if colon < 0:
             continue
         name = raw[at:colon].rstrip(b" \t").lower()
@@ -163,7 +165,7 @@ def _fields(head: Head, raw: bytes, newline: int) -> bytes:
 def _value(rest: bytes) -> bytes:
     """A field's value: of its line what comes before a carriage return, without blanks around it."""
     value = rest.lstrip(b" \t")[:_MAX_VALUE]
-    cut = value.find(b"\r")
+    cut = find(value, 13, 0, len(value))
     return (value if cut < 0 else value[:cut]).strip()
 
 

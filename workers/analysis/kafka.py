@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Kafka requests and responses by correlation id (Apache Kafka protocol guide, "Protocol Primitives" and "Messages").
 
 Told are API names, and the error where a response has one at a known place near its beginning: that of the whole, or

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """MongoDB's wire protocol: OP_MSG, and OP_QUERY with OP_REPLY before it (MongoDB manual, "MongoDB Wire Protocol").
 
 Responses name their request by its id. Told are command names and error codes; of BSON (bsonspec.org) only the keys and

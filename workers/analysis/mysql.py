@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """MySQL's and MariaDB's client/server protocol (MySQL documentation, "Client/Server Protocol").
 
 A command is a client's packet number 0; its response begins with the server's packet number 1. Told are the verbs of

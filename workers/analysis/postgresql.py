@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """PostgreSQL's frontend/backend protocol 3 (PostgreSQL documentation, chapter "Frontend/Backend Protocol").
 
 A request is a simple query, or everything up to a Sync, which ReadyForQuery ends; its operation is the statement's verb
@@ -5,7 +6,6 @@ A request is a simple query, or everything up to a Sync, which ReadyForQuery end
 rows are skipped by their lengths. SSLRequest and GSSENCRequest are requests too: TLS may begin behind their answer.
 """
 
-from struct import Struct
 from typing import ClassVar
 
 from workers.analysis.flows import Half
@@ -17,8 +17,6 @@ from workers.packets.packet import Packet
 PORT = b"\x15\x38"
 _SSL, _GSS, _CANCEL = 80_877_103, 80_877_104, 80_877_102
 _VERSION_3 = 3
-_TWO = Struct(">II").unpack_from
-_SIZE = Struct(">I").unpack_from
 _MAX_STARTUP = 10_000
 _MAX_SIZE = 0x3FFF_FFFF
 _ASKS = frozenset(b"QPBDECSHFdcfpX")
@@ -26,7 +24,8 @@ _TELLS = frozenset(b"RSKZTDCENnstIVvAGHWdc123")
 _EXTENDED = frozenset(b"PBDECSH")
 _ASIDE = frozenset(b"SNA")
 """ParameterStatus, NoticeResponse, NotificationResponse: they answer nothing."""
-_ROW = ord("D")
+_ROW, _ERROR, _COMPLETE, _READY = 68, 69, 67, 90
+"""DataRow, ErrorResponse, CommandComplete, ReadyForQuery."""
 EXECUTE = "EXECUTE"
 _CHAIN = 8
 
@@ -69,12 +68,16 @@ def _startup(buffer: bytes, at: int, end: int) -> bool:
     """Whether this is an SSLRequest, GSSENCRequest or CancelRequest, or a startup that names its first parameter."""
     if end - at < 8:
         return False
-    size, code = _TWO(buffer, at)
+    size, code = _four(buffer, at), _four(buffer, at + 4)
     if code in (_SSL, _GSS):
-        return bool(size == 8)
+        return size == 8
     if code == _CANCEL:
-        return bool(12 < size == end - at)
+        return 12 < size == end - at
     return code >> 16 == _VERSION_3 and 9 < size <= _MAX_STARTUP and end - at > 8 and 97 <= buffer[at + 8] <= 122
+
+
+def _four(buffer: bytes, at: int) -> int:
+    return buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
 
 
 def _chain(buffer: bytes, at: int, end: int, kinds: frozenset[int]) -> bool:
@@ -84,7 +87,7 @@ def _chain(buffer: bytes, at: int, end: int, kinds: frozenset[int]) -> bool:
             return True
         if buffer[at] not in kinds or end - at < 5:
             return False
-        (size,) = _SIZE(buffer, at + 1)
+        size = _four(buffer, at + 1)
         if not 4 <= size <= _MAX_SIZE:
             return False
         at += 1 + size
@@ -95,7 +98,7 @@ def _rows(buffer: bytes, at: int, end: int) -> int:
     """The size of all DataRows here, one behind another, which are not looked at one by one; -1 for a wrong one."""
     start = at
     while end - at >= 5 and buffer[at] == _ROW:
-        (size,) = _SIZE(buffer, at + 1)
+        size = _four(buffer, at + 1)
         if not 4 <= size <= _MAX_SIZE:
             return at - start or -1
         at += 1 + size
@@ -128,27 +131,27 @@ class PostgresqlRequests(FramedParser):
     def size(self, buffer: bytes, at: int, end: int) -> int:
         """A type byte is not part of the length."""
         if self._typed:
-            (size,) = _SIZE(buffer, at + 1)
+            size = _four(buffer, at + 1)
             return size + 1 if buffer[at] in _ASKS and 4 <= size <= _MAX_SIZE else -1
-        size, code = _TWO(buffer, at)
+        size, code = _four(buffer, at), _four(buffer, at + 4)
         known = code in (_SSL, _GSS, _CANCEL) or code >> 16 == _VERSION_3
         return size if known and 8 <= size <= _MAX_STARTUP else -1
 
     def wanted(self, buffer: bytes, at: int) -> int:
         """Statements are looked into."""
-        return 5 + LOOK if self._typed and buffer[at] in b"QP" else self.head
+        return 5 + LOOK if self._typed and buffer[at] in (80, 81) else self.head
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Act on one message."""
         if not self._typed:
-            self._start(_TWO(buffer, at)[1], packet)
+            self._start(_four(buffer, at + 4), packet)
             return True
         kind = buffer[at]
         if kind in _EXTENDED:
             self._extended(kind, buffer[at + 5 : end], packet)
-        elif kind == ord("Q"):
+        elif kind == 81:
             self._asked = self.exchange.ask(verb(buffer[at + 5 : end]), packet)
-        elif kind == ord("F"):
+        elif kind == 70:
             self._asked = self.exchange.ask("FUNCTION", packet)
         return True
 
@@ -168,12 +171,12 @@ class PostgresqlRequests(FramedParser):
         if unit is None:
             unit = self._unit = self.exchange.ask(EXECUTE, packet)
             unit.due = False
-        if kind == ord("P"):
+        if kind == 80:
             unit.operation = verb(body[body.find(b"\0") + 1 :])
         elif kind in b"SH":
             unit.due = True
         self._asked = unit
-        if kind == ord("S"):
+        if kind == 83:
             self._unit = None
 
     def done(self, packet: Packet) -> None:
@@ -204,7 +207,7 @@ class PostgresqlReplies(FramedParser):
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes; the answer to SSLRequest is one alone."""
         self.head = 1 if self.exchange.negotiating else 5
-        return super().data(buffer, at, end, packet)
+        return FramedParser.data(self, buffer, at, end, packet)
 
     def size(self, buffer: bytes, at: int, end: int) -> int:
         """A type byte is not part of the length; rows are taken together."""
@@ -214,35 +217,37 @@ class PostgresqlReplies(FramedParser):
             return _rows(buffer, at, end)
         if end - at < 5:  # an old server answers SSLRequest with an ErrorResponse
             return 0
-        (size,) = _SIZE(buffer, at + 1)
+        size = _four(buffer, at + 1)
         return size + 1 if buffer[at] in _TELLS and 4 <= size <= _MAX_SIZE else -1
 
     def wanted(self, buffer: bytes, at: int) -> int:
         """Errors and tags are looked into."""
         kind = buffer[at]
-        return self.head if kind == _ROW else 128 if kind == ord("E") else 24 if kind == ord("C") else self.head
+        if kind == _ERROR:
+            return 128
+        return 24 if kind == _COMPLETE else self.head
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Act on one message."""
         exchange, kind = self.exchange, buffer[at]
         request = exchange.oldest(packet.number)
         if exchange.negotiating:
-            if request is not None and kind == ord("E"):
+            if request is not None and kind == _ERROR:
                 request.error = _sqlstate(buffer[at + 5 : end])
             self._negotiated(kind, request, packet)
             return True
         if kind in _ASIDE:
             return True
         if request is None:
-            if kind in b"EZ":
-                exchange.stray(packet.number, _sqlstate(buffer[at + 5 : end]) if kind == ord("E") else "")
+            if kind in (_ERROR, _READY):
+                exchange.stray(packet.number, _sqlstate(buffer[at + 5 : end]) if kind == _ERROR else "")
             return True
         exchange.begin(request, self.begun, packet.number)
-        if kind == ord("E"):
+        if kind == _ERROR:
             request.error = request.error or _sqlstate(buffer[at + 5 : end])
-        elif kind == ord("C") and request.operation == EXECUTE:
+        elif kind == _COMPLETE and request.operation == EXECUTE:
             request.operation = verb(buffer[at + 5 : end])
-        if kind == ord("Z") or (kind == ord("E") and request.operation == "startup"):
+        if kind == _READY or (kind == _ERROR and request.operation == "startup"):
             exchange.complete(request)
         return True
 

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Redis and its kin: RESP2 and RESP3 (the Redis serialization protocol specification), in order, pipelined or not.
 
 Told are command names and error prefixes; keys and values are skipped by their lengths. Pushes, and in RESP2 whatever
@@ -11,9 +12,10 @@ from typing import ClassVar
 
 from workers.analysis.flows import Half
 from workers.analysis.framing import NO_END, NOT_MINE, ServiceParser
-from workers.analysis.redis_commands import COMMANDS, SUBSCRIPTIONS, command, error
+from workers.analysis.redis_commands import BY_WIRE, COMMANDS, SUBSCRIPTIONS, command, error
 from workers.analysis.services import Exchange, Request, ServiceStage
 from workers.packets.packet import Packet
+from workers.packets.scan import find
 
 PORT = b"\x18\xeb"
 _LINE = 128
@@ -21,7 +23,6 @@ _LINE = 128
 _WORD = 24
 _NUMBER = re.compile(rb"-1|\d{1,10}")
 _COMMAND = re.compile(rb"\*([1-9]\d{0,6})\r\n\$(\d{1,2})\r\n([A-Za-z_]{2,20})\r\n")
-_STRING = re.compile(rb"\$(\d{1,9})\r\n")
 _INLINE = re.compile(rb"([A-Za-z]{2,20})(?: [ -~]{0,60})?\r?\n")
 _ARRAY = re.compile(rb"\*[1-9]\d{0,6}\r\n\$\d{1,10}\r\n")
 _REPLY = re.compile(
@@ -63,6 +64,30 @@ def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int)
     return None
 
 
+def _number(buffer: bytes, at: int, end: int) -> int:
+    """The number that stands here, up to a line end; -1 when there is none, or not all of it."""
+    value, first = 0, at
+    while at < end and 48 <= buffer[at] <= 57 and at - first < 10:
+        value = 10 * value + buffer[at] - 48
+        at += 1
+    return value if at > first and at + 1 < end and buffer[at] == 13 and buffer[at + 1] == 10 else -1
+
+
+def _behind(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind the line that begins here; -1 when its end is not here."""
+    newline = find(buffer, 10, at, min(end, at + _LINE))
+    return newline + 1 if newline >= 0 else -1
+
+
+def _behind_string(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind the string that begins here; -1 when it is none, or not all of it is here."""
+    size = _number(buffer, at + 1, end) if at < end and buffer[at] == 36 else -1
+    if size < 0:
+        return -1
+    behind = _behind(buffer, at, end) + size + 2
+    return behind if behind <= end and buffer[behind - 2] == 13 and buffer[behind - 1] == 10 else -1
+
+
 class _Resp(ServiceParser):
     """What both directions share: lines, and strings of known length."""
 
@@ -87,6 +112,10 @@ class _Resp(ServiceParser):
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
         """Whether these bytes surely begin a message."""
         raise NotImplementedError
+
+    def _idle(self) -> bool:
+        """Whether no message is under way."""
+        return not (self._want or self._held or self._left or self._lost)
 
     def _line(self, line: bytes, packet: Packet) -> bool:
         """Act on one line; False when it does not add up."""
@@ -179,23 +208,30 @@ class RedisRequests(_Resp):
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes. Commands that are here as a whole, as most are, need no state."""
-        if not (self._want or self._held or self._left or self._lost):
+        if self._idle():
             at = self._whole(buffer, at, end, packet)
-        return super().data(buffer, at, end, packet)
+            if at == end:
+                return 0
+        return _Resp.data(self, buffer, at, end, packet)
 
     def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Take whole commands; the offset after them."""
         while not self.exchange.stopped:
-            head = _COMMAND.match(buffer, at, end)
-            if head is None or int(head.group(2)) != len(head.group(3)):
+            words = _number(buffer, at + 1, end) if at < end and buffer[at] == 42 else -1
+            name_at = _behind(buffer, at, end)
+            if words < 1 or name_at < 0:
                 return at
-            place = head.end()
-            for _ in range(int(head.group(1)) - 1):
-                string = _STRING.match(buffer, place, end)
-                place = string.end() + int(string.group(1)) + 2 if string else end + 1
-                if place > end:
-                    return at
-            self._ask(head.group(3), packet)
+            place = _behind_string(buffer, name_at, end)
+            name_at = _behind(buffer, name_at, end)
+            name = BY_WIRE.get(buffer[name_at : place - 2]) if place >= 0 else None
+            if name is None:
+                return at
+            while words > 1 and place >= 0:
+                place = _behind_string(buffer, place, end)
+                words -= 1
+            if place < 0:
+                return at
+            self._ask(name, packet)
             self._asked = None
             at = place
         return at
@@ -228,11 +264,11 @@ class RedisRequests(_Resp):
         if name and name.decode("latin-1").upper() not in COMMANDS:
             return False
         if name:
-            self._ask(name, packet)
+            self._ask(command(name), packet)
         return True
 
-    def _ask(self, word: bytes, packet: Packet) -> None:
-        name, exchange = command(word), self.exchange
+    def _ask(self, name: str, packet: Packet) -> None:
+        exchange = self.exchange
         if name in ("SYNC", "PSYNC", "SHUTDOWN"):
             exchange.tell(name, packet)
             exchange.stopped = name != "SHUTDOWN"
@@ -246,7 +282,7 @@ class RedisRequests(_Resp):
         self._want -= 1
         if self._first:
             self._first = False
-            self._ask((word or b"").strip(), packet)
+            self._ask(command((word or b"").strip()), packet)
         if self._want == 0 and self._asked is not None:
             self._asked.end = packet.time
             self._asked = None
@@ -270,37 +306,63 @@ class RedisReplies(_Resp):
         return _REPLY.match(buffer, at, end) is not None
 
     def _line(self, line: bytes, packet: Packet) -> bool:
-        kind = line[:1]
-        if not kind or kind not in self.FIRST:
+        kind = line[0] if line else 0
+        if kind not in self.FIRST:
             return False
         if kind in _BULKS + _AGGREGATES and not _NUMBER.fullmatch(line, 1):
             return False
         if self._want == 0:
             self._begin(kind, packet)
         if kind in _SIMPLE:
-            if kind == b"-":
+            if kind == 45:
                 self._error = self._error or error(line[1:])
             self._element(packet)
             return True
         number = int(line[1:])
         if kind in _BULKS and number >= 0:
             self._left = number + 2
-            self._word = bytearray() if kind == b"!" else None
+            self._word = bytearray() if kind == 33 else None
             return True
         if kind in _AGGREGATES and number > 0:
             self._want += number * (2 if kind in b"%|" else 1)
-        if kind != b"|":  # attributes come before the element they belong to
+        if kind != 124:  # attributes come before the element they belong to
             self._element(packet)
         return True
 
-    def _begin(self, kind: bytes, packet: Packet) -> None:
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """The next bytes. Simple replies that are here as a whole, as most are, need no state."""
+        if self._idle():
+            at = self._whole(buffer, at, end, packet)
+            if at == end:
+                return 0
+        return _Resp.data(self, buffer, at, end, packet)
+
+    def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Take whole strings, numbers and words; the offset after them."""
+        while at < end and not self.exchange.stopped:
+            kind = buffer[at]
+            if kind == 36:
+                place = _behind_string(buffer, at, end)
+            elif kind in (43, 58):
+                place = find(buffer, 10, at, end) + 1
+            else:
+                return at
+            if place <= 0:
+                return at
+            self.begun = packet.time
+            self._begin(kind, packet)
+            self._element(packet)
+            at = place
+        return at
+
+    def _begin(self, kind: int, packet: Packet) -> None:
         """The first line of a reply, or of a push."""
         exchange = self.exchange
         self._want, self._error = 1, ""
         exchange.resp3 = exchange.resp3 or kind in b">%~"
         request = exchange.oldest(packet.number)
         subscribed = request is not None and (request.operation in SUBSCRIPTIONS or request.operation == "MONITOR")
-        self._push = (kind == b">" or (exchange.pushes and not exchange.resp3)) and not subscribed
+        self._push = (kind == 62 or (exchange.pushes and not exchange.resp3)) and not subscribed
         self._request = None if self._push else request
         if self._request is not None:
             exchange.begin(self._request, self.begun, packet.number)

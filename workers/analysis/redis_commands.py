@@ -33,6 +33,10 @@ FULL = "MAXCLIENTS"
 """Told for an ERR that says "max number of clients reached": it means more than the prefix."""
 
 
+BY_WIRE = {spelled.encode(): name for name in COMMANDS for spelled in (name, name.lower())}
+"""Commands as clients write them, most of the time."""
+
+
 def command(word: bytes) -> str:
     """A command's name in capitals, "other" for what is none."""
     name = word.decode("latin-1").upper()

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Requests and responses of databases, caches and brokers, whatever the protocol: pairing, latency, errors, silence.
 
 An `Exchange` belongs to one conversation and is shared by the parsers of its two directions. Latency counts from the
@@ -86,6 +87,8 @@ class ServiceStage:
         self._timeline = timeline
         self._pools = ServicePools()
         self._groups: dict[_Key, _Group] = {}
+        self._spread: dict[tuple[str, str, int], dict[str, _Group]] = {}
+        """The same ones, by protocol and server and then by operation."""
         self._requests = self._responses = 0
         self._protocols: dict[str, int] = {}
         self.open = 0
@@ -140,11 +143,15 @@ class ServiceStage:
         client = endpoints(exchange.asker.key)[0]
         self._pools.over((exchange.protocol, client, *exchange.server), exchange.use)
 
+    def operations(self, protocol: str, server: str, port: int) -> dict[str, _Group]:
+        """The groups of one server by operation, as far as there are any."""
+        return self._spread.setdefault((protocol, server, port), {})
+
     def _group(self, exchange: "Exchange", operation: str) -> _Group | None:
-        key = (exchange.protocol, *exchange.server, operation)
-        group = self._groups.get(key)
+        group = exchange.operations.get(operation)
         if group is None and len(self._groups) < MAX_GROUPS:
-            group = self._groups[key] = _Group()
+            group = _Group()
+            exchange.operations[operation] = self._groups[(exchange.protocol, *exchange.server, operation)] = group
         return group
 
     def finish(self) -> ServiceFacts:
@@ -192,6 +199,7 @@ class Exchange:
         "asker",
         "ended",
         "lost",
+        "operations",
         "paired",
         "server",
         "stopped",
@@ -209,6 +217,7 @@ class Exchange:
         """The direction that sends requests."""
         self.server = endpoints(asker.key)[2:]
         """Address and port."""
+        self.operations = stage.operations(self.protocol, *self.server)
         self.waiting: dict[int, Request] = {}
         """By number, which is the protocol's own, or else counts up; oldest first."""
         self._serial = 0
@@ -257,9 +266,10 @@ class Exchange:
             self._drop(request)
             self._stage.not_captured += 1
         self.lost = False
-        oldest = next(iter(self.waiting.values()), None)
-        # a response that waited behind a hole may be handed on after later requests
-        return oldest if oldest is not None and oldest.frame <= frame else None
+        for oldest in self.waiting.values():
+            # a response that waited behind a hole may be handed on after later requests
+            return oldest if oldest.frame <= frame else None
+        return None
 
     def begin(self, request: Request, time: int, frame: int) -> None:
         """The first byte of its response came."""

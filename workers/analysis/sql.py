@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The verb of an SQL statement, and nothing else of it."""
 
 import re
@@ -15,6 +16,13 @@ _START = re.compile(rb"(?:[\s(;]|/\*(?:[^*]|\*(?!/))*\*/|--[^\n]*\n|#[^\n]*\n)*(
 
 def verb(statement: bytes) -> str:
     """The first keyword in capitals when it is one of SQL's, else "other"."""
+    end = min(len(statement), 16)
+    behind = 0
+    while behind < end and (65 <= statement[behind] <= 90 or 97 <= statement[behind] <= 122):
+        behind += 1
+    if 2 <= behind <= 12 and behind < end and statement[behind] in (32, 59):  # as most statements begin
+        plain = statement[:behind].upper().decode()
+        return plain if plain in _VERBS else "other"
     found = _START.match(statement)
     word = found.group(1).decode().upper() if found else ""
     return word if word in _VERBS else "other"

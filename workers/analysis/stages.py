@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The protocol stages behind the core: what both cores, plain and compiled, hand packets and conversations to."""
 
 from workers.analysis.application import SSDP, Applications, ssdp
@@ -62,13 +63,17 @@ class Stages:
 
         It belongs to no frame, so it leaves no mark. `now` is the latest packet time.
         """
-        before = packet.mask
-        streams = [half.stream for half in (flow.client, flow.client.peer) if half.stream is not None]
-        for stream in streams:
-            stream.flush(packet)
+        before, half = packet.mask, flow.client
+        one, other = half.stream, half.peer.stream
+        if one is not None:
+            one.flush(packet)
+        if other is not None:
+            other.flush(packet)
         packet.mask = before
-        for stream in streams:
-            stream.parser.close(now)
+        if one is not None:
+            one.parser.close(now)
+        if other is not None:
+            other.parser.close(now)
         self.quic.end(flow, now)
 
     def latency(self, time: int, took: int) -> None:

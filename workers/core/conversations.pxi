@@ -15,7 +15,7 @@ cdef class HalfView:
 
     @property
     def peer(self):
-        return self.flow.halves[1 - self.side]
+        return self.flow.half(1 - self.side)
 
     @property
     def tcp(self):
@@ -74,13 +74,23 @@ cdef class FlowView:
     cdef int32_t index
     cdef readonly object id
     cdef readonly int protocol
-    cdef readonly tuple halves
+    cdef HalfView one
+    cdef HalfView other
     cdef int client_side
     cdef bint over          # the parsers hear the last of it: the streams are theirs alone
 
+    cdef HalfView half(self, int side):
+        return self.other if side else self.one
+
+    cdef int let_go(self) except -1:
+        """Nobody asks any more: drop what points in a circle, so that nothing waits for the garbage collector."""
+        self.one.made = self.other.made = None
+        self.one = self.other = None
+        return 0
+
     @property
     def client(self):
-        return self.halves[self.client_side]
+        return self.half(self.client_side)
 
     @property
     def state(self):

@@ -12,16 +12,24 @@ cdef class Core(Results):
     cdef Packet packet
     cdef object decode
     cdef object glue
-    cdef dict views
+    cdef object open
+    cdef object over
+    cdef object latency
+    cdef object datagrams
+    cdef list views
     cdef dict numbers
 
     def __init__(self, packet, decode, glue, udp_ports, tcp_ports):
         self.packet = packet
         self.decode = decode
         self.glue = glue
+        self.open = glue.open_stream
+        self.over = glue.over
+        self.latency = glue.latency
+        self.datagrams = glue.datagram
         self.names = [""]
         self.numbers = {"": 0}
-        self.views = {}
+        self.views = []
         self.make()
         for port in udp_ports:
             self.s.read_ports[port] |= READ_UDP
@@ -123,7 +131,7 @@ cdef class Core(Results):
 
     cdef int segment(self, bytes buffer, Event *event) except -1:
         cdef FlowView flow = self.viewed(event.flow)
-        cdef HalfView view = flow.halves[event.side]
+        cdef HalfView view = flow.half(event.side)
         cdef Half *half = view.half()
         cdef Packet packet = self.filled(buffer, event)
         cdef Stream stream
@@ -152,13 +160,13 @@ cdef class Core(Results):
         cdef const byte *ports = <const byte*>PyBytes_AS_STRING(key) + len(key) - 4
         cdef Packet packet = self.filled(buffer, event)
         packet.key = key
-        flow.application = self.named(self.glue.datagram(packet, two(ports), two(ports + 2)))
+        flow.application = self.named(self.datagrams(packet, two(ports), two(ports + 2)))
         self.marked(event)
         return 0
 
     cdef int long_header(self, bytes buffer, Event *event) except -1:
         cdef FlowView flow = self.viewed(event.flow)
-        cdef HalfView view = flow.halves[event.side]
+        cdef HalfView view = flow.half(event.side)
         cdef Packet packet = self.filled(buffer, event)
         packet.key = view.key
         flow.client_side = event.client
@@ -178,12 +186,13 @@ cdef class Core(Results):
             packet.number = event.number
             packet.time = event.time
             packet.mask = 0
-            view.halves[0].stream, view.halves[1].stream
+            view.one.stream, view.other.stream
             view.over = True
-            self.glue.over(view, packet, flow.capture_end)
-            del self.views[event.flow]
+            self.over(view, packet, flow.capture_end)
+            view.let_go()
+            self.views[event.flow] = None
         if flow.handshake_rtt >= 0:
-            self.glue.latency(flow.first_syn_time, flow.handshake_rtt)
+            self.latency(flow.first_syn_time, flow.handshake_rtt)
         if not outranked(s, flow):
             healthy = not (flow.kind == 6 and troubled(flow))
             worst = self.glue.told((healthy, -(flow.halves[0].bytes + flow.halves[1].bytes), flow.id), event.flow)
@@ -209,8 +218,11 @@ cdef class Core(Results):
     # -- conversations as Python sees them -----------------------------------------------------------------------
 
     cdef FlowView viewed(self, int32_t index):
-        cdef FlowView view = self.views.get(index)
+        cdef FlowView view
         cdef Flow *flow = &self.s.flows[index]
+        while len(self.views) <= index:
+            self.views.append(None)
+        view = self.views[index]
         if view is None:
             view = FlowView.__new__(FlowView)
             view.core = self
@@ -218,7 +230,7 @@ cdef class Core(Results):
             view.id = flow.id
             view.protocol = flow.kind
             view.client_side = flow.client
-            view.halves = (self.half_view(view, flow, 0), self.half_view(view, flow, 1))
+            view.one, view.other = self.half_view(view, flow, 0), self.half_view(view, flow, 1)
             flow.viewed = 1
             self.views[index] = view
         return view
@@ -234,7 +246,7 @@ cdef class Core(Results):
 
     def open_stream(self, half):
         """A new stream for a direction."""
-        return self.glue.open_stream(half)
+        return self.open(half)
 
     cdef int named(self, name) except -1:
         number = self.numbers.get(name)
@@ -286,15 +298,18 @@ cdef class Core(Results):
             pooled(&s.sample_lists),
             pooled(&s.reset_lists),
         ]
-        return memory, self.packet, self.decode, self.glue, self.names, self.numbers, list(self.views.items())
+        return (
+            memory, self.packet, self.decode, self.glue, self.open, self.over, self.latency, self.datagrams,
+            self.names, self.numbers, self.views,
+        )
 
     def __setstate__(self, state):
         cdef State *s = &self.s
         cdef State kept
         cdef bytes data
         cdef list memory
-        memory, self.packet, self.decode, self.glue, self.names, self.numbers, views = state
-        self.views = dict(views)
+        memory, self.packet, self.decode, self.glue, self.open, self.over, self.latency, self.datagrams, \
+            self.names, self.numbers, self.views = state
         kept = s[0]
         memcpy(s, PyBytes_AS_STRING(memory[0]), sizeof(State))
         s.buckets, s.flows, s.ports = kept.buckets, kept.flows, kept.ports

@@ -1,0 +1,35 @@
+cimport cython
+
+from workers.analysis.services cimport Exchange
+from workers.packets.packet cimport Packet
+
+
+
+cdef class ServiceParser:
+    cdef public Exchange exchange
+
+    cpdef bint between(self)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef gap(self, long long size, Packet packet)
+
+
+cdef class FramedParser(ServiceParser):
+    cdef public Py_ssize_t head
+    cdef public long long begun
+    cdef public bytes _held
+    cdef public long long _rest
+    cdef public bint _lost
+
+    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
+    cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef done(self, Packet packet)
+    cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    @cython.locals(taken=cython.longlong)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(size=cython.longlong, need=cython.longlong)
+    cdef long long _walk(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef long long _stumble(self, Packet packet)
+    cdef _lose(self, Packet packet)
+    @cython.locals(held=bytes, left=cython.longlong, whole=cython.longlong)
+    cpdef gap(self, long long size, Packet packet)

@@ -1,0 +1,25 @@
+from workers.analysis.framing cimport FramedParser, ServiceParser
+from workers.analysis.services cimport Exchange, Request
+from workers.packets.packet cimport Packet
+
+
+cdef class KafkaExchange(Exchange):
+    pass
+
+
+cpdef recognise(object stage, object half, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+
+
+cdef class KafkaRequests(FramedParser):
+    cdef Request _asked
+
+    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
+    cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef done(self, Packet packet)
+
+
+cdef class KafkaResponses(FramedParser):
+    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
+    cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)

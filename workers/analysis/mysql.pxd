@@ -1,0 +1,49 @@
+cimport cython
+
+from workers.analysis.framing cimport FramedParser, ServiceParser
+from workers.analysis.services cimport Exchange, Request
+from workers.analysis.sql cimport verb
+from workers.packets.packet cimport Packet
+
+
+cdef class MysqlExchange(Exchange):
+    cdef public Request login
+    cdef public bint encrypts, compressed, turned, uploads
+
+    @cython.locals(request=Request)
+    cpdef settle(self)
+
+
+cpdef recognise(object stage, object half, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+
+cdef long long _length(bytes buffer, Py_ssize_t at)
+cdef bint _command(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+cdef bint _refusal(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+cdef bint _chain(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+
+
+cdef class MysqlRequests(FramedParser):
+    cdef Request _asked, _long
+    cdef bint _goes_on
+
+    @cython.locals(length=cython.longlong)
+    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
+    @cython.locals(number=int, went_on=bint, command=int)
+    cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef _login(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef _command(self, int command, str name, bytes body, Packet packet)
+    cpdef done(self, Packet packet)
+
+
+cdef class MysqlReplies(FramedParser):
+    cdef bint _fresh, _goes_on
+    cdef int _next
+
+    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
+    @cython.locals(number=int, went_on=bint, expected=int, body=bytes)
+    cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef bint _greeting(self, bytes body, Packet packet)
+    @cython.locals(request=Request, first=int)
+    cdef _response(self, int number, bytes body, Packet packet)

@@ -1,0 +1,67 @@
+cimport cython
+
+from workers.analysis.framing cimport ServiceParser
+from workers.analysis.services cimport Exchange, Request
+from workers.packets.packet cimport Packet
+from workers.packets.scan cimport find
+
+
+cdef class RedisExchange(Exchange):
+    cdef public bint resp3, pushes
+
+
+cpdef recognise(object stage, object half, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+
+@cython.locals(value=cython.longlong, first=Py_ssize_t)
+cdef long long _number(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+
+@cython.locals(newline=Py_ssize_t)
+cdef Py_ssize_t _behind(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+
+@cython.locals(size=cython.longlong, behind=Py_ssize_t)
+cdef Py_ssize_t _behind_string(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+
+
+cdef class _Resp(ServiceParser):
+    cdef public long long begun
+    cdef bytes _held
+    cdef long long _left, _want
+    cdef bytearray _word
+    cdef bint _lost
+
+    cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cdef bint _idle(self)
+    cpdef bint _line(self, bytes line, Packet packet)
+    cpdef _string(self, bytes word, Packet packet)
+    @cython.locals(newline=Py_ssize_t, line=bytes, rest=cython.longlong)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef Py_ssize_t _pass(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef _over(self, Packet packet)
+    @cython.locals(left=cython.longlong)
+    cpdef gap(self, long long size, Packet packet)
+    cdef long long _stumble(self, Packet packet)
+    cdef _lose(self, Packet packet)
+
+
+cdef class RedisRequests(_Resp):
+    cdef bint _first
+    cdef Request _asked
+
+    @cython.locals(words=cython.longlong, name_at=Py_ssize_t, place=Py_ssize_t, name=str)
+    cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef bint _begin(self, bytes line, Packet packet)
+    @cython.locals(exchange=RedisExchange)
+    cdef _ask(self, str name, Packet packet)
+
+
+cdef class RedisReplies(_Resp):
+    cdef str _error
+    cdef bint _push
+    cdef Request _request
+
+    @cython.locals(place=Py_ssize_t, kind=int)
+    cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(exchange=RedisExchange, request=Request, subscribed=bint)
+    cdef _begin(self, int kind, Packet packet)
+    @cython.locals(request=Request)
+    cdef _element(self, Packet packet)

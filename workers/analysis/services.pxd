@@ -1,0 +1,57 @@
+cimport cython
+
+from workers.analysis.samples cimport Durations, Frames, count
+from workers.analysis.timeline cimport TimelineStage
+from workers.packets.packet cimport Packet
+
+
+cdef class Request:
+    cdef public str operation, error
+    cdef public long long number, frame, end, took, reply_frame, detail
+    cdef public bint due
+
+
+cdef class _Group:
+    cdef public Frames requests, failed, unanswered
+    cdef public long long responses, slowest, slowest_frame
+    cdef public dict errors
+    cdef public Durations latency
+
+    cpdef answered(self, Request request)
+    cpdef replied(self, str error, long long frame)
+
+
+cdef class ServiceStage:
+    cdef TimelineStage _timeline
+    cdef object _pools
+    cdef dict _groups, _spread, _protocols
+    cdef long long _requests, _responses
+    cdef public long long open, beyond, forgotten, not_captured, unjudged
+
+    @cython.locals(group=_Group)
+    cpdef _Group asked(self, Exchange exchange, Request request)
+    @cython.locals(group=_Group)
+    cpdef answered(self, Exchange exchange, Request request)
+    @cython.locals(group=_Group)
+    cdef _Group _group(self, Exchange exchange, str operation)
+
+
+cdef class Exchange:
+    cdef ServiceStage _stage
+    cdef public object asker, use
+    cdef public tuple server
+    cdef public dict operations, waiting
+    cdef public long long _serial, _gap, _beyond, strays
+    cdef public bint paired, lost, stopped, ended
+
+    @cython.locals(request=Request, known=Request)
+    cpdef Request ask(self, str operation, Packet packet, long long number=*)
+    cpdef tell(self, str operation, Packet packet)
+    @cython.locals(request=Request, oldest=Request)
+    cpdef Request oldest(self, long long frame)
+    cpdef begin(self, Request request, long long time, long long frame)
+    cpdef complete(self, Request request)
+    cpdef stray(self, long long frame, str error=*)
+    cdef _take(self, Request request)
+    cdef _drop(self, Request request)
+    cpdef close(self, long long now)

@@ -1,0 +1,24 @@
+cimport cython
+
+from workers.analysis.application cimport Applications
+from workers.analysis.dns cimport DnsStage
+from workers.analysis.http_stage cimport HttpStage
+from workers.analysis.timeline cimport TimelineStage
+from workers.packets.packet cimport Packet
+from workers.packets.stream cimport Stream
+
+
+cdef class Stages:
+    cdef public dict late
+    cdef public object keeper, tls, quic, services, ntp, dhcp, icmp
+    cdef public TimelineStage timeline
+    cdef public DnsStage dns
+    cdef public HttpStage http
+    cdef public Applications applications
+
+    cpdef Stream open_stream(self, object half)
+    cpdef datagram(self, Packet packet, int source, int destination)
+    cpdef long_header(self, Packet packet, object half)
+    @cython.locals(before=cython.ulonglong, one=Stream, other=Stream)
+    cpdef over(self, object flow, Packet packet, long long now)
+    cpdef latency(self, long long time, long long took)
