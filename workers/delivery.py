@@ -93,12 +93,13 @@ def deliver(
     `files[i]` is the local pcap of `results[i]`; `notes` go into the report. Returns the finished job; one that
     somebody asked to discard meanwhile is discarded.
     """
-    together = _together(job, results, files, tools)
+    names = _names(job, results, tools.cluster)
+    together = merge(job.id, results, files, tools.spool_dir / f"{job.id}-{job.epoch}.pcapng", names)
     results = [_on_one_clock(result, together) for result in results]
     stored = [_pcap(job, result, path, tools.artifacts) for result, path in zip(results, files, strict=True)]
     one_file = _merged(job, stored, together, tools.artifacts)
     notes = (*notes, *(together.notes if together is not None else ()))
-    report = build(job.id, job.spec, stored, _names(job, stored, tools.cluster), tools.clock(), notes)
+    report = build(job.id, job.spec, stored, names, tools.clock(), notes)
     observer.update(lambda old: old if old.discard else old.evolve(verdict=report.verdict))  # pictures come after it
     pictures = _pictures(job, report, files, tools)
     kept = _put(job, "report", "report.json", [report_json(report)], tools.artifacts, content_type="application/json")
@@ -108,10 +109,6 @@ def deliver(
         lambda old: old if old.discard else old.to(end, verdict=report.verdict, report=kept, artifacts=artifacts)
     )
     return job if job.final else discard(job, tools, observer)
-
-
-def _together(job: Job, results: Sequence[TargetResult], files: Sequence[Path], tools: Tools) -> MergedCapture | None:
-    return merge(job.id, results, files, tools.spool_dir / f"{job.id}-{job.epoch}.pcapng")
 
 
 def _on_one_clock(result: TargetResult, together: MergedCapture | None) -> TargetResult:
@@ -194,9 +191,11 @@ def _names(job: Job, results: Sequence[TargetResult], cluster: Cluster) -> dict[
         return dict(resolve_names(facts=facts))
     return dict(
         resolve_names(
-            pods=[Known(pod.name, pod.ips, pod.namespace) for pod in pods if not pod.host_network],
+            pods=[
+                Known(pod.name, pod.ips, pod.namespace, pod.started, pod.ended) for pod in pods if not pod.host_network
+            ],
             services=[Known(service.name, service.ips, service.namespace) for service in services],
-            nodes=[Known(pod.node, pod.ips) for pod in pods if pod.host_network],
+            nodes=[Known(pod.node, pod.ips) for pod in pods if pod.host_network and not pod.ended],
             facts=facts,
         )
     )

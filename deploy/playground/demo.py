@@ -1,7 +1,8 @@
-"""`make demo`: an incident played from the first message to the pcap, on this machine, then checked and cleaned up.
+"""`make demo`: two incidents played from the first message to the pcap, on this machine, then checked and cleaned up.
 
-One of the two payments pods begins to drop packets; alice asks in the incident's thread; the bot answers. Exit
-code 0 only if the verdict names the fault and the pcap in the thread is proved equal to what tcpdump wrote.
+One of the two payments pods begins to drop packets, and one of the two web pods loses large ones; alice and bob ask in
+the incidents' threads; the bot answers both. Exit code 0 only if each verdict names its fault and the pcaps in the
+threads are proved equal to what tcpdump wrote.
 """
 
 import argparse
@@ -25,9 +26,6 @@ from workers.contract import codec
 from workers.contract.report import Report, Severity
 
 CHANNEL = "incidents"
-ALARM = "Checkout is failing for some customers since a few minutes. p95 of checkout is over 2 s."
-QUESTION = "@threadcap capture deploy/checkout -n shop port 8080 for 8s"
-FAULT_RULE = "syn-unanswered"
 ANSWER_SECONDS = 75.0
 CHUNK = 1 << 20
 
@@ -37,11 +35,53 @@ class DemoFailed(Exception):
 
 
 @dataclass(frozen=True)
+class Incident:
+    """What goes wrong, who asks what, and what the verdict must say."""
+
+    who: str
+    alarm: str
+    pods: str
+    """The deployment that is captured; only one incident has it."""
+    faulty: str
+    fault: str
+    rule: str
+    prefix: str = ""
+    """Before the names of its files."""
+
+    @property
+    def question(self) -> str:
+        """What is asked of the bot."""
+        return f"@threadcap capture deploy/{self.pods} -n shop port 8080 for 8s"
+
+
+INCIDENTS = (
+    Incident(
+        "alice",
+        "Checkout is failing for some customers since a few minutes. p95 of checkout is over 2 s.",
+        "checkout",
+        "payments",
+        "drop",
+        "syn-unanswered",
+    ),
+    Incident(
+        "bob",
+        "Some large carts can't be saved any more, small ones can. Nothing in the logs.",
+        "cart",
+        "web",
+        "blackhole",
+        "mtu-black-hole",
+        "cart-",
+    ),
+)
+
+
+@dataclass(frozen=True)
 class Thread:
-    """The finished thread: messages, the uploaded files, and the report behind them."""
+    """A finished thread: messages, the uploaded files, and the report behind them."""
 
     messages: list[Message]
     files: list[File]
+    report: Report
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,32 +110,35 @@ async def play(out: Path, name: str | None = None) -> int:
     settings = PlaygroundSettings(id=name) if name else PlaygroundSettings()
     async with Stack(settings, progress=say) as stack:
         await asyncio.gather(stack.start_worker(), stack.start_bot())
-        pod = await stack.playground.inject("payments", "drop", port=8080)
-        say(f"incident: pod {pod} drops packets to port 8080")
-        thread_ts = _ask(stack.slack)
-        say(f'alice asks in #{CHANNEL}: "{QUESTION}"')
-        thread = await _answered(stack, thread_ts, say)
-        report = _report(stack)
-        text = thread_markdown(thread.messages, {u.id: u.name for u in stack.slack.workspace.users.values()})
-        kept = _keep(out, text, report, thread.files)
-        print("\n" + text)
-        problems = [*_check_verdict(report), *_check_pcap(report, out)]
+        for one in INCIDENTS:
+            pod = await stack.playground.inject(one.faulty, one.fault, port=8080)
+            say(f"incident: pod {pod} has the fault {one.fault} on port 8080")
+        asked = [(one, _ask(stack.slack, one, say)) for one in INCIDENTS]
+        threads = await asyncio.gather(*(_answered(stack, one, thread_ts, say) for one, thread_ts in asked))
+        people = {u.id: u.name for u in stack.slack.workspace.users.values()}
+        texts = [thread_markdown(thread.messages, people) for thread in threads]
+        kept = _keep(out, texts, threads)
+        print("", *texts, sep="\n")
+        problems: list[str] = []
+        for one, thread in zip(INCIDENTS, threads, strict=True):
+            problems += [*_check_verdict(one, thread.report), *_check_pcap(thread.report, out)]
         say(f"kept in {out}/: {', '.join(kept)}")
         say("stopping everything")
     say("stopped")
     if problems:
         raise DemoFailed("; ".join(problems))
-    say("verdict names the fault; the pcap is byte-equal to what tcpdump wrote in the pod")
+    say("both verdicts name their faults; the pcaps are byte-equal to what tcpdump wrote in the pods")
     return 0
 
 
-def _ask(slack: SlackEmulator) -> str:
-    alarm = slack.people.say("alice", CHANNEL, ALARM)
-    slack.people.say("alice", CHANNEL, QUESTION, thread_ts=alarm.ts)
+def _ask(slack: SlackEmulator, incident: Incident, say: Callable[[str], None]) -> str:
+    alarm = slack.people.say(incident.who, CHANNEL, incident.alarm)
+    slack.people.say(incident.who, CHANNEL, incident.question, thread_ts=alarm.ts)
+    say(f'{incident.who} asks in #{CHANNEL}: "{incident.question}"')
     return alarm.ts
 
 
-async def _answered(stack: Stack, thread_ts: str, say: Callable[[str], None]) -> Thread:
+async def _answered(stack: Stack, incident: Incident, thread_ts: str, say: Callable[[str], None]) -> Thread:
     """Wait for verdict and pcap in the thread, telling what the card says meanwhile."""
     slack, told = stack.slack, ""
 
@@ -110,42 +153,52 @@ async def _answered(stack: Stack, thread_ts: str, say: Callable[[str], None]) ->
         line = card.text.splitlines()[0] if card is not None and card.text else ""
         if line and line != told:
             told = line
-            say(f"card: {line}")
+            say(f"card for {incident.who}: {line}")
         return any(str(file.get("name", "")).endswith(".pcap") for message in replies() for file in message.files)
 
     try:
         await slack.wait_for(complete, ANSWER_SECONDS)
     except TimeoutError:
         logs = "\n".join(f"-- {part.name}\n{part.log_tail()}" for part in stack.parts)
-        raise DemoFailed(f"no pcap in the thread after {ANSWER_SECONDS:.0f} s.\n{logs}") from None
+        raise DemoFailed(f"no pcap in {incident.who}'s thread after {ANSWER_SECONDS:.0f} s.\n{logs}") from None
+    messages = replies()
     # charts are shown by blocks that name their file, pcaps are shared as files
-    return Thread(replies(), [file for file in slack.workspace.files.values() if file.state == "complete"])
+    shown = json.dumps([[message.blocks, message.files] for message in messages])
+    files = [f for f in slack.workspace.files.values() if f.state == "complete" and f'"{f.id}"' in shown]
+    return Thread(messages, files, _report(stack, incident))
 
 
-def _report(stack: Stack) -> Report:
-    files = sorted((stack.rundir / "artifacts").glob("jobs/*/*/report.json"))
-    if len(files) != 1:
-        raise DemoFailed(f"expected one report, found {len(files)}")
-    return codec.decode(Report, json.loads(files[0].read_text()))
+def _report(stack: Stack, incident: Incident) -> Report:
+    every = [
+        codec.decode(Report, json.loads(path.read_text()))
+        for path in sorted((stack.rundir / "artifacts").glob("jobs/*/*/report.json"))
+    ]
+    mine = [report for report in every if report.spec.target.name == incident.pods]
+    if len(mine) != 1:
+        raise DemoFailed(f"expected one report of {incident.pods}, found {len(mine)}")
+    return mine[0]
 
 
-def _keep(out: Path, text: str, report: Report, files: Sequence[File]) -> list[str]:
-    """Fill `out` with the thread, the report and what was uploaded; returns the files' names."""
+def _keep(out: Path, texts: Sequence[str], threads: Sequence[Thread]) -> list[str]:
+    """Fill `out` with threads, reports and what was uploaded; returns the files' names."""
     out.mkdir(parents=True, exist_ok=True)
     for old in out.iterdir():
         if old.suffix in (".pcap", ".png", ".json", ".md"):
             old.unlink()
-    (out / "thread.md").write_text(text)
-    (out / "report.json").write_text(json.dumps(codec.encode(report), indent=1))
-    for file in files:
-        (out / Path(file.name).name).write_bytes(file.path.read_bytes())
+    for incident, text, thread in zip(INCIDENTS, texts, threads, strict=True):
+        (out / f"{incident.prefix}thread.md").write_text(text)
+        (out / f"{incident.prefix}report.json").write_text(json.dumps(codec.encode(thread.report), indent=1))
+        for file in thread.files:
+            name = Path(file.name).name  # a pcap's names its pod
+            name = name if name.endswith(".pcap") else incident.prefix + name
+            (out / name).write_bytes(file.path.read_bytes())
     return sorted(path.name for path in out.iterdir())
 
 
-def _check_verdict(report: Report) -> list[str]:
+def _check_verdict(incident: Incident, report: Report) -> list[str]:
     first = report.findings[0] if report.findings else None
-    named = "payments" in report.verdict and first is not None and first.severity is Severity.CRITICAL
-    if named and first is not None and first.rule == FAULT_RULE:
+    named = incident.faulty in report.verdict and report.severity in (Severity.CRITICAL, Severity.WARNING)
+    if named and first is not None and first.rule == incident.rule:
         return []
     return [f"the verdict does not name the fault: {report.verdict!r}"]
 

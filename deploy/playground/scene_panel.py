@@ -43,6 +43,7 @@ KNOWN = {
     "drop": Known("Packets to the port vanish."),
     "refuse": Known("Connections to the port are refused."),
     "reset": Known("Connections to the port are reset once a request arrives."),
+    "blackhole": Known("Large packets to the port vanish, small ones pass."),
     "delay": Known("The pod's app answers late.", ("delay_ms",)),
     "latency": Known("All that the pod sends is late.", ("delay_ms",)),
     "loss": Known("Packets are lost.", ("percent",)),

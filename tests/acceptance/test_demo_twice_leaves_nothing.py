@@ -32,9 +32,10 @@ def test_demo_twice_offline(tmp_path: Path) -> None:
 def _check_files(out: Path) -> None:
     names = {path.suffix for path in out.iterdir()}
     assert names == {".md", ".pcap", ".png", ".json"}
-    report = json.loads((out / "report.json").read_text())
-    (target,) = report["targets"]
-    pcap = (out / target["pcap"]["name"]).read_bytes()
-    assert hashlib.sha256(pcap).hexdigest() == target["outcome"]["pod_sha256"]
-    assert "payments" in report["verdict"]
-    assert "got no answer" in (out / "thread.md").read_text()
+    for prefix, faulty, words in (("", "payments", "got no answer"), ("cart-", "web", "an MTU black hole swallows")):
+        report = json.loads((out / f"{prefix}report.json").read_text())
+        (target,) = report["targets"]
+        pcap = (out / target["pcap"]["name"]).read_bytes()
+        assert hashlib.sha256(pcap).hexdigest() == target["outcome"]["pod_sha256"]
+        assert faulty in report["verdict"]
+        assert words in (out / f"{prefix}thread.md").read_text()

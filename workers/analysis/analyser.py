@@ -92,6 +92,7 @@ class Analyser:
             "fragments": core.fragments,
             "dns": stages.dns.beyond,
             "dns_forgotten": stages.dns.forgotten,
+            "dns_addresses": stages.dns.addresses.forgotten,
             "http": stages.http.beyond,
             "http_not_captured": stages.http.not_captured,
             "http2": stages.applications.http2.beyond,

@@ -27,6 +27,7 @@ cdef class DnsStage:
     cdef Frames _unanswered
     cdef Durations _latency
     cdef public long long beyond, unjudged, forgotten
+    cdef public object addresses
 
     cpdef datagram(self, Packet packet, int source, int destination)
     @cython.locals(message=Message)

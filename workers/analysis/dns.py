@@ -8,6 +8,7 @@ nobody has to answer there.
 """
 
 from workers.analysis.addresses import endpoints, reverse
+from workers.analysis.dns_addresses import DnsAddresses
 from workers.analysis.dns_message import Message, answers, rcode_name, read_message, type_name
 from workers.analysis.dns_search import Asked, Client, searches
 from workers.analysis.flows import Half
@@ -76,6 +77,7 @@ class DnsStage:
         self._unanswered = Frames()
         self._rcodes: dict[str, int] = {}
         self._latency = Durations(1024)
+        self.addresses = DnsAddresses()
         self.beyond = 0
         """Queries for names that were not kept."""
         self.unjudged = 0
@@ -174,6 +176,8 @@ class DnsStage:
         if asked is None:
             return
         time, group = asked[0], asked[2]
+        if message.rcode == 0 and message.found:
+            self.addresses.note(packet, message.name if group is None else group.name, message.found)
         took = max(0, packet.time - time)
         self._latency.add(took)
         self._timeline.latency(packet.time, took, "dns")
@@ -220,6 +224,7 @@ class DnsStage:
             dnssec_ok=self._dnssec_ok,
             searches=tuple(found[:TOLD_SEARCHES]),
             more_searches=max(0, len(found) - TOLD_SEARCHES),
+            addresses=self.addresses.told(),
         )
 
     def _asked(self) -> dict[Client, dict[str, Asked]]:

@@ -9,6 +9,7 @@ _SENTENCES = {
     "fragments": "fragmented datagrams not complete in the capture (their ports are not visible): {n}",
     "dns": "DNS queries beyond the names kept (counted, but not by name): {n}",
     "dns_forgotten": "DNS queries no longer waited for because too many were open: {n}",
+    "dns_addresses": "names of addresses forgotten because too many were asked for: {n}",
     "http": "HTTP requests beyond the groups kept (counted, but not by path): {n}",
     "http_not_captured": "HTTP responses in gaps of the capture (status and latency not visible): {n}",
     "http2": "HTTP/2 connections whose headers were not read because too many were open at once: {n}",

@@ -205,7 +205,7 @@ class PlainCore:
         """A conversation leaves the table: hand its last bytes on, then keep its facts."""
         stages = self._stages
         if flow.state is None:
-            stages.quic.end(flow)
+            stages.quic.end(flow, self.last)
             stages.keeper.add(flow, False, lambda: conversation(flow))
             return
         stages.over(flow, self._packet, self.last)

@@ -6,11 +6,12 @@ the TLS stage. What follows the hellos is encrypted with keys nobody outside has
 
 from dataclasses import dataclass, field
 
+from workers.analysis.addresses import endpoints
 from workers.analysis.flows import Flow, Half
 from workers.analysis.quic_packets import CUT, INITIAL, NEGOTIATION, RETRY, Keys, Long, packets, varint, version_name
-from workers.analysis.samples import count
+from workers.analysis.samples import Frames, count
 from workers.analysis.tls import TlsStage
-from workers.contract.facts_quic import QuicFacts
+from workers.contract.facts_quic import QuicEnd, QuicFacts
 from workers.packets.packet import Packet
 
 MAX_OPEN = 256
@@ -19,8 +20,15 @@ MAX_INITIALS = 32
 """Initial packets opened of one connection."""
 MAX_OPENED = 20_000
 """Initial packets opened of one capture; each costs some 60 microseconds."""
+MAX_ENDS = 1024
+TOLD_ENDS = 50
+TRIES = 2
+"""Packets before a client's silence means anything: an Initial is sent again within a second (RFC 9002 section 6.2)."""
+JUDGED_AFTER = 1_500_000_000
+"""Nanoseconds."""
 MAX_CRYPTO = 16 * 1024
 MAX_PIECES = 64
+_SYSTEM_PORTS = 1024
 _PADDING, _PING, _ACK, _ACK_ECN, _CRYPTO, _CLOSE = 0, 1, 2, 3, 6, 0x1C
 _CRYPTO_ERRORS = range(0x100, 0x200)
 """A TLS alert as error code (RFC 9001 section 4.8)."""
@@ -76,6 +84,19 @@ class _Connection:
     """By version and whether they are the client's: the server may change to another version (RFC 9368)."""
     crypto: dict[bool, _Crypto] = field(default_factory=dict)
     opened: int = 0
+    asker: Half | None = None
+    """Who sent the first packet."""
+    frame: int = 0
+    begun: int = 0
+    tries: int = 0
+    answered: bool = False
+
+    def seen(self, half: Half, packet: Packet) -> None:
+        """A datagram of either side."""
+        if self.asker is None:
+            self.asker, self.frame, self.begun = half, packet.number, packet.time
+        self.tries += half is self.asker
+        self.answered = self.answered or half is not self.asker
 
     def open(self, buffer: bytes, packet: Long, *, client: bool) -> bytes | None:
         """The frames of an Initial packet, if this connection's keys open it."""
@@ -96,18 +117,24 @@ class QuicStage:
         self._connections = self._retries = self._negotiations = self._unread = self._opened = 0
         self._versions: dict[str, int] = {}
         self._closed: dict[str, int] = {}
+        self._ends: dict[tuple[str, str, int], tuple[Frames, Frames]] = {}
+        """By client, server and port: connections, and those that nobody answered."""
         self.beyond = 0
         """Connections whose hellos were given up because too many were open, or too many packets opened."""
 
     def datagram(self, packet: Packet, half: Half) -> None:
         """A UDP payload that begins as a long header does."""
-        flow = half.flow
+        flow, seen = half.flow, False
         for found in packets(packet.buffer, packet.payload, packet.end):
             if found.kind == NEGOTIATION:
                 self._negotiations += flow.application == "quic"
+                self._seen(half, packet)
                 return
             if flow.application != "quic":
-                self._begin(flow, found.version)
+                self._begin(half, found.version)
+            if not seen:
+                self._seen(half, packet)
+                seen = True
             connection = self._open.get(flow.id)
             if found.kind == CUT:
                 self._unread += 1
@@ -118,8 +145,17 @@ class QuicStage:
             elif found.kind == INITIAL and connection is not None:
                 self._initial(connection, found, half, packet)
 
-    def _begin(self, flow: Flow, version: int) -> None:
+    def _seen(self, half: Half, packet: Packet) -> None:
+        connection = self._open.get(half.flow.id)
+        if connection is not None:
+            connection.seen(half, packet)
+
+    def _begin(self, half: Half, version: int) -> None:
+        flow = half.flow
         flow.application = "quic"
+        end = _end(half)
+        if end in self._ends or len(self._ends) < MAX_ENDS:
+            self._ends.setdefault(end, (Frames(), Frames()))[0].count += 1
         self._connections += 1
         count(self._versions, version_name(version), 32)
         if len(self._open) >= MAX_OPEN:
@@ -190,23 +226,49 @@ class QuicStage:
         else:
             name = _ERRORS[code] if code < len(_ERRORS) else f"0x{code:x}"
         count(self._closed, name, 32)
-        self._open.pop(half.flow.id, None)
+        self._over(self._open.pop(half.flow.id, None), packet.time)
 
-    def end(self, flow: Flow) -> None:
-        """The conversation leaves the table."""
-        self._open.pop(flow.id, None)
+    def end(self, flow: Flow, now: int) -> None:
+        """The conversation leaves the table at `now`."""
+        self._over(self._open.pop(flow.id, None), now)
         self._tls.end(flow.id)
+
+    def _over(self, connection: _Connection | None, now: int) -> None:
+        """Judge a connection whose hellos were not both read."""
+        if connection is None or connection.asker is None or connection.answered or connection.tries < TRIES:
+            return
+        end = self._ends.get(_end(connection.asker))
+        if end is not None and now - connection.begun >= JUDGED_AFTER and not _serves(connection.asker):
+            end[1].add(connection.frame)
 
     def finish(self) -> QuicFacts:
         """What is no handshake."""
+        silent = ((end, seen) for end, seen in self._ends.items() if seen[1].count)
+        ranked = sorted(silent, key=lambda item: -item[1][1].count)
         return QuicFacts(
             connections=self._connections,
             versions=dict(sorted(self._versions.items())),
             retries=self._retries,
             negotiations=self._negotiations,
             closed=dict(sorted(self._closed.items())),
+            silent=tuple(
+                QuicEnd(*end, connections=every.count, unanswered=silent.tally())
+                for end, (every, silent) in ranked[:TOLD_ENDS]
+            ),
             unread=self._unread,
         )
+
+
+def _end(asker: Half) -> tuple[str, str, int]:
+    """Client, server and port."""
+    client, _, server, port = endpoints(asker.key)
+    return client, server, port
+
+
+def _serves(asker: Half) -> bool:
+    """Whether the first one seen to send is the server: the capture began later."""
+    _, source, _, destination = endpoints(asker.key)
+    return source < _SYSTEM_PORTS <= destination
 
 
 def _behind_ack(frames: bytes, at: int, end: int, *, ecn: bool) -> int:

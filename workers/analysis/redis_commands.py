@@ -29,6 +29,9 @@ ERRORS = frozenset(
     " NOSUB NOTBUSY NOTREADY OOM READONLY STALE TRYAGAIN UNBLOCKED UNKILLABLE WRONGPASS WRONGTYPE".split()
 )
 
+FULL = "MAXCLIENTS"
+"""Told for an ERR that says "max number of clients reached": it means more than the prefix."""
+
 
 BY_WIRE = {spelled.encode(): name for name in COMMANDS for spelled in (name, name.lower())}
 """Commands as clients write them, most of the time."""
@@ -42,5 +45,7 @@ def command(word: bytes) -> str:
 
 def error(text: bytes) -> str:
     """The prefix of an error message, "other" for one that scripts and modules made up."""
+    if text.startswith(b"ERR max number of clients"):
+        return FULL
     prefix = text.split(b" ", 1)[0].decode("latin-1")
     return prefix if prefix in ERRORS else "other"

@@ -1,6 +1,7 @@
 cimport cython
 
 from workers.analysis.samples cimport Durations, Frames, count
+from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
 
 
@@ -21,6 +22,8 @@ cdef class _Group:
 
 
 cdef class ServiceStage:
+    cdef TimelineStage _timeline
+    cdef object _pools
     cdef dict _groups, _spread, _protocols
     cdef long long _requests, _responses
     cdef public long long open, beyond, forgotten, not_captured, unjudged
@@ -35,7 +38,7 @@ cdef class ServiceStage:
 
 cdef class Exchange:
     cdef ServiceStage _stage
-    cdef public object asker
+    cdef public object asker, use
     cdef public tuple server
     cdef public dict operations, waiting
     cdef public long long _serial, _gap, _beyond, strays

@@ -13,6 +13,8 @@ from workers.analysis.addresses import endpoints
 from workers.analysis.flows import Half
 from workers.analysis.http_stage import JUDGED_AFTER, answer_not_captured
 from workers.analysis.samples import Durations, Frames, count
+from workers.analysis.service_pools import ServicePools, Use, waits
+from workers.analysis.timeline import TimelineStage
 from workers.contract.facts_services import ServiceFacts, ServiceGroup
 from workers.packets.packet import Packet
 
@@ -81,7 +83,9 @@ class _Group:
 class ServiceStage:
     """update from exchanges, finish into facts."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeline: TimelineStage) -> None:
+        self._timeline = timeline
+        self._pools = ServicePools()
         self._groups: dict[_Key, _Group] = {}
         self._spread: dict[tuple[str, str, int], dict[str, _Group]] = {}
         """The same ones, by protocol and server and then by operation."""
@@ -112,6 +116,11 @@ class ServiceStage:
         """Count a request and its response."""
         group = self.asked(exchange, request)
         self._responses += 1
+        if waits(exchange.protocol, request.operation):
+            exchange.use.waited = True
+        else:
+            self._timeline.latency(request.end + request.took, request.took, exchange.protocol)
+            exchange.use.answered(request.end, request.took)
         if group is not None:
             group.answered(request)
             group.replied(request.error, request.reply_frame)
@@ -128,6 +137,11 @@ class ServiceStage:
         group = self.asked(exchange, request)
         if group is not None:
             group.unanswered.add(request.frame)
+
+    def over(self, exchange: "Exchange") -> None:
+        """A connection is over."""
+        client = endpoints(exchange.asker.key)[0]
+        self._pools.over((exchange.protocol, client, *exchange.server), exchange.use)
 
     def operations(self, protocol: str, server: str, port: int) -> dict[str, _Group]:
         """The groups of one server by operation, as far as there are any."""
@@ -152,6 +166,7 @@ class ServiceStage:
             protocols=dict(sorted(self._protocols.items())),
             groups=tuple(_told(key, group) for key, group in ranked[:TOLD_GROUPS]),
             more_groups=max(0, len(ranked) - TOLD_GROUPS),
+            pools=self._pools.told(),
         )
 
 
@@ -169,6 +184,7 @@ def _told(key: _Key, group: _Group) -> ServiceGroup:
         unanswered=group.unanswered.tally(),
         latency=group.latency.spread(),
         slowest_frame=group.slowest_frame,
+        waits=waits(protocol, operation),
     )
 
 
@@ -188,6 +204,7 @@ class Exchange:
         "server",
         "stopped",
         "strays",
+        "use",
         "waiting",
     )
     protocol: ClassVar[str] = ""
@@ -217,6 +234,7 @@ class Exchange:
         self.stopped = False
         """What follows can't be read, such as compressed or replicated data."""
         self.ended = False
+        self.use = Use()
 
     def ask(self, operation: str, packet: Packet, number: int = -1) -> Request:
         """A request began to be known with this packet; its `end` may be moved on later."""
@@ -326,3 +344,4 @@ class Exchange:
                 self._stage.asked(self, request)
             else:
                 self._stage.unanswered(self, request)
+        self._stage.over(self)

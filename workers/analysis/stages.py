@@ -33,7 +33,7 @@ class Stages:
         self.http = HttpStage(self.timeline)
         self.tls = TlsStage()
         self.quic = QuicStage(self.tls)
-        self.services = ServiceStage()
+        self.services = ServiceStage(self.timeline)
         self.ntp = NtpStage()
         self.dhcp = DhcpStage()
         self.icmp = IcmpStage()
@@ -74,7 +74,7 @@ class Stages:
             one.parser.close(now)
         if other is not None:
             other.parser.close(now)
-        self.quic.end(flow)
+        self.quic.end(flow, now)
 
     def latency(self, time: int, took: int) -> None:
         """One handshake."""

@@ -52,7 +52,7 @@ class TimelineStage:
         self._problems[self._bin(time)] += 1
 
     def latency(self, time: int, nanoseconds: int, kind: str) -> None:
-        """One answer: when it came, how long it took, "http", "dns" or "tcp"."""
+        """One answer: when it came, how long it took, and of what kind (see `Timeline.latency`)."""
         if self._latency.takes():
             self._latency.items.append((time, max(nanoseconds, 0), kind))
 

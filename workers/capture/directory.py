@@ -7,6 +7,7 @@ every capture; naming needs five fields, and JSON alone takes a twentieth.
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from workers.capture.targets import PodInfo, ServiceInfo
@@ -17,8 +18,12 @@ ENDED = frozenset({"Succeeded", "Failed"})
 
 
 def addressed_pods(items: Iterable[Mapping[str, Any]]) -> list[PodInfo]:
-    """Return the pods of a PodList's `items` that hold addresses; what naming does not need is left out."""
-    return [_pod(item) for item in items if (item.get("status") or {}).get("phase") not in ENDED]
+    """Return the pods of a PodList's `items` that hold addresses, or held them until they ended at a known time.
+
+    What naming does not need is left out.
+    """
+    pods = [_pod(item) for item in items]
+    return [pod for pod in pods if pod.phase not in ENDED or pod.ended]
 
 
 def services(items: Iterable[Mapping[str, Any]]) -> list[ServiceInfo]:
@@ -36,7 +41,23 @@ def _pod(item: Mapping[str, Any]) -> PodInfo:
         phase=status.get("phase") or "",
         ips=tuple(ip for ip in ips if ip),
         host_network=bool(spec.get("hostNetwork")),
+        started=_seconds(status.get("startTime")),
+        ended=_ended(status) if status.get("phase") in ENDED else 0.0,
     )
+
+
+def _ended(status: Mapping[str, Any]) -> float:
+    """When the last of its containers ended; 0 when it never says."""
+    states = [(one.get("state") or {}).get("terminated") or {} for one in status.get("containerStatuses") or ()]
+    return max((_seconds(state.get("finishedAt")) for state in states), default=0.0)
+
+
+def _seconds(time: str | None) -> float:
+    """A time of the API (RFC 3339, UTC) as epoch seconds; 0 for none, or what is no time."""
+    try:
+        return datetime.fromisoformat(time or "").timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _service(item: Mapping[str, Any]) -> ServiceInfo:

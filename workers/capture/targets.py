@@ -64,6 +64,10 @@ class PodInfo:
     """Whether a container has a limit of ephemeral storage: the pod is evicted when all its writing exceeds them."""
     is_node: bool = False
     """Stands for a node itself; `name` is the node's, and there are no containers."""
+    started: float = 0.0
+    """When its node took it up, epoch seconds; 0 when not known."""
+    ended: float = 0.0
+    """When its last container ended for good; 0 for a pod that has not."""
 
     @property
     def running(self) -> bool:

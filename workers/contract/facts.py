@@ -6,7 +6,7 @@ Lists of frames hold the first few examples only; the count beside them is exact
 
 from dataclasses import dataclass, field
 
-from workers.contract.facts_dns import DnsSearch
+from workers.contract.facts_dns import DnsAddress, DnsSearch
 from workers.contract.facts_http import Http2Facts
 from workers.contract.facts_quic import QuicFacts
 from workers.contract.facts_services import DhcpFacts, NtpFacts, ServiceFacts
@@ -122,6 +122,8 @@ class DnsFacts:
     searches: tuple[DnsSearch, ...] = ()
     """Names tried under search domains in vain, at most 50, the costliest first."""
     more_searches: int = 0
+    addresses: tuple[DnsAddress, ...] = ()
+    """What clients were told, in order of time; the latest of some 1,000 pairs of client and address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +285,8 @@ class Timeline:
     problems: tuple[int, ...] = ()
     """Retransmissions, resets, unanswered SYNs a bin."""
     latency: tuple[tuple[float, float, str], ...] = ()
-    """(epoch seconds, seconds, "http"|"dns"|"tcp") samples, at most 2,000, evenly thinned."""
+    """(epoch seconds, seconds, kind) samples, at most 2,000, evenly thinned. Kinds: http, dns, tcp (handshakes), and
+    redis, postgresql, mysql, kafka, mongodb (requests that wait by their nature left out)."""
     client_packets: tuple[int, ...] = ()
     client_bytes: tuple[int, ...] = ()
     """What clients sent, as Conversation tells them from servers; bytes as `bytes`, link layer included."""

@@ -1,4 +1,4 @@
-"""Facts about names tried under search domains. Part of workers/contract/facts.py."""
+"""Facts about names tried under search domains, and names of addresses. Part of workers/contract/facts.py."""
 
 from dataclasses import dataclass
 
@@ -19,3 +19,15 @@ class DnsSearch:
     """Queries behind them, at most 20."""
     resolved: bool = False
     """The name itself was then found."""
+
+
+@dataclass(frozen=True, slots=True)
+class DnsAddress:
+    """A client was given an address for a name, and last before for another one, or never."""
+
+    client: str
+    address: str
+    name: str
+    """As asked for; CNAMEs lead on from it."""
+    at: float
+    """When the answer came, epoch seconds."""

@@ -2,6 +2,20 @@
 
 from dataclasses import dataclass, field
 
+from workers.contract.tallies import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class QuicEnd:
+    """QUIC connections from one client to one server, some of which nobody answered."""
+
+    client: str
+    server: str
+    server_port: int
+    connections: int = 0
+    unanswered: Tally = Tally()
+    """Connections whose client sent two packets or more and got none in a second and a half; their first frames."""
+
 
 @dataclass(frozen=True, slots=True)
 class QuicFacts:
@@ -16,6 +30,8 @@ class QuicFacts:
     """Version Negotiation packets: the server does not speak the version."""
     closed: dict[str, int] = field(default_factory=dict)
     """Connections closed before their handshake was over, by error (RFC 9000 section 20.1)."""
+    silent: tuple[QuicEnd, ...] = ()
+    """Clients and servers with unanswered connections, at most 50."""
     unread: int = 0
     """Initial packets that could not be opened: cut by the snaplen, or of a connection that began before the capture
     or in a gap of it."""

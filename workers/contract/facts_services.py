@@ -30,6 +30,29 @@ class ServiceGroup:
     latency: Spread = Spread()
     """End of request to first byte of its response."""
     slowest_frame: int = 0
+    waits: bool = False
+    """Such a request takes long by its nature (BLPOP, a consumer's Fetch, COPY): its latency says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePool:
+    """The connections from one client to one server over which requests were answered.
+
+    Those that carried a request which waits by its nature are not among them.
+    """
+
+    protocol: str
+    client: str
+    server: str
+    server_port: int
+    connections: int = 0
+    requests: int = 0
+    busy: float = 0.0
+    """Seconds with a request under way (its end to the first byte of its response), summed over the connections."""
+    first_at: float = 0.0
+    """First answered request's end."""
+    last_at: float = 0.0
+    """Last response's first byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +65,8 @@ class ServiceFacts:
     """Protocol -> requests."""
     groups: tuple[ServiceGroup, ...] = ()
     more_groups: int = 0
+    pools: tuple[ServicePool, ...] = ()
+    """The busiest, at most 100."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,12 +79,32 @@ class TargetResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """What an address is: "pod payments-7d9f-x2x", "service shop/payments", "node n1"."""
+class Former:
+    """Who had an address before. Times are epoch seconds, 0 when not known."""
 
     kind: str
     name: str
     namespace: str = ""
+    since: float = 0.0
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an address is: "pod payments-7d9f-x2x", "service shop/payments", "node n1"."""
+
+    kind: str
+    """pod | service | node, by the cluster; local; by the traffic dns | sni | host."""
+    name: str
+    namespace: str = ""
+    since: float = 0.0
+    """Epoch seconds from which on it has the address; 0 when not known."""
+    until: float = 0.0
+    """When it gave the address up and nobody took it; 0 while it has it."""
+    also: tuple[str, ...] = ()
+    """Further names by which clients spoke of the address, at most 8; a CDN has many."""
+    former: tuple[Former, ...] = ()
+    """Who had it before, the latest first."""
 
     def __str__(self) -> str:
         return self.name

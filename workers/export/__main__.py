@@ -1,7 +1,7 @@
 """The merge in a process of its own: captures are hostile bytes and meet no credentials (decision 10).
 
-In on stdin: `{"sources": [Source, …], "out": path}`. Out on stdout: Merged, as JSON. Runs without an environment and
-with bounded memory; workers.merging starts it.
+In on stdin: `{"sources": [Source, …], "out": path, "names": {address: name}}`. Out on stdout: Merged, as JSON. Runs
+without an environment and with bounded memory; workers.merging starts it.
 """
 
 import json
@@ -24,7 +24,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
     asked = json.load(sys.stdin)
     try:
-        done = merged([_source(one) for one in asked["sources"]], Path(asked["out"]))
+        done = merged([_source(one) for one in asked["sources"]], Path(asked["out"]), asked["names"])
     except Exception as error:  # the boundary of the process: what was read is never quoted
         print(type(error).__name__, file=sys.stderr)
         return 1

@@ -12,7 +12,7 @@ A record that is cut off at the end of a file is left out and said.
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -26,6 +26,7 @@ from workers.packets.pcap import Record
 
 HELD = 8 << 20
 """Bytes of one source that may wait for an earlier packet; more go out, in order or not."""
+NO_NAMES: Mapping[str, str] = {}
 _END = 1 << 80
 """Later than any time: nothing more will come."""
 
@@ -45,10 +46,13 @@ class Merged:
     """By node: how far its clock is ahead of the first source's node; `seconds` None when unsynchronised."""
 
 
-def merged(sources: Sequence[Source], out_path: Path) -> Merged:
-    """Merge `sources` into `out_path`, times by the clock of the first one's node. Removes the file when it fails."""
+def merged(sources: Sequence[Source], out_path: Path, names: Mapping[str, str] = NO_NAMES) -> Merged:
+    """Merge `sources` into `out_path`, times by the clock of the first one's node. Removes the file when it fails.
+
+    `names` are what addresses are called, for readers that show names.
+    """
     clocks = offsets(sources)
-    merge = Merge(sources, clocks)
+    merge = Merge(sources, clocks, names=names)
     size, digest = 0, hashlib.sha256()
     try:
         with out_path.open("wb") as file:
@@ -65,7 +69,14 @@ def merged(sources: Sequence[Source], out_path: Path) -> Merged:
 class Merge:
     """One merge; `chunks` may be taken once, then `packets` and `notes` are complete."""
 
-    def __init__(self, sources: Sequence[Source], clocks: dict[str, ClockOffset], chunk_size: int = CHUNK) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        clocks: dict[str, ClockOffset],
+        chunk_size: int = CHUNK,
+        names: Mapping[str, str] = NO_NAMES,
+    ) -> None:
+        self._names = names
         self.packets = 0
         self.notes = _about_clocks(sources, clocks)
         self._interfaces = 0
@@ -76,7 +87,7 @@ class Merge:
     def chunks(self) -> Iterator[bytes]:
         """Yield the file."""
         title = f"Merged from {len(self._streams)} captures."
-        yield pcapng.section("Threadcap", comment="\n".join([title, *self.notes]))
+        yield pcapng.section("Threadcap", comment="\n".join([title, *self.notes])) + pcapng.names(self._names)
         for stream in self._streams:
             stream.read()
             if not stream.numbers:

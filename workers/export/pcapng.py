@@ -1,14 +1,15 @@
-"""pcapng blocks as bytes: section header, interface description, enhanced packet, interface statistics.
+"""pcapng blocks as bytes: section header, interface description, names, enhanced packet, interface statistics.
 
 Layout: IETF draft-ietf-opsawg-pcapng, little-endian. Times are epoch nanoseconds (if_tsresol 9 on every interface).
 Pure: the caller decides where the bytes go, and numbers its interfaces from 0 in the order of their blocks.
 """
 
+import ipaddress
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-_SECTION, _INTERFACE, _STATISTICS, ENHANCED = 0x0A0D0D0A, 1, 5, 6
+_SECTION, _INTERFACE, _NAMES, _STATISTICS, ENHANCED = 0x0A0D0D0A, 1, 4, 5, 6
 _BYTE_ORDER, _UNKNOWN_LENGTH = 0x1A2B3C4D, 0xFFFF_FFFF_FFFF_FFFF
 _COMMENT = 1
 _HARDWARE, _OS, _APPLICATION = 2, 3, 4
@@ -69,6 +70,16 @@ def interface(about: Interface) -> bytes:
     if about.filter:
         options.append((_FILTER, b"\0" + _utf8(about.filter, MAX_OPTION - 1)))  # 0: the filter is text
     return _block(_INTERFACE, struct.pack("<HxxI", about.link_type, about.snaplen), options)
+
+
+def names(known: Mapping[str, str]) -> bytes:
+    """Return a Name Resolution Block with a name for each address; nothing when there are none."""
+    records = []
+    for ip, name in known.items():
+        packed = ipaddress.ip_address(ip).packed
+        value = packed + name.encode("ascii") + b"\0"
+        records.append(struct.pack("<HH", 1 if len(packed) == 4 else 2, len(value)) + value + TAILS[len(value) & 3])
+    return _block(_NAMES, b"".join(records) + b"\0\0\0\0", []) if records else b""
 
 
 def packet(number: int, time: int, data: bytes, wire: int) -> bytes:

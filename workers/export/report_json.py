@@ -21,7 +21,9 @@ seconds, sizes bytes. Numbers that JSON can't hold (NaN, infinity) are null.
   `clock_offset`), `summary` (the same figures of this target alone; null when analysis failed), `facts` (the shape
   of workers/contract/facts.py; null when analysis failed), `analysis_error`,
   `pcap` (the stored file: `name`, `size`, `sha256`, …), `other_ports`
-- `names`: address -> {`kind`: pod | service | node | dns | local, `name`, `namespace`}
+- `names`: address -> {`kind`: pod | service | node | local, or by the traffic dns (the name asked for) | sni (TLS) |
+  host (HTTP), `name`, `namespace`, `since`, `until` (0 when not known), `also` (further names of a shared address),
+  `former` (who had it before: the same keys)}. Which name a client asked for before it connected: `facts.dns.addresses`
 - `tables`: figures as text for people, conversations first: `title`, `columns`, `rows`, `more`, `numeric`
 - `notes`: sentences on what the reader must know beside the findings
 

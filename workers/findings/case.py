@@ -9,8 +9,10 @@ from functools import cached_property
 
 from workers.contract.facts import Conversation as Flow
 from workers.contract.facts import DnsName, Facts, HttpGroup, Tally, TcpFacts, TlsHandshake
+from workers.contract.facts_services import ServiceGroup
 from workers.contract.report import Confidence, FrameRef, Named, TargetResult
 from workers.contract.spec import CaptureSpec
+from workers.findings.naming import Naming
 from workers.findings.words import ratio, safe
 
 ANSWER_WAIT = 1.5
@@ -69,6 +71,20 @@ class Query:
     def path(self) -> str:
         """Where the facts hold it."""
         return f"dns/names/{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One group of requests to a database, cache or broker and the target that saw it."""
+
+    target: int
+    group: ServiceGroup
+    index: int = 0
+
+    @property
+    def path(self) -> str:
+        """Where the facts hold it."""
+        return f"services/groups/{self.index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +149,13 @@ class Case:
         return tuple(w for w in found if w.group.server not in own or self.pods[w.group.server] == w.target)
 
     @cached_property
+    def served(self) -> tuple[Served, ...]:
+        """Groups of requests to services; where the server itself was captured, its own view only."""
+        found = [Served(i, group, nth) for i, facts in self.facts for nth, group in enumerate(facts.services.groups)]
+        own = {one.group.server for one in found if self.pods.get(one.group.server) == one.target}
+        return tuple(s for s in found if s.group.server not in own or self.pods[s.group.server] == s.target)
+
+    @cached_property
     def queries(self) -> tuple[Query, ...]:
         """DNS name groups; where the server itself was captured, its own view only."""
         found = [Query(i, name, nth) for i, facts in self.facts for nth, name in enumerate(facts.dns.names)]
@@ -161,14 +184,17 @@ class Case:
     @cached_property
     def one_way(self) -> frozenset[int]:
         """Targets whose capture shows one direction only, by filter or routing: silence proves nothing there."""
-        selective = bool(self.spec and _ONE_WAY.search(self.spec.filter))
-        return frozenset(i for i, facts in self.facts if _one_way(facts, selective))
+        return frozenset(i for i, facts in self.facts if _one_way(facts, self.selective))
 
     @cached_property
     def one_way_dns(self) -> frozenset[int]:
         """Targets that show DNS queries and not a single answer, with a filter that may hide them."""
-        selective = bool(self.spec and _ONE_WAY.search(self.spec.filter))
-        return frozenset(i for i, facts in self.facts if selective and facts.dns.responses <= 0)
+        return frozenset(i for i, facts in self.facts if self.selective and facts.dns.responses <= 0)
+
+    @property
+    def selective(self) -> bool:
+        """Whether the filter may let one direction through and not the other."""
+        return bool(self.spec and _ONE_WAY.search(self.spec.filter))
 
     def dropped(self, target: int) -> bool:
         """Whether packets were lost while capturing, so that "not seen" is not "not sent"."""
@@ -197,27 +223,18 @@ class Case:
 
     # -- names ---------------------------------------------------------------------------------------------------
 
-    def name(self, ip: str) -> str:
-        """What people call an address: "checkout-7d9f", "service payments", "billing/ledger-0", or the address."""
-        if ip in self.pods:
-            return safe(self.targets[self.pods[ip]].pod) or safe(ip)
-        named = self.names.get(ip)
-        if named is None or not named.name:
-            return safe(ip)
-        away = (
-            named.namespace
-            and self.spec
-            and named.namespace != self.spec.namespace
-            and named.kind in ("pod", "service")
-        )
-        name = safe(f"{named.namespace}/{named.name}" if away and "/" not in named.name else named.name)
-        return f"{named.kind} {name}" if named.kind in ("service", "node") else name
+    @cached_property
+    def naming(self) -> Naming:
+        """What addresses are called."""
+        return Naming(self.targets, self.names, self.spec.namespace if self.spec else None)
 
-    def server(self, ip: str, port: int = 0) -> str:
-        """ "payments (198.19.3.4:8080)"."""
-        end = f"[{safe(ip)}]:{port}" if port and ":" in ip else f"{safe(ip)}:{port}" if port else safe(ip)
-        name = self.name(ip)
-        return f"{name} ({end})" if name != safe(ip) else end
+    def name(self, ip: str, at: float | None = None) -> str:
+        """What people call an address, at a time if that matters: see Naming.name."""
+        return self.naming.name(ip, at)
+
+    def server(self, ip: str, port: int = 0, seen: Iterable[Flow] = ()) -> str:
+        """ "payments (198.19.3.4:8080)", as the clients of `seen` call it: see Naming.server."""
+        return self.naming.server(ip, port, seen)
 
     def pod(self, target: int) -> str:
         """The name of a captured pod."""
@@ -253,7 +270,7 @@ def refs(seen: Iterable[tuple[int, Iterable[int]]], most: int = 20) -> tuple[Fra
     return tuple(found)
 
 
-def links(seen: Iterable[Talk | Web | Query | Hello], *fields: str) -> tuple[str, ...]:
+def links(seen: Iterable[Talk | Web | Query | Served | Hello], *fields: str) -> tuple[str, ...]:
     """Pointers to facts, or to `fields` of each, such as "tcp/syns"."""
     return pointers(
         (one.target, f"{one.path}/{name}" if name else one.path) for one in seen for name in fields or ("",)

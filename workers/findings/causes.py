@@ -8,7 +8,7 @@ from workers.contract.report import Finding, Severity
 CAUSES: dict[str, frozenset[str]] = {
     "mtu-black-hole": frozenset(
         {"retransmissions", "retransmission-burst", "tls-incomplete", "http-unanswered", "http-slow", "icmp-error"}
-        | {"reset", "stale-connection"}
+        | {"reset", "stale-connection", "service-unanswered", "service-slow"}
     ),
     "syn-flood": frozenset({"half-open", "syn-unanswered", "syn-retried"}),
     "port-scan": frozenset({"syn-unanswered", "connection-refused", "half-open"}),
@@ -16,16 +16,21 @@ CAUSES: dict[str, frozenset[str]] = {
     "port-exhaustion": frozenset({"syn-unanswered", "connection-refused", "syn-retried", "half-open"}),
     "dns-truncated": frozenset({"syn-unanswered", "connection-refused", "half-open"}),
     "dns-timeout": frozenset({"dns-unanswered", "dns-slow"}),
+    "connections-full": frozenset({"service-errors", "reset", "tls-refused"}),
+    "tls-refused": frozenset({"reset", "tls-incomplete"}),
     "certificate": frozenset({"certificate-name", "tls-alert"}),
     "certificate-name": frozenset({"tls-alert"}),
     "stale-connection": frozenset({"reset", "retransmissions", "http-unanswered"}),
     "idle-reset": frozenset({"reset", "http-unanswered"}),
     "reset-middlebox": frozenset({"idle-reset", "reset", "tls-incomplete"}),
     "http-upstream": frozenset({"http-errors", "health-check", "retries"}),
-    "retransmission-burst": frozenset({"retransmissions", "http-slow"}),
-    "retransmissions": frozenset({"http-slow", "tls-incomplete"}),
+    "retransmission-burst": frozenset({"retransmissions", "http-slow", "service-slow"}),
+    "retransmissions": frozenset({"http-slow", "service-slow", "tls-incomplete"}),
     "zero-window": frozenset({"client-slow"}),
-    "http-slow": frozenset({"pool-exhausted"}),
+    "http-slow": frozenset({"pool-exhausted", "http2-reset"}),
+    "service-slow": frozenset({"pool-exhausted", "service-unanswered"}),
+    "http2-goaway": frozenset({"grpc-errors", "http2-reset"}),
+    "ntp-unsynchronised": frozenset({"ntp-offset"}),
     "http-errors": frozenset({"health-check", "retries"}),
 }
 """Rule -> the rules whose findings it explains when both speak of the same server."""

@@ -4,8 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from workers.contract.facts import Conversation
-from workers.findings.case import Case, Talk
-from workers.findings.words import listing, plural
+from workers.findings.case import Case, Talk, tally
+from workers.findings.words import listing, plural, ratio
+
+LOSSES, LOSS = 10, 0.03
+"""Data packets sent again, and their share, from which on loss takes a visible part of the time."""
 
 SOME = 3
 """Servers from which on it says something that only one, or all of them, show a trouble."""
@@ -42,6 +45,15 @@ def _elsewhere(seen: Iterable[tuple[int, Conversation]], talk: Talk) -> list[Con
 def _live(case: Case, target: int) -> bool:
     facts = case.targets[target].facts
     return facts is not None and facts.packets > 0 and facts.more_conversations <= 0
+
+
+def lossy(talks: Iterable[Talk]) -> bool:
+    """Whether loss is worth its own finding: each repeat costs 200 ms and more."""
+    again = sent = 0
+    for tcp in (talk.tcp for talk in talks):
+        again += tally((tcp.retransmissions_client, tcp.retransmissions_server))
+        sent += max(0, tcp.data_segments_client) + max(0, tcp.data_segments_server)
+    return again >= LOSSES and ratio(again, sent) >= LOSS
 
 
 def path(case: Case, bad: Iterable[Talk]) -> str:

@@ -21,10 +21,11 @@ def servers(hellos: Sequence[Hello]) -> tuple[str, ...]:
 
 def who(case: Case, hellos: Sequence[Hello]) -> str:
     """ "checkout-7d9f → vault (198.19.3.9:8443)"."""
-    clients = [name for name, _ in Counter(case.name(h.flow.client) for h in hellos if h.flow).most_common()]
+    flows = [h.flow for h in hellos if h.flow is not None]
+    clients = [name for name, _ in Counter(case.name(f.client, f.first_at) for f in flows).most_common()]
     left = listing(clients, 2) if len(clients) <= 2 else plural(len(clients), "client")
     end = server_of(hellos[0])
-    return f"{left} → {case.server(*end)}" if clients else "TLS"
+    return f"{left} → {case.server(*end, flows)}" if clients else "TLS"
 
 
 def for_name(hellos: Sequence[Hello]) -> str:

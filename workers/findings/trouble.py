@@ -46,15 +46,15 @@ class Trouble:
     def server(self) -> str:
         """ "payments (198.19.3.4:8080)", or "web-1 and web-2, port 8080"."""
         if len(self.ends) == 1:
-            return self.case.server(*self.ends[0])
+            return self.case.server(*self.ends[0], (t.flow for t in self.bad))
         ports = {port for _, port in self.ends}
-        names = listing(self.case.name(ip) for ip, _ in self.ends)
+        names = listing(self.case.naming.called(t.flow) for t in self.bad)
         return f"{names}, port {ports.pop()}" if len(ports) == 1 else names
 
     @property
     def clients(self) -> list[str]:
         """Names of the clients with trouble, most of it first."""
-        return [name for name, _ in Counter(self.case.name(t.flow.client) for t in self.bad).most_common()]
+        return [name for name, _ in _count(self.case, self.bad, by_server=False).most_common()]
 
     @property
     def who(self) -> str:
@@ -121,7 +121,9 @@ class Trouble:
 
 
 def _count(case: Case, talks: Iterable[Talk], by_server: bool) -> Counter[str]:
-    return Counter(case.name(t.flow.server if by_server else t.flow.client) for t in talks)
+    return Counter(
+        case.naming.called(t.flow) if by_server else case.name(t.flow.client, t.flow.first_at) for t in talks
+    )
 
 
 def troubles(case: Case, talks: Iterable[Talk], is_bad: Callable[[Talk], bool]) -> list[Trouble]:

@@ -27,9 +27,20 @@ class Site:
     @property
     def who(self) -> str:
         """ "checkout-7d9f → payments (198.19.3.4:8080)"; the server alone when nobody's conversation was kept."""
-        clients = [name for name, _ in Counter(self.case.name(t.flow.client) for t in self.talks).most_common()]
+        seen = Counter(self.case.name(t.flow.client, t.flow.first_at) for t in self.talks)
+        clients = [name for name, _ in seen.most_common()]
         left = listing(clients, 2) if len(clients) <= 2 else plural(len(clients), "client")
-        return f"{left} → {self.case.server(*self.end)}" if clients else self.case.server(*self.end)
+        return f"{left} → {self.server}" if clients else self.server
+
+    @property
+    def server(self) -> str:
+        """ "payments (198.19.3.4:8080)"."""
+        return self.case.server(*self.end, (t.flow for t in self.talks))
+
+    @property
+    def name(self) -> str:
+        """What its clients call the server."""
+        return self.case.naming.short(self.end[0], (t.flow for t in self.talks))
 
     @property
     def requests(self) -> int:
@@ -62,9 +73,12 @@ class Site:
         return self.case.confidence({w.target for w in self.bad}, *doubts)
 
     def filter(self, condition: str) -> str:
-        """A display filter: `condition`, which is HTTP/1's, with this server; HTTP/2 has no fields for it."""
+        """A display filter: `condition`, which is HTTP/1's, with this server; of HTTP/2 all that is said.
+
+        Wireshark takes HTTP/2 in the clear for nothing known until told so ("Decode As").
+        """
         if all(web.group.protocol != "http/1" for web in self.bad):
-            condition = "http2"
+            condition = "tcp.len > 0"
         return filters.both(condition, filters.endpoint(*self.end))
 
 

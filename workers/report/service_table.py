@@ -9,10 +9,8 @@ _COLUMNS = ("Server", "Request", "Count", "Errors", "Median", "p95", "Unanswered
 
 
 def service_table(case: Case) -> Table:
-    """Groups by server and operation, those with errors or silence first; a captured server's own view wins."""
-    found = [(index, group) for index, facts in case.facts for group in facts.services.groups]
-    own = {group.server for index, group in found if case.pods.get(group.server) == index}
-    groups = [group for index, group in found if group.server not in own or case.pods[group.server] == index]
+    """Groups by server and operation, those with errors or silence first."""
+    groups = [one.group for one in case.served]
     groups.sort(key=lambda group: (-group.failed.count - group.unanswered.count, -group.requests.count))
     return Table("Services", _COLUMNS, tuple(_row(case, group) for group in groups), 0, (2, 4, 5, 6))
 

@@ -17,7 +17,8 @@ def summary_rows(report: Report, most: int = MAX_ROWS) -> Table:
     case = Case(report.targets, report.names, report.spec)
     groups: dict[tuple[str, str, str], list[Conversation]] = {}
     for flow in _flows(case):
-        key = (case.name(flow.client), case.server(flow.server, flow.server_port), _protocol(flow))
+        server = case.server(flow.server, flow.server_port, [flow])
+        key = (case.name(flow.client, flow.first_at), server, _protocol(flow))
         groups.setdefault(key, []).append(flow)
     rows = sorted(groups.items(), key=lambda item: _weight(item[1]), reverse=True)
     columns = ("From", "To", "Protocol", "Conversations", "Packets", "Bytes", "Trouble")
@@ -130,7 +131,7 @@ def _tls_key(case: Case, hello: Hello) -> tuple[str, ...]:
     tls, flow = hello.tls, hello.flow
     alerts = ", ".join(dict.fromkeys(safe(a.description, 40) for a in tls.alerts if a.description != "close_notify"))
     return (
-        case.server(flow.server, flow.server_port) if flow else "",
+        case.server(flow.server, flow.server_port, [flow]) if flow else "",
         safe(tls.sni, 60),
         safe(tls.version, 12) if tls.server_hello_frame else "no answer",
         alerts,

@@ -15,7 +15,7 @@ from deploy.playground.scene import Manifest
 from deploy.playground.scene.client import ApiError, Client
 
 ENDPOINT = "/_playground/faults"
-KINDS = ("none", "drop", "refuse", "reset", "delay", "loss", "latency", "reorder", "evict")
+KINDS = ("none", "drop", "refuse", "reset", "blackhole", "delay", "loss", "latency", "reorder", "evict")
 
 
 async def inject(
@@ -30,9 +30,9 @@ async def inject(
 ) -> str:
     """Give one pod a fault (it replaces the pod's earlier one); the pod's name is returned.
 
-    drop, refuse, reset: of `port`. delay: the app answers late. latency, loss, reorder: of the pod's interface
-    (`delay_ms` on all it sends; `percent` of packets lost; `percent` of those sent held back by `delay_ms`).
-    evict: the node evicts it, for good. none: heals the others.
+    drop, refuse, reset, blackhole (large packets alone): of `port`. delay: the app answers late. latency, loss,
+    reorder: of the pod's interface (`delay_ms` on all it sends; `percent` of packets lost; `percent` of those sent
+    held back by `delay_ms`). evict: the node evicts it, for good. none: heals the others.
 
     `target`: "pod/x", or "deploy/x" or "x" for the first pod of that deployment by name. Raises ApiError
     (404 when there is no such pod).

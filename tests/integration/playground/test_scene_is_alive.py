@@ -106,6 +106,22 @@ async def test_delayed_pod_answers_late(playground: SharedPlayground, stage: Sta
     assert float(playground.kubectl(*command).stdout) < 0.7
 
 
+async def test_black_hole_swallows_large_packets_alone(playground: SharedPlayground, stage: Stage) -> None:
+    namespace = await stage("payments", "checkout")
+    faulty = await playground.inject("payments", "blackhole", namespace=namespace)
+    address = _addresses(playground, namespace)[faulty]
+    script = (
+        "import urllib.request\n"
+        "for size in (10, 5000):\n"
+        f"    urllib.request.urlopen('http://{address}:8080/charge', bytes(size), timeout=2).read()\n"
+        "    print(size)\n"
+    )
+    command = ["exec", "-n", namespace, "deploy/checkout", "--", "/usr/bin/python3.11", "-Ic", script]
+    said = playground.kubectl(*command)
+    assert said.stdout.split() == ["10"]
+    assert "timed out" in said.stderr
+
+
 async def test_unknown_pod_and_unknown_fault_are_refused(playground: SharedPlayground) -> None:
     from deploy.playground.scene.client import ApiError
 

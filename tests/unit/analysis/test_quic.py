@@ -264,3 +264,65 @@ def test_names_and_fingerprints_equal_those_of_tshark(name: str) -> None:
         assert ours == Counter((row[0], row[1]) for row in rows)
     assert ours.total() == facts.quic.connections == 1
     assert facts.quic.unread == 0
+
+
+def asked(*ports: int, times: int = 2, every: float = 1.0, server: int = 443, answered: bool = False) -> Talk:
+    """A client's Initials from these ports, and a moment after them."""
+    talk = Talk()
+    for port in ports:
+        for n in range(times):
+            talk.pcap.add(n * every, udp(CLIENT, port, SERVER, server, initial(crypto(0, HELLO))))
+        if answered:
+            talk.pcap.add(times * every, udp(SERVER, server, CLIENT, port, answer()))
+    talk.pcap.add(times * every + 1, udp(CLIENT, 9_999, SERVER, 9, b"x"))
+    return talk
+
+
+def silence(facts: Facts) -> list[tuple[str, str, int, int, int]]:
+    """Client, server, port, connections, unanswered ones."""
+    return [
+        (one.client, one.server, one.server_port, one.connections, one.unanswered.count) for one in facts.quic.silent
+    ]
+
+
+def test_connections_that_nobody_answers() -> None:
+    facts = asked(50_001, 50_002).facts()
+    assert silence(facts) == [(CLIENT, SERVER, 443, 2, 2)]
+    assert facts.quic.silent[0].unanswered.frames == (1, 3)
+
+
+def test_answered_or_too_young_to_tell_or_tried_once() -> None:
+    assert silence(asked(50_001, answered=True).facts()) == []
+    assert silence(asked(50_001, every=0.2).facts()) == []
+    assert silence(asked(50_001, times=1).facts()) == []
+
+
+def test_a_retry_or_another_version_is_an_answer() -> None:
+    retry = b"\xf0" + struct.pack("!IB", V1, 0) + b"\x08" + ID + bytes(30)
+    for reply in (retry, b"\xc0" + bytes(4) + b"\0\x08" + ID + b"\0\0\0\1"):
+        talk = asked(50_001)
+        talk.pcap.add(9, udp(SERVER, 443, CLIENT, 50_001, reply))
+        assert silence(talk.facts()) == []
+
+
+def test_a_server_whose_client_was_not_captured_is_not_silent() -> None:
+    talk = Talk()
+    for at in (0, 1, 2, 9):
+        talk.pcap.add(at, udp(SERVER, 443, CLIENT, 50_001, answer()))
+    assert silence(talk.facts()) == []
+
+
+def test_a_client_that_gives_up_was_not_answered_either() -> None:
+    talk = asked(50_001)
+    talk.pcap.add(4, udp(CLIENT, 50_001, SERVER, 443, initial(b"\x1c\0\0\0", count=2)))
+    facts = talk.facts()
+    assert silence(facts) == [(CLIENT, SERVER, 443, 1, 1)]
+    assert facts.quic.closed == {"NO_ERROR": 1}
+
+
+def test_ends_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quic, "MAX_ENDS", 1)
+    talk = asked(50_001)
+    talk.pcap.add(0, udp("198.18.0.9", 50_001, SERVER, 443, initial(crypto(0, HELLO))))
+    talk.pcap.add(1, udp("198.18.0.9", 50_001, SERVER, 443, initial(crypto(0, HELLO))))
+    assert len(silence(talk.facts())) == 1

@@ -35,6 +35,22 @@ def test_a_pod_that_ended_no_longer_owns_the_address_it_shows() -> None:
     ]
 
 
+def test_a_pod_that_ended_at_a_known_time_had_its_address_until_then() -> None:
+    stopped = {"state": {"terminated": {"finishedAt": "2026-11-23T22:34:05Z"}}}
+    ended = _pod(
+        "report-29",
+        "Succeeded",
+        podIP="198.18.0.9",
+        startTime="2026-11-23T22:30:00Z",
+        containerStatuses=[stopped, {"state": {"terminated": {"finishedAt": None}}}, {"state": None}],
+    )
+    running = _pod("web-1", podIP="198.18.0.9", startTime="soon", containerStatuses=[stopped])
+    assert [(pod.name, pod.started, pod.ended) for pod in addressed_pods([ended, running])] == [
+        ("report-29", 1_795_473_000.0, 1_795_473_245.0),
+        ("web-1", 0.0, 0.0),
+    ]
+
+
 def test_services_have_virtual_external_and_balancer_addresses() -> None:
     items: list[dict[str, Any]] = [
         {"metadata": {"name": "web", "namespace": "shop"}, "spec": {"clusterIPs": ["198.19.0.1"]},

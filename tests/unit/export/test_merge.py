@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import subprocess
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.two_ends import START, Seen, TwoEnds, pcap
+from tests.unit.analysis.captures import Pcap, udp
 from tests.unit.export.test_pcapng_blocks import read
+from tests.unit.findings.cases import CHECKOUT, PAYMENTS, facts, talk, target
 from workers.analysis.clock import ClockOffset
+from workers.contract.report import Named
 from workers.export import pcapng
 from workers.export.merge import HELD, Merge, merged
 from workers.export.timebase import Source, offsets
+from workers.merging import called
 from workers.packets.capture import CaptureReader
 
 
@@ -208,3 +213,39 @@ def test_no_sources_make_an_empty_section(tmp_path: Path) -> None:
     assert list(reader.feed(out.read_bytes())) == []
     reader.close()
     assert reader.error is None
+
+
+def test_wireshark_shows_the_names_of_addresses(tmp_path: Path) -> None:
+    frames = Pcap().add(0, udp("198.18.0.1", 40_000, "192.0.2.7", 9, b"x"))
+    one = source(tmp_path, "a", frames.bytes())
+    merged([one], tmp_path / "out.pcapng", {"198.18.0.1": "checkout-7d9f", "192.0.2.7": "api.example.com"})
+    argv = [
+        "tshark",
+        "-N",
+        "n",
+        "-r",
+        str(tmp_path / "out.pcapng"),
+        "-T",
+        "fields",
+        "-e",
+        "ip.src_host",
+        "-e",
+        "ip.dst_host",
+    ]
+    run = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+    assert run.stdout.split() == ["checkout-7d9f", "api.example.com"]
+
+
+def test_only_plain_names_of_addresses_that_talked_are_kept() -> None:
+    names = {
+        CHECKOUT: Named("pod", "checkout-7d9f", "shop"),
+        PAYMENTS: Named("service", "payments", "shop"),
+        "192.0.2.7": Named("sni", "x\x1b[31m"),
+        "192.0.2.8": Named("dns", "nobody.example.com"),
+        "127.0.0.1": Named("local", "localhost"),
+    }
+    flows = [talk(PAYMENTS), talk("192.0.2.7"), talk("127.0.0.1"), talk("198.19.9.9")]
+    assert called([target(facts(flows)), target(None)], names) == {
+        CHECKOUT: "checkout-7d9f",
+        PAYMENTS: "payments.shop.svc",
+    }

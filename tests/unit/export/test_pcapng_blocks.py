@@ -84,3 +84,13 @@ def test_statistics_hold_what_is_known_and_nothing_else() -> None:
 @given(st.integers(-(1 << 70), 1 << 70))
 def test_times_beyond_what_readers_hold_are_clamped(time: int) -> None:
     assert 0 <= pcapng.clamped(time) < 1 << 63
+
+
+def test_names_of_addresses_stand_in_a_block_of_their_own() -> None:
+    block = pcapng.names({"192.0.2.7": "api.example.com", "2001:db8::7": "web-1"})
+    assert struct.unpack_from("<II", block) == (4, len(block))
+    assert block[8:32] == b"\1\0\x14\0" + bytes([192, 0, 2, 7]) + b"api.example.com\0"
+    assert block[32:60] == b"\2\0\x16\0" + bytes.fromhex("20010db8000000000000000000000007") + b"web-1\0" + b"\0\0"
+    assert block[60:] == bytes(4) + struct.pack("<I", len(block))
+    assert pcapng.names({}) == b""
+    assert read(pcapng.section() + block + pcapng.interface(pcapng.Interface("x", 1)))[1].error is None

@@ -25,8 +25,20 @@ from workers.contract.facts import (
     TlsFacts,
     TlsHandshake,
 )
+from workers.contract.facts_dns import DnsAddress
+from workers.contract.facts_http import Goaway, Http2Facts
+from workers.contract.facts_quic import QuicEnd, QuicFacts
+from workers.contract.facts_services import (
+    DhcpClient,
+    DhcpFacts,
+    NtpFacts,
+    NtpServer,
+    ServiceFacts,
+    ServiceGroup,
+    ServicePool,
+)
 from workers.contract.pictures import ALWAYS
-from workers.contract.report import CaptureOutcome, Named, Report, TargetResult
+from workers.contract.report import CaptureOutcome, Former, Named, Report, TargetResult
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 from workers.export import filename, report_json
 from workers.report import build
@@ -102,19 +114,40 @@ flows = st.builds(
     server_packets=counts,
     client_payload=counts,
     server_payload=counts,
-    application=st.sampled_from(["", "http", "tls"]) | words,
+    application=st.sampled_from(["", "http", "tls", "quic", "postgresql"]) | words,
     tcp=st.none() | tcps,
 )
 groups = st.builds(
     HttpGroup, ips, ports, words, words, words | st.just("/healthz"), tallies, tables | st.just({"502": 4}), tallies,
     tallies, spreads, slowest_frame=counts, upload=spreads, download=spreads, repeats=tallies,
-    protocol=st.sampled_from(["http/1", "h2", "grpc"]) | words, grpc_statuses=tables, grpc_errors=tallies,
-    resets=st.dictionaries(words, tallies, max_size=2),
+    protocol=st.sampled_from(["http/1", "h2", "grpc"]) | words, grpc_errors=tallies,
+    grpc_statuses=st.dictionaries(st.sampled_from(["OK", "UNAVAILABLE"]) | words, counts, max_size=3),
+    resets=st.dictionaries(st.sampled_from(["CANCEL", "REFUSED_STREAM"]) | words, tallies, max_size=2),
 )  # fmt: skip
 pools = st.builds(HttpPool, ips, ips, ports, counts, counts, times, times, times)
 names = st.builds(
     DnsName, words, st.sampled_from(["A", "AAAA", "SRV"]), ips, ips, tallies, counts, tallies, counts, tables, counts,
     spreads, tuples(words), asked_again=tallies, asked_again_after=spreads,
+)  # fmt: skip
+served = st.builds(
+    ServiceGroup, st.sampled_from(["redis", "postgresql", "mysql", "kafka", "mongodb"]) | words, ips, ports,
+    st.sampled_from(["GET", "SELECT", "", "Fetch"]) | words, tallies, counts,
+    st.dictionaries(st.sampled_from(["53300", "1040", "MAXCLIENTS", "READONLY", "23505", "40P01"]) | words, counts),
+    tallies, tallies, spreads, counts, st.booleans(),
+)  # fmt: skip
+service_pools = st.builds(ServicePool, words, ips, ips, ports, counts, counts, times, times, times)
+services = st.builds(ServiceFacts, counts, counts, tables, tuples(served), pools=tuples(service_pools))
+clocks = st.builds(
+    NtpServer, ips, ips, tallies, counts, tallies, st.none() | st.sampled_from([0, 2, 16]), counts,
+    st.dictionaries(st.sampled_from(["RATE", "DENY"]) | words, counts), tallies, st.none() | times, counts, spreads,
+)  # fmt: skip
+leases = st.builds(
+    DhcpClient, words, st.dictionaries(st.sampled_from(["DISCOVER", "OFFER", "ACK", "NAK"]), counts), ips,
+    naks=tallies, declines=tallies, retried=counts, unanswered=tallies,
+)  # fmt: skip
+goaways = st.builds(
+    Goaway, st.integers(0, 3), counts, st.sampled_from(["client", "server"]) | words,
+    st.sampled_from(["NO_ERROR", "ENHANCE_YOUR_CALM"]) | words, counts, counts,
 )  # fmt: skip
 hellos = st.builds(
     TlsHandshake,
@@ -140,7 +173,7 @@ timelines = st.builds(
     tuples(counts),
     tuples(counts),
     tuples(counts),
-    tuples(st.tuples(times, times, st.sampled_from(["http", "dns", "tcp", "?"]))),
+    tuples(st.tuples(times, times, st.sampled_from(["http", "dns", "tcp", "redis", "?"]))),
 )
 all_facts = st.builds(
     Facts,
@@ -155,8 +188,30 @@ all_facts = st.builds(
     error=st.none() | words,
     conversations=tuples(flows),
     more_conversations=counts,
-    dns=st.builds(DnsFacts, counts, counts, tallies, tables, spreads, tuples(names)),
-    http=st.builds(HttpFacts, counts, counts, tables, spreads, tuples(groups), pools=tuples(pools)),
+    dns=st.builds(
+        DnsFacts,
+        counts,
+        counts,
+        tallies,
+        tables,
+        spreads,
+        tuples(names),
+        addresses=tuples(st.builds(DnsAddress, ips, ips, words, times)),
+    ),
+    http=st.builds(
+        HttpFacts,
+        counts,
+        counts,
+        tables,
+        spreads,
+        tuples(groups),
+        pools=tuples(pools),
+        h2=st.builds(Http2Facts, goaways=tuples(goaways)),
+    ),
+    services=services,
+    quic=st.builds(QuicFacts, silent=tuples(st.builds(QuicEnd, ips, ips, ports, counts, tallies))),
+    ntp=st.builds(NtpFacts, servers=tuples(clocks)),
+    dhcp=st.builds(DhcpFacts, clients=tuples(leases)),
     tls=st.builds(TlsFacts, tuples(hellos), counts),
     icmp_errors=tuples(st.builds(IcmpError, words, ips, words, ips, ips, ports, tallies, counts)),
     timeline=timelines,
@@ -188,7 +243,20 @@ targets = st.builds(
     other_ports=tables,
 )
 specs = st.builds(CaptureSpec, st.builds(TargetRef, st.sampled_from(TargetKind), words), words, filter=words)
-named = st.dictionaries(ips, st.builds(Named, words, words, words), max_size=4)
+named = st.dictionaries(
+    ips,
+    st.builds(
+        Named,
+        st.sampled_from(["pod", "service", "dns"]) | words,
+        words,
+        words,
+        times,
+        times,
+        tuples(words),
+        tuples(st.builds(Former, words, words, words, times, times)),
+    ),
+    max_size=4,
+)
 
 
 @settings(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.findings.cases import SPEC, alarms
-from tests.unit.findings.golden import capture, connections, dns, http, resets, tls, transport
+from tests.unit.findings.golden import capture, connections, datagrams, dns, h2, http, resets, services, tls, transport
 from tests.unit.findings.golden.traffic import (
     GOLDEN,
     LEDGER,
@@ -29,7 +29,7 @@ from workers.contract.report import Confidence, Finding, Named, TargetResult
 from workers.findings import find, rules
 from workers.findings.find import ABOUT_CAPTURE
 
-FAMILIES = (capture, connections, dns, http, resets, tls, transport)
+FAMILIES = (capture, connections, datagrams, dns, h2, http, resets, services, tls, transport)
 NAMES = {
     PAYMENTS: Named("service", "payments", "shop"),
     LEDGER: Named("service", "ledger", "shop"),

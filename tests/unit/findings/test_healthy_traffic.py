@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.examples import examples
+from tests.unit.analysis import test_kafka as kafka
+from tests.unit.analysis import test_mongodb as mongodb
+from tests.unit.analysis import test_mysql as mysql
+from tests.unit.analysis import test_postgresql as postgresql
+from tests.unit.analysis import test_redis as redis
 from tests.unit.findings.cases import SPEC, alarms
+from tests.unit.findings.golden.h2 import Channel
 from tests.unit.findings.golden.traffic import (
     APPLICATION_DATA,
     CHANGE_CIPHER,
@@ -102,6 +108,75 @@ def test_healthy_traffic_raises_no_alarm(
         write(scene, *one)
     for at, took in lookups:
         scene.ask(at, "api.example.com", took=took, server=RESOLVER)
+    assert judge(dataclasses.replace(scene, snaplen=snaplen)) == []
+    assert judge(scene.later(start)) == []
+    kept = [frame for frame in scene.frames if random.Random(f"{seed}{frame[0]}").random() >= holes]
+    dropped = len(scene.frames) - len(kept)
+    assert judge(dataclasses.replace(scene, frames=kept), dropped) == []
+
+
+def pairs(protocol: str, nth: int) -> tuple[bytes, bytes]:
+    """A request that works, and its answer."""
+    match protocol:
+        case "redis":
+            return redis.ask(b"GET", b"k%d" % nth), b"$4\r\ndata\r\n"
+        case "postgresql":
+            return postgresql.query(b"SELECT %d" % nth), postgresql.ROW * (nth % 40) + postgresql.done(b"SELECT 1")
+        case "mysql":
+            return mysql.query(b"SELECT %d" % nth), mysql.rows(nth % 40)
+        case "kafka":
+            return kafka.request(kafka.METADATA, 5, nth), kafka.response(nth, bytes(300))
+        case "mongodb":
+            return mongodb.msg({"find": "t"}, nth), mongodb.msg({"x": "y" * 200, "ok": 1.0}, 9_000 + nth, nth)
+    raise AssertionError(protocol)
+
+
+def serve(scene: Scene, protocol: str, at: float, took: float, count: int, end: str) -> None:
+    """A connection to a service, or an HTTP/2 connection with calls."""
+    if protocol == "grpc":
+        channel = Channel(scene, at)
+        for _ in range(count):
+            channel.link.wait(took)
+            channel.call()
+        channel.close()
+        return
+    port = {"redis": 6379, "postgresql": 5432, "mysql": 3306, "kafka": 9092, "mongodb": 27017}[protocol]
+    link = scene.tcp(LEDGER, port, at).open()
+    if protocol == "postgresql":
+        link.send("c", postgresql.startup()).wait(took).send("s", postgresql.HELLO)
+    elif protocol == "mysql":
+        link.send("s", mysql.GREETING).send("c", mysql.login()).wait(took).send("s", mysql.ok(2))
+    for nth in range(1, count + 1):
+        asked, answer = pairs(protocol, nth)
+        link.send("c", asked).wait(took).send("s", answer).wait(0.01)
+    if end != "open":
+        link.close("s" if end == "server" else "c")
+
+
+@settings(max_examples=examples(20), deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["redis", "postgresql", "mysql", "kafka", "mongodb", "grpc"]),
+            st.floats(0, 6),
+            st.floats(0.0002, 0.015),
+            st.integers(1, 40),
+            st.sampled_from(["client", "server", "open"]),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.sampled_from([64, 96, 128, 262_144]),
+    st.floats(0, 0.9),
+    st.floats(0, 0.04),
+    st.integers(0, 1_000),
+)
+def test_healthy_services_raise_no_alarm(
+    served: list[tuple[str, float, float, int, str]], snaplen: int, start: float, holes: float, seed: int
+) -> None:
+    scene = Scene()
+    for one in served:
+        serve(scene, *one)
     assert judge(dataclasses.replace(scene, snaplen=snaplen)) == []
     assert judge(scene.later(start)) == []
     kept = [frame for frame in scene.frames if random.Random(f"{seed}{frame[0]}").random() >= holes]

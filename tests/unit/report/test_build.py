@@ -2,9 +2,10 @@
 
 import dataclasses
 
-from tests.unit.findings.cases import NAMES, SPEC, dns, facts, healthy, http, silent, target
-from workers.contract.facts import DnsName, Facts, Tally
-from workers.contract.report import CaptureOutcome, Named, Report, Severity, TargetResult
+from tests.unit.findings.cases import NAMES, SPEC, dns, facts, healthy, http, silent, talk, target
+from workers.contract.facts import DnsFacts, DnsName, Facts, HttpGroup, Tally, TlsFacts, TlsHandshake
+from workers.contract.facts_dns import DnsAddress
+from workers.contract.report import CaptureOutcome, Former, Named, Report, Severity, TargetResult
 from workers.report import Known, build, resolve_names
 
 
@@ -80,3 +81,33 @@ def test_addresses_are_named_by_the_cluster_first_then_by_dns() -> None:
     assert "192.0.2.8" not in names
     assert "None" not in names
     assert "cdn.example.net" not in names
+
+
+def test_an_address_has_its_former_owners_and_its_other_names() -> None:
+    told = DnsFacts(addresses=tuple(DnsAddress("", "192.0.2.9", f"{n}.example.com", n) for n in (2, 1, 3, 2)))
+    names = resolve_names(
+        pods=[
+            Known("report-28", ("198.19.3.4",), "shop", 10.0, 20.0),
+            Known("web-1", ("198.19.3.4",), "shop", 60.0),
+            Known("report-29", ("198.19.3.4", "198.19.3.5"), "shop", 30.0, 50.0),
+        ],
+        facts=[Facts(dns=told)],
+    )
+    before = Former("pod", "report-29", "shop", 30.0, 50.0), Former("pod", "report-28", "shop", 10.0, 20.0)
+    assert names["198.19.3.4"] == Named("pod", "web-1", "shop", 60.0, former=before)
+    assert names["198.19.3.5"] == Named("pod", "report-29", "shop", 30.0, 50.0)
+    assert names["192.0.2.9"] == Named("dns", "3.example.com", also=("2.example.com", "1.example.com"))
+
+
+def test_tls_and_http_name_what_dns_does_not() -> None:
+    flows = [talk("192.0.2.9", 443), talk("192.0.2.8", 443)]
+    hellos = [TlsHandshake(flow.id, sni=f"Name-{n}.example.com") for n, flow in enumerate(flows)]
+    webs = [
+        HttpGroup("192.0.2.9", 80, "host.example.com", "GET", "/"),
+        HttpGroup("192.0.2.7", 80, "Host:80", "GET", "/"),
+    ]
+    told = DnsFacts(addresses=(DnsAddress("", "192.0.2.9", "dns.example.com", 1.0),))
+    names = resolve_names(facts=[facts(flows, webs, hellos=hellos, dns=told), Facts(tls=TlsFacts(tuple(hellos)))])
+    assert names["192.0.2.9"] == Named("dns", "dns.example.com")
+    assert names["192.0.2.8"] == Named("sni", "name-1.example.com")
+    assert names["192.0.2.7"] == Named("host", "host")

@@ -34,6 +34,9 @@ TROUBLED = {
     "leading_zeros": "http-unanswered",
     "te_obs_fold": "http-unanswered",
     "multi_value_te": "http-unanswered",
+    "dcb_ets.pcap": "dhcp-unanswered",
+    "dcb_qcn.pcap": "dhcp-unanswered",
+    "mysql__auth.pcap": "service-errors",
 }
 """Part of a file's name -> the rule that leads. Every other capture is free of alarms."""
 

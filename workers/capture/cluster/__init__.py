@@ -92,7 +92,7 @@ class Cluster:
     def inventory(self, namespace: str) -> tuple[list[PodInfo], list[ServiceInfo]]:
         """Return pods and services for naming addresses: of all namespaces if we may, else of this one.
 
-        Pods have no containers and labels here, and ended pods are left out. Seconds old at most.
+        Pods have no containers and labels here; ended ones are among them when it is known when. Seconds old at most.
         """
         with translated("list pods and services"):
             try:

@@ -1,9 +1,11 @@
 """Health checks that fail: the platform takes the pod out of service, or restarts it."""
 
 import re
+from collections import Counter
 
 from workers.contract.facts import HttpGroup
 from workers.contract.report import Finding, Severity
+from workers.findings.backends import by_name
 from workers.findings.case import Case, refs
 from workers.findings.trouble import fold
 from workers.findings.web import Site, by_status, request, sites
@@ -16,6 +18,9 @@ PATH = re.compile(
     re.IGNORECASE,
 )
 """Paths in common use for probes, such as /healthz, /actuator/health/readiness, /-/ready."""
+
+GRPC_PATH = "/grpc.health.v1.Health/Check"
+"""gRPC's own health check, which Kubernetes' grpc probes call."""
 
 LEAST = 3
 """Failures in a row after which Kubernetes acts (failureThreshold)."""
@@ -32,12 +37,17 @@ def check(case: Case) -> list[Finding]:
 
 def is_probe(group: HttpGroup) -> bool:
     """Whether requests of this path come from a platform, not from users."""
-    return PATH.match(group.path) is not None
+    return group.path == GRPC_PATH if group.protocol == "grpc" else PATH.match(group.path) is not None
 
 
 def _refused(group: HttpGroup) -> int:
-    """Answers a probe takes as failure: all but 200 to 399."""
-    return sum(max(0, n) for status, n in group.statuses.items() if status.isdecimal() and int(status) >= 400)
+    """Answers a probe takes as failure: all but 200 to 399, and every gRPC status but OK."""
+    codes = sum(max(0, n) for status, n in group.statuses.items() if status.isdecimal() and int(status) >= 400)
+    return codes + sum(_grpc(group).values())
+
+
+def _grpc(group: HttpGroup) -> dict[str, int]:
+    return {status: max(0, count) for status, count in group.grpc_statuses.items() if status != "OK"}
 
 
 def _failed(group: HttpGroup) -> int:
@@ -58,20 +68,28 @@ def _finding(site: Site) -> Finding:
     failed, checks = sum(_failed(g) for g in groups), sum(max(0, g.requests.count) for g in groups)
     refused, silent = sum(_refused(g) for g in groups), sum(max(0, g.unanswered.count) for g in groups)
     slow = max(g.latency.p50 for g in groups)
-    how = [by_status(site.bad, 400)] if refused else []
+    how = [text] if refused and (text := by_status(site.bad, 400)) else []
+    how += [by_name(codes.items(), {})] if (codes := sum((Counter(_grpc(g)) for g in groups), Counter[str]())) else []
     how += [f"{plural(silent, 'time')} without an answer"] if silent else []
     how += [f"answers take {duration(slow)}"] if slow >= TIMEOUT else []
     return Finding(
         RULE,
         Severity.WARNING if failed >= LEAST else Severity.NOTE,
         site.confidence(failed < LEAST),
-        f"{site.case.server(*site.end)}: {of(failed, max(checks, failed), 'health check')} failed "
+        f"{site.server}: {of(failed, max(checks, failed), 'health check')} failed "
         f"({listing(request(g) for g in groups)}: {', '.join(how)}).",
         failed,
         refs(
-            (w.target, w.group.errors.frames or w.group.unanswered.frames or w.group.requests.frames) for w in site.bad
+            (
+                w.target,
+                w.group.errors.frames
+                or w.group.grpc_errors.frames
+                or w.group.unanswered.frames
+                or w.group.requests.frames,
+            )
+            for w in site.bad
         ),
-        f"See events of {site.case.name(site.end[0])} (Unhealthy) and what the check itself waits for; its timeout is "
+        f"See events of {site.name} (Unhealthy) and what the check itself waits for; its timeout is "
         "1 s unless set otherwise.",
         site.filter("http"),
         figures=figures(failed=failed, checks=checks, share=ratio(failed, checks), p50_s=slow),

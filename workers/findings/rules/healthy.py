@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from workers.contract.report import Finding, Severity
-from workers.findings.case import Case, finite, median, pointers
+from workers.findings.backends import called
+from workers.findings.case import Case, Served, finite, median, pointers
 from workers.findings.words import duration, join, number, plural
 
 RULE = "healthy"
@@ -17,7 +18,7 @@ def check(case: Case) -> list[Finding]:
     packets = sum(max(0, facts.packets) for _, facts in case.facts)
     if packets == 0:
         return []
-    figures = [*_tcp(case), *_http(case), *_dns(case), *_tls(case)]
+    figures = [*_tcp(case), *_http(case), *_services(case), *_dns(case), *_tls(case)]
     shown = join(figures) if figures else plural(packets, "packet")
     few = packets < FEW
     return [
@@ -54,6 +55,21 @@ def _http(case: Case) -> Iterator[str]:
         else:
             text += f", {number(responses)} answered"
         yield text + (f" (p95 {duration(slowest)})" if responses else "")
+
+
+def _services(case: Case) -> Iterator[str]:
+    requests: dict[str, int] = {}
+    for one in case.served:
+        requests[one.group.protocol] = requests.get(one.group.protocol, 0) + max(0, one.group.requests.count)
+    for protocol, count in requests.items():
+        slowest = max((s.group.latency.p95 for s in case.served if _timed(s, protocol)), default=None)
+        if count > 0:
+            text = plural(count, f"{called(protocol)} request")
+            yield text + (f" (p95 {duration(slowest)})" if slowest is not None else "")
+
+
+def _timed(served: Served, protocol: str) -> bool:
+    return served.group.protocol == protocol and served.group.latency.count > 0 and not served.group.waits
 
 
 def _dns(case: Case) -> Iterator[str]:

@@ -39,7 +39,7 @@ def _finding(site: Site) -> Finding:
         f"{f' ({statuses})' if statuses else ''}{mostly(site.bad, worst)}.",
         errors,
         refs((w.target, w.group.errors.frames) for w in site.bad),
-        f"Read the log of {site.case.name(site.end[0])} for these requests.{proxy}",
+        f"Read the log of {site.name} for these requests.{proxy}",
         site.filter("http.response.code >= 500"),
         figures=figures(errors=errors, requests=requests, share=ratio(errors, requests)),
         servers=site.servers,

@@ -59,7 +59,7 @@ def _finding(site: Site, count: int) -> Finding:
         f"{site.who}: {of(count, requests, 'request')} got no response{mostly(site.bad, worst)}.",
         count,
         refs((w.target, w.group.unanswered.frames) for w in site.bad),
-        f"Look for blocked or crashed workers in {site.case.name(site.end[0])}, and at what it waits for itself.",
+        f"Look for blocked or crashed workers in {site.name}, and at what it waits for itself.",
         site.filter("http.request && !http.response_in"),
         figures=figures(unanswered=count, requests=requests, share=share),
         servers=site.servers,

@@ -63,7 +63,7 @@ def _finding(case: Case, site: Site) -> Finding | None:
         RULE,
         Severity.CRITICAL if share >= CRITICAL_SHARE else Severity.WARNING,
         site.confidence(len(failing) > 1),
-        f"{site.case.server(*site.end)} passes on a failure: its upstream {case.server(*end)} {kind} "
+        f"{site.server} passes on a failure: its upstream {case.server(*end)} {kind} "
         f"({plural(count, 'time')}), so {of(errors, max(site.requests, errors), 'request')} failed "
         f"({by_status(_only(site.bad), 502)}).",
         errors,

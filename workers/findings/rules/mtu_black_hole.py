@@ -81,7 +81,7 @@ def _finding(case: Case, trouble: Trouble, side: str) -> Finding:
         Severity.CRITICAL if len(trouble.bad) > 1 else Severity.WARNING,
         trouble.confidence(not again and not told),
         f"{trouble.who}: an MTU black hole swallows large packets from the {side} in {trouble.of('connection')}, small "
-        f"ones pass{tries}; {why}{trouble.each}.",
+        f"ones pass{tries}; {why}{trouble.each}.{trouble.one_pod}",
         len(trouble.bad),
         trouble.refs(lambda t: getattr(t.tcp, f"retransmissions_{side}").frames or t.tcp.lost_segments.frames),
         f"Try `ping -M do -s 1472` towards the server; set an MTU{size} on the pod's interface or the tunnel, or clamp "

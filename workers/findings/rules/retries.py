@@ -38,7 +38,7 @@ def _finding(site: Site) -> Finding:
         f"had failed or waits still{mostly(site.bad, worst)}; retries make the load {factor:.1f} times as high.",
         again,
         refs((w.target, w.group.repeats.frames) for w in site.bad),
-        f"Find out first why {site.case.name(site.end[0])} fails; give retries a budget, backoff and jitter, and let "
+        f"Find out first why {site.name} fails; give retries a budget, backoff and jitter, and let "
         "only one layer (client, mesh or gateway) retry.",
         site.filter("http.request"),
         figures=figures(repeats=again, requests=requests, share=ratio(again, requests), factor=factor),

@@ -2,10 +2,11 @@
 
 from workers.contract.facts import HttpGroup, Spread
 from workers.contract.report import Finding, Severity
-from workers.findings.case import MANY_DROPS, Case, Web, refs, tally
+from workers.findings.case import MANY_DROPS, Case, Web, refs
+from workers.findings.sides import lossy
 from workers.findings.trouble import fold
 from workers.findings.web import Site, request, sites
-from workers.findings.words import duration, figures, plural, ratio
+from workers.findings.words import duration, figures, plural
 
 RULE = "http-slow"
 
@@ -17,9 +18,6 @@ CRITICAL_P50 = 1.0
 
 LEAST = 5
 """Samples from which a 95th percentile means anything."""
-
-LOSSES, LOSS = 10, 0.03
-"""Data packets sent again, and their share, from which on loss takes a visible part of the time."""
 
 SERVER_STEP = "Read the server's own timings for these requests and what it waits for: database, upstream, CPU limit."
 NETWORK_STEP = "Check where both ends run and what lies between, for distance and loss, before the server itself."
@@ -67,7 +65,7 @@ def _finding(site: Site) -> Finding:
         f"{_blame(site, latency)}",
         sum(w.group.latency.count for w in site.bad),
         refs((w.target, [w.group.slowest_frame]) for w in site.bad if w.group.slowest_frame > 0),
-        NETWORK_STEP if _far(site, latency) or _lossy(site) else SERVER_STEP,
+        NETWORK_STEP if _far(site, latency) or lossy(site.talks) else SERVER_STEP,
         site.filter(f"http.time > {SLOW_P95:g}"),
         figures=figures(p50_s=latency.p50, p95_s=latency.p95, max_s=latency.max, rtt_s=site.rtt),
         servers=site.servers,
@@ -80,22 +78,15 @@ def _far(site: Site, latency: Spread) -> bool:
     return site.rtt is not None and site.rtt >= SERVER_SHARE * latency.p95
 
 
-def _lossy(site: Site) -> bool:
-    """Whether loss is worth its own finding and each repeat costs 200 ms and more."""
-    again = tally(one for t in site.talks for one in (t.tcp.retransmissions_client, t.tcp.retransmissions_server))
-    sent = sum(max(0, t.tcp.data_segments_client) + max(0, t.tcp.data_segments_server) for t in site.talks)
-    return again >= LOSSES and ratio(again, sent) >= LOSS
-
-
 def _blame(site: Site, latency: Spread) -> str:
     rtt = site.rtt
     if rtt is None:
         return ""
     if _far(site, latency):
         return f" The network's round trip alone is {duration(rtt)}, so look at the network first."
-    if _lossy(site):
+    if lossy(site.talks):
         return f" The network's round trip is {duration(rtt)}, but packets are lost and sent again: look there first."
-    text = f" The network's round trip is {duration(rtt)}, so the time is spent in {site.case.name(site.end[0])}"
+    text = f" The network's round trip is {duration(rtt)}, so the time is spent in {site.name}"
     return (
         f"{text}; half of the calls are quick, so one of its pods may be at fault."
         if _split(site, latency)

@@ -1,7 +1,7 @@
 """Pure: a fault's JSON -> the pod's nftables script, the control file its app reads, and what its interface does.
 
-drop, refuse, reset: of a port. delay: by the app itself. On the interface: loss (percent, both ways), latency
-(delayMs on all that the pod sends), reorder (percent of it held back by delayMs).
+drop, refuse, reset, blackhole: of a port. delay: by the app itself. On the interface: loss (percent, both
+ways), latency (delayMs on all that the pod sends), reorder (percent of it held back by delayMs).
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from .process import Json
 
-KINDS = ("none", "drop", "refuse", "reset", "delay", "loss", "latency", "reorder")
+KINDS = ("none", "drop", "refuse", "reset", "blackhole", "delay", "loss", "latency", "reorder")
 TABLE = "threadcap_fault"
+SMALL = 1280
+"""Bytes of a packet that a black hole lets pass: what IPv6 asks of every way (RFC 8200 section 5)."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def check(fault: Json) -> Json:
         percent = float(fault.get("percent") or 0)
     except (TypeError, ValueError) as wrong:
         raise FaultError("port, delayMs and percent are numbers") from wrong
-    if kind in ("drop", "refuse", "reset") and not 1 <= port <= 65535:
+    if kind in ("drop", "refuse", "reset", "blackhole") and not 1 <= port <= 65535:
         raise FaultError(f"{kind} needs a port from 1 to 65535")
     if kind in ("loss", "reorder") and not 0 < percent <= 100:
         raise FaultError(f"{kind} needs a percent over 0, 100 at most")
@@ -64,11 +66,13 @@ def ruleset(fault: Json) -> str:
     """The script for inside the pod; it replaces any earlier fault's.
 
     drop: silence. refuse: RST to the SYN. reset: RST once a request's bytes arrive (PSH ends each write).
+    blackhole: large packets vanish, as where a tunnel's MTU is smaller than the pod's and nobody says so.
     """
     port = fault["port"]
     rules = {
         "drop": f"meta l4proto {{ tcp, udp }} th dport {port} drop",
         "refuse": f"tcp dport {port} tcp flags & (syn | ack) == syn reject with tcp reset",
+        "blackhole": f"tcp dport {port} meta length > {SMALL} drop",
         "reset": f"tcp dport {port} tcp flags & psh == psh reject with tcp reset",
     }
     lines = [f"table inet {TABLE}", f"delete table inet {TABLE}"]

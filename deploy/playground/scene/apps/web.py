@@ -1,6 +1,7 @@
 """The scene's `web`: HTTP/1.1 on 8080 and the same over TLS 1.3 on 8443.
 
-GET /items, /items/<n>, /healthz answer JSON at once; GET /blob?bytes=N answers N bytes; anything else is 404.
+GET /items, /items/<n>, /healthz answer JSON at once; GET /blob?bytes=N answers N bytes; POST /cart takes a cart of up
+to 64 KiB; anything else is 404.
 """
 
 import json
@@ -19,6 +20,7 @@ TLS = Path(os.environ.get("TLS_DIR", "/etc/scene/tls"))
 ITEMS = [{"id": number, "name": f"item {number}", "cents": 199 + 50 * number} for number in range(20)]
 CHUNK = bytes(65536)
 MOST_BYTES = 1 << 30
+MOST_BODY = 65536
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -41,6 +43,12 @@ class Handler(BaseHTTPRequestHandler):
             self.send_json(200, ITEMS[int(url.path[7:]) % len(ITEMS)])
         else:
             self.send_json(404, {"error": "no such page"})
+
+    def do_POST(self) -> None:
+        length = min(int(self.headers.get("Content-Length") or 0), MOST_BODY)
+        cart = self.rfile.read(length)
+        known = self.path == "/cart"
+        self.send_json(200 if known else 404, {"saved": len(cart)} if known else {"error": "no such page"})
 
     def send_json(self, status: int, value: object) -> None:
         body = json.dumps(value).encode()

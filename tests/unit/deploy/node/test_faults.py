@@ -29,6 +29,7 @@ def test_what_an_interface_is_asked_to_do(fault: dict[str, Any], wanted: Impairm
         {"kind": "explode"},
         {"kind": "drop"},
         {"kind": "reset", "port": 70_000},
+        {"kind": "blackhole"},
         {"kind": "loss"},
         {"kind": "loss", "percent": 101},
         {"kind": "loss", "percent": "nan"},
@@ -48,3 +49,4 @@ def test_a_pods_rules_are_replaced_by_every_fault() -> None:
     for fault in ({"kind": "loss", "percent": 1}, {"kind": "none"}):
         assert ruleset(check(fault)) == "table inet threadcap_fault\ndelete table inet threadcap_fault\n"
     assert "reject with tcp reset" in ruleset(check({"kind": "refuse", "port": 80}))
+    assert "tcp dport 80 meta length > 1280 drop" in ruleset(check({"kind": "blackhole", "port": 80}))

@@ -1,7 +1,19 @@
 """Connections that don't come about."""
 
-from tests.unit.analysis.captures import ACK, RST, SYN
-from tests.unit.findings.golden.traffic import LEDGER, PAYMENTS, PAYMENTS_POD, POD, Scene, fires, quiet
+from tests.unit.analysis.captures import ACK, RST, SYN, dns
+from tests.unit.analysis.test_dns_addresses import answer
+from tests.unit.findings.golden.traffic import (
+    LEDGER,
+    PAYMENTS,
+    PAYMENTS_POD,
+    POD,
+    RESOLVER,
+    WORLD,
+    Scene,
+    datagram,
+    fires,
+    quiet,
+)
 
 
 @fires("syn-unanswered", "6 of 6 connection attempts got no answer")
@@ -10,6 +22,24 @@ def firewall_drops_syns() -> Scene:
     for n in range(6):
         scene.tcp(LEDGER, 5432, n * 0.5).syn(repeats=2)
     return scene
+
+
+@fires("syn-unanswered", "checkout-7d9f → api.example.com (192.0.2.77:443): 4 of 4 connection attempts got no answer")
+def firewall_drops_what_goes_to_a_cdn() -> Scene:
+    """The address has two names; this one was asked for before these connections, behind a CNAME."""
+    scene = Scene().normal()
+    for n in range(4):
+        look_up(scene, n * 0.5, "api.example.com")
+        scene.tcp(WORLD, 443, n * 0.5 + 0.01).syn(repeats=2)
+        look_up(scene, n * 0.5 + 0.1, "www.example.org")
+    return scene
+
+
+def look_up(scene: Scene, at: float, name: str) -> None:
+    """A query, and its answer: a CNAME and an address."""
+    scene.add(at, datagram(POD, 40_999, RESOLVER, 53, dns(5, name)))
+    reply = answer(5, name, (WORLD,), "edge.cdn.example.net")
+    scene.add(at + 0.001, datagram(RESOLVER, 53, POD, 40_999, reply))
 
 
 @fires("syn-unanswered", "got no answer; the SYNs never reached payments-6c4d, they are dropped on the way.")

@@ -1,5 +1,6 @@
 """TLS: certificates, alerts, handshakes that stop."""
 
+from tests.unit.analysis.test_postgresql import SSL
 from tests.unit.findings.golden.traffic import (
     APPLICATION_DATA,
     CHANGE_CIPHER,
@@ -86,4 +87,21 @@ def hellos_of_the_last_moments() -> Scene:
     scene = Scene().normal()
     for n in range(4):
         scene.tcp(VAULT, 443, 5.5 + n * 0.05).open().send("c", client_hello("vault.shop"))
+    return scene
+
+
+@fires("tls-refused", "the server does not do TLS on this port, it speaks plain http; 4 of 4 connections asked for it")
+def https_to_a_plain_port() -> Scene:
+    scene = Scene().normal()
+    for n in range(4):
+        link = scene.tcp(VAULT, 8080, n * 0.5).open().send("c", client_hello("vault.shop")).wait(0.002)
+        link.send("s", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").close("s")
+    return scene
+
+
+@fires("tls-refused", "the server does not do TLS on this port, it speaks plain PostgreSQL; 4 of 4 connections")
+def database_without_tls() -> Scene:
+    scene = Scene().normal()
+    for n in range(4):
+        scene.tcp(VAULT, 5432, n * 0.5).open().send("c", SSL).wait(0.001).send("s", b"N").close()
     return scene

@@ -1,0 +1,101 @@
+"""Connections to services by client and server: how many, and how long each had a request under way.
+
+Requests that wait by their nature (`waits`) keep a connection as long as they please, so connections that carry one
+say nothing of a pool and are left out, as are those requests themselves. Bounded; units are nanoseconds.
+"""
+
+from workers.analysis.samples import NANO
+from workers.contract.facts_services import ServicePool
+
+MAX_POOLS = 1024
+TOLD_POOLS = 100
+_Key = tuple[str, str, str, int]
+"""Protocol, client, server, port."""
+
+_WAITS = {
+    "redis": (
+        "BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN DEBUG FAILOVER MIGRATE MONITOR PSUBSCRIBE PSYNC"
+        " SHUTDOWN SSUBSCRIBE SUBSCRIBE SYNC WAIT WAITAOF XREAD XREADGROUP"
+    ),
+    "postgresql": "ANALYZE CLUSTER COPY CREATE FETCH LISTEN REFRESH REINDEX VACUUM",
+    "mysql": (
+        "ALTER ANALYZE COM_BINLOG_DUMP COM_BINLOG_DUMP_GTID COM_SLEEP COM_STMT_FETCH CREATE LOAD OPTIMIZE REPAIR"
+    ),
+    "kafka": "Fetch FetchSnapshot JoinGroup ShareFetch SyncGroup",
+    "mongodb": "OP_GET_MORE compact createIndexes getMore hello isMaster ismaster reIndex validate",
+}
+"""Long polls, replication and pushes; a consumer's fetch (`fetch.max.wait.ms`) and its group's rebalance; cursors that
+wait for data (`awaitData`) and a driver's monitoring (`topologyVersion`); work on whole tables."""
+WAITS = frozenset((protocol, name) for protocol, names in _WAITS.items() for name in names.split())
+
+
+def waits(protocol: str, operation: str) -> bool:
+    """Whether such a request takes long by its nature, so that its duration does not speak of the server."""
+    return (protocol, operation) in WAITS
+
+
+class Use:
+    """One connection's part in its pool."""
+
+    __slots__ = ("busy", "first", "free_at", "requests", "waited")
+
+    def __init__(self) -> None:
+        self.busy = self.requests = self.first = self.free_at = 0
+        self.waited = False
+
+    def answered(self, end: int, took: int) -> None:
+        """A request that ended at `end`; of pipelined ones each moment counts once."""
+        if not self.requests:
+            self.first = end
+        self.requests += 1
+        reply = end + took
+        self.busy += max(0, reply - max(end, self.free_at))
+        self.free_at = max(self.free_at, reply)
+
+
+class _Pool:
+    __slots__ = ("busy", "connections", "first", "last", "requests")
+
+    def __init__(self, first: int) -> None:
+        self.connections = self.requests = self.busy = self.last = 0
+        self.first = first
+
+
+class ServicePools:
+    """Fed with each connection when it is over."""
+
+    def __init__(self) -> None:
+        self._pools: dict[_Key, _Pool] = {}
+
+    def over(self, key: _Key, use: Use) -> None:
+        """A connection that answered something and never waited by nature."""
+        if not use.requests or use.waited:
+            return
+        pool = self._pools.get(key)
+        if pool is None:
+            if len(self._pools) >= MAX_POOLS:
+                return
+            pool = self._pools[key] = _Pool(use.first)
+        pool.connections += 1
+        pool.requests += use.requests
+        pool.busy += use.busy
+        pool.first = min(pool.first, use.first)
+        pool.last = max(pool.last, use.free_at)
+
+    def told(self) -> tuple[ServicePool, ...]:
+        """As facts, those with most requests first."""
+        ranked = sorted(self._pools.items(), key=lambda item: (-item[1].requests, item[0]))[:TOLD_POOLS]
+        return tuple(
+            ServicePool(
+                protocol=protocol,
+                client=client,
+                server=server,
+                server_port=port,
+                connections=pool.connections,
+                requests=pool.requests,
+                busy=pool.busy * NANO,
+                first_at=pool.first * NANO,
+                last_at=pool.last * NANO,
+            )
+            for (protocol, client, server, port), pool in ranked
+        )

@@ -1,0 +1,124 @@
+"""Requests to databases, caches and brokers put together by server: what the rules about services share."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from workers.contract.report import Confidence
+from workers.findings import filters
+from workers.findings.case import Case, Served, Talk, finite, links, median
+from workers.findings.words import listing, plural, safe
+
+PROTOCOLS = {"redis": "Redis", "postgresql": "PostgreSQL", "mysql": "MySQL", "kafka": "Kafka", "mongodb": "MongoDB"}
+
+FULL = {
+    "postgresql": ("53300",),
+    "mysql": ("1040", "1203", "1226"),
+    "redis": ("MAXCLIENTS",),
+}
+"""Codes by which a server says that it takes no more connections: too_many_connections (PostgreSQL appendix A, also
+"remaining connection slots are reserved"), ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED
+(MySQL error reference), "max number of clients reached" (Redis)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One server: every group of requests to it in one protocol, and those that show a trouble."""
+
+    case: Case
+    all: tuple[Served, ...]
+    bad: tuple[Served, ...]
+
+    @property
+    def end(self) -> tuple[str, int]:
+        """(address, port)."""
+        return self.all[0].group.server, self.all[0].group.server_port
+
+    @property
+    def protocol(self) -> str:
+        """ "PostgreSQL"."""
+        return called(self.all[0].group.protocol)
+
+    @property
+    def who(self) -> str:
+        """ "checkout-7d9f → ledger (198.19.3.4:5432)"; the server alone when nobody's conversation was kept."""
+        seen = Counter(self.case.name(t.flow.client, t.flow.first_at) for t in self.talks)
+        clients = [name for name, _ in seen.most_common()]
+        left = listing(clients, 2) if len(clients) <= 2 else plural(len(clients), "client")
+        server = self.case.server(*self.end, (t.flow for t in self.talks))
+        return f"{left} → {server}" if clients else server
+
+    @property
+    def name(self) -> str:
+        """What its clients call the server."""
+        return self.case.naming.short(self.end[0], (t.flow for t in self.talks))
+
+    @property
+    def talks(self) -> list[Talk]:
+        """The TCP conversations with this server."""
+        return self.case.talks_by_end.get(self.end, [])
+
+    @property
+    def requests(self) -> int:
+        """Requests to this server."""
+        return sum(max(0, one.group.requests.count) for one in self.all)
+
+    @property
+    def rtt(self) -> float | None:
+        """The network's own round trip to this server, seconds: the median handshake, else data to ACK."""
+        shakes = finite(t.tcp.server_rtt for t in self.talks)
+        return median(shakes or finite(t.tcp.rtt.p50 for t in self.talks if t.tcp.rtt.count > 0))
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The server as evidence."""
+        return (filters.end(*self.end),)
+
+    def links(self, *fields: str) -> tuple[str, ...]:
+        """The groups that show it, or `fields` of each."""
+        return links(self.bad, *fields)
+
+    def confidence(self, *doubts: bool) -> Confidence:
+        """High, less a step for drops and each of `doubts`."""
+        return self.case.confidence({one.target for one in self.bad}, *doubts)
+
+    def filter(self) -> str:
+        """A display filter: what is said with this server. Wireshark knows these protocols on their own ports only."""
+        return filters.both("tcp.len > 0", filters.endpoint(*self.end))
+
+
+def backends(case: Case, is_bad: Callable[[Served], bool]) -> list[Backend]:
+    """Groups by server and protocol; only servers where some group is bad, most requests first."""
+    by_end: dict[tuple[str, str, int], list[Served]] = {}
+    for one in case.served:
+        by_end.setdefault((one.group.protocol, one.group.server, one.group.server_port), []).append(one)
+    found = [Backend(case, tuple(every), tuple(s for s in every if is_bad(s))) for every in by_end.values()]
+    return sorted((one for one in found if one.bad), key=lambda b: -b.requests)
+
+
+def called(protocol: str) -> str:
+    """What people call a protocol."""
+    return PROTOCOLS.get(protocol) or safe(protocol, 20)
+
+
+def named(operation: str) -> str:
+    """An operation as people call it; responses to what was not captured have none."""
+    return safe(operation or "requests from before the capture", 40)
+
+
+def by_code(codes: Iterable[tuple[str, int]], meaning: dict[str, str], most: int = 3) -> str:
+    """ "deadlock (40P01) 3 times and lock wait timeout (1205) 1 time": bare codes by what they mean."""
+    return _most(codes, most, lambda code: f"{meaning[code]} ({safe(code, 40)})" if code in meaning else safe(code, 40))
+
+
+def by_name(codes: Iterable[tuple[str, int]], meaning: dict[str, str], most: int = 3) -> str:
+    """ "UNAVAILABLE 6 times (the server is not ready or gone)": codes that are names, and what they mean."""
+    found = dict(codes)
+    told = _most(found.items(), most, lambda code: safe(code, 40))
+    only = next(iter(found), "") if len(found) == 1 else ""
+    return f"{told} ({meaning[only]})" if only in meaning else told
+
+
+def _most(codes: Iterable[tuple[str, int]], most: int, worded: Callable[[str], str]) -> str:
+    """The most frequent first."""
+    return listing((f"{worded(code)} {plural(n, 'time')}" for code, n in Counter(dict(codes)).most_common(most)), most)
