@@ -16,7 +16,8 @@ console: setup
 test: setup-test check
 	$(ROOT) $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not long"
 
-test-long: setup-test
+test-long:
+	@deploy/setup.sh long
 	$(ROOT) $(PY) -m tests.long
 
 bench: setup-test

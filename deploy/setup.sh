@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
 # Makes everything `make` needs, once: Debian packages, a virtual environment from the locked requirements, the
 # playground's web page, kubectl, helm and a static tcpdump for the tests. Quick when nothing has changed; then needs no network.
-#   deploy/setup.sh [run|test]      what for; `test` also brings a browser and the checking tools
+#   deploy/setup.sh [run|test|long]   what for; `test` also brings a browser and the checking tools, `long` a fuzzer too
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for_what=${1:-run}
+extra=()
+case $for_what in
+  run | test) ;;
+  long) for_what=test extra=(clang libclang-rt-14-dev) ;;
+  *) sed -n 's/^# \{0,1\}\( *deploy.*\)/\1/p' "$0" >&2; exit 1 ;;
+esac
 
 say() { printf 'setup: %s\n' "$*"; }
 stop() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -16,6 +22,7 @@ packages=(busybox-static tcpdump dnsmasq-base openssl python3.11-minimal libpyth
   runc iproute2 nftables util-linux mount procps gcc libc6-dev libpython3.11-dev)
 [ "$for_what" = test ] && packages+=(chromium fonts-dejavu-core fonts-noto-color-emoji tshark git
   dpkg-dev make flex bison)
+packages+=("${extra[@]}")
 
 missing=()
 for package in "${packages[@]}"; do
