@@ -20,7 +20,8 @@ test-long:
 	@deploy/setup.sh long
 	$(ROOT) $(PY) -m tests.long
 
-bench: setup-test
+bench:
+	@deploy/setup.sh bench
 	$(ROOT) $(PY) -m tests.bench $(ONLY)
 
 check: setup-test
@@ -45,6 +46,8 @@ lock: setup-test
 	  --extra playground pyproject.toml deploy/requirements/build.in -o deploy/requirements/run.txt
 	$(PY) -m uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
 	  --extra dev pyproject.toml deploy/requirements/build.in -o deploy/requirements/dev.txt
+	$(PY) -m uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
+	  deploy/requirements/peers.in -o deploy/requirements/peers.txt
 	$(PY) -m uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate --no-deps \
 	  deploy/requirements/tools.in -o deploy/requirements/tools.txt
 
