@@ -74,7 +74,7 @@ def _peers(path: str, packets: int) -> dict[str, Used]:
     """Each peer that is here, by name."""
     rows = {
         "capinfos": ["capinfos", "-cdszu", path],
-        "tcptrace": ["tcptrace", path],
+        "tcptrace": ["tcptrace", "-n", path],
         "tshark": ["tshark", "-n", "-q", "-z", "conv,tcp", "-r", path],
         "nfstream": [str(NFSTREAM), "-c", _NFSTREAM, path],
     }
