@@ -5,7 +5,7 @@ ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 WORKERS ?= 4
 OUT ?= demo-out
 
-.PHONY: demo test test-long console bench check clean setup setup-test lock wheel static
+.PHONY: demo test test-long coverage console bench check clean setup setup-test lock wheel static
 
 demo: setup
 	$(ROOT) $(PY) -m deploy.playground.demo --out $(OUT) $(if $(ID),--id $(ID))
@@ -19,6 +19,13 @@ test: setup-test check
 test-long:
 	@deploy/setup.sh long
 	$(ROOT) $(PY) -m tests.long
+
+# Branches of the plain reference and the parsers that no unit test takes.
+coverage: setup-test
+	mkdir -p build
+	COVERAGE_FILE=build/coverage $(PY) -m coverage run --branch --source=workers/packets,workers/analysis \
+	  -m pytest -q -p no:xdist --timeout 900 -m "not long" $(addprefix tests/unit/,packets analysis core findings)
+	COVERAGE_FILE=build/coverage $(PY) -m coverage report -m --skip-covered
 
 bench:
 	@deploy/setup.sh bench
