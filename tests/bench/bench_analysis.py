@@ -6,11 +6,13 @@ Run: `make bench ONLY=analysis`; with THREADCAP_BENCH_LONG=1 a stream of 10 GB, 
 takes over five seconds. Peers that are not installed are left out, and that is said.
 """
 
+import itertools
 import json
 import os
 import resource
 import shutil
 import sys
+from collections.abc import Iterator
 
 from tests.bench import bench_cli_start, results
 from tests.bench.made import Made, made
@@ -18,11 +20,11 @@ from tests.bench.processes import ROOT, Used, cpu
 from tests.bench.table import lines
 
 NFSTREAM = ROOT / "build" / "peers" / "bin" / "python"
-SLICE = 20_000
-"""Packets that scapy reads; its time for all of them is reckoned from these."""
+SLICE = 10_000
+"""Packets that scapy reads."""
 _SCAPY = """
 import sys, itertools
-from scapy.utils import PcapReader
+from scapy.all import PcapReader
 with PcapReader(sys.argv[1]) as packets:
     print(sum(1 for _ in itertools.islice(packets, int(sys.argv[2]))))
 """
@@ -61,34 +63,39 @@ def _against_peers(name: str, capture: Made) -> None:
     path = str(capture.path)
     feed = cpu(ours("feed", path))
     packets = json.loads(feed.said)["packets"]
-    analyze = cpu([sys.executable, "-m", "bot.cli", "analyze", path, "--json"])
-    found = {"ours": feed, "analyze": analyze, **_peers(path, packets)}
     print(f"-- {name}: {packets:,} packets")
-    for who, used in found.items():
+    for who, used in itertools.chain([("ours", feed)], _analyze(path), _peers(path), _scapy(path, packets)):
         ratio, rate = used.cpu / feed.cpu, packets / used.cpu
-        print(f"{who:12}{used.cpu:9.2f} s CPU {used.megabytes:7.0f} MB {rate:12,.0f} packets/s {ratio:8.2f} x ours")
+        shown = f"{who:12}{used.cpu:9.2f} s CPU {used.megabytes:7.0f} MB {rate:12,.0f} packets/s {ratio:8.2f} x ours"
+        print(shown, flush=True)
         results.note(f"analysis_{name}", **{f"{who}_cpu_s": used.cpu, f"{who}_mb": used.megabytes})
 
 
-def _peers(path: str, packets: int) -> dict[str, Used]:
-    """Each peer that is here, by name."""
+def _analyze(path: str) -> Iterator[tuple[str, Used]]:
+    yield "analyze", cpu([sys.executable, "-m", "bot.cli", "analyze", path, "--json"])
+
+
+def _peers(path: str) -> Iterator[tuple[str, Used]]:
+    """Each peer that is here."""
     rows = {
         "capinfos": ["capinfos", "-cdszu", path],
         "tcptrace": ["tcptrace", "-n", path],
         "tshark": ["tshark", "-n", "-q", "-z", "conv,tcp", "-r", path],
         "nfstream": [str(NFSTREAM), "-c", _NFSTREAM, path],
     }
-    found = {}
     for who, argv in rows.items():
-        if not shutil.which(argv[0]):
-            print(f"{who}: not installed")
-            continue
-        found[who] = cpu(argv)
+        if shutil.which(argv[0]):
+            yield who, cpu(argv)
+        else:
+            print(f"{who:12} not installed")
+
+
+def _scapy(path: str, packets: int) -> Iterator[tuple[str, Used]]:
+    """Its time for all packets, reckoned from the first ones; start-up is taken as it is."""
     few, more = (cpu([sys.executable, "-c", _SCAPY, path, str(number)], 1) for number in (1, SLICE))
     each = (more.cpu - few.cpu) / (SLICE - 1)
-    print(f"scapy: reckoned from {SLICE:,} packets")
-    found["scapy"] = Used(few.cpu + each * packets, more.megabytes, 0.0, "")
-    return found
+    print(f"scapy reads {SLICE:,} packets; the rest is reckoned")
+    yield "scapy", Used(few.cpu + each * packets, more.megabytes, 0.0, "")
 
 
 def _flood(capture: Made) -> None:
