@@ -28,6 +28,12 @@ _OPAQUE = random.Random(5).randbytes(1 << 20)
 """What encrypted bytes look like."""
 
 
+def _noise(chance: random.Random, size: int = MSS) -> bytes:
+    """Bytes of no protocol, other ones each time: a stream whose segments all begin alike looks like a protocol."""
+    at = int(chance.random() * (len(_OPAQUE) - size))
+    return _OPAQUE[at : at + size]
+
+
 def bulk(clock: Clock, chance: random.Random) -> Talk:
     """A transfer as iperf makes it: full segments, 0.3 % lost after the tap, 0.1 % out of order."""
     tcp = opened(clock, chance, 5_201)
@@ -35,28 +41,28 @@ def bulk(clock: Clock, chance: random.Random) -> Talk:
     for _ in range(chance.randrange(100, 600)):
         what = chance.random()
         if what < 0.03:
-            yield from _lost(tcp)
+            yield from _lost(tcp, chance)
         elif what < 0.04:
             at = tcp.next[0]
             tcp.next[0] = at + MSS & 0xFFFFFFFF
-            yield tcp.segment(0, ACK, _OPAQUE[MSS : 2 * MSS])
-            yield tcp.segment(0, ACK, _OPAQUE[:MSS], at=at)
+            yield tcp.segment(0, ACK, _noise(chance))
+            yield tcp.segment(0, ACK, _noise(chance), at=at)
             yield tcp.segment(1, ACK)
         for _ in range(5):
-            yield tcp.segment(0, ACK, _OPAQUE[:MSS])
-            yield tcp.segment(0, ACK, _OPAQUE[MSS : 2 * MSS])
+            yield tcp.segment(0, ACK, _noise(chance))
+            yield tcp.segment(0, ACK, _noise(chance))
             yield tcp.segment(1, ACK)
     yield from closed(tcp)
 
 
-def _lost(tcp: Tcp) -> Talk:
+def _lost(tcp: Tcp, chance: random.Random) -> Talk:
     """A segment that the receiver misses, duplicate ACKs of those behind it, and its fast retransmission."""
-    missing = tcp.next[0]
-    yield tcp.segment(0, ACK, _OPAQUE[:MSS])
+    missing, data = tcp.next[0], _noise(chance)
+    yield tcp.segment(0, ACK, data)
     for _ in range(4):
-        yield tcp.segment(0, ACK, _OPAQUE[MSS : 2 * MSS])
+        yield tcp.segment(0, ACK, _noise(chance))
         yield tcp.segment(1, ACK, ack=missing)
-    yield tcp.segment(0, ACK, _OPAQUE[:MSS], at=missing)
+    yield tcp.segment(0, ACK, data, at=missing)
     yield tcp.segment(1, ACK)
 
 
@@ -139,7 +145,7 @@ def keystrokes(clock: Clock, chance: random.Random) -> Talk:
     yield from handshake(tcp)
     for _ in range(chance.randrange(100, 1_000)):
         side = chance.randrange(2)
-        yield tcp.segment(side, PSH | ACK, _OPAQUE[: chance.randrange(1, 48)])
+        yield tcp.segment(side, PSH | ACK, _noise(chance, chance.randrange(1, 48)))
         yield tcp.segment(1 - side, ACK)
     yield from closed(tcp)
 
