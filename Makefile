@@ -23,9 +23,9 @@ test-long:
 # Branches of the plain reference and the parsers that no unit test takes.
 coverage: setup-test
 	mkdir -p build
-	COVERAGE_FILE=build/coverage $(PY) -m coverage run --branch --source=workers/packets,workers/analysis \
+	COVERAGE_FILE=build/coverage $(PY) -m coverage run \
 	  -m pytest -q -p no:xdist --timeout 900 -m "not long" $(addprefix tests/unit/,packets analysis core findings)
-	COVERAGE_FILE=build/coverage $(PY) -m coverage report -m --skip-covered
+	COVERAGE_FILE=build/coverage $(PY) -m coverage report
 
 bench:
 	@deploy/setup.sh bench
