@@ -163,6 +163,10 @@ def test_encrypted_layers_are_not_guessed_at() -> None:
     assert decode(b"\x08\x41" + bytes(22) + b"\xaa\xaa\3\0\0\0\x08\0" + INNER4, link_type=105).kind == NOTHING
 
 
+def test_an_attribute_shorter_than_its_own_header_ends_nflog() -> None:
+    assert decode(b"\2\0\0\0\3\0\x0a\0" + INNER4, link_type=239).kind == NOTHING
+
+
 def test_dns_quoted_in_an_icmp_error_is_marked() -> None:
     quoted = ip4(17, struct.pack("!HHHH", 4000, 53, 40, 0) + b"\0\1\1\0" + bytes(8))
     packet = decode(ethernet(0x0800, ip4(1, b"\3\3" + bytes(6) + quoted)))
