@@ -26,6 +26,8 @@ BUILD = ROOT / "build" / "fuzz"
 MAX_SIZE = 4_096
 """Bytes of an input: some thirty packets."""
 TRAFFIC = 64
+READ = 50
+"""Inputs a second, at least, while the corpus is read."""
 ROOM = {"MAX_LIVE": MAX_LIVE, "MAX_EVENTS": 40, "FEW": 2, "SLOTS": MAX_LIVE + 48, "BUCKETS": 64}
 SANITIZERS = ("-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
 
@@ -93,12 +95,13 @@ def environment() -> dict[str, str]:
 
 
 def run(seconds: int, folder: Path = BUILD) -> Ran:
-    """Fuzz for so many seconds, or until something breaks."""
+    """Fuzz for so many seconds, and as long as the corpus takes to be read, or until something breaks."""
     program, corpus, failed = build(folder), folder / "corpus", folder / "failed"
     corpus.mkdir(exist_ok=True)
     failed.mkdir(exist_ok=True)
     for name, seed in _seeds():
         (corpus / name).write_bytes(seed)
+    seconds += len(list(corpus.iterdir())) // READ
     argv = [
         str(program),
         str(corpus),
