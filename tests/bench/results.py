@@ -9,6 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _found: dict[str, dict[str, float]] = {}
+_where: dict[str, str | int | None] = {}
+
+
+def begin() -> None:
+    """Remember what is measured, and where: files may change while it runs."""
+    _where.update(commit=_commit(), cpus=os.cpu_count(), machine=_machine())
 
 
 def note(bench: str, **numbers: float) -> None:
@@ -27,15 +33,8 @@ def quantile(values: list[float], share: float) -> float:
 
 
 def write(path: Path) -> None:
-    """Write everything found so far, with where, when and of which commit."""
-    told = {
-        "at": time.time(),
-        "commit": _commit(),
-        "cpus": os.cpu_count(),
-        "machine": _machine(),
-        "load": os.getloadavg()[0],
-        "found": _found,
-    }
+    """Write everything found since `begin`, with where, when and of which commit."""
+    told = {"at": time.time(), **_where, "load": os.getloadavg()[0], "found": _found}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(told, indent=1) + "\n")
 
