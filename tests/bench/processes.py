@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 LONG = 5.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,16 +26,16 @@ class Used:
     said: str
 
 
-def cpu(argv: Sequence[str], times: int = 3) -> Used:
+def cpu(argv: Sequence[str], times: int = 3, stdin: IO[bytes] | None = None) -> Used:
     """The least of so many runs, or of one that takes over LONG seconds. Ends the bench when the program fails."""
-    first = _once(argv)
+    first = _once(argv, stdin)
     return first if first.cpu > LONG else min([first, *(_once(argv) for _ in range(times - 1))])
 
 
-def _once(argv: Sequence[str]) -> Used:
+def _once(argv: Sequence[str], stdin: IO[bytes] | None = None) -> Used:
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as wrong:
         began = time.perf_counter()
-        child = subprocess.Popen(argv, stdout=out, stderr=wrong, cwd=ROOT)
+        child = subprocess.Popen(argv, stdin=stdin, stdout=out, stderr=wrong, cwd=ROOT)
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - began
         child.returncode = os.waitstatus_to_exitcode(status)
