@@ -96,21 +96,24 @@ def endless(source: Path, size: int, block: int = 32 * MIB) -> Iterator[bytes]:
     with source.open("rb") as file:
         data = bytearray(file.read(block)[len(FILE_HEADER) :])
     places, at = [], 0
+    second, port = struct.Struct("<I"), struct.Struct("!H")
     while at + RECORD.size <= len(data):
-        captured = struct.unpack_from("<I", data, at + 8)[0]
+        captured = second.unpack_from(data, at + 8)[0]
         if at + RECORD.size + captured > len(data):
             break
-        up = data[at + 16 + 26 + 1] == CLIENTS >> 16 & 0xFF
-        places.append((at, struct.unpack_from("<I", data, at)[0] - START, at + 16 + (28 if up else 32)))
+        up = data[at + 16 + 27] == CLIENTS >> 16 & 0xFF
+        client, ports = at + 16 + (28 if up else 32), at + 16 + (34 if up else 36)
+        known = second.unpack_from(data, at)[0] - START, data[client], port.unpack_from(data, ports)[0] - 1_024
+        places.append((at, client, ports, *known))
         at += RECORD.size + captured
     del data[at:]
-    lasts, second = places[-1][1] + 1, struct.Struct("<I")
+    lasts, sent = places[-1][3] + 1, 0
     yield FILE_HEADER
-    sent, originals = 0, [data[place] for _, _, place in places]
     for turn in itertools.count():
-        for (start, seconds, place), original in zip(places, originals, strict=True):
+        for start, client, ports, seconds, address, number in places:
             second.pack_into(data, start, START + turn * lasts + seconds)
-            data[place] = original + turn * 16 & 0xFF
+            data[client] = address + turn * 16 & 0xFF  # 16 turns later the same again, but from other ports
+            port.pack_into(data, ports, 1_024 + (number + turn // 16 * 4_001) % 64_000)
         for offset in range(0, len(data), MIB):
             yield bytes(data[offset : offset + MIB])
         sent += len(data)
