@@ -5,7 +5,7 @@ ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 WORKERS ?= 4
 OUT ?= demo-out
 
-.PHONY: demo test test-long console bench check clean setup setup-test lock wheel static
+.PHONY: demo test test-long coverage console bench check clean setup setup-test lock wheel static
 
 demo: setup
 	$(ROOT) $(PY) -m deploy.playground.demo --out $(OUT) $(if $(ID),--id $(ID))
@@ -16,10 +16,19 @@ console: setup
 test: setup-test check
 	$(ROOT) $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not long"
 
-test-long: setup-test
+test-long:
+	@deploy/setup.sh long
 	$(ROOT) $(PY) -m tests.long
 
-bench: setup-test
+# Branches of the plain reference and the parsers that no unit test takes.
+coverage: setup-test
+	mkdir -p build
+	COVERAGE_FILE=build/coverage $(PY) -m coverage run \
+	  -m pytest -q -p no:xdist --timeout 900 -m "not long" $(addprefix tests/unit/,packets analysis core findings)
+	COVERAGE_FILE=build/coverage $(PY) -m coverage report
+
+bench:
+	@deploy/setup.sh bench
 	$(ROOT) $(PY) -m tests.bench $(ONLY)
 
 check: setup-test
@@ -44,6 +53,8 @@ lock: setup-test
 	  --extra playground pyproject.toml deploy/requirements/build.in -o deploy/requirements/run.txt
 	$(PY) -m uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
 	  --extra dev pyproject.toml deploy/requirements/build.in -o deploy/requirements/dev.txt
+	$(PY) -m uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
+	  deploy/requirements/peers.in -o deploy/requirements/peers.txt
 	$(PY) -m uv pip compile -q --generate-hashes --no-emit-index-url --no-header --no-annotate --no-deps \
 	  deploy/requirements/tools.in -o deploy/requirements/tools.txt
 

@@ -1,10 +1,18 @@
 #!/usr/bin/env bash
 # Makes everything `make` needs, once: Debian packages, a virtual environment from the locked requirements, the
 # playground's web page, kubectl, helm and a static tcpdump for the tests. Quick when nothing has changed; then needs no network.
-#   deploy/setup.sh [run|test]      what for; `test` also brings a browser and the checking tools
+#   deploy/setup.sh [run|test|long|bench]   what for; `test` brings a browser and checking tools, too, `long` a fuzzer and
+#                                     `bench` the programs that are measured against
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for_what=${1:-run}
+extra=() peers=
+case $for_what in
+  run | test) ;;
+  long) for_what=test extra=(clang libclang-rt-14-dev) ;;
+  bench) for_what=test extra=(tcptrace) peers=yes ;;
+  *) sed -n 's/^# \{0,1\}\( *deploy.*\)/\1/p' "$0" >&2; exit 1 ;;
+esac
 
 say() { printf 'setup: %s\n' "$*"; }
 stop() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -16,6 +24,7 @@ packages=(busybox-static tcpdump dnsmasq-base openssl python3.11-minimal libpyth
   runc iproute2 nftables util-linux mount procps gcc libc6-dev libpython3.11-dev)
 [ "$for_what" = test ] && packages+=(chromium fonts-dejavu-core fonts-noto-color-emoji tshark git
   dpkg-dev make flex bison)
+packages+=("${extra[@]}")
 
 missing=()
 for package in "${packages[@]}"; do
@@ -78,5 +87,15 @@ if [ "$for_what" = test ]; then
     say "building the static tcpdump"
     deploy/static_tcpdump/build.sh --out .tools/static > /dev/null
     echo "$want" > .tools/static/.stamp
+  fi
+fi
+
+if [ -n "$peers" ]; then
+  want=$(digest deploy/requirements/peers.txt)
+  if ! fresh build/peers/.stamp "$want"; then
+    say "installing what benchmarks measure against into build/peers"
+    /usr/bin/python3.11 -m venv --clear build/peers
+    build/peers/bin/python -m pip install -q --disable-pip-version-check --only-binary :all: --require-hashes --no-deps \
+      -r deploy/requirements/peers.txt && echo "$want" > build/peers/.stamp || say "could not: benchmarks go without nfstream"
   fi
 fi

@@ -12,6 +12,7 @@ OUT = Path("build/bench.json")
 
 def main(only: str = "") -> int:
     """Run `main()` of each bench_*.py beside this file whose name holds `only`."""
+    results.begin()
     for module in sorted(info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)])):
         if module.startswith("bench_") and only in module:
             print(f"== {module}", flush=True)

@@ -1,126 +1,134 @@
-"""How fast analysis is, as ratios taken in one run: against a plain record walk and against capinfos and tshark.
+"""How fast analysis is: ratios of whole processes' CPU time taken in one run, against tshark, scapy, nfstream, tcptrace
+and capinfos, on captures made from a seed (see made.py). `ours` feeds the analyser and does no more, `analyze` is the
+terminal's program. What is asked for is printed beside what was measured.
 
-Run: `python tests/bench/bench_analysis.py [CAPTURE]`. Without a capture it makes one from a seed: web requests, DNS and
-bulk transfers between many clients. CPU seconds of whole processes, start-up included; the best of three.
+Run: `make bench ONLY=analysis`; with THREADCAP_BENCH_LONG=1 a stream of 10 GB, too. The best of three; one run of what
+takes over five seconds. Peers that are not installed are left out, and that is said.
 """
 
+import itertools
+import json
 import os
-import random
 import resource
 import shutil
-import struct
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Iterator
 
-CHUNK = 1 << 18
-PACKETS = 200_000
-_OURS = """
+from tests.bench import bench_cli_start, results
+from tests.bench.made import Made, made
+from tests.bench.processes import ROOT, Used, cpu
+from tests.bench.table import lines
+
+NFSTREAM = ROOT / "build" / "peers" / "bin" / "python"
+SLICE = 10_000
+"""Packets that scapy reads."""
+_SCAPY = """
+import sys, itertools
+from scapy.all import PcapReader
+with PcapReader(sys.argv[1]) as packets:
+    print(sum(1 for _ in itertools.islice(packets, int(sys.argv[2]))))
+"""
+_NFSTREAM = """
 import sys
-from workers.analysis import Analyser
-analyser = Analyser()
-with open(sys.argv[1], "rb") as file:
-    while chunk := file.read(int(sys.argv[2])):
-        analyser.feed(chunk)
-print(analyser.finish().packets)
+from nfstream import NFStreamer
+print(sum(1 for _ in NFStreamer(source=sys.argv[1])))
 """
-_WALK = """
-import sys, struct
-data, at, packets = open(sys.argv[1], "rb").read(), 24, 0
-unpack = struct.Struct("<IIII").unpack_from
-while at < len(data):
-    at += 16 + unpack(data, at)[2]
-    packets += 1
-print(packets)
-"""
-
-
-def _frame(client: int, up: bool, ports: tuple[int, int], body: bytes, protocol: int) -> bytes:
-    ends = [bytes([198, 18]) + client.to_bytes(2, "big"), bytes([198, 19, 0, 1])]
-    source, destination = ends if up else ends[::-1]
-    pair = ports if up else ports[::-1]
-    head = struct.pack("!BBHHHBBH", 0x45, 0, 24 + len(body), 0, 0, 64, protocol, 0)
-    return bytes(12) + b"\x08\0" + head + source + destination + struct.pack("!HH", *pair) + body
-
-
-def _tcp(seq: int, ack: int, flags: int, data: bytes = b"") -> bytes:
-    return struct.pack("!IIHHHH", seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x5000 | flags, 500, 0, 0) + data
-
-
-def _visit(client: int, port: int, segments: int) -> list[tuple[bool, int, bytes]]:
-    """One name lookup, one HTTP request with a body of so many segments, one close."""
-    name = b"\3web\4shop\0\0\1\0\1"
-    heads = [struct.pack("!HHHHHHHH", 20 + len(name), 0, port, flags, 1, 0, 0, 0) for flags in (0x100, 0x8180)]
-    get = b"GET /item HTTP/1.1\r\nHost: web.shop\r\n\r\n"
-    response = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (segments * 1400)
-    at, asked = 1 + len(response), 1 + len(get)
-    packets = [(True, 17, heads[0] + name), (False, 17, heads[1] + name)]
-    packets += [(True, 6, _tcp(0, 0, 2)), (False, 6, _tcp(0, 1, 18)), (True, 6, _tcp(1, 1, 16))]
-    packets += [(True, 6, _tcp(1, 1, 24, get)), (False, 6, _tcp(1, asked, 24, response))]
-    for number in range(segments):
-        packets.append((False, 6, _tcp(at, asked, 16, bytes(1400))))
-        at += 1400
-        if number % 2:
-            packets.append((True, 6, _tcp(asked, at, 16)))
-    packets += [(True, 6, _tcp(asked, at, 17)), (False, 6, _tcp(at, asked + 1, 17))]
-    return [*packets, (True, 6, _tcp(asked + 1, at + 1, 16))]
-
-
-def make(path: Path, wanted: int = PACKETS) -> None:
-    """A seeded capture of at least so many packets."""
-    chance, written, micros = random.Random(7), 0, 0
-    with path.open("wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1))
-        while written < wanted:
-            client, port = chance.randrange(2_000), chance.randrange(1024, 65_000)
-            for up, protocol, body in _visit(client, port, chance.choice((1, 4, 20, 60))):
-                frame = _frame(client, up, (port, 53 if protocol == 17 else 80), body, protocol)
-                micros += chance.randrange(1, 60)
-                file.write(
-                    struct.pack("<IIII", 1_700_000_000 + micros // 10**6, micros % 10**6, len(frame), len(frame))
-                )
-                file.write(frame)
-                written += 1
-
-
-def cpu(argv: list[str]) -> tuple[float, int, str]:
-    """CPU seconds, peak MB and output of a child process, the best of three."""
-    best = (float("inf"), 0, "")
-    for _ in range(3):
-        with tempfile.TemporaryFile("w+") as out:
-            child = subprocess.Popen(argv, stdout=out, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2])
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-            out.seek(0)
-            best = min(best, (usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024, out.read().strip()))
-        if child.returncode:
-            sys.exit(f"{argv[0]} failed with {child.returncode}")
-    return best
 
 
 def main() -> None:
-    """Measure and print one table."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "made.pcap"
-        if not path.exists():
-            make(path)
-        rows = {
-            "threadcap": [sys.executable, "-c", _OURS, str(path), str(CHUNK)],
-            "plain record walk": [sys.executable, "-c", _WALK, str(path)],
-            "capinfos -cdszu": ["capinfos", "-cdszu", str(path)],
-            "tshark -q -z conv,tcp": ["tshark", "-n", "-q", "-z", "conv,tcp", "-r", str(path)],
-        }
-        found = {name: cpu(argv) for name, argv in rows.items() if shutil.which(argv[0])}
-        ours, packets = found["threadcap"][0], int(found["threadcap"][2])
-        print(f"{path.stat().st_size / 1e6:.0f} MB, {packets:,} packets; load {os.getloadavg()[0]:.1f}")
-        for name, (seconds, megabytes, _) in found.items():
-            rate = packets / seconds
-            print(
-                f"{name:24}{seconds:8.2f} s CPU {megabytes:6} MB {rate:12,.0f} packets/s {seconds / ours:8.2f} x ours"
-            )
+    """Measure, print and note."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    captures = {name: made(name) for name in ("mixed", "small", "flood", "bulk")}
+    for name, capture in captures.items():
+        print(f"{name}: {capture.megabytes:.0f} MB; {capture.mix}")
+    for name in ("mixed", "small"):
+        _against_peers(name, captures[name])
+    _flood(captures["flood"])
+    for name in ("mixed", "small", "bulk"):
+        _in_process(name, captures[name])
+    if os.environ.get("THREADCAP_BENCH_LONG"):
+        _endless(captures["mixed"], 10)
+    bench_cli_start.main()
+    print(f"-- asked for and measured; load {os.getloadavg()[0]:.1f}")
+    for what, asked, measured in lines(results.found()):
+        print(f"{what:58} {asked:26} {measured}")
+
+
+def ours(what: str, *words: str) -> list[str]:
+    """A process of tests.bench.ours."""
+    return [sys.executable, "-m", "tests.bench.ours", what, *words]
+
+
+def _against_peers(name: str, capture: Made) -> None:
+    path = str(capture.path)
+    feed = cpu(ours("feed", path))
+    packets = json.loads(feed.said)["packets"]
+    print(f"-- {name}: {packets:,} packets")
+    for who, used in itertools.chain([("ours", feed)], _analyze(path), _peers(path), _scapy(path, packets)):
+        ratio, rate = used.cpu / feed.cpu, packets / used.cpu
+        shown = f"{who:12}{used.cpu:9.2f} s CPU {used.megabytes:7.0f} MB {rate:12,.0f} packets/s {ratio:8.2f} x ours"
+        print(shown, flush=True)
+        results.note(f"analysis_{name}", **{f"{who}_cpu_s": used.cpu, f"{who}_mb": used.megabytes})
+
+
+def _analyze(path: str) -> Iterator[tuple[str, Used]]:
+    yield "analyze", cpu([sys.executable, "-m", "bot.cli", "analyze", path, "--json"])
+
+
+def _peers(path: str) -> Iterator[tuple[str, Used]]:
+    """Each peer that is here."""
+    rows = {
+        "capinfos": ["capinfos", "-cdszu", path],
+        "tcptrace": ["tcptrace", "-n", path],
+        "tshark": ["tshark", "-n", "-q", "-z", "conv,tcp", "-r", path],
+        "nfstream": [str(NFSTREAM), "-c", _NFSTREAM, path],
+    }
+    for who, argv in rows.items():
+        if shutil.which(argv[0]):
+            yield who, cpu(argv)
+        else:
+            print(f"{who:12} not installed")
+
+
+def _scapy(path: str, packets: int) -> Iterator[tuple[str, Used]]:
+    """Its time for all packets, reckoned from the first ones; start-up is taken as it is."""
+    few, more = (cpu([sys.executable, "-c", _SCAPY, path, str(number)], 1) for number in (1, SLICE))
+    each = (more.cpu - few.cpu) / (SLICE - 1)
+    print(f"scapy reads {SLICE:,} packets; the rest is reckoned")
+    yield "scapy", Used(few.cpu + each * packets, more.megabytes, 0.0, "")
+
+
+def _flood(capture: Made) -> None:
+    """A million conversations: time against tshark's, and memory."""
+    path = str(capture.path)
+    found = {"ours": cpu(ours("feed", path))}
+    if shutil.which("tshark"):
+        found["tshark"] = cpu(["tshark", "-n", "-q", "-z", "conv,tcp", "-r", path])
+    print("-- flood: 1,000,000 conversations")
+    for who, used in found.items():
+        ratio = used.cpu / found["ours"].cpu
+        print(f"{who:12}{used.cpu:9.2f} s CPU {used.megabytes:7.0f} MB {ratio:8.2f} x ours")
+        results.note("analysis_flood", **{f"{who}_cpu_s": used.cpu, f"{who}_mb": used.megabytes})
+
+
+def _in_process(name: str, capture: Made) -> None:
+    """Feeding alone, from memory, and how soon the verdict is there."""
+    said = [json.loads(cpu(ours("timed", str(capture.path)), 1).said) for _ in range(3)]
+    best, packets = min(one["feed_s"] for one in said), said[0]["packets"]
+    verdict = min(one["verdict_s"] for one in said)
+    print(f"in-process, {name}: {packets / best / 1e6:.2f} million packets/s; last byte to verdict {verdict:.3f} s")
+    results.note(f"analysis_{name}", packets=packets, feed_s=best, verdict_s=verdict)
+
+
+def _endless(capture: Made, gigabytes: int) -> None:
+    """A stream through a pipe: memory must not grow with it."""
+    with subprocess.Popen(ours("endless", str(capture.path), str(gigabytes)), stdout=subprocess.PIPE) as maker:
+        used = cpu(ours("feed", "-"), 1, maker.stdout)
+    packets = json.loads(used.said)["packets"]
+    print(f"{gigabytes} GB stream: {packets:,} packets, {used.cpu:.1f} s CPU, {used.megabytes:.0f} MB")
+    results.note("analysis_stream", gb=gigabytes, packets=packets, ours_cpu_s=used.cpu, ours_mb=used.megabytes)
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     main()

@@ -10,7 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.bench_analysis import cpu, make
+from tests.bench.made import MIXES, mixed
+from tests.bench.processes import cpu
 
 PACKETS = 100_000
 _OURS = """
@@ -28,7 +29,7 @@ def main() -> None:
     """Measure and print one table."""
     with tempfile.TemporaryDirectory() as folder:
         one, other, out = (Path(folder) / name for name in ("one.pcap", "other.pcap", "merged.pcapng"))
-        make(one, PACKETS)
+        mixed(one, PACKETS, MIXES["mixed"])
         shutil.copy(one, other)
         size = (one.stat().st_size + other.stat().st_size) / 1e6
         files = [str(path) for path in (out, one, other)]
@@ -38,12 +39,12 @@ def main() -> None:
             "mergecap": ["mergecap", "-w", *files],
         }
         found = {name: cpu(argv) for name, argv in rows.items() if shutil.which(argv[0])}
-        ours = found["threadcap, two nodes"][0]
+        ours = found["threadcap, two nodes"].cpu
         print(f"{size:.0f} MB, {2 * PACKETS:,} packets; load {os.getloadavg()[0]:.1f}")
-        for name, (seconds, megabytes, _) in found.items():
+        for name, used in found.items():
             print(
-                f"{name:24}{seconds:8.2f} s CPU {megabytes:6} MB {size / seconds:10,.0f} MB/s"
-                f" {seconds / ours:8.2f} x ours"
+                f"{name:24}{used.cpu:8.2f} s CPU {used.megabytes:6.0f} MB {size / used.cpu:10,.0f} MB/s"
+                f" {used.cpu / ours:8.2f} x ours"
             )
 
 

@@ -41,8 +41,8 @@ class BlockFrame:
         self.rest: bytes | None = None
         self._at = at
         self._held = bytearray()
-        self._step: Callable[[bytes], bytes] = self._skipped
-        self._size = 0
+        self._step: Callable[[bytes], bytes]
+        self._size: int
         self._over = False
         self._decompressor: Decompressor | None = None
 
@@ -70,9 +70,6 @@ class BlockFrame:
 
     def _next(self, step: Callable[[bytes], bytes], size: int) -> None:
         self._step, self._size = step, size
-
-    def _skipped(self, _: bytes) -> bytes:
-        return b""
 
     def _unpack(self, packed: bytes) -> Iterator[bytes]:
         """What a header, or one whole block, unpacks to."""

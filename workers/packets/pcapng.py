@@ -57,7 +57,7 @@ class PcapngWalker:
         records: list[Record] = []
         self._begin, size = at, len(buffer)
         self.need = 12
-        while self.error is None:
+        while True:
             if self._skip:
                 step = min(self._skip, size - at)
                 at, self._skip = at + step, self._skip - step

@@ -205,6 +205,17 @@ def test_ipv6_packets_meet_with_other_hop_limits() -> None:
     assert (one.hops, other.hops) == (64, 62)
 
 
+def test_only_whole_packets_with_ports_are_compared() -> None:
+    def ip(protocol: int, data: bytes, claimed: int = 0) -> bytes:
+        head = struct.pack("!BBHHHBBH8s", 0x45, 0, (claimed or len(data)) + 20, 7, 0, 64, protocol, 0, bytes(8))
+        return bytes(12) + b"\x08\0" + head + data
+
+    six = bytes(12) + b"\x86\xdd" + struct.pack("!IHBB32s", 6 << 28, 0, 17, 64, bytes(32)) + bytes(30)
+    short = struct.pack("!HHHH", 5_353, 53, 8, 0)
+    assert not sightings([(START, ip(1, bytes(30))), (START, ip(17, short)), (START, six)]).seen
+    assert len(sightings([(START, ip(17, short + b"query"))]).seen) == 1
+
+
 @given(st.lists(st.binary(max_size=90), max_size=30), st.sampled_from([0, 1, 12, 113, 276, 999]))
 def test_any_bytes_are_read_without_an_error(frames: list[bytes], link_type: int) -> None:
     sightings([(START, data) for data in frames], link_type=link_type)

@@ -73,6 +73,39 @@ def test_edns_size_and_dnssec_ok() -> None:
     assert (facts.edns_queries, facts.edns_sizes, facts.dnssec_ok) == (3, {"1232": 2, "4096": 1}, 1)
 
 
+@pytest.mark.parametrize(
+    ("records", "queries"),
+    [
+        ((opt(1232)[:-6],), 0),
+        ((cname("a.shop", "b.shop"),), 0),
+        ((cname("a.shop", "b.shop"), opt(1232)), 1),
+    ],
+    ids=["cut", "no-edns", "behind-another-record"],
+)
+def test_edns_is_looked_for_behind_other_records(records: tuple[bytes, ...], queries: int) -> None:
+    message = with_records(dns(1, "a.shop"), 0, len(records), *records)
+    pcap = Pcap().add(0, udp(CLIENT, 4000, RESOLVER, 53, message))
+    assert pcap.facts().dns.edns_queries == queries
+
+
+def test_a_record_behind_those_that_are_counted_is_none() -> None:
+    message = with_records(dns(1, "a.shop"), 0, 1, cname("a.shop", "b.shop"), opt(1232))
+    assert Pcap().add(0, udp(CLIENT, 4000, RESOLVER, 53, message)).facts().dns.edns_queries == 0
+
+
+def test_an_answer_cut_inside_a_record_is_malformed() -> None:
+    pcap = Pcap().add(0, udp(CLIENT, 4000, RESOLVER, 53, dns(1, "a.shop")))
+    cut = with_records(dns(1, "a.shop", response=True), 1, 0, cname("a.shop", "b.shop")[:12])
+    assert pcap.add(0.1, udp(RESOLVER, 53, CLIENT, 4000, cut)).facts().counts["malformed"] == 1
+
+
+def test_a_message_of_many_questions_is_read_no_further() -> None:
+    one = dns(1, "a.shop")
+    many = one[:4] + struct.pack("!H", 9) + one[6:] + one[12:] * 8
+    facts = Pcap().add(0, udp(CLIENT, 4000, RESOLVER, 53, many)).facts()
+    assert ([name.name for name in facts.dns.names], facts.counts["malformed"]) == (["a.shop"], 0)
+
+
 def test_extended_rcode() -> None:
     pcap = Pcap().add(0, udp(CLIENT, 4000, RESOLVER, 53, dns(1, "a.shop")))
     bad = with_records(dns(1, "a.shop", response=True), 0, 1, opt(1232, rcode=16))

@@ -177,6 +177,18 @@ def test_version_negotiation_and_drafts() -> None:
     assert (facts.quic.versions, facts.quic.negotiations) == ({"draft-29": 1}, 1)
 
 
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        b"\xc0" + struct.pack("!I", V1) + b"\0\x14" + bytes(4),
+        b"\xc0" + struct.pack("!I", V1) + b"\0\0" + number(0) + number(4) + bytes(40),
+    ],
+    ids=["source-id-cut", "too-short-to-be-protected"],
+)
+def test_what_holds_no_packet_is_no_connection(datagram: bytes) -> None:
+    assert Talk().say("c", datagram).facts().quic.connections == 0
+
+
 def test_an_initial_cut_by_the_snaplen_is_not_visible() -> None:
     talk = Talk()
     talk.pcap.snaplen = 96

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.analysis.captures import ACK, CLIENT, FIN, PSH, RST, SERVER, SYN, Pcap, Tcp, ip4
 from workers.analysis.flows import MAX_KEPT, MAX_LIVE
-from workers.contract.facts import Facts, TcpFacts
+from workers.contract.facts import MAX_FRAMES, Facts, TcpFacts
 
 
 def health(pcap: Pcap) -> TcpFacts:
@@ -248,3 +248,14 @@ def test_syn_flood_is_bounded_and_counted() -> None:
     assert len(facts.conversations) == MAX_KEPT
     assert facts.more_conversations == flows - MAX_KEPT
     assert any("closed early" in sentence for sentence in facts.approximations)
+
+
+def test_the_first_resets_of_a_connection_are_kept_and_all_are_counted() -> None:
+    pcap = Pcap()
+    tcp = Tcp(pcap).handshake()
+    for number in range(MAX_FRAMES + 3):
+        tcp.send(1 + number, "s", RST, 1)
+    facts = pcap.facts()
+    (one,) = facts.conversations
+    assert one.tcp is not None
+    assert (len(one.tcp.resets), facts.counts["rst"]) == (MAX_FRAMES, MAX_FRAMES + 3)

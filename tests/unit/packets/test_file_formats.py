@@ -217,6 +217,14 @@ def test_samples_are_whole_and_the_same_byte_by_byte(file: bytes) -> None:
     assert _records(file, *range(len(file))) == (found, told)
 
 
+@pytest.mark.parametrize("file", [*_samples(), pcap("<", "micro", captured=1 << 20), _samples()[0][:-3]])
+def test_the_plain_walk_finds_the_same_records(file: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = _records(file)
+    monkeypatch.setattr("workers.packets.pcap.BUILT", False)
+    assert _records(file) == compiled
+    assert _records(file, *range(len(file))) == compiled
+
+
 @settings(deadline=None, max_examples=examples(200))
 @given(data=st.data(), cuts=st.lists(st.integers(0, 400), max_size=6))
 def test_mutated_files_give_the_same_however_cut_and_never_raise(data: st.DataObject, cuts: list[int]) -> None:

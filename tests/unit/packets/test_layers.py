@@ -1,6 +1,7 @@
 """Every way to the same inner packet: link layers, tags, tunnels, extension headers and fragments."""
 
 import struct
+from collections.abc import Sequence
 
 import pytest
 
@@ -47,6 +48,7 @@ WAYS = {
     "ethernet": (1, ethernet(0x0800, INNER4)),
     "padded": (1, ethernet(0x0800, INNER4) + bytes(20)),
     "snap": (1, ethernet(60, b"\xaa\xaa\x03\0\0\0\x08\0" + INNER4)),
+    "llc": (1, ethernet(60, b"\6\6\3" + INNER4)),
     "vlan": (1, ethernet(0x8100, b"\0\5\x08\0" + INNER4)),
     "qinq": (1, ethernet(0x88A8, b"\0\5\x81\0\0\6\x08\0" + INNER4)),
     "mpls": (1, ethernet(0x8847, b"\0\1\0\x40\0\2\1\x40" + INNER4)),
@@ -65,9 +67,12 @@ WAYS = {
     "gre": (101, ip4(47, b"\0\0\x08\0" + INNER4)),
     "gre-key": (101, ip4(47, b"\x20\0\x65\x58" + bytes(4) + ethernet(0x0800, INNER4))),
     "erspan2": (101, ip4(47, b"\x10\0\x88\xbe" + bytes(12) + ethernet(0x0800, INNER4))),
+    "erspan3": (101, ip4(47, b"\x10\0\x22\xeb" + bytes(4 + 12) + ethernet(0x0800, INNER4))),
     "vxlan": (101, udp(4789, b"\x08" + bytes(7) + ethernet(0x0800, INNER4))),
     "geneve": (101, udp(6081, b"\1\0\x65\x58" + bytes(8) + ethernet(0x86DD, INNER6))),
     "gtp": (101, udp(2152, b"\x30\xff\0\0" + bytes(4) + INNER4)),
+    "gtp-extension": (101, udp(2152, b"\x34\xff" + bytes(9) + b"\x85\1" + bytes(3) + INNER4)),
+    "teredo-with-indications": (101, udp(3544, b"\0\1\0\0" + bytes(9) + bytes(8) + INNER6)),
     "teredo": (101, udp(3544, INNER6)),
     "extensions": (101, ip6(0, b"\x2b\0" + bytes(6) + b"\x3c\0" + bytes(6) + b"\6\0" + bytes(6) + TCP)),
     "authenticated": (101, ip4(51, b"\6\4" + bytes(22) + TCP)),
@@ -78,6 +83,18 @@ WAYS = {
         105,
         b"\x88\x01" + bytes(22) + b"\x80\0" + bytes(14) + b"\xaa\xaa\x03\0\0\0\x08\0" + INNER4,
     ),
+    "wifi-padded": (  # radiotap: a second word of fields, a time, then flags that say it is padded
+        127,
+        b"\0\0\x1d\0\3\0\0\x80"
+        + bytes(4 + 4 + 8)
+        + b"\x20"
+        + bytes(4)
+        + b"\x88\x01"
+        + bytes(24 + 2)
+        + b"\xaa\xaa\x03\0\0\0\x08\0"
+        + INNER4,
+    ),
+    "nflog-big-endian": (239, b"\2\0\0\0" + struct.pack(">HH", 4 + len(INNER4), 9) + INNER4),
     "nflog": (239, b"\2\0\0\0\5\0\x0a\0\0\0\0\0" + struct.pack("<HH", 4 + len(INNER4), 9) + INNER4),
     "pktap": (258, struct.pack("<III", 16, 1, 1) + bytes(4) + ethernet(0x0800, INNER4)),
     "ipnet": (226, b"\1\x1a" + bytes(22) + INNER6),
@@ -85,6 +102,7 @@ WAYS = {
     "arcnet": (129, bytes(4) + b"\xd4\0\0\1" + INNER4),
     "arcnet-short": (129, bytes(4) + b"\xf0" + INNER4),
     "frame-relay": (107, b"\x48\xe1\x86\xdd" + INNER6),
+    "frame-relay-snap": (107, b"\x48\xe1\3\0\x80\0\0\0\x08\0" + INNER4),
     "frame-relay-nlpid": (107, b"\x48\xe1\x03\xcc" + INNER4 + bytes(4)),
     "switch-tag": (284, bytes(16) + b"\x08\0" + INNER4),
     "juniper": (178, b"MGC\x80\0\2xx" + ethernet(0x0800, INNER4)),
@@ -145,6 +163,10 @@ def test_encrypted_layers_are_not_guessed_at() -> None:
     assert decode(b"\x08\x41" + bytes(22) + b"\xaa\xaa\3\0\0\0\x08\0" + INNER4, link_type=105).kind == NOTHING
 
 
+def test_an_attribute_shorter_than_its_own_header_ends_nflog() -> None:
+    assert decode(b"\2\0\0\0\3\0\x0a\0" + INNER4, link_type=239).kind == NOTHING
+
+
 def test_dns_quoted_in_an_icmp_error_is_marked() -> None:
     quoted = ip4(17, struct.pack("!HHHH", 4000, 53, 40, 0) + b"\0\1\1\0" + bytes(8))
     packet = decode(ethernet(0x0800, ip4(1, b"\3\3" + bytes(6) + quoted)))
@@ -158,6 +180,38 @@ def test_redirect_quotes_a_packet_and_is_no_error() -> None:
     assert packet.mask & marks.QUOTED
     assert packet.mask & marks.TCP
     assert packet.error_type == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("options", "quotes"),
+    [
+        (b"\1\1" + bytes(6) + b"\4\x09" + bytes(6) + INNER6, True),
+        (b"\1\0" + bytes(6) + b"\4\x09" + bytes(6) + INNER6, False),
+        ((b"\1\1" + bytes(6)) * 16 + b"\4\x09" + bytes(6) + INNER6, False),
+    ],
+    ids=["behind-another-option", "behind-an-option-without-length", "behind-too-many"],
+)
+def test_a_redirect_quotes_in_one_of_its_first_options(options: bytes, quotes: bool) -> None:
+    packet = decode(ip6(58, b"\x89\0" + bytes(38) + options), link_type=101)
+    assert bool(packet.mask & marks.QUOTED) is quotes
+
+
+@pytest.mark.parametrize("extensions", [1, 8])
+def test_a_quoted_packet_may_have_extension_headers(extensions: int) -> None:
+    heads = b"\0\0" + bytes(6)
+    quoted = ip6(0, heads * (extensions - 1) + b"\6\0" + bytes(6) + TCP)
+    packet = decode(ip6(58, b"\1\4" + bytes(6) + quoted), link_type=101)
+    assert packet.quoted_key == A6 + B6 + PORTS
+
+
+def test_more_extension_headers_than_anyone_sends_are_malformed() -> None:
+    packet = decode(ip6(0, (b"\0\0" + bytes(6)) * 13 + TCP), link_type=101)
+    assert packet.mask & marks.MALFORMED
+
+
+def test_tags_end() -> None:
+    packet = decode(ethernet(0x8100, b"\0\5\x81\0" * 70 + b"\0\5\x08\0" + INNER4))
+    assert packet.kind == NOTHING
 
 
 def test_fragments_count_where_the_datagram_is_whole() -> None:
@@ -178,6 +232,16 @@ def test_fragments_are_bounded() -> None:
         frame[4:6] = number.to_bytes(2, "big")
         decoder.decode(packet, bytes(frame), 0, len(frame), len(frame), 101)
     assert decoder.fragments.incomplete == 1000
+
+
+@pytest.mark.parametrize("places", [range(1, 66), (1, 0x1FFF)], ids=["pieces", "bytes"])
+def test_a_datagram_in_too_many_pieces_or_beyond_the_largest_is_dropped(places: Sequence[int]) -> None:
+    decoder, packet = Decoder(), Packet()
+    for place in places:
+        assert decoder.fragments.dropped == 0
+        frame = ip4(17, bytes(8), 0x2000 | place)
+        decoder.decode(packet, frame, 0, len(frame), len(frame), 101)
+    assert (decoder.fragments.dropped, decoder.fragments.incomplete) == (1, 1)
 
 
 @pytest.mark.parametrize(
