@@ -16,7 +16,7 @@ cdef class _Bytes:
 
     @cython.locals(piece=bytes)
     cdef bytes take(self, Py_ssize_t size)
-    @cython.locals(value=cython.longlong, byte=int)
+    @cython.locals(value=cython.longlong, piece=bytes, place=Py_ssize_t)
     cdef long long number(self, Py_ssize_t size)
     cdef bytes vector(self, Py_ssize_t prefix)
     cdef tuple codes(self, Py_ssize_t prefix)

@@ -44,9 +44,9 @@ class _Bytes:
         return piece
 
     def number(self, size: int) -> int:
-        value = 0
-        for byte in self.take(size):
-            value = value << 8 | byte
+        value, piece = 0, self.take(size)
+        for place in range(len(piece)):  # not over the bytes themselves, which would be signed when compiled
+            value = value << 8 | piece[place]
         return value
 
     def vector(self, prefix: int) -> bytes:
