@@ -5,6 +5,7 @@
 #                                     `bench` the programs that are measured against
 set -euo pipefail
 cd "$(dirname "$0")/.."
+export LC_ALL=C.UTF-8  # one order of file names everywhere
 for_what=${1:-run}
 extra=() peers=
 case $for_what in
@@ -52,6 +53,7 @@ digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
 lock=deploy/requirements/$([ "$for_what" = test ] && echo dev || echo run).txt
 stamp=.venv/.stamp-$for_what
 core=(pyproject.toml workers/core/*.p[yx]*)
+for typed in workers/*/*.pxd; do core+=("$typed" "${typed%.pxd}.py"); done
 want=$(digest "$lock" "${core[@]}")
 if ! fresh "$stamp" "$want" && ! { [ "$for_what" = run ] && fresh .venv/.stamp-test "$(digest deploy/requirements/dev.txt "${core[@]}")"; }; then
   [ -x .venv/bin/python ] || /usr/bin/python3.11 -m venv .venv

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from bot.terminal.progress import Progress
-from workers.analysis import Analyser
+from workers.analysis import Analyser, collector
 from workers.contract.closeup import CloseUp, Look
 from workers.contract.errors import ThreadcapError
 from workers.contract.facts import Facts
@@ -145,6 +145,7 @@ def _target(name: str, progress: Progress) -> TargetResult:
 
 
 def _facts(name: str, progress: Progress) -> Facts:
+    collector.calm()
     analyser, size = Analyser(), 0
     with _opened(name, progress) as read:
         while chunk := read(CHUNK):

@@ -1,23 +1,23 @@
 """What a second look at a capture costs, for its pictures: against its analysis, in the same run.
 
-Run: `python -m tests.bench.bench_closer_look [MEGABYTES]`. The capture is bench_analysis's. CPU seconds of whole
+Run: `python -m tests.bench.bench_closer_look`. The capture is bench_analysis's mixed one. CPU seconds of whole
 processes, start-up included; the best of three. The look has a row for each pair of hosts told and four conversations.
 """
 
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from tests.bench import results
-from tests.bench.bench_analysis import _OURS, CHUNK, cpu, make
+from tests.bench.bench_analysis import ours
+from tests.bench.made import made
+from tests.bench.ours import CHUNK
+from tests.bench.processes import cpu
 from workers.analysis import Analyser
 from workers.contract.closeup import Look, Pair
 from workers.contract.codec import encode
 
-PACKETS_A_MEGABYTE = 1_270
-"""Of such a capture."""
 _LOOK = """
 import json, sys
 from workers.analysis.closeup import CloserLook
@@ -45,22 +45,16 @@ def look_at(path: Path) -> Look:
     return Look(round(facts.first_at * 1e9), max(1, round(facts.duration * 1e9)), 60, 10, pairs, traced)
 
 
-def main(megabytes: int = 500) -> None:
+def main() -> None:
     """Measure and print one table."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "made.pcap"
-        make(path, megabytes * PACKETS_A_MEGABYTE)
-        size = path.stat().st_size / 1e6
-        words = [str(path), str(CHUNK)]
-        looking = [sys.executable, "-c", _LOOK, *words, json.dumps(encode(look_at(path)))]
-        analysis, *_ = cpu([sys.executable, "-c", _OURS, *words])
-        look, memory, _ = cpu(looking)
-        print(f"{size:.0f} MB; load {os.getloadavg()[0]:.1f}")
-        print(
-            f"closer look {look:.2f} s CPU, {memory} MB; analysis {analysis:.2f} s, {analysis / look:.1f} times as long"
-        )
-        results.note("closer_look", cpu_s=look, memory_mb=memory, analysis_ratio=analysis / look, size_mb=size)
+    capture = made("mixed")
+    analysis = cpu(ours("feed", str(capture.path)))
+    look = cpu([sys.executable, "-c", _LOOK, str(capture.path), str(CHUNK), json.dumps(encode(look_at(capture.path)))])
+    times = analysis.cpu / look.cpu
+    print(f"{capture.megabytes:.0f} MB; load {os.getloadavg()[0]:.1f}")
+    print(f"closer look {look.cpu:.2f} s CPU, {look.megabytes:.0f} MB; analysis {analysis.cpu:.2f} s, {times:.1f} x")
+    results.note("closer_look", cpu_s=look.cpu, memory_mb=look.megabytes, analysis_ratio=times)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]))
+    main()

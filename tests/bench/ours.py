@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from workers.analysis import Analyser
+from workers.analysis import Analyser, collector
 
 CHUNK = 1 << 20
 
@@ -60,5 +60,6 @@ def endless(name: str, gigabytes: str) -> None:
 
 
 if __name__ == "__main__":
+    collector.calm()
     WHAT: dict[str, Callable[..., None]] = {"feed": feed, "timed": timed, "endless": endless}
     WHAT[sys.argv[1]](*sys.argv[2:])

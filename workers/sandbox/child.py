@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from workers.analysis import Analyser
+from workers.analysis import Analyser, collector
 from workers.analysis.closeup import CloserLook
 from workers.contract import codec
 from workers.contract.closeup import Look
@@ -26,6 +26,7 @@ PROGRESS_SECONDS = 0.5
 def serve(memory: int) -> None:
     """Serve one job on file descriptors 0 and 1, confined to `memory` bytes of address space."""
     confine(memory)
+    collector.calm()
     try:
         analysers = _read(os.fdopen(0, "rb", closefd=False))
         for target, analyser in sorted(analysers.items()):
