@@ -1,6 +1,7 @@
 cimport cython
 
 from workers.analysis.addresses cimport endpoints, reverse
+from workers.analysis.dns_addresses cimport DnsAddresses
 from workers.analysis.dns_message cimport Message, read_message
 from workers.analysis.samples cimport Durations, Frames, count
 from workers.analysis.timeline cimport TimelineStage
@@ -27,7 +28,7 @@ cdef class DnsStage:
     cdef Frames _unanswered
     cdef Durations _latency
     cdef public long long beyond, unjudged, forgotten
-    cdef public object addresses
+    cdef public DnsAddresses addresses
 
     cpdef datagram(self, Packet packet, int source, int destination)
     @cython.locals(message=Message)

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Which names clients were given which addresses for, and when: what a connection's address stands for.
 
 Kept is each change only: another answer with the same address for the same name tells nothing new. The name is the one
@@ -27,7 +28,8 @@ class DnsAddresses:
     def note(self, packet: Packet, name: str, found: list[bytes | str]) -> None:
         """A client got an answer for a name: packed addresses, and names that lead there."""
         key = packet.key
-        client = key[(len(key) - 4) // 2 : -4]
+        ports = len(key) - 4
+        client = key[ports // 2 : ports]
         for given in found:
             if isinstance(given, bytes):
                 self._keep((client, given), packet.time, name)

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Connections to services by client and server: how many, and how long each had a request under way.
 
 Requests that wait by their nature (`waits`) keep a connection as long as they please, so connections that carry one

@@ -1,6 +1,7 @@
 cimport cython
 
 from workers.analysis.samples cimport Durations, Frames, count
+from workers.analysis.service_pools cimport ServicePools, Use
 from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
 
@@ -16,6 +17,7 @@ cdef class _Group:
     cdef public long long responses, slowest, slowest_frame
     cdef public dict errors
     cdef public Durations latency
+    cdef public bint waits
 
     cpdef answered(self, Request request)
     cpdef replied(self, str error, long long frame)
@@ -23,7 +25,7 @@ cdef class _Group:
 
 cdef class ServiceStage:
     cdef TimelineStage _timeline
-    cdef object _pools
+    cdef ServicePools _pools
     cdef dict _groups, _spread, _protocols
     cdef long long _requests, _responses
     cdef public long long open, beyond, forgotten, not_captured, unjudged
@@ -38,7 +40,9 @@ cdef class ServiceStage:
 
 cdef class Exchange:
     cdef ServiceStage _stage
-    cdef public object asker, use
+    cdef public object asker
+    cdef public Use use
+    cdef public str spoken
     cdef public tuple server
     cdef public dict operations, waiting
     cdef public long long _serial, _gap, _beyond, strays

@@ -56,9 +56,21 @@ class Request:
 class _Group:
     """Requests of one protocol, server and operation."""
 
-    __slots__ = ("errors", "failed", "latency", "requests", "responses", "slowest", "slowest_frame", "unanswered")
+    __slots__ = (
+        "errors",
+        "failed",
+        "latency",
+        "requests",
+        "responses",
+        "slowest",
+        "slowest_frame",
+        "unanswered",
+        "waits",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, *, waits: bool) -> None:
+        self.waits = waits
+        """Such requests take long by their nature."""
         self.requests = Frames()
         self.responses = 0
         self.errors: dict[str, int] = {}
@@ -104,7 +116,7 @@ class ServiceStage:
     def asked(self, exchange: "Exchange", request: Request) -> _Group | None:
         """Count a request whose fate is known."""
         self._requests += 1
-        self._protocols[exchange.protocol] = self._protocols.get(exchange.protocol, 0) + 1
+        self._protocols[exchange.spoken] = self._protocols.get(exchange.spoken, 0) + 1
         group = self._group(exchange, request.operation)
         if group is None:
             self.beyond += 1
@@ -116,10 +128,10 @@ class ServiceStage:
         """Count a request and its response."""
         group = self.asked(exchange, request)
         self._responses += 1
-        if waits(exchange.protocol, request.operation):
+        if group.waits if group is not None else waits(exchange.spoken, request.operation):
             exchange.use.waited = True
         else:
-            self._timeline.latency(request.end + request.took, request.took, exchange.protocol)
+            self._timeline.latency(request.end + request.took, request.took, exchange.spoken)
             exchange.use.answered(request.end, request.took)
         if group is not None:
             group.answered(request)
@@ -150,7 +162,7 @@ class ServiceStage:
     def _group(self, exchange: "Exchange", operation: str) -> _Group | None:
         group = exchange.operations.get(operation)
         if group is None and len(self._groups) < MAX_GROUPS:
-            group = _Group()
+            group = _Group(waits=waits(exchange.spoken, operation))
             exchange.operations[operation] = self._groups[(exchange.protocol, *exchange.server, operation)] = group
         return group
 
@@ -202,6 +214,7 @@ class Exchange:
         "operations",
         "paired",
         "server",
+        "spoken",
         "stopped",
         "strays",
         "use",
@@ -217,6 +230,7 @@ class Exchange:
         """The direction that sends requests."""
         self.server = endpoints(asker.key)[2:]
         """Address and port."""
+        self.spoken = self.protocol
         self.operations = stage.operations(self.protocol, *self.server)
         self.waiting: dict[int, Request] = {}
         """By number, which is the protocol's own, or else counts up; oldest first."""
