@@ -2,7 +2,7 @@
 """The compiled core: records, decode, conversations and TCP of a capture in C structs, without the GIL.
 
 The same semantics as the plain Python of workers.packets and workers.analysis, which stay the reference and what is
-used where there is no compiler. Application parsers exist once, in Python: what they may want is handed to them in
+used where there is no compiler. Application parsers exist once, beside this: what they may want is handed to them in
 order, after each batch of records; bytes they said they don't need are passed over here. Each stage is a file:
 `structs`, `records`, `decode`, `transport`, `flows`, `options`, `control`, `tcp`, `timeline`, `steps`; what Python sees is in
 `conversations`, `results` and `views`. `glass` and `closeup` look at a capture once more, for its pictures.
