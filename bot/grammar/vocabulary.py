@@ -22,11 +22,13 @@ PLANNING = frozenset({"plan", "dry-run", "dryrun", "preview"})
 
 FINDINGS = frozenset(
     "analysis-failed capture-drops capture-partial certificate certificate-name client-slow clock-skew"
-    " connection-refused dns-failure dns-nxdomain dns-search-list dns-slow dns-timeout dns-truncated"
-    " dns-unanswered hairpin half-open health-check http-errors http-slow http-unanswered http-upstream"
-    " icmp-error idle-reset mtu-black-hole network-slow nothing-captured one-way pool-exhausted port-exhaustion"
-    " port-scan reset reset-middlebox retransmission-burst retransmissions retries stale-connection syn-flood"
-    " syn-retried syn-unanswered tls-alert tls-incomplete zero-window".split()
+    " connection-refused connections-full dhcp-refused dhcp-unanswered dns-failure dns-nxdomain dns-search-list"
+    " dns-slow dns-timeout dns-truncated dns-unanswered grpc-errors hairpin half-open health-check http-errors"
+    " http-slow http-unanswered http-upstream http2-goaway http2-reset icmp-error idle-reset mtu-black-hole"
+    " network-slow nothing-captured ntp-offset ntp-unanswered ntp-unsynchronised one-way pool-exhausted"
+    " port-exhaustion port-scan quic-unanswered reset reset-middlebox retransmission-burst retransmissions retries"
+    " service-errors service-slow service-unanswered stale-connection syn-flood syn-retried syn-unanswered"
+    " tls-alert tls-incomplete tls-refused zero-window".split()
 )
 """Rules whose finding may end a capture; `any` means the first one that tells of trouble."""
 

@@ -63,8 +63,8 @@ def test_nothing_else_is_in_it(wheel: Path) -> None:
     strange = [name for name in inside if not name.startswith((*(f"{each}/" for each in PACKAGES), "threadcap-"))]
     assert strange == []
     assert [name for name in inside if "node_modules" in name or "/web/src/" in name] == []
-    assert [name for name in inside if name.startswith("workers/core/core.c") and not name.endswith(".so")] == []
-    assert sum(info.file_size for info in zipfile.ZipFile(wheel).infolist()) < 8_000_000
+    assert [name for name in inside if name.startswith("workers/") and name.endswith(".c")] == []
+    assert sum(info.file_size for info in zipfile.ZipFile(wheel).infolist()) < 24_000_000
 
 
 def test_console_script_is_declared(installed: Path) -> None:
@@ -92,9 +92,10 @@ def _said(installed: Path, *words: str) -> str:
 
 def _run(*argv: str, folder: Path | None = None) -> str:
     """Run this Python; with `folder` what is installed there comes first."""
-    env = {**os.environ, "PYTHONPATH": str(folder) if folder else "", "PYTHONDONTWRITEBYTECODE": "1"}
+    quick = {"CFLAGS": "-O0"}  # what is compiled is tested elsewhere
+    env = {**os.environ, **quick, "PYTHONPATH": str(folder) if folder else "", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [sys.executable, *argv], cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *argv], cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()

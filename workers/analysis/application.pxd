@@ -3,7 +3,7 @@ cimport cython
 from workers.analysis.http cimport HttpParser, expected
 from workers.analysis.http_message cimport looks_like_start
 from workers.analysis.tls cimport looks_like_record
-from workers.packets.stream cimport Stream
+from workers.packets.stream cimport Parser, Stream
 from workers.packets.packet cimport Packet
 
 
@@ -14,27 +14,28 @@ cdef class Applications:
     @cython.locals(stream=Stream)
     cpdef Stream open(self, object half)
     @cython.locals(key=bytes, ports=Py_ssize_t)
-    cdef _parser(self, object half)
+    cdef Parser _parser(self, object half)
 
 
-cdef class Recogniser:
+cdef class Recogniser(Parser):
     cdef Applications _applications
     cdef object _half
     cdef public bytes short
     cdef bint _known, _loose, _lost
     cdef public tuple _refused
-    cdef public object inner
+    cdef public Parser inner
 
-    @cython.locals(skip=cython.longlong, held=bytes, joined=bytes, http=HttpParser)
+    @cython.locals(skip=cython.longlong, held=bytes, joined=bytes, inner=Parser)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef long long _first(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.locals(parser=HttpParser)
     cdef bint _begins(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    cdef object _service(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
-    cdef object _paired(self)
+    cdef Parser _service(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cdef Parser _paired(self)
     cdef long long _give_up(self)
     cdef _keep(self, bytes start)
     cdef bint _http(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cpdef skipped(self, Packet packet, bint whole)
     cpdef gap(self, long long size, Packet packet)
     cpdef bint watching(self)
     cpdef fin(self, Packet packet)
@@ -43,5 +44,3 @@ cdef class Recogniser:
 
 @cython.locals(first=int, size=Py_ssize_t, kind=int)
 cpdef bint may_be_service(bytes buffer, Py_ssize_t at, Py_ssize_t end)
-
-cdef bint _between(object inner)

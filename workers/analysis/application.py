@@ -19,20 +19,18 @@ from workers.analysis.framing import ServiceParser
 from workers.analysis.http import HttpParser, expected
 from workers.analysis.http2 import Http2Stage
 from workers.analysis.http2_frames import PREFACE
-from workers.analysis.http2_parser import Http2Parser, begins, open_parser
+from workers.analysis.http2_parser import begins, open_parser
 from workers.analysis.http_message import looks_like_start
 from workers.analysis.http_stage import HttpStage
 from workers.analysis.services import ServiceStage
 from workers.analysis.tls import TlsStage, looks_like_record
 from workers.packets import marks
 from workers.packets.packet import Packet
-from workers.packets.stream import Parser, Reader, Stream
+from workers.packets.stream import Parser, Stream
 
 _DNS_PORT = b"\x00\x35"
 _H2 = b"\0P"
 """What HTTP/2 begins with: a frame of less than 65 KiB, and the preface."""
-_CHANGES = b"\x16\0P"
-"""What a protocol begins with that may follow HTTP/1: a TLS handshake, an HTTP/2 frame, its preface."""
 SSDP = 1900
 _SHORT = 8
 """A first segment shorter than this waits for the next bytes before it is judged."""
@@ -75,7 +73,7 @@ class Applications:
         return Recogniser(self, half)
 
 
-class Recogniser:
+class Recogniser(Parser):
     """Stands as the parser until the protocol is known, then passes bytes through."""
 
     __slots__ = ("_applications", "_half", "_known", "_loose", "_lost", "_refused", "inner", "short")
@@ -90,12 +88,13 @@ class Recogniser:
         """Services that this conversation turned out not to speak."""
         self._lost = False
         """Bytes are missing before the first that were recognised: maybe whole messages."""
-        self.inner: Reader | None = None
+        self.inner: Parser | None = None
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""
         inner = self.inner
-        if inner is not None and not (buffer[at] in _CHANGES and _between(inner)):
+        # a TLS handshake, an HTTP/2 frame and its preface may follow another protocol
+        if inner is not None and not (buffer[at] in (22, 0, 80) and inner.between()):
             skip = inner.data(buffer, at, end, packet)
             return skip if skip >= 0 else self._give_up()
         held, self.short = self.short, b""
@@ -183,10 +182,10 @@ class Recogniser:
     def _http(self, buffer: bytes, at: int, end: int) -> bool:
         return looks_like_start(buffer, at, end, loose=self._loose)
 
-    def skipped(self, packet: Packet, *, whole: bool) -> None:
+    def skipped(self, packet: Packet, whole: bool) -> None:
         """The bytes that were not needed are over."""
         if self.inner is not None:
-            self.inner.skipped(packet, whole=whole)
+            self.inner.skipped(packet, whole)
 
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture; the other direction may wait for them."""
@@ -203,15 +202,13 @@ class Recogniser:
 
     def fin(self, packet: Packet) -> None:
         """A direction ended in order: so do bodies that go on to the end."""
-        if isinstance(self.inner, HttpParser):
+        if self.inner is not None:
             self.inner.fin(packet)
 
     def close(self, now: int) -> None:
         """What was never answered stays so."""
-        if isinstance(self.inner, HttpParser | Http2Parser):
+        if self.inner is not None:
             self.inner.close(now)
-        elif isinstance(self.inner, ServiceParser):
-            self.inner.exchange.close(now)
         self.inner = None  # which knows this object too: no circle is left to the garbage collector
 
 
@@ -230,8 +227,3 @@ def may_be_service(buffer: bytes, at: int, end: int) -> bool:
     if size >= 14 and kind == 0 and buffer[at + 6] == 0 and buffer[at + 7] < 32:  # Kafka: key and version
         return True
     return size >= 16 and buffer[at + 14] == 0 and buffer[at + 15] == 0  # MongoDB: operation codes
-
-
-def _between(inner: Reader) -> bool:
-    """Whether no message is under way in a parser whose protocol another one may follow."""
-    return isinstance(inner, HttpParser | ServiceParser) and inner.between()

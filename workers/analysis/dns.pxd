@@ -6,6 +6,7 @@ from workers.analysis.dns_message cimport Message, read_message
 from workers.analysis.samples cimport Durations, Frames, count
 from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
+from workers.packets.stream cimport Parser
 
 cdef unsigned long long _QUERY, _RESP
 
@@ -18,6 +19,15 @@ cdef class _Name:
     cdef public bytes last
     cdef public dict rcodes
     cdef public list found
+
+
+cdef class _Asked:
+    cdef public long long time, frame
+    cdef public _Name name
+
+
+@cython.locals(asked=_Asked)
+cdef _Asked _begun(Packet packet, _Name name)
 
 
 cdef class DnsStage:
@@ -33,19 +43,19 @@ cdef class DnsStage:
     cpdef datagram(self, Packet packet, int source, int destination)
     @cython.locals(message=Message)
     cpdef message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp)
-    @cython.locals(same=tuple, asked=tuple, waited=cython.longlong)
+    @cython.locals(same=_Asked, asked=_Asked, waited=cython.longlong)
     cdef _again(self, _Name name, bytes key, Packet packet)
-    @cython.locals(key=bytes, known=tuple, group=_Name)
+    @cython.locals(key=bytes, known=_Asked, group=_Name)
     cdef _query(self, Message message, Packet packet, bint udp)
     @cython.locals(wire=bytes, group=_Name)
     cdef _Name _name(self, Message message, bytes ends)
-    @cython.locals(rcode=str, asked=tuple, group=_Name, time=cython.longlong, took=cython.longlong)
+    @cython.locals(rcode=str, asked=_Asked, group=_Name, time=cython.longlong, took=cython.longlong)
     cdef _response(self, Message message, Packet packet)
     @cython.locals(group=_Name)
-    cdef _judge(self, tuple asked, long long now)
+    cdef _judge(self, _Asked asked, long long now)
 
 
-cdef class DnsTcpParser:
+cdef class DnsTcpParser(Parser):
     cdef DnsStage _stage
     cdef object _half
     cdef bytes _held
@@ -53,4 +63,5 @@ cdef class DnsTcpParser:
 
     @cython.locals(held=bytes, size=Py_ssize_t)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    cpdef gap(self, long long _size, Packet _packet)
+    cpdef skipped(self, Packet packet, bint whole)
+    cpdef gap(self, long long size, Packet packet)

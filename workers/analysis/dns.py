@@ -17,6 +17,7 @@ from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import DnsFacts, DnsName
 from workers.packets import marks
 from workers.packets.packet import Packet
+from workers.packets.stream import Parser
 
 MAX_NAMES = 1024
 TOLD_NAMES = 200
@@ -58,8 +59,22 @@ class _Name:
         self.chain = self.tcp = 0
 
 
+class _Asked:
+    """A query that waits for its answer."""
+
+    __slots__ = ("frame", "name", "time")
+    time: int
+    frame: int
+    name: _Name | None
+
+
+def _begun(packet: Packet, name: _Name | None) -> _Asked:
+    asked = _Asked.__new__(_Asked)
+    asked.time, asked.frame, asked.name = packet.time, packet.number, name
+    return asked
+
+
 _Key = tuple[str, str, str, str]
-_Waiting = tuple[int, int, "_Name | None"]
 
 
 class DnsStage:
@@ -70,7 +85,7 @@ class DnsStage:
         self._names: dict[_Key, _Name] = {}
         self._by_wire: dict[bytes, _Name | None] = {}
         """The same ones by addresses and question as on the wire: what most queries are found by."""
-        self._waiting: dict[bytes, _Waiting] = {}
+        self._waiting: dict[bytes, _Asked] = {}
         self._queries = self._responses = self._retried = self._truncated = 0
         self._tcp_queries = self._tcp_responses = self._edns_queries = self._dnssec_ok = 0
         self._edns_sizes: dict[str, int] = {}
@@ -115,9 +130,9 @@ class DnsStage:
         same = self._waiting.get(key)
         asked = same if same is not None else self._waiting.get(name.last)
         name.last = key
-        if asked is None or asked[2] is not name:
+        if asked is None or asked.name is not name:
             return
-        waited = packet.time - asked[0]
+        waited = packet.time - asked.time
         if waited >= ASKED_AGAIN and (same is not None or waited <= GIVEN_UP):
             name.again.add(packet.number)
             name.again_after.add(waited)
@@ -132,19 +147,19 @@ class DnsStage:
         group = self._name(message, packet.key)
         known = self._waiting.get(key)
         if known is not None:
-            if group is not None and known[2] is group:
+            if group is not None and known.name is group:
                 self._again(group, key, packet)
                 group.queries.add(packet.number)
                 group.retried += 1
                 self._retried += 1
-                self._waiting[key] = (packet.time, packet.number, group)
+                self._waiting[key] = _begun(packet, group)
                 return
             self._judge(self._waiting.pop(key), packet.time)
         if group is not None:
             self._again(group, key, packet)
             group.queries.add(packet.number)
             group.tcp += not udp
-        self._waiting[key] = (packet.time, packet.number, group)
+        self._waiting[key] = _begun(packet, group)
         if len(self._waiting) > MAX_WAITING:
             self.forgotten += 1
             self._judge(self._waiting.pop(next(iter(self._waiting))), packet.time)
@@ -175,7 +190,7 @@ class DnsStage:
         asked = self._waiting.pop(reverse(packet.key, 17) + message.id, None)
         if asked is None:
             return
-        time, group = asked[0], asked[2]
+        time, group = asked.time, asked.name
         if message.rcode == 0 and message.found:
             self.addresses.note(packet, message.name if group is None else group.name, message.found)
         took = max(0, packet.time - time)
@@ -190,15 +205,15 @@ class DnsStage:
             if message.rcode == 0:
                 group.found = message.found
 
-    def _judge(self, asked: _Waiting, now: int) -> None:
+    def _judge(self, asked: _Asked, now: int) -> None:
         """A query that nobody answered until now."""
-        time, frame, group = asked
-        if now - time < JUDGED_AFTER:
+        group = asked.name
+        if now - asked.time < JUDGED_AFTER:
             self.unjudged += 1
             return
-        self._unanswered.add(frame)
+        self._unanswered.add(asked.frame)
         if group is not None:
-            group.unanswered.add(frame)
+            group.unanswered.add(asked.frame)
 
     def finish(self, capture_end: int) -> DnsFacts:
         """Names with trouble first, then the most asked for."""
@@ -264,7 +279,7 @@ def _told(key: _Key, name: _Name) -> DnsName:
     )
 
 
-class DnsTcpParser:
+class DnsTcpParser(Parser):
     """Messages with a two-byte length before each (RFC 7766 section 8), of one direction."""
 
     __slots__ = ("_half", "_held", "_lost", "_stage")
@@ -292,20 +307,10 @@ class DnsTcpParser:
         self._held = held
         return 0
 
-    def skipped(self, packet: Packet, *, whole: bool) -> None:
+    def skipped(self, packet: Packet, whole: bool) -> None:
         """Nothing is ever skipped."""
 
-    def gap(self, _size: int, _packet: Packet) -> None:
+    def gap(self, size: int, packet: Packet) -> None:
         """Framing is lost for good behind a gap."""
         self._lost = True
         self._held = b""
-
-    def watching(self) -> bool:
-        """It knows what to wait for."""
-        return False
-
-    def fin(self, packet: Packet) -> None:
-        """Every message has its length."""
-
-    def close(self, now: int) -> None:
-        """Queries wait in the stage."""

@@ -28,24 +28,24 @@ class Message:
         "rcode", "response", "truncated",
     )  # fmt: skip
 
-    def __init__(self, buffer: bytes, start: int, end: int) -> None:
-        self._buffer, self._start, self.end = buffer, start, end
-        high, low = buffer[start + 2], buffer[start + 3]
-        self.id = buffer[start : start + 2]
-        self.response = high & 0x80 != 0
-        self.truncated = high & 0x02 != 0
-        self.rcode = low & 15
-        self.question = b""
-        """The first question as on the wire, when there is one and it is whole."""
-        self.qtype = 0
-        self.found: list[bytes | str] = []
-        """The first answers: packed addresses, and names."""
-        self.malformed = False
-        self.edns = -1
-        """UDP size the sender accepts; -1 without EDNS."""
-        self.dnssec_ok = False
-        self.cname_chain = 0
-        """CNAME records from the name asked for on, one after another."""
+    _buffer: bytes
+    _start: int
+    end: int
+    id: bytes
+    response: bool
+    truncated: bool
+    rcode: int
+    question: bytes
+    """The first question as on the wire, when there is one and it is whole."""
+    qtype: int
+    found: list[bytes | str]
+    """The first answers: packed addresses, and names."""
+    malformed: bool
+    edns: int
+    """UDP size the sender accepts; -1 without EDNS."""
+    dnssec_ok: bool
+    cname_chain: int
+    """CNAME records from the name asked for on, one after another."""
 
     @property
     def name(self) -> str:
@@ -67,7 +67,12 @@ def rcode_name(code: int) -> str:
 
 def read_message(buffer: bytes, at: int, end: int) -> Message:
     """A message of at least 12 bytes."""
-    message = Message(buffer, at, end)
+    message = Message.__new__(Message)  # not by a constructor, whose call would cost as much as all that follows
+    message._buffer, message._start, message.end = buffer, at, end
+    message.id, message.question, message.found = buffer[at : at + 2], b"", []
+    message.response, message.truncated = buffer[at + 2] & 0x80 != 0, buffer[at + 2] & 0x02 != 0
+    message.rcode, message.qtype, message.edns, message.cname_chain = buffer[at + 3] & 15, 0, -1, 0
+    message.malformed = message.dnssec_ok = False
     questions, answers = _two(buffer, at + 4), _two(buffer, at + 6)
     more = _two(buffer, at + 8) + _two(buffer, at + 10)
     body = at + 12

@@ -2,15 +2,14 @@ cimport cython
 
 from workers.analysis.services cimport Exchange
 from workers.packets.packet cimport Packet
+from workers.packets.stream cimport Parser
 
 
 
-cdef class ServiceParser:
+cdef class ServiceParser(Parser):
     cdef public Exchange exchange
 
-    cpdef bint between(self)
-    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    cpdef gap(self, long long size, Packet packet)
+    cpdef close(self, long long now)
 
 
 cdef class FramedParser(ServiceParser):
@@ -31,5 +30,6 @@ cdef class FramedParser(ServiceParser):
     cdef long long _walk(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef long long _stumble(self, Packet packet)
     cdef _lose(self, Packet packet)
+    cpdef skipped(self, Packet packet, bint whole)
     @cython.locals(held=bytes, left=cython.longlong, whole=cython.longlong)
     cpdef gap(self, long long size, Packet packet)

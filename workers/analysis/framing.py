@@ -10,13 +10,14 @@ from typing import ClassVar
 
 from workers.analysis.services import Exchange
 from workers.packets.packet import Packet
+from workers.packets.stream import Parser
 
 NOT_MINE = -1
 """Instead of a number of bytes to skip: these bytes are another protocol's."""
 NO_END = 1 << 62
 
 
-class ServiceParser:
+class ServiceParser(Parser):
     """What the recogniser knows of a parser of one direction."""
 
     __slots__ = ("exchange",)
@@ -24,21 +25,9 @@ class ServiceParser:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
 
-    def between(self) -> bool:
-        """Whether TLS may begin here."""
-        return False
-
-    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """The next bytes; how many after them are not needed, or NOT_MINE."""
-        raise NotImplementedError
-
-    def skipped(self, packet: Packet, *, whole: bool) -> None:
-        """The bytes that were not needed are over."""
-        raise NotImplementedError
-
-    def gap(self, size: int, packet: Packet) -> None:
-        """So many bytes are not in the capture."""
-        raise NotImplementedError
+    def close(self, now: int) -> None:
+        """What was never answered stays so."""
+        self.exchange.close(now)
 
 
 class FramedParser(ServiceParser):
@@ -129,7 +118,7 @@ class FramedParser(ServiceParser):
         self._lost = True
         self.exchange.gap(packet.number, replies=self.REPLIES)
 
-    def skipped(self, packet: Packet, *, whole: bool) -> None:
+    def skipped(self, packet: Packet, whole: bool) -> None:
         """The rest of a message is over."""
         self.done(packet)
 

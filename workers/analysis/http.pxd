@@ -5,6 +5,7 @@ from workers.analysis.http_message cimport Head, looks_like_start, read_head
 from workers.analysis.http_stage cimport HttpStage
 from workers.packets.packet cimport Packet
 from workers.packets.scan cimport find
+from workers.packets.stream cimport Parser
 
 
 cdef int _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST
@@ -19,7 +20,7 @@ cpdef bint expected(object half)
 cdef Py_ssize_t _head_end(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
 
-cdef class HttpParser:
+cdef class HttpParser(Parser):
     cdef HttpStage _stage
     cdef object _half
     cdef bint _loose, _answered_any
@@ -38,6 +39,7 @@ cdef class HttpParser:
     @cython.locals(rest=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef _pay(self, Packet packet)
+    cpdef skipped(self, Packet packet, bint whole)
     cpdef fin(self, Packet packet)
     cpdef gap(self, long long size, Packet packet)
     cpdef close(self, long long now)

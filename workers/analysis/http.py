@@ -18,6 +18,7 @@ from workers.analysis.http_stage import HttpStage, answer_not_captured
 from workers.packets import marks
 from workers.packets.packet import Packet
 from workers.packets.scan import find
+from workers.packets.stream import Parser
 
 PORTS = frozenset({80, 3128, 8080, 8088})
 """Where broken request lines count as requests too (the server's 400 answers them)."""
@@ -49,7 +50,7 @@ def _head_end(buffer: bytes, at: int, end: int) -> int:
             return at + 2
 
 
-class HttpParser:
+class HttpParser(Parser):
     """Reads the messages of one direction; requests wait here for the other direction's responses."""
 
     __slots__ = (
@@ -111,7 +112,7 @@ class HttpParser:
             self._receiving.received(packet.time - self._first_byte)
         self._owed, self._receiving = 0, None
 
-    def skipped(self, packet: Packet, *, whole: bool) -> None:
+    def skipped(self, packet: Packet, whole: bool) -> None:
         """The rest of a body, or of a chunk, is over."""
         if not whole:
             self._owed = 0

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Walks the frames of one direction of an HTTP/2 connection, bounded: DATA is skipped, never kept.
 
 After a gap the walk goes on at the next segment that begins with a frame.
@@ -27,6 +28,7 @@ from workers.analysis.http2_frames import (
     possible,
 )
 from workers.packets.packet import Packet
+from workers.packets.stream import Parser
 
 MAX_BLOCK = 16 * 1024
 """Bytes of one header block, CONTINUATION frames included; servers refuse more."""
@@ -58,7 +60,7 @@ def open_parser(stage: Http2Stage, half: Half) -> "Http2Parser":
     return Http2Parser(stage.open(half, upgraded), half)
 
 
-class Http2Parser:
+class Http2Parser(Parser):
     """Reads the frames of one direction."""
 
     __slots__ = (
@@ -112,12 +114,12 @@ class Http2Parser:
         self._left -= rest
         return rest
 
-    def skipped(self, packet: Packet, *, whole: bool) -> None:
+    def skipped(self, packet: Packet, whole: bool) -> None:
         """The rest of a frame is over."""
         if self._kind == DATA:
             self._data(packet, last=True)
 
-    def gap(self, size: int, _packet: Packet) -> None:
+    def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture; inside a frame the walk goes on behind them."""
         if 0 < size <= self._left:
             if self._room and self._kind in _BLOCKS:

@@ -22,6 +22,9 @@ cdef class Request:
     cdef public long long frame, begun, end, status
 
 
+@cython.locals(request=Request)
+cpdef Request requested(str method, Group group, bytes both, Packet packet)
+
 @cython.locals(ports=Py_ssize_t)
 cpdef bytes pair(bytes key)
 

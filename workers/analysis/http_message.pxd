@@ -9,6 +9,9 @@ cdef class Head:
     cdef public bint chunked
 
 
+@cython.locals(head=Head)
+cdef Head _head(bytes method, bytes path, int status)
+
 @cython.locals(first=int, limit=Py_ssize_t, newline=Py_ssize_t)
 cpdef bint looks_like_start(bytes buffer, Py_ssize_t at, Py_ssize_t end, bint loose=*)
 

@@ -24,14 +24,24 @@ class Head:
 
     __slots__ = ("chunked", "host", "identity", "length", "method", "path", "status")
 
-    def __init__(self, method: bytes = b"", path: bytes = b"", host: bytes = b"", status: int = 0) -> None:
-        self.method, self.path, self.host = method, path, host
-        self.status = status
-        self.length = -1
-        """Of the body; -1 when it isn't told."""
-        self.chunked = False
-        self.identity = b""
-        """What tells a request from every other: the id it carries with method and target; empty when it has none."""
+    method: bytes
+    path: bytes
+    host: bytes
+    status: int
+    length: int
+    """Of the body; -1 when it isn't told."""
+    chunked: bool
+    identity: bytes
+    """What tells a request from every other: the id it carries with method and target; empty when it has none."""
+
+
+def _head(method: bytes, path: bytes, status: int) -> Head:
+    """A new one; not by a constructor, whose call costs more."""
+    head = Head.__new__(Head)
+    head.method, head.path, head.status = method, path, status
+    head.host = head.identity = b""
+    head.length, head.chunked = -1, False
+    return head
 
 
 def looks_like_start(buffer: bytes, at: int, end: int, *, loose: bool = False) -> bool:
@@ -95,7 +105,7 @@ def read_head(raw: bytes, *, loose: bool = False, cut: bool = False) -> Head | N
     if raw[:7] == b"HTTP/1.":
         status = _status(raw, len(raw) if newline < 0 else newline + 1)
         if status:
-            head = Head(status=status)
+            head = _head(b"", b"", status)
             _fields(head, raw, newline)
             return head
     method_end = _method_end(raw, 0, newline) if newline > 0 else -1
@@ -106,7 +116,7 @@ def read_head(raw: bytes, *, loose: bool = False, cut: bool = False) -> Head | N
         if found is None:
             return None
         method, target = found[1], found[2].strip()
-    head = Head(method, _path(target))
+    head = _head(method, _path(target), 0)
     known_as = _fields(head, raw, newline)
     if known_as:
         head.identity = b" ".join((known_as, method, target))[:MAX_IDENTITY]

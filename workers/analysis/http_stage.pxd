@@ -1,7 +1,7 @@
 cimport cython
 
 from workers.analysis.addresses cimport endpoints
-from workers.analysis.http_groups cimport Group, Pools, Request, Tries
+from workers.analysis.http_groups cimport Group, Pools, Request, Tries, requested
 from workers.analysis.http_message cimport Head, text
 from workers.analysis.samples cimport Durations, count
 from workers.analysis.timeline cimport TimelineStage

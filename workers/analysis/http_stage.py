@@ -6,7 +6,7 @@ Told are method, path without query, host, status, latency, and for gRPC its sta
 
 from workers.analysis.addresses import endpoints
 from workers.analysis.flows import Half
-from workers.analysis.http_groups import Group, Key, Pools, Request, Tries
+from workers.analysis.http_groups import Group, Key, Pools, Request, Tries, requested
 from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, text
 from workers.analysis.samples import Durations, Frames, count
 from workers.analysis.timeline import TimelineStage
@@ -76,7 +76,7 @@ class HttpStage:
             self.beyond += 1
         else:
             group.requests.add(packet.number)
-        request = Request(method, group, both, packet)
+        request = requested(method, group, both, packet)
         if identity and self._tries.again(identity, request) and group is not None:
             group.repeated(packet.number)
         return request

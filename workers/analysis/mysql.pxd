@@ -23,6 +23,7 @@ cdef bint _chain(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
 
 cdef class MysqlRequests(FramedParser):
+    cpdef bint between(self)
     cdef Request _asked, _long
     cdef bint _goes_on
 
@@ -37,6 +38,7 @@ cdef class MysqlRequests(FramedParser):
 
 
 cdef class MysqlReplies(FramedParser):
+    cpdef bint between(self)
     cdef bint _fresh, _goes_on
     cdef int _next
 

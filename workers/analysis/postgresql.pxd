@@ -28,6 +28,7 @@ cdef long long _rows(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
 
 cdef class PostgresqlRequests(FramedParser):
+    cpdef bint between(self)
     cdef bint _typed
     cdef Request _asked, _unit
 
@@ -43,6 +44,8 @@ cdef class PostgresqlRequests(FramedParser):
 
 
 cdef class PostgresqlReplies(FramedParser):
+    cpdef bint between(self)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.locals(size=cython.longlong)
     cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     @cython.locals(kind=int)

@@ -37,6 +37,7 @@ cdef class _Resp(ServiceParser):
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef Py_ssize_t _pass(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef _over(self, Packet packet)
+    cpdef skipped(self, Packet packet, bint whole)
     @cython.locals(left=cython.longlong)
     cpdef gap(self, long long size, Packet packet)
     cdef long long _stumble(self, Packet packet)
@@ -47,6 +48,10 @@ cdef class RedisRequests(_Resp):
     cdef bint _first
     cdef Request _asked
 
+    cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cpdef bint _line(self, bytes line, Packet packet)
+    cpdef _string(self, bytes word, Packet packet)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.locals(words=cython.longlong, name_at=Py_ssize_t, place=Py_ssize_t, name=str)
     cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef bint _begin(self, bytes line, Packet packet)
@@ -59,6 +64,11 @@ cdef class RedisReplies(_Resp):
     cdef bint _push
     cdef Request _request
 
+    cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    @cython.locals(kind=int, number=cython.longlong)
+    cpdef bint _line(self, bytes line, Packet packet)
+    cpdef _string(self, bytes word, Packet packet)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.locals(place=Py_ssize_t, kind=int)
     cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.locals(exchange=RedisExchange, request=Request, subscribed=bint)

@@ -170,7 +170,7 @@ class _Resp(ServiceParser):
         word, self._word = self._word, None
         self._string(None if word is None else bytes(word), packet)
 
-    def skipped(self, packet: Packet, *, whole: bool) -> None:
+    def skipped(self, packet: Packet, whole: bool) -> None:
         """The rest of a string is over."""
         self._over(packet)
 

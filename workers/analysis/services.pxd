@@ -12,6 +12,10 @@ cdef class Request:
     cdef public bint due
 
 
+@cython.locals(request=Request)
+cdef Request _request(str operation, long long number, Packet packet)
+
+
 cdef class _Group:
     cdef public Frames requests, failed, unanswered
     cdef public long long responses, slowest, slowest_frame
@@ -43,6 +47,7 @@ cdef class Exchange:
     cdef public object asker
     cdef public Use use
     cdef public str spoken
+    cdef public Frames tallied
     cdef public tuple server
     cdef public dict operations, waiting
     cdef public long long _serial, _gap, _beyond, strays

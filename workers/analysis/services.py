@@ -38,19 +38,28 @@ class Request:
 
     __slots__ = ("detail", "due", "end", "error", "frame", "number", "operation", "reply_frame", "took")
 
-    def __init__(self, operation: str, number: int, packet: Packet) -> None:
-        self.operation = operation
-        self.number = number
-        self.frame = packet.number
-        self.end = packet.time
-        self.took = -1
-        """Nanoseconds to the first byte of the response, -1 before it."""
-        self.reply_frame = 0
-        self.error = ""
-        self.due = True
-        """Whether the server has to answer what came so far."""
-        self.detail = 0
-        """What the protocol needs to read the response."""
+    operation: str
+    number: int
+    frame: int
+    end: int
+    took: int
+    """Nanoseconds to the first byte of the response, -1 before it."""
+    reply_frame: int
+    error: str
+    due: bool
+    """Whether the server has to answer what came so far."""
+    detail: int
+    """What the protocol needs to read the response."""
+
+
+def _request(operation: str, number: int, packet: Packet) -> Request:
+    """A new one; not by a constructor, which costs more than all else about a request."""
+    request = Request.__new__(Request)
+    request.operation, request.number = operation, number
+    request.frame, request.end = packet.number, packet.time
+    request.took, request.reply_frame = -1, 0
+    request.error, request.due, request.detail = "", True, 0
+    return request
 
 
 class _Group:
@@ -102,7 +111,7 @@ class ServiceStage:
         self._spread: dict[tuple[str, str, int], dict[str, _Group]] = {}
         """The same ones, by protocol and server and then by operation."""
         self._requests = self._responses = 0
-        self._protocols: dict[str, int] = {}
+        self._protocols: dict[str, Frames] = {}
         self.open = 0
         """Requests that wait now."""
         self.beyond = 0
@@ -116,7 +125,7 @@ class ServiceStage:
     def asked(self, exchange: "Exchange", request: Request) -> _Group | None:
         """Count a request whose fate is known."""
         self._requests += 1
-        self._protocols[exchange.spoken] = self._protocols.get(exchange.spoken, 0) + 1
+        exchange.tallied.count += 1
         group = self._group(exchange, request.operation)
         if group is None:
             self.beyond += 1
@@ -155,6 +164,10 @@ class ServiceStage:
         client = endpoints(exchange.asker.key)[0]
         self._pools.over((exchange.protocol, client, *exchange.server), exchange.use)
 
+    def tallied(self, protocol: str) -> Frames:
+        """Requests of one protocol."""
+        return self._protocols.setdefault(protocol, Frames())
+
     def operations(self, protocol: str, server: str, port: int) -> dict[str, _Group]:
         """The groups of one server by operation, as far as there are any."""
         return self._spread.setdefault((protocol, server, port), {})
@@ -175,7 +188,7 @@ class ServiceStage:
         return ServiceFacts(
             requests=self._requests,
             responses=self._responses,
-            protocols=dict(sorted(self._protocols.items())),
+            protocols={name: tallied.count for name, tallied in sorted(self._protocols.items()) if tallied.count},
             groups=tuple(_told(key, group) for key, group in ranked[:TOLD_GROUPS]),
             more_groups=max(0, len(ranked) - TOLD_GROUPS),
             pools=self._pools.told(),
@@ -217,6 +230,7 @@ class Exchange:
         "spoken",
         "stopped",
         "strays",
+        "tallied",
         "use",
         "waiting",
     )
@@ -232,6 +246,7 @@ class Exchange:
         """Address and port."""
         self.spoken = self.protocol
         self.operations = stage.operations(self.protocol, *self.server)
+        self.tallied = stage.tallied(self.protocol)
         self.waiting: dict[int, Request] = {}
         """By number, which is the protocol's own, or else counts up; oldest first."""
         self._serial = 0
@@ -255,7 +270,7 @@ class Exchange:
         if number < 0:
             self._serial += 1
             number = self._serial
-        request = Request(operation, number, packet)
+        request = _request(operation, number, packet)
         known = self.waiting.get(number)
         if known is not None:  # the same number again: the older request can't be told from this one
             self._drop(known)
@@ -271,7 +286,7 @@ class Exchange:
 
     def tell(self, operation: str, packet: Packet) -> None:
         """A request that the server does not answer."""
-        self._stage.asked(self, Request(operation, 0, packet))
+        self._stage.asked(self, _request(operation, 0, packet))
 
     def oldest(self, frame: int) -> Request | None:
         """The request that a response in this frame answers, where responses come in order."""

@@ -3,6 +3,7 @@ cimport cython
 from workers.analysis.samples cimport count
 from workers.analysis.tls_messages cimport Hello, certificates, client_hello, server_hello
 from workers.packets.packet cimport Packet
+from workers.packets.stream cimport Parser
 
 cdef int _CCS, _ALERT, _HANDSHAKE, _APPLICATION, _CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE, _MAX_RECORD
 
@@ -46,7 +47,7 @@ cdef class TlsStage:
     cpdef end(self, object conversation)
 
 
-cdef class TlsParser:
+cdef class TlsParser(Parser):
     cdef TlsStage _stage
     cdef object _half
     cdef bytes _held, _message
@@ -56,7 +57,8 @@ cdef class TlsParser:
 
     @cython.locals(taken=cython.longlong, rest=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    cpdef gap(self, long long _size, Packet _packet)
+    cpdef skipped(self, Packet packet, bint whole)
+    cpdef gap(self, long long size, Packet packet)
     @cython.locals(taken=Py_ssize_t)
     cdef Py_ssize_t _header(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cdef _begin(self, bytes head, Py_ssize_t at)

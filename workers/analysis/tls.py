@@ -18,6 +18,7 @@ from workers.analysis.tls_names import version
 from workers.contract.facts import MAX_FRAMES, TlsAlert, TlsFacts, TlsHandshake
 from workers.packets import marks
 from workers.packets.packet import Packet
+from workers.packets.stream import Parser
 
 MAX_HANDSHAKES = 500
 MAX_MESSAGE = 64 * 1024
@@ -193,7 +194,7 @@ class TlsStage:
         )
 
 
-class TlsParser:
+class TlsParser(Parser):
     """Reads the records of one direction."""
 
     __slots__ = ("_encrypted", "_half", "_held", "_kind", "_left", "_lost", "_message", "_skip", "_stage")
@@ -232,10 +233,10 @@ class TlsParser:
             return rest
         return 0
 
-    def skipped(self, packet: Packet, *, whole: bool) -> None:
+    def skipped(self, packet: Packet, whole: bool) -> None:
         """An encrypted record is over."""
 
-    def gap(self, _size: int, _packet: Packet) -> None:
+    def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture: go on at the next segment that begins with a record."""
         self._message = b""
         self._skip = 0

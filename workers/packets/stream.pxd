@@ -3,8 +3,18 @@ cimport cython
 from workers.packets.packet cimport Packet
 
 
+cdef class Parser:
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef skipped(self, Packet packet, bint whole)
+    cpdef gap(self, long long size, Packet packet)
+    cpdef bint between(self)
+    cpdef bint watching(self)
+    cpdef fin(self, Packet packet)
+    cpdef close(self, long long now)
+
+
 cdef class Stream:
-    cdef public object parser
+    cdef public Parser parser
     cdef dict _late
     cdef public long long next, pending_bytes, skip
     cdef public dict pending

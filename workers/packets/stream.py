@@ -8,8 +8,6 @@ never filled; marks it earns go to `late`, since its frame was counted before. B
 too. Payload is copied only when it waits behind a hole.
 """
 
-from typing import Protocol
-
 from workers.packets.packet import Packet
 
 MAX_PENDING = 128 * 1024
@@ -19,24 +17,30 @@ _Piece = tuple[bytes, int, int, int]
 """Captured bytes, length on the wire, frame number, time."""
 
 
-class Reader(Protocol):
+class Parser:
     """Reads one direction of an application protocol."""
+
+    __slots__ = ()
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes, which became complete with this packet; how many after them it does not need to see."""
+        raise NotImplementedError
 
-    def skipped(self, packet: Packet, *, whole: bool) -> None:
+    def skipped(self, packet: Packet, whole: bool) -> None:
         """The bytes it did not need to see ended with this packet; `whole` when all of them were captured."""
+        raise NotImplementedError
 
     def gap(self, size: int, packet: Packet) -> None:
         """So many bytes are not in the capture."""
+        raise NotImplementedError
 
-
-class Parser(Reader, Protocol):
-    """A reader that knows of its direction."""
+    def between(self) -> bool:
+        """Whether no message is under way, and another protocol may begin here."""
+        return False
 
     def watching(self) -> bool:
         """Whether it waits for what may begin a protocol, and has nothing in hand."""
+        return False
 
     def fin(self, packet: Packet) -> None:
         """The sender has no more to say."""
@@ -101,7 +105,7 @@ class Stream:
         start += self.skip
         self.skip = 0
         whole, self._whole = self._whole, True
-        self.parser.skipped(packet, whole=whole)
+        self.parser.skipped(packet, whole)
         if start < end:
             self.skip = self.parser.data(buffer, start, end, packet)
 
@@ -124,7 +128,7 @@ class Stream:
         if skipped:
             self._whole = self.skip == 0
             if self._whole:
-                self.parser.skipped(packet, whole=False)
+                self.parser.skipped(packet, False)
         if size > skipped:
             self.parser.gap(size - skipped, packet)
 
