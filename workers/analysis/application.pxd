@@ -6,6 +6,8 @@ from workers.analysis.tls cimport looks_like_record
 from workers.packets.stream cimport Parser, Stream
 from workers.packets.packet cimport Packet
 
+cdef Py_ssize_t _SHORT
+
 
 cdef class Applications:
     cdef public object http, tls, dns, services, http2

@@ -8,6 +8,8 @@ from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
 from workers.packets.stream cimport Parser
 
+cdef long long MAX_NAMES, MAX_WAITING, JUDGED_AFTER, ASKED_AGAIN, GIVEN_UP
+
 cdef unsigned long long _QUERY, _RESP
 
 

@@ -1,5 +1,7 @@
 cimport cython
 
+cdef Py_ssize_t MAX_ANSWERS, MAX_RECORDS
+
 cdef int _A, _CNAME, _AAAA, _OPT
 
 

@@ -7,6 +7,8 @@ from workers.packets.packet cimport Packet
 from workers.packets.scan cimport find
 from workers.packets.stream cimport Parser
 
+cdef Py_ssize_t MAX_HEAD, MAX_WAITING
+
 
 cdef int _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST
 cdef long long _NO_END

@@ -3,6 +3,8 @@ cimport cython
 from workers.analysis.samples cimport Durations, Frames
 from workers.packets.packet cimport Packet
 
+cdef long long MAX_TRIES, PATIENCE, MAX_POOLS
+
 
 cdef class Group:
     cdef public str method

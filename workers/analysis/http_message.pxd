@@ -2,6 +2,8 @@ cimport cython
 
 from workers.packets.scan cimport find
 
+cdef Py_ssize_t MAX_IDENTITY, _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _LOOK
+
 
 cdef class Head:
     cdef public bytes method, path, host, identity

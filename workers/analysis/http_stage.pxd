@@ -7,6 +7,8 @@ from workers.analysis.samples cimport Durations, count
 from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
 
+cdef Py_ssize_t MAX_GROUPS, MAX_METHOD, MAX_WIRE
+
 
 cdef class HttpStage:
     cdef TimelineStage _timeline

@@ -5,6 +5,8 @@ from workers.analysis.services cimport Exchange, Request
 from workers.analysis.sql cimport verb
 from workers.packets.packet cimport Packet
 
+cdef long long _SSL, _PROTOCOL_41, _COMPRESS, _SSL_REQUEST, _WHOLE, _OK, _LOCAL_FILE, _ERR, _QUERY, _CHAIN
+
 
 cdef class MysqlExchange(Exchange):
     cdef public Request login

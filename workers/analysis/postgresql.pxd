@@ -6,7 +6,7 @@ from workers.analysis.sql cimport verb
 from workers.packets.packet cimport Packet
 
 cdef int _ROW, _ERROR, _COMPLETE, _READY
-cdef long long _SSL, _GSS, _CANCEL, _VERSION_3, _MAX_STARTUP, _MAX_SIZE
+cdef long long _SSL, _GSS, _CANCEL, _VERSION_3, _MAX_STARTUP, _MAX_SIZE, _CHAIN
 
 
 cdef class PostgresqlExchange(Exchange):

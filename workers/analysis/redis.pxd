@@ -5,6 +5,8 @@ from workers.analysis.services cimport Exchange, Request
 from workers.packets.packet cimport Packet
 from workers.packets.scan cimport find
 
+cdef Py_ssize_t _LINE, _WORD
+
 
 cdef class RedisExchange(Exchange):
     cdef public bint resp3, pushes

@@ -1,5 +1,7 @@
 from workers.analysis.samples cimport Thinned
 
+cdef long long BINS
+
 
 cdef class TimelineStage:
     cdef long long _start, _width, _last_bin, _at, _size

@@ -5,6 +5,8 @@ from workers.analysis.tls_messages cimport Hello, certificates, client_hello, se
 from workers.packets.packet cimport Packet
 from workers.packets.stream cimport Parser
 
+cdef Py_ssize_t MAX_MESSAGE, MAX_HANDSHAKES
+
 cdef int _CCS, _ALERT, _HANDSHAKE, _APPLICATION, _CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE, _MAX_RECORD
 
 

@@ -2,6 +2,8 @@ cimport cython
 
 from workers.analysis.http_message cimport text
 
+cdef int _SERVER_NAME, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _SUPPORTED_VERSIONS, _DRAFT, MAX_NAME, MAX_ALPN, MAX_EXTENSIONS
+
 
 cdef class Hello:
     cdef public int version, cipher

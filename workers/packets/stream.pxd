@@ -2,6 +2,8 @@ cimport cython
 
 from workers.packets.packet cimport Packet
 
+cdef long long _MASK, _HALF, MAX_PENDING, MAX_PIECES
+
 
 cdef class Parser:
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
