@@ -29,13 +29,18 @@ _BITS = tuple((name, marks.MARKS[name]) for name in _TOLD)
 _NUMBERS = {name: number for number, name in NAMES.items()}
 
 
+_LATEST = 1 << 62
+"""Nanoseconds: the year 2116. A mutilated file may name later times, which the core can't tell from one another."""
+
+
 class CloserLook:
     """feed(chunk) any number of times, finish() once. Any chunking of the same bytes gives the same close-up."""
 
     def __init__(self, look: Look, *, compiled: bool = BUILT) -> None:
         self._reader = CaptureReader()
         pairs = [(_protocol(pair.protocol), _key(pair), pair.row) for pair in look.pairs]
-        order = (look.start, look.span, look.columns, look.rows, pairs, look.flows, sorted(look.frames))
+        start, span = min(look.start, _LATEST), min(look.span, _LATEST)
+        order = (start, span, look.columns, look.rows, pairs, look.flows, sorted(look.frames))
         self._eye = CoreCloseUp(Packet(), Decoder().decode, *order) if compiled else PlainCloseUp(*order)
 
     def feed(self, chunk: bytes) -> None:

@@ -71,3 +71,8 @@ def test_of_the_captures_that_findings_are_proved_on(golden: Golden) -> None:
 @given(st.integers(0, 1 << 32), st.integers(1, 400), st.sampled_from((60, 1_000, 1 << 20)))
 def test_of_any_traffic(seed: int, packets: int, step: int) -> None:
     check(Traffic(seed).capture(packets), step)
+
+
+def test_a_look_beyond_what_64_bits_hold_is_no_error() -> None:
+    look = Look(1 << 63, 1 << 63, 3, 1)
+    assert CloserLook(look).finish() == CloserLook(look, compiled=False).finish()
