@@ -117,6 +117,10 @@ class _Resp(ServiceParser):
         """Whether no message is under way."""
         return not (self._want or self._held or self._left or self._lost)
 
+    def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Take what is here as a whole; the offset after it."""
+        raise NotImplementedError
+
     def _line(self, line: bytes, packet: Packet) -> bool:
         """Act on one line; False when it does not add up."""
         raise NotImplementedError
@@ -126,7 +130,9 @@ class _Resp(ServiceParser):
         raise NotImplementedError
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """The next bytes. The rest of a string is not needed."""
+        """The next bytes. The rest of a string is not needed. What is here as a whole, as most is, needs no state."""
+        if self._idle():
+            at = self._whole(buffer, at, end, packet)
         if self._lost:
             if not self.starts(buffer, at, end):
                 return 0
@@ -205,14 +211,6 @@ class RedisRequests(_Resp):
         self._first = False
         """The next string is the command's name."""
         self._asked: Request | None = None
-
-    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """The next bytes. Commands that are here as a whole, as most are, need no state."""
-        if self._idle():
-            at = self._whole(buffer, at, end, packet)
-            if at == end:
-                return 0
-        return _Resp.data(self, buffer, at, end, packet)
 
     def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Take whole commands; the offset after them."""
@@ -328,14 +326,6 @@ class RedisReplies(_Resp):
         if kind != 124:  # attributes come before the element they belong to
             self._element(packet)
         return True
-
-    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """The next bytes. Simple replies that are here as a whole, as most are, need no state."""
-        if self._idle():
-            at = self._whole(buffer, at, end, packet)
-            if at == end:
-                return 0
-        return _Resp.data(self, buffer, at, end, packet)
 
     def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Take whole strings, numbers and words; the offset after them."""

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from workers.contract.report import Confidence
 from workers.findings import filters
-from workers.findings.case import Case, Served, Talk, finite, links, median
+from workers.findings.case import Case, Served
+from workers.findings.server import Server
 from workers.findings.words import listing, plural, safe
 
 PROTOCOLS = {"redis": "Redis", "postgresql": "PostgreSQL", "mysql": "MySQL", "kafka": "Kafka", "mongodb": "MongoDB"}
@@ -22,65 +22,13 @@ FULL = {
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
-    """One server: every group of requests to it in one protocol, and those that show a trouble."""
-
-    case: Case
-    all: tuple[Served, ...]
-    bad: tuple[Served, ...]
-
-    @property
-    def end(self) -> tuple[str, int]:
-        """(address, port)."""
-        return self.all[0].group.server, self.all[0].group.server_port
+class Backend(Server[Served]):
+    """One server, in one protocol."""
 
     @property
     def protocol(self) -> str:
         """ "PostgreSQL"."""
         return called(self.all[0].group.protocol)
-
-    @property
-    def who(self) -> str:
-        """ "checkout-7d9f → ledger (198.19.3.4:5432)"; the server alone when nobody's conversation was kept."""
-        seen = Counter(self.case.name(t.flow.client, t.flow.first_at) for t in self.talks)
-        clients = [name for name, _ in seen.most_common()]
-        left = listing(clients, 2) if len(clients) <= 2 else plural(len(clients), "client")
-        server = self.case.server(*self.end, (t.flow for t in self.talks))
-        return f"{left} → {server}" if clients else server
-
-    @property
-    def name(self) -> str:
-        """What its clients call the server."""
-        return self.case.naming.short(self.end[0], (t.flow for t in self.talks))
-
-    @property
-    def talks(self) -> list[Talk]:
-        """The TCP conversations with this server."""
-        return self.case.talks_by_end.get(self.end, [])
-
-    @property
-    def requests(self) -> int:
-        """Requests to this server."""
-        return sum(max(0, one.group.requests.count) for one in self.all)
-
-    @property
-    def rtt(self) -> float | None:
-        """The network's own round trip to this server, seconds: the median handshake, else data to ACK."""
-        shakes = finite(t.tcp.server_rtt for t in self.talks)
-        return median(shakes or finite(t.tcp.rtt.p50 for t in self.talks if t.tcp.rtt.count > 0))
-
-    @property
-    def servers(self) -> tuple[str, ...]:
-        """The server as evidence."""
-        return (filters.end(*self.end),)
-
-    def links(self, *fields: str) -> tuple[str, ...]:
-        """The groups that show it, or `fields` of each."""
-        return links(self.bad, *fields)
-
-    def confidence(self, *doubts: bool) -> Confidence:
-        """High, less a step for drops and each of `doubts`."""
-        return self.case.confidence({one.target for one in self.bad}, *doubts)
 
     def filter(self) -> str:
         """A display filter: what is said with this server. Wireshark knows these protocols on their own ports only."""
