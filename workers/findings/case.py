@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from workers.contract.facts import Conversation as Flow
-from workers.contract.facts import DnsName, Facts, HttpGroup, Tally, TcpFacts, TlsHandshake
+from workers.contract.facts import DnsName, Facts, HttpGroup, Tally, TcpFacts, TcpSide, TlsHandshake
 from workers.contract.facts_services import ServiceGroup
 from workers.contract.report import Confidence, FrameRef, Named, TargetResult
 from workers.contract.spec import CaptureSpec
@@ -43,6 +43,10 @@ class Talk:
     def path(self) -> str:
         """Where the facts hold it."""
         return f"conversations/{self.index}"
+
+    def ends(self, sender: str) -> tuple[TcpSide, TcpSide]:
+        """Facts of a sender ("client" or "server"), and of the side it sends to."""
+        return (self.tcp.server, self.tcp.client) if sender == "server" else (self.tcp.client, self.tcp.server)
 
 
 @dataclass(frozen=True, slots=True)

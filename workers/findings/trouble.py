@@ -51,6 +51,12 @@ class Trouble:
         names = listing(self.case.naming.called(t.flow) for t in self.bad)
         return f"{names}, port {ports.pop()}" if len(ports) == 1 else names
 
+    def side(self, side: str) -> str:
+        """What the troubled end of one side is called: "checkout-7d9f", "service payments"."""
+        if side == "server":
+            return listing((self.case.naming.called(t.flow) for t in self.bad), 2)
+        return listing(self.clients, 2)
+
     @property
     def clients(self) -> list[str]:
         """Names of the clients with trouble, most of it first."""

@@ -1,5 +1,7 @@
 """Loss, MTU, full buffers, long ways, clocks of packets in flight."""
 
+import struct
+
 from tests.unit.analysis.captures import ACK, PSH
 from tests.unit.findings.golden.traffic import (
     LEDGER,
@@ -107,13 +109,88 @@ def tunnel_swallows_large_packets() -> Scene:
     return scene
 
 
-@fires("mtu-black-hole", "a router asks for at most 1,400 bytes (ICMP) and the sender does not follow")
+def told(scene: Scene, at: float, mtu: int = 1400) -> None:
+    """The router's word on the latest full-sized packet."""
+    about = next(frame for _, frame in reversed(scene.frames) if len(frame) > MSS)
+    scene.add(at, icmp_error(ROUTER, about, mtu=mtu))
+
+
+@fires(
+    "mtu-black-hole",
+    "198.19.0.1 told checkout-7d9f that at most 1,400 bytes pass (ICMP), it goes on with 1,500",
+)
 def sender_ignores_the_router() -> Scene:
     scene = Scene().normal()
     for n in range(2):
         stuck_upload(scene, n * 0.5)
-        about = next(frame for _, frame in reversed(scene.frames) if len(frame) > MSS)
-        scene.add(n * 0.5 + 0.4, icmp_error(ROUTER, about, mtu=1400))
+        told(scene, n * 0.5 + 0.4)
+    return scene
+
+
+@fires("icmp-error", "fragmentation needed (MTU 1,400); the sender obeys", first=False)
+@quiet("mtu-black-hole")
+def sender_obeys_the_router() -> Scene:
+    """Path MTU discovery as it should be: the same bytes in smaller packets at once, and only such from then on."""
+    scene = Scene().normal()
+    for n in range(4):
+        link = scene.tcp(LEDGER, 9000, n * 0.5).open()
+        link.packet("c", PSH | ACK, bytes(MSS), seq=1).wait(0.0004)
+        told(scene, link.now)
+        link.wait(0.0001)
+        for piece in range(0, 8 * 1360, 1360):
+            link.packet("c", PSH | ACK, bytes(1360), seq=1 + piece).wait(0.001)
+            link.packet("s", ACK, ack=1 + piece + 1360)
+    return scene
+
+
+SACK = bytes.fromhex("0101050a")
+"""Two fillers and the head of an option with one block (RFC 2018 section 3)."""
+
+
+def long_lived(scene: Scene, at: float) -> Link:
+    """A connection with many small calls, which arrive whatever becomes of a large one among them."""
+    link = scene.tcp(LEDGER, 9000, at, client_port=50_000 + int(at * 10)).established()
+    for _ in range(20):
+        link.send("c", bytes(120)).wait(0.002).send("s", bytes(90)).wait(0.01)
+    return link
+
+
+@fires("mtu-black-hole", "(up to 1,500 bytes sent again 4 times in vain, nothing over 160 bytes arrived)")
+def large_call_among_many_small_ones() -> Scene:
+    scene = Scene().normal(PAYMENTS)
+    link = long_lived(scene, 0.1)
+    hole = link.behind("c")
+    link.send("c", bytes(MSS), acked=False).send("c", bytes(200), acked=False).wait(0.001)
+    block = struct.pack("!II", link.number("c", hole + MSS), link.number("c", hole + MSS + 200))
+    link.packet("s", ACK, ack=hole, options=SACK + block)
+    for n in range(4):
+        link.wait(0.2 * 2**n).packet("c", PSH | ACK, bytes(MSS), seq=hole)
+    return scene
+
+
+@fires("mtu-black-hole", "3 connections got through late, in smaller packets.")
+def sender_finds_a_size_by_itself() -> Scene:
+    """RFC 4821: after some vain attempts the sender tries less."""
+    scene = Scene().normal()
+    for n in range(3):
+        link = scene.tcp(LEDGER, 9000, n * 0.4).open()
+        link.packet("c", PSH | ACK, bytes(MSS), seq=1)
+        for again in range(3):
+            link.wait(0.2 * 2**again).packet("c", PSH | ACK, bytes(MSS), seq=1)
+        for piece in range(0, 4 * 984, 984):
+            link.wait(0.4).packet("c", PSH | ACK, bytes(984), seq=1 + piece).wait(0.001)
+            link.packet("s", ACK, ack=1 + piece + 984)
+    return scene
+
+
+@quiet("mtu-black-hole", "stale-connection")
+def large_packet_is_unlucky() -> Scene:
+    """Lost twice, then it arrives as it is."""
+    scene = Scene().normal()
+    for n in range(4):
+        link = long_lived(scene, 0.1 + n)
+        link.send("c", bytes(MSS), acked=False).repeat("c", bytes(MSS), 2, 0.2).wait(0.001).packet("s", ACK)
+        link.wait(0.01).send("c", bytes(300))
     return scene
 
 
@@ -146,6 +223,30 @@ def client_stops_reading() -> Scene:
             link.send("s", bytes(4 * MSS), acked=False).wait(0.001).packet("c", ACK, window=0)
             link.wait(1.2).packet("c", ACK)
         link.close()
+    return scene
+
+
+@fires("zero-window", "service ledger stopped reading 5 times in the only connection (zero window)", first=False)
+@fires("zero-window", "for 6.2 s; the client probed 4 times for room; the process there is slow", first=False)
+def server_stops_reading_an_upload() -> Scene:
+    scene = Scene().normal()
+    link = scene.tcp(LEDGER, 9000, 0.1).open().send("c", bytes(4 * MSS), acked=False).wait(0.001)
+    link.packet("s", ACK, window=0)
+    for n in range(4):
+        link.wait(0.2 * 2**n).packet("c", ACK, b"x").wait(0.0005).packet("s", ACK, window=0)
+    link.wait(3.2).packet("s", ACK).send("c", b"xyz").close()
+    return scene
+
+
+@fires("zero-window", "the server probed 3 times for room", first=False)
+def client_stops_reading_and_linux_probes() -> Scene:
+    """Linux's probes carry nothing and look like keep-alives."""
+    scene = Scene().normal()
+    link = scene.tcp(LEDGER, 9000, 0.1).open().ask("/dump").wait(0.003)
+    link.send("s", bytes(4 * MSS), acked=False).wait(0.001).packet("c", ACK, window=0)
+    for n in range(3):
+        link.wait(0.4 * 2**n).packet("s", ACK, seq=link.behind("s") - 1).wait(0.0005).packet("c", ACK, window=0)
+    link.wait(0.5).packet("c", ACK).close()
     return scene
 
 
