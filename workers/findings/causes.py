@@ -27,6 +27,7 @@ CAUSES: dict[str, frozenset[str]] = {
     "retransmission-burst": frozenset({"retransmissions", "http-slow", "service-slow"}),
     "retransmissions": frozenset({"http-slow", "service-slow", "tls-incomplete"}),
     "zero-window": frozenset({"client-slow"}),
+    "window-limited": frozenset({"client-slow", "network-slow"}),
     "http-slow": frozenset({"pool-exhausted", "http2-reset"}),
     "service-slow": frozenset({"pool-exhausted", "service-unanswered"}),
     "http2-goaway": frozenset({"grpc-errors", "http2-reset"}),

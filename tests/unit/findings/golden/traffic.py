@@ -142,7 +142,8 @@ class Link:
         return self._base[side] + relative
 
     def packet(self, side: str, flags: int, data: bytes = b"", **about: Any) -> "Link":
-        """One packet from a side at `now`, as its numbers stand; `about`: seq, ack (relative), ttl, ip_id, window, options."""
+        """One packet from a side at `now`, as its numbers stand; `about`: seq, ack (relative), ttl, ip_id, window,
+        options."""
         other = "s" if side == "c" else "c"
         seq = self._base[side] + about.get("seq", self._next[side])
         ack = self._base[other] + about.get("ack", self._next[other]) if flags & ACK else 0
@@ -194,9 +195,9 @@ class Link:
         """The handshake."""
         return self.syn(repeats).synack().wait(0.0001).packet("c", ACK)
 
-    def established(self) -> "Link":
-        """Open since before the capture."""
-        self._next = {"c": 5_001, "s": 7_001}
+    def established(self, client: int = 5_001, server: int = 7_001) -> "Link":
+        """Open since before the capture, or by a handshake of other packets; what each side sends next."""
+        self._next = {"c": client, "s": server}
         return self
 
     def get(self, path: str, status: int = 200, took: float = 0.004, **about: Any) -> "Link":

@@ -2,7 +2,7 @@
 
 import struct
 
-from tests.unit.analysis.captures import ACK, PSH
+from tests.unit.analysis.captures import ACK, PSH, SYN
 from tests.unit.findings.golden.traffic import (
     LEDGER,
     MSS,
@@ -257,6 +257,65 @@ def buffer_full_for_a_moment() -> Scene:
     link.send("s", bytes(4 * MSS), acked=False).wait(0.001).packet("c", ACK, window=0).wait(0.01).packet(
         "c", ACK
     ).close()
+    return scene
+
+
+MSS_ONLY, SCALED = bytes.fromhex("020405b4"), bytes.fromhex("020405b401030307")
+"""Options of a SYN without window scaling, and with windows in units of 128."""
+
+
+def upload(scene: Scene, at: float, rtt: float, window: int, rounds: int, options: bytes = MSS_ONLY) -> Link:
+    """A sender that fills the receiver's window each round trip."""
+    scale = 128 if options == SCALED else 1
+    link = scene.tcp(LEDGER, 9000, at, rtt=rtt, window=window // scale)
+    link.packet("c", SYN, seq=0, options=options).wait(rtt).packet("s", SYN | ACK, seq=0, ack=1, options=options)
+    link.established(1, 1).packet("c", ACK)
+    for _ in range(rounds):
+        link.send("c", bytes(window), acked=False).wait(rtt).packet("s", ACK)
+    return link
+
+
+@fires(
+    "window-limited",
+    "the window of service ledger limits what the client sends in 2 of 2 connections, not the network; 60.0 kB a round "
+    "trip of 100 ms (filled 80 times) make 600 kB a second; checkout-7d9f offers no window scaling",
+)
+def upload_over_a_long_way_without_scaling() -> Scene:
+    scene = Scene().normal()
+    for n in range(2):
+        upload(scene, n * 0.5, 0.1, 60_000, 40)
+    return scene
+
+
+@fires("window-limited", "128 kB a round trip of 150 ms (filled 29 times) make 896 kB a second.", first=False)
+def upload_into_a_fixed_buffer() -> Scene:
+    scene = Scene().normal()
+    upload(scene, 0.5, 0.15, 128_000, 30, SCALED)
+    return scene
+
+
+@fires("window-limited", "the window of checkout-7d9f limits what the server sends in the only connection")
+def download_over_a_long_way_without_scaling() -> Scene:
+    """Seen from the receiver, which acknowledges at once: no window is ever seen full."""
+    scene = Scene().normal()
+    link = scene.tcp(LEDGER, 9000, 0.2, rtt=0.1).open().ask("/dump").wait(0.1)
+    for _ in range(40):
+        at = link.now
+        for _ in range(42):
+            link.send("s", bytes(MSS), acked=False).packet("c", ACK)
+        link.now = at + 0.1
+    return scene
+
+
+@quiet("window-limited", "network-slow")
+def uploads_that_nothing_limits_or_something_else() -> Scene:
+    """A near server with a small window; a window full now and then; a way whose queue takes the time."""
+    scene = Scene().normal()
+    upload(scene, 0.1, 0.0005, 60_000, 40)
+    upload(scene, 0.2, 0.1, 60_000, 3)
+    queued = upload(scene, 0.3, 0.03, 60_000, 0)
+    for _ in range(20):
+        queued.send("c", bytes(60_000), acked=False).wait(0.4).packet("s", ACK)
     return scene
 
 
