@@ -257,10 +257,19 @@ def _one_way(facts: Facts, selective: bool) -> bool:
 
 
 def goes_on(flow: Flow) -> bool:
-    """Whether the only side seen must have been answered: it sends new data all the time, or only the server shows."""
+    """Whether the only side seen must have been answered: it sends new data all the time, or data after its SYN, or
+    only the server shows."""
     tcp = flow.tcp or TcpFacts()
     fresh = flow.client_packets - tcp.syns.count - tcp.retransmissions_client.count
-    return flow.client_packets <= 0 or (flow.client_payload > 0 and fresh > 2)
+    enough = fresh > (0 if tcp.syns.count > 0 else 2)
+    return flow.client_packets <= 0 or (flow.client_payload > 0 and enough)
+
+
+def one_sided(flow: Flow) -> bool:
+    """Whether one side's packets surely took another way past the capture: its silence proves nothing. RSTs don't
+    count: what stands on the way sends them in a side's name."""
+    resets = sum(1 for reset in (flow.tcp.resets if flow.tcp else ()) if reset.by == "server")
+    return min(flow.client_packets, flow.server_packets - resets) <= 0 and goes_on(flow)
 
 
 def refs(seen: Iterable[tuple[int, Iterable[int]]], most: int = 20) -> tuple[FrameRef, ...]:

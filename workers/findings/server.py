@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from workers.contract.report import Confidence
 from workers.findings import filters
-from workers.findings.case import Case, Served, Talk, Web, finite, links, median
+from workers.findings.case import Case, Served, Talk, Web, finite, links, median, one_sided
 from workers.findings.words import listing, plural
 
 Seen = TypeVar("Seen", Web, Served)
@@ -69,5 +69,6 @@ class Server(Generic[Seen]):
         return links(self.bad, *fields)
 
     def confidence(self, *doubts: bool) -> Confidence:
-        """High, less a step for drops and each of `doubts`."""
-        return self.case.confidence({one.target for one in self.bad}, *doubts)
+        """High, less a step for drops, for connections with one direction unseen, and each of `doubts`."""
+        half = any(one_sided(t.flow) for t in self.talks)
+        return self.case.confidence({one.target for one in self.bad}, half, *doubts)

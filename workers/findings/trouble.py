@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from workers.contract.report import Confidence, Finding, FrameRef, Severity
 from workers.findings import filters
-from workers.findings.case import Case, Talk, links, refs
+from workers.findings.case import Case, Talk, links, one_sided, refs
 from workers.findings.words import figures, listing, number, of, percent, plural, ratio
 
 MOST = 4
@@ -116,10 +116,12 @@ class Trouble:
         return refs((t.target, frames(t)) for t in self.bad)
 
     def confidence(self, *doubts: bool) -> Confidence:
-        """High, less a step for few cases, drops, conversations left out of the facts, and each of `doubts`."""
+        """High, less a step for few cases, drops, conversations left out of the facts, one direction unseen, and each
+        of `doubts`."""
         targets = {t.target for t in self.bad}
+        half = bool(targets & self.case.one_way) or any(one_sided(t.flow) for t in self.bad)
         left_out = any(facts.more_conversations > 0 for i, facts in self.case.facts if i in targets)
-        return self.case.confidence(targets, len(self.bad) < FEW, left_out, *doubts)
+        return self.case.confidence(targets, len(self.bad) < FEW, left_out, half, *doubts)
 
     def filter(self, condition: str) -> str:
         """A display filter: `condition` with these servers."""

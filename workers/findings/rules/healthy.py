@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from workers.contract.report import Finding, Severity
 from workers.findings.backends import called
-from workers.findings.case import Case, Served, finite, median, pointers
+from workers.findings.case import Case, Served, finite, median, one_sided, pointers
 from workers.findings.words import duration, join, number, plural
 
 RULE = "healthy"
@@ -25,7 +25,7 @@ def check(case: Case) -> list[Finding]:
         Finding(
             RULE,
             Severity.OK,
-            case.confidence((i for i, _ in case.facts), few, bool(case.one_way)),
+            case.confidence((i for i, _ in case.facts), few, _half(case)),
             f"Too little traffic to judge: {shown}, nothing wrong seen." if few else f"No trouble found: {shown}.",
             packets,
             (),
@@ -34,6 +34,11 @@ def check(case: Case) -> list[Finding]:
             facts=pointers((i, "packets") for i, _ in case.facts),
         )
     ]
+
+
+def _half(case: Case) -> bool:
+    """Whether some of the traffic shows one direction only."""
+    return bool(case.one_way) or any(one_sided(t.flow) for t in case.talks)
 
 
 def _tcp(case: Case) -> Iterator[str]:

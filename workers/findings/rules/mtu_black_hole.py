@@ -100,7 +100,7 @@ def _small(talk: Talk, side: str) -> bool:
 def _finding(case: Case, trouble: Trouble, side: str) -> Finding:
     told = _told(case, trouble)
     mtu = min(
-        (size for t in trouble.bad if (size := t.ends(side)[0].told_mtu) > 0),
+        (fits for t in trouble.bad if (fits := t.ends(side)[0].told_mtu) > 0),
         default=min((error.mtu for _, _, error in told if error.mtu > 0), default=0),
     )
     again = sum(max(0, _side(t, side)[0]) for t in trouble.bad)
