@@ -17,7 +17,7 @@ CAUSES: dict[str, frozenset[str]] = {
     "dns-truncated": frozenset({"syn-unanswered", "connection-refused", "half-open"}),
     "dns-timeout": frozenset({"dns-unanswered", "dns-slow"}),
     "connections-full": frozenset({"service-errors", "reset", "tls-refused"}),
-    "tls-refused": frozenset({"reset", "tls-incomplete"}),
+    "tls-refused": frozenset({"reset", "tls-incomplete", "service-errors"}),
     "certificate": frozenset({"certificate-name", "tls-alert"}),
     "certificate-name": frozenset({"tls-alert"}),
     "stale-connection": frozenset({"reset", "retransmissions", "http-unanswered"}),
