@@ -55,9 +55,10 @@ class Server(Generic[Seen]):
 
     @property
     def rtt(self) -> float | None:
-        """The network's own round trip to this server, seconds: the median handshake, else data to ACK."""
+        """The network's own round trip to this server, seconds: the median handshake, else the quickest of each
+        connection's ACKs of data, since most wait for something to go with (RFC 9293 section 3.8.6.3)."""
         shakes = finite(t.tcp.server_rtt for t in self.talks)
-        return median(shakes or finite(t.tcp.rtt.p50 for t in self.talks if t.tcp.rtt.count > 0))
+        return median(shakes or finite(t.tcp.rtt.min for t in self.talks if t.tcp.rtt.count > 0))
 
     @property
     def servers(self) -> tuple[str, ...]:
