@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from workers.contract.report import Finding, Severity
 from workers.findings.backends import called
 from workers.findings.case import Case, Served, finite, median, one_sided, pointers
-from workers.findings.words import duration, join, number, plural
+from workers.findings.words import duration, join, number, plural, ratio
 
 RULE = "healthy"
+
+HALF = 0.2
+"""Connections with one direction unseen; single ones end, or begin, outside the capture."""
 
 FEW = 20
 """Packets below which "no trouble" would promise more than anyone saw."""
@@ -37,8 +40,8 @@ def check(case: Case) -> list[Finding]:
 
 
 def _half(case: Case) -> bool:
-    """Whether some of the traffic shows one direction only."""
-    return bool(case.one_way) or any(one_sided(t.flow) for t in case.talks)
+    """Whether much of the traffic shows one direction only."""
+    return bool(case.one_way) or ratio(sum(one_sided(t.flow) for t in case.talks), len(case.talks)) >= HALF
 
 
 def _tcp(case: Case) -> Iterator[str]:
