@@ -27,6 +27,10 @@ LEAST, MOST = 0.5, 1.2
 """The rate as a multiple of the window over the round trip. Far below it something else takes the time, such as a queue
 that makes round trips longer than the handshake's."""
 
+NEAR, STEADY = 0.8, 0.5
+"""The same, and the whole transfer's rate over its best second's, where no window was seen to be filled: bursts and
+pauses of a program could come to the same figure by chance."""
+
 SECONDS = 1.0
 """What the transfer takes at least."""
 
@@ -61,7 +65,13 @@ def limited(talk: Talk, side: str) -> Limit | None:
     payload = flow.server_payload if side == "server" else flow.client_payload
     if window <= 0 or not 0 < rate < FAST or (scaled and not filled) or payload < SECONDS * rate:
         return None
-    return Limit(window, rtt, rate, payload / rate, scaled, filled) if LEAST <= rate * rtt / window <= MOST else None
+    fits = (LEAST if filled else NEAR) <= rate * rtt / window <= MOST and (filled or _steady(talk, payload, rate))
+    return Limit(window, rtt, rate, payload / rate, scaled, filled) if fits else None
+
+
+def _steady(talk: Talk, payload: int, rate: float) -> bool:
+    """Whether all of the conversation goes nearly as fast as its best second."""
+    return payload >= STEADY * rate * (talk.flow.last_at - talk.flow.first_at)
 
 
 def _undisturbed(talk: Talk, side: str) -> bool:

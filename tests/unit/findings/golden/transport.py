@@ -313,6 +313,9 @@ def uploads_that_nothing_limits_or_something_else() -> Scene:
     scene = Scene().normal()
     upload(scene, 0.1, 0.0005, 60_000, 40)
     upload(scene, 0.2, 0.1, 60_000, 3)
+    bursts = scene.tcp(LEDGER, 9000, 0.2, rtt=0.1).open()
+    for _ in range(3):
+        bursts.ask("/page").wait(0.1).send("s", bytes(600_000), acked=False).packet("c", ACK).wait(4)
     queued = upload(scene, 0.3, 0.03, 60_000, 0)
     for _ in range(20):
         queued.send("c", bytes(60_000), acked=False).wait(0.4).packet("s", ACK)
