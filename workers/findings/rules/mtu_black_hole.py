@@ -20,8 +20,8 @@ REPEATS = 3
 WINDOW = 16
 """Segments: the initial window (10, RFC 6928) and the small ones around it. More means that data got through."""
 
-HEADERS = 40
-"""Bytes of IPv4 and TCP headers beside a full segment; IPv6 has 20 more."""
+HEADERS = 60
+"""Bytes of IPv6 and TCP headers beside a full segment."""
 
 JUMBO = 9_216
 """Bytes of the largest packets networks carry; larger ones in a capture are cut up later (segmentation offload)."""
@@ -67,16 +67,21 @@ def _stuck(case: Case, side: str) -> Callable[[Talk], bool]:
 def _disobeys(talk: Talk, side: str) -> bool:
     """Whether a router told the sender a size, and it goes on with larger packets that nobody acknowledges."""
     mine, _ = talk.ends(side)
-    return 0 < mine.told_mtu < mine.undelivered_size
+    return 0 < mine.told_mtu < mine.undelivered_size <= _largest(talk, side)
 
 
 def _passes_small(talk: Talk, side: str) -> bool:
     """Whether smaller packets arrived while the large ones did not: the receiver has data behind the hole, or got the
     same bytes in smaller packets. Else the connection may just have died with a large packet under way."""
     mine, other = talk.ends(side)
-    largest = min(other.mss + HEADERS + 20, JUMBO) if other.mss > 0 else JUMBO
     arrives = other.sacks > 0 or _late(talk, side)
-    return arrives and mine.largest_acknowledged > 0 and LARGE <= mine.undelivered_size <= largest
+    return arrives and mine.largest_acknowledged > 0 and LARGE <= mine.undelivered_size <= _largest(talk, side)
+
+
+def _largest(talk: Talk, side: str) -> int:
+    """Bytes of the largest packet that can be on the wire: what the receiver takes in, where that is known."""
+    mss = talk.ends(side)[1].mss
+    return min(mss + HEADERS, JUMBO) if mss > 0 else JUMBO
 
 
 def _late(talk: Talk, side: str) -> bool:
