@@ -6,13 +6,13 @@ in the capture.
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workers.analysis.http_message import text
 from workers.analysis.tls_hostname import matches
 from workers.contract.facts import TlsHandshake
 from workers.contract.facts_tls import Certificate
+from workers.contract.values import dataclass, replace
 
 if TYPE_CHECKING:
     from cryptography import x509

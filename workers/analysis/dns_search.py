@@ -7,10 +7,10 @@ as search lists of Kubernetes do. The longest common beginning is the name.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from workers.contract.facts import MAX_FRAMES
 from workers.contract.facts_dns import DnsSearch
+from workers.contract.values import dataclass, field
 
 MAX_LABELS = 16
 """Longer names are not looked at."""

@@ -2,13 +2,23 @@
 
 import importlib
 
+from workers.core import BUILT
+
 MODULES = (
     "cryptography.exceptions",
     "cryptography.hazmat.primitives.ciphers.aead",
     "cryptography.x509",
     "hashlib",
+    "hmac",
     "hpack",
     "hpack.table",
+    "ipaddress",
+    "logging",
+    "pickle",
+    "workers.analysis.compiled" if BUILT else "workers.analysis.plain",
+    "workers.packets.gunzip",
+    "workers.packets.unlz4",
+    "workers.packets.unzstd",
 )
 
 
