@@ -5,14 +5,14 @@ in the capture.
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workers.analysis.http_message import text
 from workers.analysis.tls_hostname import matches
-from workers.contract.facts import TlsHandshake
+from workers.analysis.tls_known import Chain, Chains
+from workers.analysis.tls_messages import certificates
 from workers.contract.facts_tls import Certificate
-from workers.contract.values import dataclass, replace
+from workers.contract.values import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -21,6 +21,7 @@ MAX_SIZE = 32 * 1024
 MAX_DIFFERENT = 512
 """Different certificates read a capture; each costs about 100 microseconds."""
 MAX_NAMES = 16
+MAX_MATCHES = 256
 MAX_COMPARED = 512
 """Names of one certificate compared with the server name asked for."""
 MAX_CHECKED = 8192
@@ -48,11 +49,12 @@ class _Read:
 
 
 class Certificates:
-    """told(chain, name asked for, time) -> what a handshake tells of them. The same bytes are read once."""
+    """chain(message) -> which certificates it has; match(chain, name asked for) -> how the first covers it."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, int] = {}
         self._read: list[_Read] = []
+        self.chains = Chains()
         self.unread = 0
 
     def read(self, der: bytes) -> int:
@@ -74,31 +76,29 @@ class Certificates:
             self._read.append(read)
         return self._known[digest]
 
-    def told(self, chain: Sequence[bytes], asked: str, now: float) -> dict[str, Any]:
-        """Fields of TlsHandshake for the server's chain, its own certificate first; `now` in epoch seconds."""
-        numbers = tuple(self.read(der) for der in chain)
-        if numbers[0] < 0:
-            return {"chain": numbers}
-        leaf = self._read[numbers[0]]
-        facts = leaf.facts
-        return {
-            "chain": numbers,
-            "not_before": facts.not_before,
-            "not_after": facts.not_after,
-            "subject_names": facts.names or ((facts.subject,) if facts.subject else ()),
-            "expired": not facts.not_before <= now <= facts.not_after,
-            "self_signed": facts.self_signed,
-            "sni_match": _sni_match(asked, leaf),
-        }
+    def chain(self, body: bytes) -> Chain:
+        """What a Certificate message says that is not in `chains`, the server's own certificate first."""
+        number, kept = certificates(body)
+        chain = Chain(body, number, tuple([self.read(der) for der in kept]))
+        if chain.numbers and chain.numbers[0] >= 0:
+            facts = self._read[chain.numbers[0]].facts
+            chain.readable, chain.not_before, chain.not_after = True, facts.not_before, facts.not_after
+        if chain.numbers and min(chain.numbers) >= 0:  # what can't be read may be counted again
+            self.chains.keep(chain)
+        return chain
 
-    def table(self, handshakes: Iterable[TlsHandshake]) -> tuple[tuple[TlsHandshake, ...], tuple[Certificate, ...]]:
-        """These handshakes with chains that point into the second: the certificates they use, each once."""
-        places: dict[int, int] = {-1: -1}
-        told: list[TlsHandshake] = []
-        for handshake in handshakes:
-            chain = tuple(places.setdefault(number, len(places) - 1) for number in handshake.chain)
-            told.append(replace(handshake, chain=chain) if chain else handshake)
-        return tuple(told), tuple(self._read[number].facts for number in places if number >= 0)
+    def match(self, chain: Chain, asked: str) -> str:
+        """How the server's own certificate, which is readable, covers the name asked for."""
+        found = chain.matches.get(asked)
+        if found is None:
+            if len(chain.matches) >= MAX_MATCHES:
+                chain.matches.clear()
+            found = chain.matches[asked] = _sni_match(asked, self._read[chain.numbers[0]])
+        return found
+
+    def told(self, number: int) -> Certificate:
+        """The facts of one that was read."""
+        return self._read[number].facts
 
 
 def _sni_match(asked: str, leaf: _Read) -> str:
