@@ -236,6 +236,6 @@ def sampled(body: bytes) -> int:
     size = len(body)
     mixed, step, at = size, size // 32 + 1, 0
     while at < size:
-        mixed = (mixed * 31 + body[at]) & 0xFFFFFFFF
+        mixed = (mixed * 31 + body[at]) & 0x3FFFFFFF
         at += step
     return mixed
