@@ -1,18 +1,20 @@
 """Certificate chains of servers: each certificate's facts, and whether the first names what the client asked for.
 
-`cryptography` is loaded when the first certificate was seen, not before. No chain is verified: who is trusted is not
+`cryptography` is loaded with the first certificate that needs it. No chain is verified: who is trusted is not
 in the capture.
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from workers.analysis.certificate_form import COMMON_NAME, ORGANISATION, Name, ordinary, own_seal
 from workers.analysis.http_message import text
 from workers.analysis.tls_hostname import matches
-from workers.contract.facts import TlsHandshake
+from workers.analysis.tls_known import Chain, Chains
+from workers.analysis.tls_messages import certificates
 from workers.contract.facts_tls import Certificate
+from workers.contract.values import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -21,6 +23,7 @@ MAX_SIZE = 32 * 1024
 MAX_DIFFERENT = 512
 """Different certificates read a capture; each costs about 100 microseconds."""
 MAX_NAMES = 16
+MAX_MATCHES = 256
 MAX_COMPARED = 512
 """Names of one certificate compared with the server name asked for."""
 MAX_CHECKED = 8192
@@ -48,11 +51,12 @@ class _Read:
 
 
 class Certificates:
-    """told(chain, name asked for, time) -> what a handshake tells of them. The same bytes are read once."""
+    """chain(message) -> which certificates it has; match(chain, name asked for) -> how the first covers it."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, int] = {}
         self._read: list[_Read] = []
+        self.chains = Chains()
         self.unread = 0
 
     def read(self, der: bytes) -> int:
@@ -74,31 +78,29 @@ class Certificates:
             self._read.append(read)
         return self._known[digest]
 
-    def told(self, chain: Sequence[bytes], asked: str, now: float) -> dict[str, Any]:
-        """Fields of TlsHandshake for the server's chain, its own certificate first; `now` in epoch seconds."""
-        numbers = tuple(self.read(der) for der in chain)
-        if numbers[0] < 0:
-            return {"chain": numbers}
-        leaf = self._read[numbers[0]]
-        facts = leaf.facts
-        return {
-            "chain": numbers,
-            "not_before": facts.not_before,
-            "not_after": facts.not_after,
-            "subject_names": facts.names or ((facts.subject,) if facts.subject else ()),
-            "expired": not facts.not_before <= now <= facts.not_after,
-            "self_signed": facts.self_signed,
-            "sni_match": _sni_match(asked, leaf),
-        }
+    def chain(self, body: bytes) -> Chain:
+        """What a Certificate message says that is not in `chains`, the server's own certificate first."""
+        number, kept = certificates(body)
+        chain = Chain(body, number, tuple([self.read(der) for der in kept]))
+        if chain.numbers and chain.numbers[0] >= 0:
+            facts = self._read[chain.numbers[0]].facts
+            chain.readable, chain.not_before, chain.not_after = True, facts.not_before, facts.not_after
+        if chain.numbers and min(chain.numbers) >= 0:  # what can't be read may be counted again
+            self.chains.keep(chain)
+        return chain
 
-    def table(self, handshakes: Iterable[TlsHandshake]) -> tuple[tuple[TlsHandshake, ...], tuple[Certificate, ...]]:
-        """These handshakes with chains that point into the second: the certificates they use, each once."""
-        places: dict[int, int] = {-1: -1}
-        told: list[TlsHandshake] = []
-        for handshake in handshakes:
-            chain = tuple(places.setdefault(number, len(places) - 1) for number in handshake.chain)
-            told.append(replace(handshake, chain=chain) if chain else handshake)
-        return tuple(told), tuple(self._read[number].facts for number in places if number >= 0)
+    def match(self, chain: Chain, asked: str) -> str:
+        """How the server's own certificate, which is readable, covers the name asked for."""
+        found = chain.matches.get(asked)
+        if found is None:
+            if len(chain.matches) >= MAX_MATCHES:
+                chain.matches.clear()
+            found = chain.matches[asked] = _sni_match(asked, self._read[chain.numbers[0]])
+        return found
+
+    def told(self, number: int) -> Certificate:
+        """The facts of one that was read."""
+        return self._read[number].facts
 
 
 def _sni_match(asked: str, leaf: _Read) -> str:
@@ -113,6 +115,38 @@ def _sni_match(asked: str, leaf: _Read) -> str:
 
 
 def _read(der: bytes) -> _Read | None:
+    form = ordinary(der)
+    own = form is not None and form.issuer == form.subject
+    sealed = own_seal(form) if form is not None and own else False
+    if form is None or sealed is None:
+        return _read_any(der)
+    names = [text(name.encode(), 255) for name in form.names]
+    facts = Certificate(
+        subject=_last(form.subject, COMMON_NAME),
+        issuer=_last(form.issuer, COMMON_NAME) or _last(form.issuer, ORGANISATION),
+        names=tuple(names[:MAX_NAMES]),
+        not_before=form.not_before,
+        not_after=form.not_after,
+        key=form.key,
+        key_bits=form.key_bits,
+        signature=form.signature,
+        self_signed=sealed,
+    )
+    return _known(facts, names)
+
+
+def _known(facts: Certificate, names: Sequence[str]) -> _Read:
+    return _Read(facts, tuple([name.lower() for name in names[:MAX_COMPARED]]), len(names) > MAX_COMPARED)
+
+
+def _last(name: Name, kind: bytes) -> str:
+    """The last value of this kind, which is the most specific one; "" when there is none."""
+    found = [value for number, value in name if number == kind]
+    return text(found[-1].encode(), 255) if found else ""
+
+
+def _read_any(der: bytes) -> _Read | None:
+    """Read by the library."""
     from cryptography import x509
 
     try:
@@ -133,7 +167,7 @@ def _read(der: bytes) -> _Read | None:
                 signature=_signature(parsed),
                 self_signed=bits <= MAX_CHECKED and _self_signed(parsed),
             )
-            return _Read(facts, tuple(name.lower() for name in names[:MAX_COMPARED]), len(names) > MAX_COMPARED)
+            return _known(facts, names)
     except Exception:  # a boundary: the bytes are hostile and the library's error types are many
         return None
 

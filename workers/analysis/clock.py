@@ -9,10 +9,10 @@ different speeds make the bounds slope; every line between them is possible, and
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 
 from workers.analysis.directions import MAX_DRIFT, Bounds
+from workers.contract.values import dataclass, replace
 
 RESOLUTION = 1_000
 """Nanoseconds a difference of two truncated microsecond times may be wrong by."""

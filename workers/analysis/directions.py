@@ -7,10 +7,10 @@ goes from reference to other, as no delay is negative.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 
 from workers.analysis.sightings import Sighting
+from workers.contract.values import dataclass
 
 MAX_DRIFT = 500_000.0
 """Nanoseconds a second: no clock in use runs wronger, and NTP slews no faster."""

@@ -7,10 +7,10 @@ as search lists of Kubernetes do. The longest common beginning is the name.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from workers.contract.facts import MAX_FRAMES
 from workers.contract.facts_dns import DnsSearch
+from workers.contract.values import dataclass, field
 
 MAX_LABELS = 16
 """Longer names are not looked at."""
@@ -42,12 +42,14 @@ def searches(asked: dict[Client, dict[str, Asked]]) -> list[DnsSearch]:
 def _of(client: Client, names: dict[str, Asked]) -> Iterable[DnsSearch]:
     tries: dict[str, list[str]] = {}
     for name, seen in names.items():
-        labels = name.split(".")
-        if seen.nxdomain and len(labels) <= MAX_LABELS:
-            for size in range(1, min(MAX_BASE + 1, len(labels))):
-                tries.setdefault(".".join(labels[:size]), []).append(name)
+        if seen.nxdomain and name.count(".") < MAX_LABELS:
+            end, labels = name.find("."), 1
+            while end >= 0 and labels <= MAX_BASE:
+                tries.setdefault(name[:end], []).append(name)
+                end, labels = name.find(".", end + 1), labels + 1
+    enough = [base for base, some in tries.items() if len(some) >= (_WITH_NAME if base in names else _NESTED)]
     claimed: set[str] = set()
-    for base in sorted(tries, key=lambda base: -base.count(".")):
+    for base in sorted(enough, key=lambda base: -base.count(".")):
         mine = [name for name in tries[base] if name not in claimed]
         domains = sorted({name[len(base) + 1 :] for name in mine}, key=lambda domain: (-len(domain), domain))
         if not _searched(domains, known=base in names):

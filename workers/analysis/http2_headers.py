@@ -5,13 +5,11 @@ the capture, the table is filled with entries that stand for "not visible": what
 and what was added since is read right, since indexes count from the newest. So nothing is ever guessed.
 """
 
-import logging
-import pickle
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from workers.analysis.http_message import MAX_HOST, MAX_PATH, text
+from workers.contract.values import dataclass
 
 if TYPE_CHECKING:
     from hpack import Decoder
@@ -107,6 +105,8 @@ def _state(table: "HeaderTable") -> tuple[object, int, int]:
 
 
 def _decoder(*, known: bool) -> "Decoder":
+    import pickle
+
     decoder: Decoder = pickle.loads(_new_decoder(known=known))  # noqa: S301 - bytes of our own
     return decoder
 
@@ -114,6 +114,9 @@ def _decoder(*, known: bool) -> "Decoder":
 @cache
 def _new_decoder(*, known: bool) -> bytes:
     """A decoder, pickled: to fill a table takes ten times as long as to copy it."""
+    import logging
+    import pickle
+
     from hpack import Decoder
 
     logging.getLogger("hpack").setLevel(logging.WARNING)  # it would log header fields, secrets included

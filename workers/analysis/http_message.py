@@ -1,8 +1,7 @@
 # cython: annotation_typing=False
 """Message heads of HTTP/1.x: telling them from other bytes, and the few fields that are facts (RFC 9112)."""
 
-import re
-
+from workers.packets.pattern import Pattern
 from workers.packets.scan import find
 
 MAX_PATH, MAX_HOST, MAX_IDENTITY = 200, 255, 400
@@ -10,10 +9,10 @@ _METHODS = (
     b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT"
     b" SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE CCM_POST RPC_CONNECT RPC_IN_DATA RPC_OUT_DATA BREW"
 ).split()  # fmt: skip
-_LOOSE_LINE = re.compile(rb"(" + rb"|".join(_METHODS) + rb")(?= |\r?\n)([^\r\n]{0,32768})\r?\n")
+_LOOSE_LINE = Pattern(rb"(" + rb"|".join(_METHODS) + rb")(?= |\r?\n)([^\r\n]{0,32768})\r?\n")
 """A broken request line: a known method, whatever follows. Only where HTTP is expected by port."""
-_KNOWN_START = re.compile(rb"(?:" + rb"|".join(_METHODS) + rb") [/*hH\w]")
-_CUT_LINE = re.compile(rb"(" + rb"|".join(_METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
+_KNOWN_START = Pattern(rb"(?:" + rb"|".join(_METHODS) + rb") [/*hH\w]")
+_CUT_LINE = Pattern(rb"(" + rb"|".join(_METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
 _FIELDS = frozenset({b"host", b"content-length", b"transfer-encoding", b"x-request-id", b"idempotency-key"})
 _MAX_VALUE, _MAX_TARGET, _MAX_METHOD = 512, 32_768, 31
 _LOOK = 2048

@@ -2,13 +2,29 @@
 
 import importlib
 
+from workers.core import BUILT
+
 MODULES = (
     "cryptography.exceptions",
+    "cryptography.hazmat.primitives.asymmetric.ec",
+    "cryptography.hazmat.primitives.asymmetric.ed25519",
+    "cryptography.hazmat.primitives.asymmetric.padding",
+    "cryptography.hazmat.primitives.asymmetric.rsa",
     "cryptography.hazmat.primitives.ciphers.aead",
+    "cryptography.hazmat.primitives.hashes",
     "cryptography.x509",
+    "datetime",
     "hashlib",
+    "hmac",
     "hpack",
     "hpack.table",
+    "ipaddress",
+    "logging",
+    "pickle",
+    "workers.analysis.compiled" if BUILT else "workers.analysis.plain",
+    "workers.packets.gunzip",
+    "workers.packets.unlz4",
+    "workers.packets.unzstd",
 )
 
 

@@ -7,7 +7,6 @@ first packet of the response, an error behind rows still counts. TLS may begin b
 is not read.
 """
 
-import re
 from struct import Struct
 from typing import ClassVar
 
@@ -16,11 +15,12 @@ from workers.analysis.framing import FramedParser, ServiceParser
 from workers.analysis.services import Exchange, Request, ServiceStage
 from workers.analysis.sql import LOOK, verb
 from workers.packets.packet import Packet
+from workers.packets.pattern import Pattern
 
 PORT = b"\x0c\xea"
 _FLAGS = Struct("<I").unpack_from
 _ERRNO = Struct("<H").unpack_from
-_GREETING = re.compile(rb"..\0\0\x0a\d[!-~]{2,60}\0", re.DOTALL)
+_GREETING = Pattern(rb"(?s)..\0\0\x0a\d[!-~]{2,60}\0")
 _SSL, _PROTOCOL_41 = 0x800, 0x200
 _COMPRESS = 0x20 | 1 << 26
 _SSL_REQUEST = 36

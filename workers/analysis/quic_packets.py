@@ -1,12 +1,12 @@
 """QUIC packets: long headers (RFC 9000 section 17.2), and Initial packets opened (RFC 9001 section 5; RFC 9369).
 
 Keys of Initial packets follow from the connection ID the client chose first, so anybody who saw it can read them.
-`cryptography` is loaded with the first one.
+`cryptography` and `hmac` are loaded with the first one.
 """
 
-import hmac
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from workers.contract.values import dataclass
 
 INITIAL, ZERO_RTT, HANDSHAKE, RETRY, NEGOTIATION, CUT = range(6)
 V1, V2 = 1, 0x6B3343CF
@@ -108,6 +108,8 @@ def _long(buffer: bytes, at: int, end: int) -> Long | None:
 
 def _expand(secret: bytes, label: bytes, size: int) -> bytes:
     """HKDF-Expand-Label (RFC 8446 section 7.1) with an empty context, of at most 32 bytes."""
+    import hmac
+
     full = b"tls13 " + label
     info = size.to_bytes(2, "big") + bytes([len(full)]) + full + b"\0"
     return hmac.digest(secret, info + b"\1", "sha256")[:size]
@@ -119,6 +121,8 @@ class Keys:
     __slots__ = ("_iv", "_key", "_mask", "largest")
 
     def __init__(self, version: int, destination: bytes, side: str) -> None:
+        import hmac
+
         initial = hmac.digest(_SALTS[version], destination, "sha256")
         secret, label = _expand(initial, side.encode() + b" in", 32), _LABELS[version]
         self._key = _expand(secret, label + b"key", 16)

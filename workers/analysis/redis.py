@@ -6,7 +6,6 @@ follows SUBSCRIBE or MONITOR, answer nothing. Commands that block (BLPOP, XREAD,
 PSYNC and SYNC the conversation is a replica's data and not read.
 """
 
-import re
 import string
 from typing import ClassVar
 
@@ -15,17 +14,18 @@ from workers.analysis.framing import NO_END, NOT_MINE, ServiceParser
 from workers.analysis.redis_commands import BY_WIRE, COMMANDS, SUBSCRIPTIONS, command, error
 from workers.analysis.services import Exchange, Request, ServiceStage
 from workers.packets.packet import Packet
+from workers.packets.pattern import Pattern
 from workers.packets.scan import find
 
 PORT = b"\x18\xeb"
 _LINE = 128
 """Bytes of a line that are kept; the rest of it is text that nobody needs."""
 _WORD = 24
-_NUMBER = re.compile(rb"-1|\d{1,10}")
-_COMMAND = re.compile(rb"\*([1-9]\d{0,6})\r\n\$(\d{1,2})\r\n([A-Za-z_]{2,20})\r\n")
-_INLINE = re.compile(rb"([A-Za-z]{2,20})(?: [ -~]{0,60})?\r?\n")
-_ARRAY = re.compile(rb"\*[1-9]\d{0,6}\r\n\$\d{1,10}\r\n")
-_REPLY = re.compile(
+_NUMBER = Pattern(rb"-1|\d{1,10}")
+_COMMAND = Pattern(rb"\*([1-9]\d{0,6})\r\n\$(\d{1,2})\r\n([A-Za-z_]{2,20})\r\n")
+_INLINE = Pattern(rb"([A-Za-z]{2,20})(?: [ -~]{0,60})?\r?\n")
+_ARRAY = Pattern(rb"\*[1-9]\d{0,6}\r\n\$\d{1,10}\r\n")
+_REPLY = Pattern(
     rb"\+[ -~]{1,100}\r\n|-[A-Z]{2,20}[ \r]|:[+-]?\d{1,19}\r\n|[$=!](?:-1|\d{1,10})\r\n|_\r\n|#[tf]\r\n"
     rb"|,[ -~]{1,40}\r\n|[*~>%|](?:-1|0|[1-9]\d{0,9})\r\n"
 )

@@ -11,9 +11,9 @@ that two captures keep the same ones.
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from struct import Struct
 
+from workers.contract.values import dataclass, field
 from workers.packets import link, link_types
 from workers.packets.pcap import Record
 

@@ -1,7 +1,7 @@
 # cython: annotation_typing=False
 """The verb of an SQL statement, and nothing else of it."""
 
-import re
+from workers.packets.pattern import Pattern
 
 LOOK = 256
 """Bytes of a statement that are looked at; a verb behind a longer comment is not found."""
@@ -11,7 +11,7 @@ _VERBS = frozenset(
     " MOVE NOTIFY OPTIMIZE PREPARE REASSIGN REFRESH REINDEX RELEASE RENAME REPAIR REPLACE RESET REVOKE ROLLBACK"
     " SAVEPOINT SECURITY SELECT SET SHOW START TABLE TRUNCATE UNLISTEN UNLOCK UPDATE USE VACUUM VALUES WITH XA".split()
 )
-_START = re.compile(rb"(?:[\s(;]|/\*(?:[^*]|\*(?!/))*\*/|--[^\n]*\n|#[^\n]*\n)*([A-Za-z]{2,12})(?![A-Za-z_0-9])")
+_START = Pattern(rb"(?:[\s(;]|/\*(?:[^*]|\*(?!/))*\*/|--[^\n]*\n|#[^\n]*\n)*([A-Za-z]{2,12})(?![A-Za-z_0-9])")
 
 
 def verb(statement: bytes) -> str:

@@ -1,9 +1,8 @@
 """What is remembered of a TCP conversation: per direction (`TcpHalf`) and together (`TcpState`)."""
 
-from dataclasses import dataclass
-
 from workers.analysis.samples import Durations, Frames
 from workers.contract.facts import Reset
+from workers.contract.values import dataclass
 
 UNSEEN, OPENING, ANSWERED, COMPLETE = 0, 1, 2, 3
 """Stages of the handshake."""

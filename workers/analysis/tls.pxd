@@ -1,13 +1,13 @@
 cimport cython
 
-from workers.analysis.samples cimport count
-from workers.analysis.tls_messages cimport Hello, certificates, client_hello, server_hello
+from workers.analysis.tls_known cimport Chain, Chains, Count, Hellos, Name, Said, counted, numbers
 from workers.packets.packet cimport Packet
 from workers.packets.stream cimport Parser
 
 cdef Py_ssize_t MAX_MESSAGE, MAX_HANDSHAKES
 
 cdef int _CCS, _ALERT, _HANDSHAKE, _APPLICATION, _CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE, _MAX_RECORD
+cdef unsigned long long _CH, _SH, _CERT
 
 
 @cython.locals(kind=int, length=int)
@@ -15,43 +15,50 @@ cpdef bint looks_like_record(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
 
 cdef class _Handshake:
-    cdef public dict told
+    cdef public object conversation
     cdef public list alerts
-    cdef public str asked
-    cdef public long long hello_frame, reply_frame, hello_time, number
-    cdef public bint answered, retried
+    cdef public str asked, transport, match
+    cdef public Said hello, answer
+    cdef public Chain chain
+    cdef public long long hello_frame, reply_frame, hello_time, latency, number
+    cdef public bint answered, retried, expired
 
     cpdef bint trouble(self)
 
 
 cdef class TlsStage:
     cdef list _done
-    cdef dict _live, _versions, _names
+    cdef dict _live, _versions
+    cdef Hellos _hellos
+    cdef Chains _chains
     cdef long long _client_hellos, _server_hellos, _alerts, _begun
     cdef public object certificates
 
     @cython.locals(handshake=_Handshake)
-    cdef _Handshake _current(self, object half)
+    cdef _Handshake _current(self, object flow)
     cpdef message(self, int kind, bytes body, object half, Packet packet, str transport=*)
-    @cython.locals(known=_Handshake, handshake=_Handshake, hello=Hello, told=dict)
-    cdef _client_hello(self, bytes body, object half, Packet packet, str transport)
-    @cython.locals(handshake=_Handshake, hello=Hello, told=dict)
-    cdef _server_hello(self, bytes body, object half, Packet packet)
+    cdef part(self, int kind, bytes buffer, Py_ssize_t at, Py_ssize_t end, object half, object flow, Packet packet, str transport)
+    @cython.locals(known=_Handshake, handshake=_Handshake, name=Name)
+    cdef _client_hello(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, object flow, Packet packet, str transport)
+    @cython.locals(handshake=_Handshake, said=Said)
+    cdef _server_hello(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, object flow, Packet packet)
     @cython.locals(handshake=_Handshake)
     cpdef bint answered(self, object half)
     @cython.locals(handshake=_Handshake)
-    cpdef bint retrying(self, object half)
-    @cython.locals(handshake=_Handshake)
-    cdef _certificate(self, bytes body, object half, Packet packet)
+    cdef bint retrying(self, object half, object flow)
+    @cython.locals(handshake=_Handshake, chain=Chain, match=str, now=double)
+    cdef _certificate(self, bytes body, object half, object flow, Packet packet)
     @cython.locals(handshake=_Handshake)
     cpdef alert(self, int level, int description, object half, Packet packet)
     @cython.locals(handshake=_Handshake)
     cpdef end(self, object conversation)
+    @cython.locals(hello=Said, answer=Said, chain=Chain)
+    cdef object _facts(self, _Handshake handshake, dict places)
 
 
 cdef class TlsParser(Parser):
     cdef TlsStage _stage
-    cdef object _half
+    cdef object _half, _flow
     cdef bytes _held, _message
     cdef int _kind
     cdef long long _left, _skip
@@ -64,9 +71,9 @@ cdef class TlsParser(Parser):
     @cython.locals(taken=Py_ssize_t)
     cdef Py_ssize_t _header(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cdef _begin(self, bytes head, Py_ssize_t at)
-    @cython.locals(skipped=Py_ssize_t)
-    cdef _take(self, bytes piece, Packet packet)
-    @cython.locals(held=bytes, size=Py_ssize_t)
-    cdef _messages(self, Packet packet)
+    @cython.locals(skipped=Py_ssize_t, held=bytes)
+    cdef _take(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(after=Py_ssize_t)
+    cdef _messages(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.locals(held=bytes)
     cdef _complete(self, Packet packet)

@@ -7,14 +7,11 @@ encrypted alert records too, as tshark's does; `TlsFacts.alerts` counts those in
 and most alerts.
 """
 
-from typing import Any
-
 from workers.analysis import tls_names
 from workers.analysis.certificates import Certificates
 from workers.analysis.flows import Half
-from workers.analysis.samples import NANO, count
-from workers.analysis.tls_messages import certificates, client_hello, server_hello
-from workers.analysis.tls_names import version
+from workers.analysis.samples import NANO
+from workers.analysis.tls_known import Chain, Count, Hellos, Said, counted, numbers
 from workers.contract.facts import MAX_FRAMES, TlsAlert, TlsFacts, TlsHandshake
 from workers.packets import marks
 from workers.packets.packet import Packet
@@ -25,6 +22,7 @@ MAX_MESSAGE = 64 * 1024
 _CCS, _ALERT, _HANDSHAKE, _APPLICATION = 20, 21, 22, 23
 _CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE = 1, 2, 11
 _MAX_RECORD = 16_384 + 2_048
+_CH, _SH, _CERT = marks.TLS_CH, marks.TLS_SH, marks.TLS_CERT
 
 
 def looks_like_record(buffer: bytes, at: int, end: int) -> bool:
@@ -42,51 +40,55 @@ def looks_like_record(buffer: bytes, at: int, end: int) -> bool:
 class _Handshake:
     """One handshake under way."""
 
-    __slots__ = ("alerts", "answered", "asked", "hello_frame", "hello_time", "number", "reply_frame", "retried", "told")
+    __slots__ = (
+        "alerts", "answer", "answered", "asked", "chain", "conversation", "expired", "hello", "hello_frame",
+        "hello_time", "latency", "match", "number", "reply_frame", "retried", "transport",
+    )  # fmt: skip
 
     def __init__(self, conversation: int, number: int) -> None:
-        self.told: dict[str, Any] = {"conversation": conversation}
-        """Fields of the facts, as they come to be known."""
-        self.alerts: list[TlsAlert] = []
-        self.asked = ""
-        self.hello_frame = self.reply_frame = 0
-        self.hello_time = -1
-        self.answered = self.retried = False
+        self.conversation = conversation
         self.number = number
+        self.alerts: list[TlsAlert] | None = None
+        self.asked, self.transport, self.match = "", "tcp", ""
+        self.hello: Said | None = None
+        self.answer: Said | None = None
+        self.chain: Chain | None = None
+        self.hello_frame = self.reply_frame = 0
+        self.hello_time = self.latency = -1
+        self.answered = self.retried = self.expired = False
 
     def trouble(self) -> bool:
         """Whether it failed, was not answered, or shows a certificate out of its time."""
-        return bool(self.alerts) or "version" not in self.told or bool(self.told.get("expired"))
+        return self.alerts is not None or self.answer is None or self.expired
 
-    def facts(self) -> TlsHandshake:
-        """As far as it is known."""
-        return TlsHandshake(
-            alerts=tuple(self.alerts),
-            client_hello_frame=self.hello_frame,
-            server_hello_frame=self.reply_frame,
-            sni=self.asked,
-            **self.told,
-        )
+
+def _rank(handshake: _Handshake) -> tuple[bool, int]:
+    """Those with trouble first, then as they began."""
+    return not handshake.trouble(), handshake.number
+
+
+def _number(handshake: _Handshake) -> int:
+    return handshake.number
 
 
 class TlsStage:
     """start a parser for each direction, update from its messages, finish into facts."""
 
     def __init__(self) -> None:
-        self._done: list[tuple[bool, int, _Handshake]] = []
+        self._done: list[_Handshake] = []
         self._live: dict[int, _Handshake] = {}
         self._client_hellos = self._server_hellos = self._alerts = self._begun = 0
-        self._versions: dict[str, int] = {}
-        self._names: dict[str, int] = {}
+        self._versions: dict[str, Count] = {}
+        self._hellos = Hellos()
         self.certificates = Certificates()
+        self._chains = self.certificates.chains
 
     def start(self, half: Half) -> "TlsParser":
         """A parser for one direction."""
         half.flow.application = "tls"
         return TlsParser(self, half)
 
-    def _current(self, half: Half) -> _Handshake:
-        flow = half.flow.id
+    def _current(self, flow: int) -> _Handshake:
         handshake = self._live.get(flow)
         if handshake is None:
             self._begun += 1
@@ -95,68 +97,79 @@ class TlsStage:
 
     def message(self, kind: int, body: bytes, half: Half, packet: Packet, transport: str = "tcp") -> None:
         """One handshake message in the clear."""
+        self.part(kind, body, 0, len(body), half, half.flow.id, packet, transport)
+
+    def part(
+        self, kind: int, buffer: bytes, at: int, end: int, half: Half, flow: int, packet: Packet, transport: str
+    ) -> None:
+        """The same, whose body lies between two places of a buffer."""
         if kind == _CLIENT_HELLO:
-            self._client_hello(body, half, packet, transport)
+            self._client_hello(buffer, at, end, flow, packet, transport)
         elif kind == _SERVER_HELLO:
-            self._server_hello(body, half, packet)
+            self._server_hello(buffer, at, end, flow, packet)
         elif kind == _CERTIFICATE:
-            self._certificate(body, half, packet)
+            self._certificate(buffer[at:end], half, flow, packet)
 
-    def _client_hello(self, body: bytes, half: Half, packet: Packet, transport: str) -> None:
-        packet.mask |= marks.TLS_CH
+    def _client_hello(self, buffer: bytes, at: int, end: int, flow: int, packet: Packet, transport: str) -> None:
+        packet.mask |= _CH
         self._client_hellos += 1
-        known = self._live.get(half.flow.id)
+        known = self._live.get(flow)
         if known is not None and known.answered:
-            self.end(half.flow.id)
-        handshake, hello = self._current(half), client_hello(body, transport)
-        if hello.sni:
-            count(self._names, hello.sni)
-        handshake.hello_time, handshake.hello_frame, handshake.asked = packet.time, packet.number, hello.sni
-        told = handshake.told
-        told["alpn"], told["offered"], told["transport"] = hello.alpn, version(hello.version), transport
-        told["ja3"], told["ja4"] = hello.ja3, hello.ja4
+            self.end(flow)
+        handshake = self._current(flow)
+        handshake.hello = self._hellos.client(buffer, at, end, transport)
+        name = self._hellos.asked
+        if name.count is not None:
+            name.count.number += 1
+        handshake.asked, handshake.transport = name.text, transport
+        handshake.hello_time, handshake.hello_frame = packet.time, packet.number
 
-    def _server_hello(self, body: bytes, half: Half, packet: Packet) -> None:
-        packet.mask |= marks.TLS_SH
+    def _server_hello(self, buffer: bytes, at: int, end: int, flow: int, packet: Packet) -> None:
+        packet.mask |= _SH
         self._server_hellos += 1
-        handshake, hello = self._current(half), server_hello(body)
-        handshake.answered = not hello.retry
-        handshake.retried = handshake.retried or hello.retry
-        chosen, told = version(hello.version), handshake.told
-        handshake.reply_frame = packet.number
-        told["version"], told["cipher"] = chosen, tls_names.suite(hello.cipher)
-        told["chosen_alpn"] = hello.alpn[0] if hello.alpn else ""
-        took = max(0, packet.time - handshake.hello_time) * NANO
-        told["hello_latency"] = None if handshake.hello_time < 0 else took
-        if not hello.retry:
-            count(self._versions, chosen, 16)
+        handshake, said = self._current(flow), self._hellos.server(buffer, at, end)
+        handshake.answered = not said.retry
+        handshake.retried = handshake.retried or said.retry
+        handshake.answer, handshake.reply_frame = said, packet.number
+        handshake.latency = -1 if handshake.hello_time < 0 else max(0, packet.time - handshake.hello_time)
+        if not said.retry:
+            if said.count is None:
+                said.count = counted(self._versions, said.version, 16)
+            said.count.number += 1
 
     def answered(self, half: Half) -> bool:
         """Whether the server's hello was seen, and no retry request after which more of them come."""
         handshake = self._live.get(half.flow.id)
         return handshake is not None and handshake.answered
 
-    def retrying(self, half: Half) -> bool:
+    def retrying(self, half: Half, flow: int) -> bool:
         """Whether a HelloRetryRequest was sent and this side's hello that follows it was not yet."""
-        handshake = self._live.get(half.flow.id)
+        handshake = self._live.get(flow)
         if handshake is None or not handshake.retried or handshake.answered:
             return False
         return half is not half.flow.client or handshake.hello_frame < handshake.reply_frame
 
-    def _certificate(self, body: bytes, half: Half, packet: Packet) -> None:
-        handshake = self._current(half)
-        number, chain = certificates(body)
-        packet.mask |= marks.TLS_CERT
-        if half is half.flow.client or handshake.told.get("certificates"):
+    def _certificate(self, body: bytes, half: Half, flow: int, packet: Packet) -> None:
+        handshake = self._current(flow)
+        packet.mask |= _CERT
+        if half is half.flow.client or (handshake.chain is not None and handshake.chain.number):
             return
-        handshake.told["certificates"] = number
-        if chain:
-            handshake.told.update(self.certificates.told(chain, handshake.asked, packet.time * NANO))
+        chain = self._chains.find(body)
+        if chain is None:
+            chain = self.certificates.chain(body)
+        handshake.chain = chain
+        if chain.readable:
+            now = packet.time * NANO
+            handshake.expired = not chain.not_before <= now <= chain.not_after
+            match = chain.matches.get(handshake.asked)
+            handshake.match = self.certificates.match(chain, handshake.asked) if match is None else match
 
     def alert(self, level: int, description: int, half: Half, packet: Packet) -> None:
         """An alert in the clear."""
         self._alerts += 1
-        handshake = self._current(half)
+        handshake = self._current(half.flow.id)
+        if handshake.alerts is None:
+            handshake.alerts = []
         if len(handshake.alerts) >= MAX_FRAMES:
             return
         by = "client" if half is half.flow.client else "server"
@@ -167,12 +180,12 @@ class TlsStage:
         handshake = self._live.pop(conversation, None)
         if handshake is None:
             return
-        self._done.append((not handshake.trouble(), handshake.number, handshake))
+        self._done.append(handshake)
         if len(self._done) >= 2 * MAX_HANDSHAKES:
             self._shrink()
 
     def _shrink(self) -> None:
-        self._done.sort(key=lambda entry: entry[:2])
+        self._done.sort(key=_rank)
         del self._done[MAX_HANDSHAKES:]
 
     def finish(self) -> TlsFacts:
@@ -180,28 +193,66 @@ class TlsStage:
         for conversation in list(self._live):
             self.end(conversation)
         self._shrink()
-        kept = [entry[2].facts() for entry in sorted(self._done, key=lambda entry: entry[1])]
-        handshakes, certificates = self.certificates.table(kept)
+        self._done.sort(key=_number)
+        places: dict[int, int] = {-1: -1}
+        """Of the certificates told, by the numbers `Certificates` gave them."""
+        handshakes = tuple([self._facts(handshake, places) for handshake in self._done])
         return TlsFacts(
             handshakes=handshakes,
-            certificates=certificates,
-            more_handshakes=self._begun - len(kept),
+            certificates=tuple([self.certificates.told(number) for number in places if number >= 0]),
+            more_handshakes=self._begun - len(handshakes),
             client_hellos=self._client_hellos,
             server_hellos=self._server_hellos,
             alerts=self._alerts,
-            versions=dict(sorted(self._versions.items())),
-            names=dict(sorted(self._names.items())),
+            versions=numbers(self._versions),
+            names=numbers(self._hellos.names),
         )
+
+    def _facts(self, handshake: _Handshake, places: dict[int, int]) -> TlsHandshake:
+        """As far as it is known; certificates by their places in the facts."""
+        hello, answer, chain, leaf = handshake.hello, handshake.answer, handshake.chain, None
+        if chain is not None and chain.readable:
+            leaf = self.certificates.told(chain.numbers[0])
+        return TlsHandshake(
+            conversation=handshake.conversation,
+            client_hello_frame=handshake.hello_frame,
+            server_hello_frame=handshake.reply_frame,
+            sni=handshake.asked,
+            alpn=hello.alpn if hello is not None else (),
+            offered=hello.version if hello is not None else "",
+            version=answer.version if answer is not None else "",
+            cipher=answer.suite if answer is not None else "",
+            hello_latency=handshake.latency * NANO if handshake.latency >= 0 else None,
+            alerts=tuple(handshake.alerts or ()),
+            certificates=chain.number if chain is not None else 0,
+            not_before=leaf.not_before if leaf is not None else None,
+            not_after=leaf.not_after if leaf is not None else None,
+            subject_names=(leaf.names or ((leaf.subject,) if leaf.subject else ())) if leaf is not None else (),
+            expired=handshake.expired,
+            chosen_alpn=answer.alpn[0] if answer is not None and answer.alpn else "",
+            ja3=hello.ja3 if hello is not None else "",
+            ja4=hello.ja4 if hello is not None else "",
+            chain=tuple([_place(places, number) for number in chain.numbers]) if chain is not None else (),
+            sni_match=handshake.match,
+            self_signed=leaf.self_signed if leaf is not None else False,
+            transport=handshake.transport,
+        )
+
+
+def _place(places: dict[int, int], number: int) -> int:
+    """Where a certificate is told, which is behind those told so far when it is new."""
+    return places.setdefault(number, len(places) - 1)
 
 
 class TlsParser(Parser):
     """Reads the records of one direction."""
 
-    __slots__ = ("_encrypted", "_half", "_held", "_kind", "_left", "_lost", "_message", "_skip", "_stage")
+    __slots__ = ("_encrypted", "_flow", "_half", "_held", "_kind", "_left", "_lost", "_message", "_skip", "_stage")
 
     def __init__(self, stage: TlsStage, half: Half) -> None:
         self._stage = stage
         self._half = half
+        self._flow = half.flow.id
         self._held = b""
         self._kind = 0
         self._left = 0
@@ -223,9 +274,9 @@ class TlsParser(Parser):
                 continue
             taken = min(self._left, end - at)
             self._left -= taken
-            if self._kind in (_HANDSHAKE, _ALERT, _CCS) and not self._encrypted:
-                self._take(buffer[at : at + taken], packet)
-            if self._left == 0:
+            if not self._encrypted and self._kind <= _HANDSHAKE:
+                self._take(buffer, at, at + taken, packet)
+            if self._left == 0 and self._kind <= _ALERT:
                 self._complete(packet)
             at += taken
         if self._kind == _APPLICATION or (self._encrypted and self._kind == _HANDSHAKE):
@@ -259,44 +310,42 @@ class TlsParser(Parser):
         if not _CCS <= self._kind <= 24 or head[at + 1] != 3 or not 0 < self._left <= _MAX_RECORD:
             self._lost, self._left = True, 0
 
-    def _take(self, piece: bytes, packet: Packet) -> None:
+    def _take(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
         """Bytes of a record in the clear."""
-        if self._kind == _CCS:
-            return
-        if self._kind == _HANDSHAKE and self._skip:
-            skipped = min(self._skip, len(piece))
-            self._skip -= skipped
-            piece = piece[skipped:]
-        if self._kind == _ALERT and len(self._message) > 64:
-            return
-        self._message += piece
         if self._kind == _HANDSHAKE:
-            self._messages(packet)
+            skipped = min(self._skip, end - at)
+            self._skip -= skipped
+            at += skipped
+            if self._message:
+                held = self._message + buffer[at:end]
+                self._messages(held, 0, len(held), packet)
+            elif at < end:
+                self._messages(buffer, at, end, packet)
+        elif self._kind == _ALERT and len(self._message) <= 64:
+            self._message += buffer[at:end]
 
-    def _messages(self, packet: Packet) -> None:
-        """Every handshake message that is complete."""
-        held = self._message
-        while len(held) >= 4:
-            size = 4 + (held[1] << 16 | held[2] << 8 | held[3])
-            if size > MAX_MESSAGE:
-                self._skip = size - len(held)
-                self._message = b""
-                return
-            if len(held) < size:
+    def _messages(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+        """Every handshake message that is complete; the rest is kept."""
+        while end - at >= 4:
+            after = at + 4 + (buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3])
+            if after - at > MAX_MESSAGE:
+                self._skip = after - end
+                at = end
                 break
-            self._stage.message(held[0], held[4:size], self._half, packet)
-            held = held[size:]
-        self._message = held
+            if after > end:
+                break
+            self._stage.part(buffer[at], buffer, at + 4, after, self._half, self._flow, packet, "tcp")
+            at = after
+        self._message = buffer[at:end] if at < end else b""
 
     def _complete(self, packet: Packet) -> None:
-        """A record is over."""
+        """A change of ciphers or an alert is over."""
         if self._kind == _ALERT:
             packet.mask |= marks.TLS_ALERT
             held = self._message
             if not self._encrypted and len(held) == 2 and held[0] in tls_names.LEVELS:
                 self._stage.alert(held[0], held[1], self._half, packet)
-            self._message = b""
-        elif self._kind == _CCS:
+        else:
             # Around a HelloRetryRequest it means nothing (RFC 8446, appendix D.4): a hello in the clear follows.
-            self._encrypted = not self._stage.retrying(self._half)
-            self._message = b""
+            self._encrypted = not self._stage.retrying(self._half, self._flow)
+        self._message = b""

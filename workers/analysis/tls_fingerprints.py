@@ -7,8 +7,8 @@ algorithms. GREASE values (RFC 8701), which change at every connection, are left
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from hashlib import md5, sha256
+
+from workers.contract.values import dataclass
 
 _SERVER_NAME, _ALPN = 0, 16
 _VERSIONS = {
@@ -40,6 +40,8 @@ def grease(code: int) -> bool:
 
 def ja3(offer: Offer) -> str:
     """32 hex digits."""
+    from hashlib import md5  # late, as most captures show no hello
+
     fields = (
         str(offer.legacy),
         *("-".join(map(str, _plain(codes))) for codes in (offer.suites, offer.extensions, offer.groups)),
@@ -83,4 +85,6 @@ def _ends(protocol: bytes) -> str:
 
 
 def _digest(what: str) -> str:
+    from hashlib import sha256
+
     return sha256(what.encode()).hexdigest()[:12] if what else _NOTHING

@@ -1,7 +1,6 @@
 """Whether a certificate's names cover the name a client asked for (RFC 9525 section 6; RFC 6125 before it)."""
 
 from collections.abc import Iterable
-from ipaddress import ip_address
 
 
 def matches(asked: str, names: Iterable[str]) -> bool:
@@ -25,6 +24,8 @@ def matches(asked: str, names: Iterable[str]) -> bool:
 
 def _address(name: str) -> str | None:
     """The address in one spelling; None when it is a name."""
+    from ipaddress import ip_address  # late, as most captures show no certificate
+
     try:
         return ip_address(name.strip("[]")).compressed
     except ValueError:

@@ -2,7 +2,7 @@ cimport cython
 
 from workers.analysis.http_message cimport text
 
-cdef int _SERVER_NAME, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _SUPPORTED_VERSIONS, _DRAFT, MAX_NAME, MAX_ALPN, MAX_EXTENSIONS
+cdef int _SERVER_NAME, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _SUPPORTED_VERSIONS, _DRAFT, MAX_ALPN, MAX_EXTENSIONS
 
 
 cdef class Hello:

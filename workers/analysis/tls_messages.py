@@ -15,7 +15,7 @@ from workers.contract.facts_tls import MAX_CHAIN
 MAX_NAME, MAX_ALPN, MAX_EXTENSIONS = 255, 8, 64
 _SERVER_NAME, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _SUPPORTED_VERSIONS = 0, 10, 11, 13, 16, 43
 _DRAFT = 0x7F
-_RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """SHA-256 of "HelloRetryRequest" (RFC 8446 section 4.1.3)."""
 
 
@@ -113,7 +113,7 @@ def server_hello(body: bytes) -> Hello:
     """Chosen version, suite and protocol."""
     reader = _Bytes(body)
     version = reader.number(2)
-    retry = reader.take(32) == _RETRY_RANDOM
+    retry = reader.take(32) == RETRY_RANDOM
     draft = version >> 8 == _DRAFT  # up to draft 21 there was no session id and no compression
     if not draft:
         reader.vector(1)

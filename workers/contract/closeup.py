@@ -4,7 +4,7 @@ Bounded however large the capture is: ROWS x COLUMNS cells, and at most POINTS p
 Frame numbers count from 1 as Wireshark's; a conversation is named by its first frame, as in `Conversation`.
 """
 
-from dataclasses import dataclass
+from workers.contract.values import dataclass
 
 ROWS, COLUMNS, PAIRS, FLOWS, FRAMES = 40, 240, 1_000, 4, 8
 SIDE_POINTS, MARKED_POINTS = 1_000, 2_000

@@ -4,8 +4,6 @@ Times are seconds: `*_at` since the Unix epoch, durations otherwise. Frame numbe
 Lists of frames hold the first few examples only; the count beside them is exact.
 """
 
-from dataclasses import dataclass, field
-
 from workers.contract.facts_dns import DnsAddress, DnsSearch
 from workers.contract.facts_http import Http2Facts
 from workers.contract.facts_quic import QuicFacts
@@ -17,6 +15,7 @@ from workers.contract.facts_tls import Certificate
 from workers.contract.tallies import MAX_FRAMES as MAX_FRAMES
 from workers.contract.tallies import Spread as Spread
 from workers.contract.tallies import Tally as Tally
+from workers.contract.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

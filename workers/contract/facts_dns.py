@@ -1,6 +1,6 @@
 """Facts about names tried under search domains, and names of addresses. Part of workers/contract/facts.py."""
 
-from dataclasses import dataclass
+from workers.contract.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

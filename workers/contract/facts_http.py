@@ -1,6 +1,6 @@
 """Facts about HTTP/2 connections. Part of workers/contract/facts.py."""
 
-from dataclasses import dataclass, field
+from workers.contract.values import dataclass, field
 
 HIDDEN = "(not visible)"
 """Stands for a header field that refers to something said before the capture began, or in a gap of it."""

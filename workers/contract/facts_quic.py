@@ -1,8 +1,7 @@
 """Facts about QUIC connections. Part of workers/contract/facts.py; their hellos are in `TlsFacts.handshakes`."""
 
-from dataclasses import dataclass, field
-
 from workers.contract.tallies import Tally
+from workers.contract.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

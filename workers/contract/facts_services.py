@@ -3,9 +3,8 @@
 No payload is in here: operations and error codes come from lists of known words, everything else is counted as "other".
 """
 
-from dataclasses import dataclass, field
-
 from workers.contract.tallies import Spread, Tally
+from workers.contract.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

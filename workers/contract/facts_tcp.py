@@ -1,8 +1,7 @@
 """TCP facts of one conversation, and of each of its two senders. See facts.py for units and times."""
 
-from dataclasses import dataclass
-
 from workers.contract.tallies import Spread, Tally
+from workers.contract.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Facts about certificates, as seen in TLS handshakes. Part of workers/contract/facts.py."""
 
-from dataclasses import dataclass
+from workers.contract.values import dataclass
 
 MAX_CHAIN = 5
 """Certificates told of one chain, the server's own first."""

@@ -2,12 +2,12 @@
 
 import dataclasses
 import enum
-from dataclasses import dataclass, field
 from typing import Any
 
 from workers.contract.errors import IllegalTransition
 from workers.contract.outcome import CaptureOutcome
 from workers.contract.spec import CaptureSpec
+from workers.contract.values import dataclass, field
 
 SCHEMA_VERSION = 1
 

@@ -1,6 +1,6 @@
 """How one capture ended, and the proof of its bytes."""
 
-from dataclasses import dataclass
+from workers.contract.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

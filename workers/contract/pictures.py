@@ -3,10 +3,9 @@
 Every label is safe to show and short; names and payloads of the traffic go no further than this.
 """
 
-from dataclasses import dataclass
-
 from workers.contract.closeup import Trace
 from workers.contract.report import Report
+from workers.contract.values import dataclass
 
 TRAFFIC, DIRECTIONS, LATENCY, PERCENTILES, HEAT, SEQUENCE, LADDER = (
     "traffic.png", "directions.png", "latency.png", "percentiles.png", "heatmap.png", "sequence.png", "ladder.png",

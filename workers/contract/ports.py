@@ -5,11 +5,11 @@ QueueUnavailable) when the service behind it cannot be reached.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from workers.contract.job import Job, Person
 from workers.contract.pictures import Album
+from workers.contract.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """The result of a job: per-target outcome and facts, findings, names and the verdict. Versioned JSON."""
 
 import enum
-from dataclasses import dataclass, field
 
 from workers.contract.facts import Facts
 from workers.contract.job import Artifact
 from workers.contract.outcome import CaptureOutcome as CaptureOutcome
 from workers.contract.spec import CaptureSpec
+from workers.contract.values import dataclass, field
 
 REPORT_SCHEMA = 1
 

@@ -1,7 +1,8 @@
 """What to capture: a frozen spec, never a command. It crosses the queue as JSON."""
 
 import enum
-from dataclasses import dataclass
+
+from workers.contract.values import dataclass
 
 
 class TargetKind(enum.StrEnum):

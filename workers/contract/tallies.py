@@ -1,6 +1,6 @@
 """The small facts that others are made of: counts with example frames, and distributions of durations."""
 
-from dataclasses import dataclass
+from workers.contract.values import dataclass
 
 MAX_FRAMES = 20
 """Frames kept as examples for any one fact."""

@@ -5,8 +5,8 @@ secrets, custom ones, ...) are passed over by their length, and nothing of them 
 """
 
 import struct
-from dataclasses import dataclass
 
+from workers.contract.values import dataclass
 from workers.packets.options import Comments, options
 from workers.packets.pcap import MAX_CAPTURED, Record
 

@@ -5,14 +5,16 @@ Several members of the same kind may follow each other, skippable frames may sta
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from workers.packets.gunzip import Gunzip
-from workers.packets.unlz4 import Unlz4
-from workers.packets.unzstd import Unzstd
+if TYPE_CHECKING:
+    from workers.packets.gunzip import Gunzip
+    from workers.packets.unlz4 import Unlz4
+    from workers.packets.unzstd import Unzstd
+
+    _Member = Gunzip | Unzstd | Unlz4
 
 _MAGICS = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd", "lz4": b"\x04\x22\x4d\x18"}
-_Member = Gunzip | Unzstd | Unlz4
-_KINDS: dict[str, type[_Member]] = {"gzip": Gunzip, "zstd": Unzstd, "lz4": Unlz4}
 _SKIPPABLE = b"\x2a\x4d\x18"
 _SKIP = "skippable"
 _SLICE = 1 << 16
@@ -125,6 +127,21 @@ class Unwrap:
             return
         self._kind = kind
         try:
-            self._member = _KINDS[kind](at)
+            self._member = _member(kind, at)
         except (ImportError, OSError):  # a confined process can open no file; what tcpdump writes is not wrapped
             self.error = f"the file is wrapped in {kind}, which can't be unpacked here (byte {at:,})"
+
+
+def _member(kind: str, at: int) -> "_Member":
+    """What unpacks one; loaded with the first of its kind."""
+    if kind == "gzip":
+        from workers.packets.gunzip import Gunzip
+
+        return Gunzip(at)
+    if kind == "zstd":
+        from workers.packets.unzstd import Unzstd
+
+        return Unzstd(at)
+    from workers.packets.unlz4 import Unlz4
+
+    return Unlz4(at)

@@ -1,0 +1,241 @@
+# cython: annotation_typing=False
+"""What hellos and certificate chains say, found by their bytes: the same software says the same at every connection.
+
+A hello is known by its shape, which is all that facts are made of: without random, session id, key share and the like,
+and without the server name, which is known by itself. A chain is known by the whole of its message. What was not seen
+before, or is odd in any way, is read by `tls_messages` and `certificates`. All tables are bounded.
+"""
+
+from workers.analysis import tls_names
+from workers.analysis.http_message import text
+from workers.analysis.tls_messages import MAX_NAME, RETRY_RANDOM, Hello, client_hello, server_hello
+
+MAX_SHAPES, MAX_NAMES = 256, 1024
+MAX_CHAINS, MAX_CHAIN_BYTES = 64, 16_384
+_SERVER_NAME, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS, _KEY_SHARE = 0, 10, 11, 13, 16, 43, 51
+_FIRST_RANDOM = RETRY_RANDOM[0]
+
+
+class Count:
+    """How often something was said."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+
+def counted(counts: dict[str, Count], name: str, limit: int) -> Count:
+    """Where to count a name that traffic chose: beyond the limit of different names it goes under "other"."""
+    if name not in counts and len(counts) >= limit:
+        name = "other"
+    found = counts.get(name)
+    if found is None:
+        found = counts[name] = Count()
+    return found
+
+
+def numbers(counts: dict[str, Count]) -> dict[str, int]:
+    """Name -> how often, by name."""
+    return {name: counts[name].number for name in sorted(counts)}
+
+
+class Said:
+    """What a ClientHello or ServerHello says."""
+
+    __slots__ = ("alpn", "count", "ja3", "ja4", "retry", "suite", "version")
+
+    def __init__(self, hello: Hello, suite: str) -> None:
+        self.version, self.alpn = tls_names.version(hello.version), hello.alpn
+        self.ja3, self.ja4, self.suite = hello.ja3, hello.ja4, suite
+        self.retry = hello.retry
+        self.count: Count | None = None
+
+
+class Name:
+    """A server name asked for."""
+
+    __slots__ = ("count", "text")
+
+    def __init__(self, name: str, count: Count | None) -> None:
+        self.text = name
+        self.count = count
+
+
+NOBODY = Name("", None)
+
+
+class Hellos:
+    """client(hello), server(hello) -> what it says. `asked` is the server name in the latest ClientHello."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Count] = {}
+        self.asked = NOBODY
+        self._tcp: dict[bytes, Said] = {}
+        self._quic: dict[bytes, Said] = {}
+        self._servers: dict[bytes, Said] = {}
+        self._named: dict[bytes, Name] = {}
+        self._name_at = self._name_end = 0
+
+    def client(self, buffer: bytes, at: int, end: int, transport: str) -> Said:
+        """What the ClientHello between two places says."""
+        known = self._quic if transport == "quic" else self._tcp
+        shape = self._client_shape(buffer, at, end)
+        if shape is not None:
+            said = known.get(shape)
+            if said is not None:
+                self.asked = self._name(buffer[self._name_at : self._name_end])
+                return said
+        hello = client_hello(buffer[at:end], transport)
+        said = Said(hello, "")
+        self.asked = self._name_of(hello.sni)
+        if shape is not None:
+            if len(known) >= MAX_SHAPES:
+                known.clear()
+            known[shape] = said
+        return said
+
+    def server(self, buffer: bytes, at: int, end: int) -> Said:
+        """What the ServerHello between two places says."""
+        shape = _server_shape(buffer, at, end)
+        if shape is not None:
+            said = self._servers.get(shape)
+            if said is not None:
+                return said
+        hello = server_hello(buffer[at:end])
+        said = Said(hello, tls_names.suite(hello.cipher))
+        if shape is not None:
+            if len(self._servers) >= MAX_SHAPES:
+                self._servers.clear()
+            self._servers[shape] = said
+        return said
+
+    def _name(self, raw: bytes) -> Name:
+        """A name by its bytes; none for no bytes."""
+        name = self._named.get(raw)
+        if name is None:
+            if len(self._named) >= MAX_NAMES:
+                self._named.clear()
+            name = self._named[raw] = self._name_of(text(raw, MAX_NAME))
+        return name
+
+    def _name_of(self, name: str) -> Name:
+        return Name(name, counted(self.names, name, 256)) if name else NOBODY
+
+    def _client_shape(self, buffer: bytes, at: int, end: int) -> bytes | None:
+        """The shape of a ClientHello that holds together; where its server name lies is noted."""
+        self._name_at = self._name_end = 0
+        if end - at < 41:
+            return None
+        suites = at + 35 + buffer[at + 34]  # behind random and session id
+        if suites + 2 > end:
+            return None
+        behind = suites + 2 + (buffer[suites] << 8 | buffer[suites + 1])
+        if behind + 1 > end:
+            return None
+        pieces = [buffer[at : at + 2], buffer[suites:behind]]
+        at = behind + 1 + buffer[behind]  # behind the compressions
+        if at + 2 > end or at + 2 + (buffer[at] << 8 | buffer[at + 1]) != end:
+            return None
+        at += 2
+        wanted = at
+        while at < end:
+            if end - at < 4:
+                return None
+            kind, after = buffer[at] << 8 | buffer[at + 1], at + 4 + (buffer[at + 2] << 8 | buffer[at + 3])
+            if after > end:
+                return None
+            if kind == _SERVER_NAME and not self._finds_name(buffer, at + 4, after):
+                return None
+            if kind not in (_GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS):
+                pieces.append(buffer[wanted : at + 2])
+                wanted = after
+            at = after
+        if wanted < end:
+            pieces.append(buffer[wanted:end])
+        return b"".join(pieces)
+
+    def _finds_name(self, buffer: bytes, at: int, end: int) -> bool:
+        """Whether an extension is the only one of its kind, and holds one host name and no more."""
+        if self._name_end or end - at <= 5 or buffer[at + 2]:
+            return False
+        self._name_at, self._name_end = at + 5, end
+        return (buffer[at] << 8 | buffer[at + 1]) == end - at - 2 and (
+            buffer[at + 3] << 8 | buffer[at + 4]
+        ) == end - at - 5
+
+
+def _server_shape(buffer: bytes, at: int, end: int) -> bytes | None:
+    """The shape of a ServerHello that holds together, and is not one of the drafts' or of a retry."""
+    if end - at < 38 or buffer[at] != 3 or (buffer[at + 2] == _FIRST_RANDOM and _retries(buffer, at)):
+        return None
+    pieces, wanted = [buffer[at : at + 2]], at + 35 + buffer[at + 34]
+    at = wanted + 3
+    if at > end:
+        return None
+    if at < end:
+        if at + 2 > end or at + 2 + (buffer[at] << 8 | buffer[at + 1]) != end:
+            return None
+        at += 2
+    while at < end:
+        if end - at < 4:
+            return None
+        kind, after = buffer[at] << 8 | buffer[at + 1], at + 4 + (buffer[at + 2] << 8 | buffer[at + 3])
+        if after > end:
+            return None
+        if kind == _KEY_SHARE:
+            pieces.append(buffer[wanted : at + 2])
+            wanted = after
+        at = after
+    pieces.append(buffer[wanted:end])
+    return b"".join(pieces)
+
+
+def _retries(buffer: bytes, at: int) -> bool:
+    return buffer[at + 2 : at + 34] == RETRY_RANDOM
+
+
+class Chain:
+    """A Certificate message: how many certificates it has, and what is told of those at its beginning."""
+
+    __slots__ = ("body", "matches", "not_after", "not_before", "number", "numbers", "readable")
+
+    def __init__(self, body: bytes, number: int, numbers: tuple[int, ...]) -> None:
+        self.body = body
+        self.number = number
+        self.numbers = numbers
+        """Of the certificates, as `Certificates` has them; -1 for one that can't be read."""
+        self.readable = False
+        """Whether the server's own can be; only then the next ones mean anything."""
+        self.not_before = self.not_after = 0.0
+        self.matches: dict[str, str] = {}
+        """Names asked for, and how the server's own certificate covers them."""
+
+
+class Chains:
+    """find(message) -> what was kept for the same bytes before, or None."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Chain] = {}
+
+    def find(self, body: bytes) -> Chain | None:
+        """The chain of a Certificate message that was kept."""
+        chain = self._known.get(sampled(body))
+        return chain if chain is not None and chain.body == body else None
+
+    def keep(self, chain: Chain) -> None:
+        """Remember what a message says."""
+        if len(chain.body) <= MAX_CHAIN_BYTES:
+            if len(self._known) >= MAX_CHAINS:
+                self._known.clear()
+            self._known[sampled(chain.body)] = chain
+
+
+def sampled(body: bytes) -> int:
+    """A number made of some of the bytes, for a table whose entries are compared whole."""
+    size = len(body)
+    mixed, step, at = size, size // 32 + 1, 0
+    while at < size:
+        mixed = (mixed * 31 + body[at]) & 0x3FFFFFFF
+        at += step
+    return mixed
