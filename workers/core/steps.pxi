@@ -192,16 +192,20 @@ cdef bint unwanted(State *s, Half *half, Pkt *p) noexcept nogil:
 
 
 cdef bint may_begin(const byte *start, int64_t size) noexcept nogil:
-    """Whether a segment may begin a protocol: True for all that analysis.application recognises off a service's port."""
+    """Whether a segment may begin a protocol: True for all that analysis.application recognises off a service's port,
+    or keeps because it is too short to tell.
+    """
     cdef byte first = start[0]
-    if 65 <= first <= 90 or 20 <= first <= 23:                          # HTTP, HTTP/2's preface, TLS
+    if 65 <= first <= 90 and begins_word(start, size):                  # HTTP, HTTP/2's preface
         return True
-    if first == 0 and size >= 9 and start[3] <= 9:                      # HTTP/2: a frame of a known type
+    if 20 <= first <= 23 and (size < 6 or (start[1] == 3 and start[2] <= 4)):   # TLS
         return True
-    if first == 42 and size > 1 and 49 <= start[1] <= 57:               # Redis: "*" and a count
+    if first == 0 and size >= 9 and begins_frame(start):                # HTTP/2
+        return True
+    if first == 42 and size >= 12 and 49 <= start[1] <= 57:             # Redis: "*" and a count
         return True
     if size < 8:
-        return False
+        return 20 <= first <= 23
     if first == 0 and start[1] == 0:                                    # PostgreSQL: version 3, or what asks for TLS
         if (start[4] == 0 and start[5] == 3) or (start[4] == 4 and start[5] == 210):
             return True
@@ -213,6 +217,34 @@ cdef bint may_begin(const byte *start, int64_t size) noexcept nogil:
     if size >= 16 and start[14] == 0 and start[15] == 0:                # MongoDB: operation codes
         return start[13] == 7 or (start[13] == 0 and start[12] == 1)
     return False
+
+
+cdef bint begins_word(const byte *start, int64_t size) noexcept nogil:
+    """Whether capitals may begin "HTTP/1.", a request line, or HTTP/2's preface, as far as they are here."""
+    cdef int64_t at = 1, most = min(size, <int64_t>32)
+    while at < most and (97 <= start[at] | 32 <= 122 or start[at] == 45 or start[at] == 95):
+        at += 1
+    if at == size and size < 9:
+        return True
+    if at < most and (start[at] == 32 or start[at] == 10 or start[at] == 13):   # behind a method
+        return at > 1
+    return at == 4 and size > 4 and start[0] == 72 and start[4] == 47           # "HTTP/"
+
+
+cdef bint begins_frame(const byte *start) noexcept nogil:
+    """Whether a frame begins of a type and with flags that HTTP/2 has: as http2_frames.plausible."""
+    cdef byte flags = start[4]
+    if start[3] == 0:
+        flags &= ~0x09
+    elif start[3] == 1:
+        flags &= ~0x2D
+    elif start[3] == 5:
+        flags &= ~0x0C
+    elif start[3] == 4 or start[3] == 6:
+        flags &= ~0x01
+    elif start[3] == 9:
+        flags &= ~0x04
+    return start[3] <= 9 and flags == 0 and start[1] <= 0x40
 
 
 cdef bint read_port(State *s, Flow *flow) noexcept nogil:
