@@ -59,6 +59,11 @@ cdef extern from *:
     #define HALF 0x80000000LL
     #define WRAP 0x100000000LL
     #define trailing_zeros(mask) __builtin_ctzll(mask)
+    #define prefetch(place) __builtin_prefetch(place)
+    static inline uint64_t folded(uint64_t one, uint64_t other) {
+        unsigned __int128 product = (unsigned __int128)one * other;
+        return (uint64_t)product ^ (uint64_t)(product >> 64);
+    }
     """
     const uint64_t M_IP4, M_IP6, M_ARP, M_TCP, M_UDP, M_ICMP, M_SCTP, M_SYN, M_SYNACK, M_FIN, M_RST
     const uint64_t M_RETRANSMISSION, M_FAST, M_SPURIOUS, M_OUT_OF_ORDER, M_LOST_SEGMENT, M_ACK_LOST_SEGMENT
@@ -67,6 +72,8 @@ cdef extern from *:
     const uint64_t M_ZERO_WINDOW_PROBE_ACK, M_WINDOW_UPDATE, M_SACK, M_ECE, M_CWR, M_CE, M_IN_EXTRA, M_FOR_SIDE
     const int64_t MASK, HALF, WRAP
     int trailing_zeros(uint64_t mask) nogil
+    void prefetch(const void *place) nogil
+    uint64_t folded(uint64_t one, uint64_t other) nogil
 
 include "structs.pxi"
 include "timeline.pxi"

@@ -61,18 +61,21 @@ cdef void step(State *s) noexcept nogil:
         tcp_step(s, p)
     elif p.kind != NOTHING:
         other_step(s, p)
+    else:
+        sent_by(&s.timeline, 2)
     count_marks(s, p.mask)
 
 
 cdef Flow* placed(State *s, Pkt *p, int32_t *index, int *side) noexcept nogil:
     """The packet's conversation; a new one when there is none."""
-    cdef uint32_t bucket = hashed(p.key, p.key_length, p.kind, s.seed)
+    cdef Ends ends
+    found_by(p.key, p.key_length, p.kind, s.seed, &ends)
     side[0] = 0
-    index[0] = find(s, p.key, p.key_length, p.kind, bucket, side)
+    index[0] = find(s, p.key, &ends, side)
     if index[0] == NONE:
         if s.live >= MAX_LIVE:
             evict(s, p)
-        index[0] = open_flow(s, p, bucket)
+        index[0] = open_flow(s, p, &ends)
     return &s.flows[index[0]]
 
 

@@ -240,10 +240,12 @@ cdef class Core(Results):
         cdef int length = len(key)
         cdef int side = 0
         cdef int32_t index
+        cdef Ends ends
         cdef const byte *data = <const byte*>PyBytes_AS_STRING(key)
         if length not in (8, 12, 32, 36):
             return None
-        index = find(&self.s, data, length, kind, hashed(data, length, kind, self.s.seed), &side)
+        found_by(data, length, kind, self.s.seed, &ends)
+        index = find(&self.s, data, &ends, &side)
         if index == NONE:
             return None
         return turned_key(&self.s.flows[index], self.s.flows[index].client), index, side
