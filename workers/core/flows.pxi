@@ -40,8 +40,8 @@ cdef inline void found_by(const byte *key, int length, int kind, uint64_t seed, 
             ends.one = mixed(ends.one + two_raw(key + 32), seed)
             ends.other = mixed(ends.other + two_raw(key + 34), seed)
     ends.bucket = <uint32_t>(
-        (folded(ends.one ^ seed, ends.other ^ seed) + kind) * <uint64_t>0x9E3779B97F4A7C15 >> (64 - BUCKET_BITS)
-    )
+        (folded(ends.one ^ seed, ends.other ^ seed) + kind) * <uint64_t>0x9E3779B97F4A7C15 >> 40
+    ) & (BUCKETS - 1)
 
 
 cdef inline int address_size(int length) noexcept nogil:
@@ -206,7 +206,7 @@ cdef void release_extra(State *s, int32_t index) noexcept nogil:
 
 
 cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
-    """A conversation is over: counted at once when nothing else is worth telling of it, else an event."""
+    """A conversation is over: at once when no parser has to hear of it, else as an event."""
     cdef Flow *flow = &s.flows[index]
     cdef Event *event
     forget(s, index)
@@ -214,8 +214,8 @@ cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
         tally(s, flow)
     count_port(s, flow)
     s.ended += 1
-    if not flow.viewed and flow.handshake_rtt < 0 and flow.last_frame <= s.dispatched and outranked(s, flow):
-        release(s, index)
+    if not flow.viewed and flow.handshake_rtt < 0 and flow.last_frame <= s.dispatched:
+        settle(s, index)
         return
     event = &s.events[s.waiting]
     s.waiting += 1
@@ -243,17 +243,53 @@ cdef void count_port(State *s, Flow *flow) noexcept nogil:
     s.ports[row * 65536 + port] += flow.halves[0].packets + flow.halves[1].packets
 
 
-cdef bint outranked(State *s, Flow *flow) noexcept nogil:
-    """Whether as many as are told rank before it: those with trouble, then the largest, then the earliest."""
-    cdef bint healthy = not (flow.kind == 6 and troubled(flow))
-    cdef int64_t size = flow.halves[0].bytes + flow.halves[1].bytes
-    if not s.ranked:
-        return False
-    if healthy != s.worst_healthy:
-        return healthy
-    if size != s.worst_size:
-        return size < s.worst_size
-    return flow.id > s.worst_id
+cdef void settle(State *s, int32_t index) noexcept nogil:
+    """Keep a conversation that is over if it is among those to be told, in the place of the last of them."""
+    cdef Flow *flow = &s.flows[index]
+    cdef Kept one
+    cdef int32_t at, above
+    one.healthy = not (flow.kind == 6 and troubled(flow))
+    one.size = flow.halves[0].bytes + flow.halves[1].bytes
+    one.id = flow.id
+    one.flow = index
+    if s.kept_number < KEPT:
+        at = s.kept_number
+        s.kept_number += 1
+        while at:
+            above = (at - 1) // 2
+            if not ranks_before(&s.kept[above], &one):
+                break
+            s.kept[at] = s.kept[above]
+            at = above
+        s.kept[at] = one
+    elif ranks_before(&one, &s.kept[0]):
+        release(s, s.kept[0].flow)
+        sift(s.kept, s.kept_number, &one)
+    else:
+        release(s, index)
+
+
+cdef bint ranks_before(const Kept *one, const Kept *other) noexcept nogil:
+    """Those with trouble are told first, then the largest, then the earliest."""
+    if one.healthy != other.healthy:
+        return other.healthy
+    if one.size != other.size:
+        return one.size > other.size
+    return one.id < other.id
+
+
+cdef void sift(Kept *kept, int32_t number, const Kept *one) noexcept nogil:
+    """Put a conversation in the place of the heap's first."""
+    cdef int32_t at = 0, below = 1
+    while below < number:
+        if below + 1 < number and ranks_before(&kept[below], &kept[below + 1]):
+            below += 1
+        if not ranks_before(one, &kept[below]):
+            break
+        kept[at] = kept[below]
+        at = below
+        below = 2 * at + 1
+    kept[at] = one[0]
 
 
 cdef int by_place(const void *a, const void *b) noexcept nogil:

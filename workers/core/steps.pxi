@@ -6,7 +6,7 @@ cdef enum:
     PLAIN = 2               # the packet at hand has to be decoded by the plain decoder
 
 
-cdef void account(State *s, const Record *record) noexcept nogil:
+cdef inline void account(State *s, const Record *record) noexcept nogil:
     """Count a record; sizes are the true ones, and never less than what was captured."""
     cdef int64_t size = record.wire
     if record.wire < record.captured:
@@ -30,7 +30,7 @@ cdef void account(State *s, const Record *record) noexcept nogil:
     s.packet.time = record.time
 
 
-cdef void count_marks(State *s, uint64_t mask) noexcept nogil:
+cdef inline void count_marks(State *s, uint64_t mask) noexcept nogil:
     cdef int place = 0
     if mask == (M_IP4 | M_TCP):
         s.ordinary += 1
@@ -54,7 +54,7 @@ cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at)
     return ALL
 
 
-cdef void step(State *s) noexcept nogil:
+cdef inline void step(State *s) noexcept nogil:
     """The packet at hand through conversations and TCP."""
     cdef Pkt *p = &s.packet
     if p.kind == 6:
@@ -66,7 +66,7 @@ cdef void step(State *s) noexcept nogil:
     count_marks(s, p.mask)
 
 
-cdef Flow* placed(State *s, Pkt *p, int32_t *index, int *side) noexcept nogil:
+cdef inline Flow* placed(State *s, Pkt *p, int32_t *index, int *side) noexcept nogil:
     """The packet's conversation; a new one when there is none."""
     cdef Ends ends
     found_by(p.key, p.key_length, p.kind, s.seed, &ends)
@@ -79,7 +79,7 @@ cdef Flow* placed(State *s, Pkt *p, int32_t *index, int *side) noexcept nogil:
     return &s.flows[index[0]]
 
 
-cdef void counted(Flow *flow, int side, Pkt *p) noexcept nogil:
+cdef inline void counted(Flow *flow, int side, Pkt *p) noexcept nogil:
     cdef Half *half = &flow.halves[side]
     flow.last_frame = p.number
     flow.last = p.time
@@ -101,7 +101,7 @@ cdef void other_step(State *s, Pkt *p) noexcept nogil:
             waiting(s, DATAGRAM, index, side, p)
         elif long_header(s, p):
             waiting(s, LONG_HEADER, index, side, p)
-            flow.viewed = 1
+            flow.viewed |= 1
 
 
 cdef bint long_header(State *s, Pkt *p) noexcept nogil:
@@ -114,7 +114,7 @@ cdef bint long_header(State *s, Pkt *p) noexcept nogil:
     return version <= 1 or version == <uint32_t>0x6B3343CF or version - <uint32_t>0xFF000001 < <uint32_t>0x22
 
 
-cdef void tcp_step(State *s, Pkt *p) noexcept nogil:
+cdef inline void tcp_step(State *s, Pkt *p) noexcept nogil:
     cdef int32_t index
     cdef int side
     cdef Flow *flow = placed(s, p, &index, &side)
@@ -145,7 +145,7 @@ cdef void tcp_step(State *s, Pkt *p) noexcept nogil:
         problem(&s.timeline, p.time)
 
 
-cdef void stream_step(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
+cdef inline void stream_step(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
     """Hand a segment's bytes on, unless no parser wants them."""
     cdef Flow *flow = &s.flows[index]
     cdef Half *half = &flow.halves[side]
@@ -168,7 +168,7 @@ cdef void stream_step(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
         queue(s, index, side, p).fin = 1
 
 
-cdef bint unwanted(State *s, Half *half, Pkt *p) noexcept nogil:
+cdef inline bint unwanted(State *s, Half *half, Pkt *p) noexcept nogil:
     """Whether no parser needs these bytes; their place in the stream is then kept here."""
     cdef int64_t length = p.payload_length
     cdef int64_t captured = <int64_t>p.end - p.payload
@@ -250,7 +250,7 @@ cdef bint begins_frame(const byte *start) noexcept nogil:
     return start[3] <= 9 and flags == 0 and start[1] <= 0x40
 
 
-cdef bint read_port(State *s, Flow *flow) noexcept nogil:
+cdef inline bint read_port(State *s, Flow *flow) noexcept nogil:
     """Whether a service's port is one of the two."""
     cdef const byte *ports = flow.key + flow.key_length - 4
     return (s.read_ports[two(ports)] | s.read_ports[two(ports + 2)]) & READ_TCP != 0
@@ -292,5 +292,5 @@ cdef Event* queue(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
         s.pressing = 1
     half.queued += 1
     half.stream = PARSED
-    flow.viewed = 1
+    flow.viewed |= 1
     return event

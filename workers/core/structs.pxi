@@ -12,8 +12,8 @@ cdef enum:
     MAX_LIVE = 16384        # as flows.MAX_LIVE
     MAX_EVENTS = 8192
     FEW = 512               # slots to begin with
-    SLOTS = 24584           # live flows, those whose end waits as an event, and one eviction
-    BUCKET_BITS = 16
+    SLOTS = 25084           # live flows, those whose end waits as an event, one eviction, and those that are told
+    KEPT = 500              # as flows.MAX_KEPT
     BUCKETS = 65536
     FRAMES = 20             # as facts.MAX_FRAMES
     BINS = 300              # as timeline.BINS
@@ -136,7 +136,7 @@ cdef struct Flow:           # what every packet needs comes first
     int64_t bin_end         # of the second at hand, counted from the first packet
     byte client
     byte stage
-    byte viewed             # Python knows it
+    byte viewed             # 1: parsers hear of it, 2: Python has its view
     byte application        # place of its name, 0 for none
     byte refused_by         # 0 nobody, 1 reset, 2 icmp
     byte key_length
@@ -258,6 +258,13 @@ cdef struct Rank:
     int32_t flow
 
 
+cdef struct Kept:           # a conversation that ended and is told, unless others outrank it
+    int64_t size
+    int64_t id
+    int32_t flow
+    byte healthy
+
+
 cdef struct Timeline:
     int64_t start
     int64_t width
@@ -291,11 +298,9 @@ cdef struct State:
     int64_t marks[64]
     int64_t ordinary        # frames whose only marks are those of most: M_IP4 | M_TCP
     Timeline timeline
-    # the last place among the conversations told
-    bint ranked
-    bint worst_healthy
-    int64_t worst_size
-    int64_t worst_id
+    # the conversations that are told so far, as a heap whose first is the last to be told
+    int32_t kept_number
+    Kept kept[KEPT]
     # the table
     int32_t live
     int32_t free_flow

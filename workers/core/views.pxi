@@ -5,8 +5,7 @@ cdef class Core(Results):
 
     `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; `glue` has
     `open_stream(half)`, `datagram(packet, source, destination)` -> name,
-    `long_header(packet, half)`, `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, `told(flow number)` for conversations that
-    rank among the best, each as the plain core has it.
+    `long_header(packet, half)`, `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, each as the plain core has it.
     """
 
     cdef Packet packet
@@ -73,55 +72,59 @@ cdef class Core(Results):
         """Hand the waiting events on, in order."""
         cdef Event *event
         cdef int32_t place
+        self.packet.buffer = buffer
         for place in range(self.s.waiting):
             event = &self.s.events[place]
             if event.kind == SEGMENT:
-                self.segment(buffer, event)
+                self.segment(event)
             elif event.kind == DATAGRAM:
-                self.datagram(buffer, event)
+                self.datagram(event)
             elif event.kind == LONG_HEADER:
-                self.long_header(buffer, event)
+                self.long_header(event)
             else:
                 self.closed(event)
         self.s.waiting = self.s.pressing = 0
         self.s.dispatched = self.s.frames
         return 0
 
-    cdef Packet filled(self, bytes buffer, Event *event):
+    cdef inline Packet filled(self, Event *event):
         cdef Packet packet = self.packet
         packet.number = event.number
         packet.time = event.time
         packet.mask = event.mask
-        packet.buffer = buffer
         packet.payload = event.payload
         packet.end = event.end
         packet.wire_end = event.wire_end
         packet.payload_length = event.payload_length
         return packet
 
-    cdef int marked(self, Event *event) except -1:
+    cdef inline void marked(self, Packet packet, Event *event) noexcept:
         """Count the marks that parsers gave the event's frame."""
-        cdef uint64_t mask = self.packet.mask
-        count_marks(&self.s, mask & ~event.mask)
-        return 0
+        if packet.mask != event.mask:
+            count_marks(&self.s, packet.mask & ~event.mask)
 
-    cdef int segment(self, bytes buffer, Event *event) except -1:
+    cdef int segment(self, Event *event) except -1:
         cdef FlowView flow = self.viewed(event.flow)
-        cdef HalfView view = flow.half(event.side)
-        cdef Half *half = view.half()
-        cdef Packet packet = self.filled(buffer, event)
-        cdef Stream stream
+        cdef HalfView view = flow.other if event.side else flow.one
+        cdef Half *half = &self.s.flows[event.flow].halves[event.side]
+        cdef Packet packet = self.filled(event)
+        cdef Stream stream = view.made
         packet.key = view.key
         packet.sequence = event.sequence
         flow.client_side = event.client
-        stream = view.current(event.first)
+        if stream is None:
+            stream = view.made = self.open_stream(view)
+            event.first = 1
+        if event.first:
+            stream.next = half.stream_next
+            stream.skip = half.stream_skip
         if event.proof:
             stream.acknowledged(packet, event.acked)
         if event.data:
             stream.segment(packet, event.acked)
         if event.fin:
             stream.parser.fin(packet)
-        self.marked(event)
+        self.marked(packet, event)
         half.queued -= 1
         if not half.queued:
             half.stream_next = stream.next
@@ -130,24 +133,24 @@ cdef class Core(Results):
             half.stream = WATCHED if stream.watching() else PARSED
         return 0
 
-    cdef int datagram(self, bytes buffer, Event *event) except -1:
+    cdef int datagram(self, Event *event) except -1:
         cdef Flow *flow = &self.s.flows[event.flow]
         cdef bytes key = turned_key(flow, event.side)
         cdef const byte *ports = <const byte*>PyBytes_AS_STRING(key) + len(key) - 4
-        cdef Packet packet = self.filled(buffer, event)
+        cdef Packet packet = self.filled(event)
         packet.key = key
         flow.application = self.named(self.datagrams(packet, two(ports), two(ports + 2)))
-        self.marked(event)
+        self.marked(packet, event)
         return 0
 
-    cdef int long_header(self, bytes buffer, Event *event) except -1:
+    cdef int long_header(self, Event *event) except -1:
         cdef FlowView flow = self.viewed(event.flow)
         cdef HalfView view = flow.half(event.side)
-        cdef Packet packet = self.filled(buffer, event)
+        cdef Packet packet = self.filled(event)
         packet.key = view.key
         flow.client_side = event.client
         self.glue.long_header(packet, view)
-        self.marked(event)
+        self.marked(packet, event)
         return 0
 
     cdef int closed(self, Event *event) except -1:
@@ -169,16 +172,16 @@ cdef class Core(Results):
             self.views[event.flow] = None
         if flow.handshake_rtt >= 0:
             self.latency(flow.first_syn_time, flow.handshake_rtt)
-        if not outranked(s, flow):
-            healthy = not (flow.kind == 6 and troubled(flow))
-            worst = self.glue.told((healthy, -(flow.halves[0].bytes + flow.halves[1].bytes), flow.id), event.flow)
-            if worst is not None:
-                s.ranked = True
-                s.worst_healthy = worst[0]
-                s.worst_size = -worst[1]
-                s.worst_id = worst[2]
-        release(s, event.flow)
+        settle(s, event.flow)
         return 0
+
+    @property
+    def kept(self):
+        """((healthy, bytes below zero, id), place) of the conversations to be told, in any order."""
+        cdef State *s = &self.s
+        return [
+            ((bool(s.kept[i].healthy), -s.kept[i].size, s.kept[i].id), s.kept[i].flow) for i in range(s.kept_number)
+        ]
 
     def close(self):
         """The capture is over: every conversation with it."""
@@ -197,19 +200,19 @@ cdef class Core(Results):
     cdef FlowView viewed(self, int32_t index):
         cdef FlowView view
         cdef Flow *flow = &self.s.flows[index]
+        if flow.viewed & 2:
+            return <FlowView>self.views[index]
         while len(self.views) <= index:
             self.views.append(None)
-        view = self.views[index]
-        if view is None:
-            view = FlowView.__new__(FlowView)
-            view.core = self
-            view.index = index
-            view.id = flow.id
-            view.protocol = flow.kind
-            view.client_side = flow.client
-            view.one, view.other = self.half_view(view, flow, 0), self.half_view(view, flow, 1)
-            flow.viewed = 1
-            self.views[index] = view
+        view = FlowView.__new__(FlowView)
+        view.core = self
+        view.index = index
+        view.id = flow.id
+        view.protocol = flow.kind
+        view.client_side = flow.client
+        view.one, view.other = self.half_view(view, flow, 0), self.half_view(view, flow, 1)
+        flow.viewed = 3
+        self.views[index] = view
         return view
 
     cdef HalfView half_view(self, FlowView flow, Flow *f, int side):
