@@ -8,6 +8,7 @@ order, after each batch of records; bytes they said they don't need are passed o
 `conversations`, `results` and `views`. `glass` and `closeup` look at a capture once more, for its pictures.
 """
 
+from cpython.object cimport PyObject
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
@@ -17,6 +18,9 @@ import os
 
 from workers.packets.stream cimport Stream
 from workers.packets.packet cimport Packet
+
+cdef extern from "Python.h":
+    PyObject* PyList_GET_ITEM(list some, Py_ssize_t place)     # borrowed
 
 cdef extern from *:
     """

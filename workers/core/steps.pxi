@@ -158,6 +158,7 @@ cdef inline void stream_step(State *s, int32_t index, int side, Pkt *p) noexcept
         half.stream_next = (half.initial + 1) & MASK if half.initial >= 0 else -1
         told = to_or_from(flow, 53)
         half.stream = PARSED if told else WATCHED
+        half.doubts = DOUBTS
     if half.stream == WATCHED:
         told = flow.halves[1 - side].stream == PARSED or read_port(s, flow)
     if half.queued or half.pending or told or not unwanted(s, half, p):

@@ -29,6 +29,10 @@ cdef enum:                  # what a direction's bytes are to the application pa
     WATCHED = 1             # of no known protocol so far: only what may begin one is handed on
     PARSED = 2              # handed on, but for bytes the parser does not need
 
+cdef enum:
+    DOUBTS = 4
+    SELDOM = 32             # of so many packets' events one asks whether a parser gave up, which later few do
+
 cdef enum:                  # bits of a port
     READ_UDP = 1            # its datagrams are read
     READ_TCP = 2            # whatever its segments begin with is handed on
@@ -105,6 +109,7 @@ cdef struct Half:           # what every packet needs comes first
     byte stream
     byte pending            # segments wait behind a hole
     byte lost               # the stream was told that bytes are missing
+    byte doubts             # times to ask still whether its protocol is known
     byte latest             # what the latest packet was
     uint32_t tried_start
     uint32_t tried_size

@@ -87,50 +87,56 @@ cdef class Core(Results):
         self.s.dispatched = self.s.frames
         return 0
 
-    cdef inline Packet filled(self, Event *event):
+    cdef Packet filled(self, Event *event):
         cdef Packet packet = self.packet
-        packet.number = event.number
-        packet.time = event.time
-        packet.mask = event.mask
-        packet.payload = event.payload
-        packet.end = event.end
-        packet.wire_end = event.wire_end
-        packet.payload_length = event.payload_length
+        fill(packet, event)
         return packet
 
-    cdef inline void marked(self, Packet packet, Event *event) noexcept:
+    cdef int marked(self, uint64_t mask, Event *event) except -1:
         """Count the marks that parsers gave the event's frame."""
-        if packet.mask != event.mask:
-            count_marks(&self.s, packet.mask & ~event.mask)
+        if mask != event.mask:
+            count_marks(&self.s, mask & ~event.mask)
+        return 0
 
     cdef int segment(self, Event *event) except -1:
-        cdef FlowView flow = self.viewed(event.flow)
-        cdef HalfView view = flow.other if event.side else flow.one
-        cdef Half *half = &self.s.flows[event.flow].halves[event.side]
-        cdef Packet packet = self.filled(event)
-        cdef Stream stream = view.made
-        packet.key = view.key
-        packet.sequence = event.sequence
-        flow.client_side = event.client
-        if stream is None:
-            stream = view.made = self.open_stream(view)
+        # what Python owns is borrowed here: of all that is looked at, views and their streams stay until `closed`
+        cdef State *s = &self.s
+        cdef Half *half = &s.flows[event.flow].halves[event.side]
+        cdef PyObject *packet = <PyObject*>self.packet
+        cdef PyObject *flow
+        cdef PyObject *view
+        cdef PyObject *stream
+        if not s.flows[event.flow].viewed & 2:
+            self.viewed(event.flow)
+        flow = PyList_GET_ITEM(self.views, event.flow)
+        view = <PyObject*>((<FlowView>flow).other if event.side else (<FlowView>flow).one)
+        (<FlowView>flow).client_side = event.client
+        fill(<Packet>packet, event)
+        (<Packet>packet).sequence = event.sequence
+        (<Packet>packet).key = (<HalfView>view).key
+        if (<HalfView>view).made is None:
+            (<HalfView>view).made = self.open_stream(<HalfView>view)
             event.first = 1
+        stream = <PyObject*>(<HalfView>view).made
         if event.first:
-            stream.next = half.stream_next
-            stream.skip = half.stream_skip
+            (<Stream>stream).next = half.stream_next
+            (<Stream>stream).skip = half.stream_skip
         if event.proof:
-            stream.acknowledged(packet, event.acked)
+            (<Stream>stream).acknowledged(<Packet>packet, event.acked)
         if event.data:
-            stream.segment(packet, event.acked)
+            (<Stream>stream).segment(<Packet>packet, event.acked)
         if event.fin:
-            stream.parser.fin(packet)
-        self.marked(packet, event)
+            (<Stream>stream).parser.fin(<Packet>packet)
+        if (<Packet>packet).mask != event.mask:
+            count_marks(s, (<Packet>packet).mask & ~event.mask)
         half.queued -= 1
         if not half.queued:
-            half.stream_next = stream.next
-            half.stream_skip = stream.skip
-            half.pending = 1 if stream.pending else 0
-            half.stream = WATCHED if stream.watching() else PARSED
+            half.stream_next = (<Stream>stream).next
+            half.stream_skip = (<Stream>stream).skip
+            half.pending = 1 if (<Stream>stream).pending else 0
+            if half.doubts or event.number % SELDOM == 0:
+                half.stream = WATCHED if (<Stream>stream).watching() else PARSED
+                half.doubts = DOUBTS if half.stream == WATCHED else max(half.doubts - 1, 0)
         return 0
 
     cdef int datagram(self, Event *event) except -1:
@@ -140,7 +146,7 @@ cdef class Core(Results):
         cdef Packet packet = self.filled(event)
         packet.key = key
         flow.application = self.named(self.datagrams(packet, two(ports), two(ports + 2)))
-        self.marked(packet, event)
+        self.marked(packet.mask, event)
         return 0
 
     cdef int long_header(self, Event *event) except -1:
@@ -150,7 +156,7 @@ cdef class Core(Results):
         packet.key = view.key
         flow.client_side = event.client
         self.glue.long_header(packet, view)
-        self.marked(packet, event)
+        self.marked(packet.mask, event)
         return 0
 
     cdef int closed(self, Event *event) except -1:
@@ -320,6 +326,16 @@ cdef class Core(Results):
         unpool(&s.reset_lists, memory[7])
         unpool(&s.extras, memory[8])
         unpool(&s.carriers, memory[9])
+
+
+cdef inline void fill(Packet packet, const Event *event) noexcept:
+    packet.number = event.number
+    packet.time = event.time
+    packet.mask = event.mask
+    packet.payload = event.payload
+    packet.end = event.end
+    packet.wire_end = event.wire_end
+    packet.payload_length = event.payload_length
 
 
 def _empty():
