@@ -51,6 +51,7 @@ cdef class Core(Results):
             self.make_room(self.s.touched + 1)
             if why == PLAIN:
                 self.plain(buffer, &found.items[at - 1])
+        self.packet.buffer = b""
 
     cdef int plain(self, bytes buffer, Record *record) except -1:
         """Have the packet at hand read by the plain decoder, and go on with it."""
