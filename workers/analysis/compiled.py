@@ -1,12 +1,13 @@
 """The compiled core (workers.core) put to the protocol stages: the same results as `plain.PlainCore`, much sooner."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from workers.analysis import icmp
 from workers.analysis.addresses import endpoints
 from workers.analysis.application import SERVICE_PORTS
-from workers.analysis.flows import NAMES, Ports, Rank, sides, tunnel
+from workers.analysis.flows import NAMES, Ports, sides, tunnel
 from workers.analysis.samples import NANO, Durations
 from workers.analysis.stages import UDP_PORTS, Stages
 from workers.analysis.timeline import Bins
@@ -29,7 +30,6 @@ class CompiledCore:
         self.datagram, self.long_header = stages.datagram, stages.long_header
         self._core = Core(Packet(), self._decoder.decode, self, UDP_PORTS, SERVICE_PORTS)
         self.batch = self._core.batch
-        self.close = self._core.close
 
     def __getattr__(self, name: str) -> int:
         """frames, wire, captured, cut, cut_at, first, last, back, opened, ended, evicted."""
@@ -66,6 +66,15 @@ class CompiledCore:
         """The timeline's."""
         return self._core.bins
 
+    def close(self) -> None:
+        """The capture is over: what the core kept of conversations goes to the keeper."""
+        self._core.close()
+        for rank, place in self._core.kept:
+            self._stages.keeper.offer(rank, partial(self._conversation, place))
+
+    def _conversation(self, place: int) -> Conversation:
+        return _conversation(self._core.flow(place))
+
     # -- what the core asks for --------------------------------------------------------------------------------
 
     def icmp_error(self, packet: Packet) -> None:
@@ -77,10 +86,6 @@ class CompiledCore:
             self._core.refused_by_icmp(place)
         elif about is not None and icmp.too_big(packet):
             self._core.too_big(place, side, packet.number, packet.error_mtu)
-
-    def told(self, rank: Rank, place: int) -> Rank | None:
-        """A conversation that ranks among the best ended; the worst rank that is told, once as many are known."""
-        return self._stages.keeper.offer(rank, lambda: _conversation(self._core.flow(place)))
 
 
 def _conversation(flow: Mapping[str, Any]) -> Conversation:

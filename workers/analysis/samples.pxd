@@ -1,7 +1,7 @@
 cdef class Thinned:
     cdef long long _limit, _stride
     cdef public long long count
-    cdef public list items
+    cdef public object items
 
     cpdef bint takes(self)
 

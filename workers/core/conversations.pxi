@@ -55,17 +55,6 @@ cdef class HalfView:
             self.made.skip = half.stream_skip
         return self.made
 
-    cdef Stream current(self, bint first):
-        """The stream as an event needs it."""
-        cdef Half *half = self.half()
-        if self.made is None:
-            self.made = self.core.open_stream(self)
-            first = True
-        if first:
-            self.made.next = half.stream_next
-            self.made.skip = half.stream_skip
-        return self.made
-
 
 cdef class FlowView:
     """One conversation, as analysis.flows.Flow to the application parsers."""

@@ -8,6 +8,7 @@ order, after each batch of records; bytes they said they don't need are passed o
 `conversations`, `results` and `views`. `glass` and `closeup` look at a capture once more, for its pictures.
 """
 
+from cpython.object cimport PyObject
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
@@ -17,6 +18,9 @@ import os
 
 from workers.packets.stream cimport Stream
 from workers.packets.packet cimport Packet
+
+cdef extern from "Python.h":
+    PyObject* PyList_GET_ITEM(list some, Py_ssize_t place)     # borrowed
 
 cdef extern from *:
     """
@@ -59,6 +63,11 @@ cdef extern from *:
     #define HALF 0x80000000LL
     #define WRAP 0x100000000LL
     #define trailing_zeros(mask) __builtin_ctzll(mask)
+    #define prefetch(place) __builtin_prefetch(place)
+    static inline uint64_t folded(uint64_t one, uint64_t other) {
+        unsigned __int128 product = (unsigned __int128)one * other;
+        return (uint64_t)product ^ (uint64_t)(product >> 64);
+    }
     """
     const uint64_t M_IP4, M_IP6, M_ARP, M_TCP, M_UDP, M_ICMP, M_SCTP, M_SYN, M_SYNACK, M_FIN, M_RST
     const uint64_t M_RETRANSMISSION, M_FAST, M_SPURIOUS, M_OUT_OF_ORDER, M_LOST_SEGMENT, M_ACK_LOST_SEGMENT
@@ -67,6 +76,8 @@ cdef extern from *:
     const uint64_t M_ZERO_WINDOW_PROBE_ACK, M_WINDOW_UPDATE, M_SACK, M_ECE, M_CWR, M_CE, M_IN_EXTRA, M_FOR_SIDE
     const int64_t MASK, HALF, WRAP
     int trailing_zeros(uint64_t mask) nogil
+    void prefetch(const void *place) nogil
+    uint64_t folded(uint64_t one, uint64_t other) nogil
 
 include "structs.pxi"
 include "timeline.pxi"

@@ -145,7 +145,7 @@ cdef int network_layer(int link, const byte *buffer, uint32_t *at, uint32_t end)
     return SLOW
 
 
-cdef int decode(Pkt *p, const byte *buffer, const Record *record) noexcept nogil:
+cdef inline int decode(Pkt *p, const byte *buffer, const Record *record) noexcept nogil:
     """Fill the packet from a record; SLOW when the plain decoder has to do it, else 0. `number`, `time` are set."""
     cdef uint32_t start = record.start, captured = record.captured, at = start, limit, total, header
     cdef const byte *b = buffer + start

@@ -24,43 +24,33 @@ cdef inline uint32_t two_raw(const byte *at) noexcept nogil:
     return <uint32_t>at[0] | <uint32_t>at[1] << 8
 
 
-cdef uint32_t hashed(const byte *key, int length, int kind, uint64_t seed) noexcept nogil:
-    """The same for both directions; seeded, so that nobody can aim at one bucket."""
-    cdef uint64_t a, b
-    cdef int size
-    if length == 12:
-        a = mixed(<uint64_t>four_raw(key) << 16 | two_raw(key + 8), seed)
-        b = mixed(<uint64_t>four_raw(key + 4) << 16 | two_raw(key + 10), seed)
+cdef inline void found_by(const byte *key, int length, int kind, uint64_t seed, Ends *ends) noexcept nogil:
+    """A key's ends, and a bucket that is the same for both directions; seeded, so that nobody can aim at one."""
+    ends.sort = <uint32_t>kind << 8 | length
+    if length == 12:        # IPv4 and ports, which most are
+        ends.one = <uint64_t>four_raw(key) << 16 | two_raw(key + 8)
+        ends.other = <uint64_t>four_raw(key + 4) << 16 | two_raw(key + 10)
     elif length == 8:
-        a = mixed(four_raw(key), seed)
-        b = mixed(four_raw(key + 4), seed)
+        ends.one = four_raw(key)
+        ends.other = four_raw(key + 4)
     else:
-        a = mixed(eight(key), seed) + mixed(eight(key + 8), seed + 1)
-        b = mixed(eight(key + 16), seed) + mixed(eight(key + 24), seed + 1)
+        ends.one = mixed(eight(key), seed) + mixed(eight(key + 8), seed + 1)
+        ends.other = mixed(eight(key + 16), seed) + mixed(eight(key + 24), seed + 1)
         if length == 36:
-            a = mixed(a + two_raw(key + 32), seed)
-            b = mixed(b + two_raw(key + 34), seed)
-    return <uint32_t>(mixed(a + b + kind, seed) & (BUCKETS - 1))
+            ends.one = mixed(ends.one + two_raw(key + 32), seed)
+            ends.other = mixed(ends.other + two_raw(key + 34), seed)
+    ends.bucket = <uint32_t>(
+        (folded(ends.one ^ seed, ends.other ^ seed) + kind) * <uint64_t>0x9E3779B97F4A7C15 >> 40
+    ) & (BUCKETS - 1)
 
 
 cdef inline int address_size(int length) noexcept nogil:
     return 4 if length < 16 else 16
 
 
-cdef inline bint same(const byte *key, const byte *other, int length) noexcept nogil:
-    if length == 12:        # IPv4 and ports, which most are
-        return eight(key) == eight(other) and four_raw(key + 8) == four_raw(other + 8)
-    return memcmp(key, other, length) == 0
-
-
-cdef inline bint turned(const byte *key, const byte *other, int length) noexcept nogil:
+cdef bint turned(const byte *key, const byte *other, int length) noexcept nogil:
     """Whether one key is the other's reverse."""
     cdef int size = address_size(length)
-    if length == 12:
-        return (
-            four_raw(key) == four_raw(other + 4) and four_raw(key + 4) == four_raw(other)
-            and two_raw(key + 8) == two_raw(other + 10) and two_raw(key + 10) == two_raw(other + 8)
-        )
     if memcmp(key, other + size, size) or memcmp(key + size, other, size):
         return False
     return length == 2 * size or (
@@ -69,24 +59,44 @@ cdef inline bint turned(const byte *key, const byte *other, int length) noexcept
     )
 
 
-cdef int32_t find(State *s, const byte *key, int length, int kind, uint32_t bucket, int *side) noexcept nogil:
+cdef inline int32_t find(State *s, const byte *key, const Ends *ends, int *side) noexcept nogil:
     """The live conversation of a key and the direction the key is; NONE when there is none."""
-    cdef int32_t index = s.buckets[bucket]
+    cdef int32_t index = s.buckets[ends.bucket]
     cdef Flow *flow
     while index != NONE:
         flow = &s.flows[index]
-        if flow.kind == kind and flow.key_length == length:
-            if same(flow.key, key, length):
+        if flow.sort == ends.sort:
+            if flow.one == ends.one and flow.other == ends.other:
                 side[0] = 0
-                return index
-            if turned(flow.key, key, length):
+                break
+            if flow.one == ends.other and flow.other == ends.one:
                 side[0] = 1
+                break
+        index = flow.next_in_bucket
+    if index == NONE or ends.sort & 0xFF <= 12:     # the ends of a short key are all of it
+        return index
+    return confirmed(s, key, ends, index, side)
+
+
+cdef int32_t confirmed(State *s, const byte *key, const Ends *ends, int32_t index, int *side) noexcept nogil:
+    """The same from this conversation on, by the whole keys."""
+    cdef Flow *flow
+    cdef int length = ends.sort & 0xFF
+    while index != NONE:
+        flow = &s.flows[index]
+        if flow.sort == ends.sort:
+            side[0] = 0
+            if memcmp(flow.key, key, length) == 0:
+                return index
+            side[0] = 1
+            if turned(flow.key, key, length):
                 return index
         index = flow.next_in_bucket
+    side[0] = 0
     return NONE
 
 
-cdef int32_t open_flow(State *s, Pkt *p, uint32_t bucket) noexcept nogil:
+cdef int32_t open_flow(State *s, Pkt *p, const Ends *ends) noexcept nogil:
     """A new conversation, which begins with this packet. There is room: `step` sees to it."""
     cdef int32_t index = s.free_flow
     cdef Flow *flow = &s.flows[index if index != NONE else 0]
@@ -108,9 +118,12 @@ cdef int32_t open_flow(State *s, Pkt *p, uint32_t bucket) noexcept nogil:
     flow.first_frame = flow.last_frame = p.number
     flow.key_length = p.key_length
     memcpy(flow.key, p.key, p.key_length)
-    flow.hash = bucket
-    flow.next_in_bucket = s.buckets[bucket]
-    s.buckets[bucket] = index
+    flow.sort = ends.sort
+    flow.one = ends.one
+    flow.other = ends.other
+    flow.hash = ends.bucket
+    flow.next_in_bucket = s.buckets[ends.bucket]
+    s.buckets[ends.bucket] = index
     flow.handshake_rtt = flow.initial_rtt = flow.server_rtt = flow.reused_after = UNSET
     flow.syns = flow.out_of_order = flow.lost_segments = flow.duplicate_acks = flow.keep_alives = flow.resets = NONE
     flow.bin_end = p.time + SECOND
@@ -193,7 +206,7 @@ cdef void release_extra(State *s, int32_t index) noexcept nogil:
 
 
 cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
-    """A conversation is over: counted at once when nothing else is worth telling of it, else an event."""
+    """A conversation is over: at once when no parser has to hear of it, else as an event."""
     cdef Flow *flow = &s.flows[index]
     cdef Event *event
     forget(s, index)
@@ -201,8 +214,8 @@ cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
         tally(s, flow)
     count_port(s, flow)
     s.ended += 1
-    if not flow.viewed and flow.handshake_rtt < 0 and flow.last_frame <= s.dispatched and outranked(s, flow):
-        release(s, index)
+    if not flow.viewed and flow.handshake_rtt < 0 and flow.last_frame <= s.dispatched:
+        settle(s, index)
         return
     event = &s.events[s.waiting]
     s.waiting += 1
@@ -230,17 +243,53 @@ cdef void count_port(State *s, Flow *flow) noexcept nogil:
     s.ports[row * 65536 + port] += flow.halves[0].packets + flow.halves[1].packets
 
 
-cdef bint outranked(State *s, Flow *flow) noexcept nogil:
-    """Whether as many as are told rank before it: those with trouble, then the largest, then the earliest."""
-    cdef bint healthy = not (flow.kind == 6 and troubled(flow))
-    cdef int64_t size = flow.halves[0].bytes + flow.halves[1].bytes
-    if not s.ranked:
-        return False
-    if healthy != s.worst_healthy:
-        return healthy
-    if size != s.worst_size:
-        return size < s.worst_size
-    return flow.id > s.worst_id
+cdef void settle(State *s, int32_t index) noexcept nogil:
+    """Keep a conversation that is over if it is among those to be told, in the place of the last of them."""
+    cdef Flow *flow = &s.flows[index]
+    cdef Kept one
+    cdef int32_t at, above
+    one.healthy = not (flow.kind == 6 and troubled(flow))
+    one.size = flow.halves[0].bytes + flow.halves[1].bytes
+    one.id = flow.id
+    one.flow = index
+    if s.kept_number < KEPT:
+        at = s.kept_number
+        s.kept_number += 1
+        while at:
+            above = (at - 1) // 2
+            if not ranks_before(&s.kept[above], &one):
+                break
+            s.kept[at] = s.kept[above]
+            at = above
+        s.kept[at] = one
+    elif ranks_before(&one, &s.kept[0]):
+        release(s, s.kept[0].flow)
+        sift(s.kept, s.kept_number, &one)
+    else:
+        release(s, index)
+
+
+cdef bint ranks_before(const Kept *one, const Kept *other) noexcept nogil:
+    """Those with trouble are told first, then the largest, then the earliest."""
+    if one.healthy != other.healthy:
+        return other.healthy
+    if one.size != other.size:
+        return one.size > other.size
+    return one.id < other.id
+
+
+cdef void sift(Kept *kept, int32_t number, const Kept *one) noexcept nogil:
+    """Put a conversation in the place of the heap's first."""
+    cdef int32_t at = 0, below = 1
+    while below < number:
+        if below + 1 < number and ranks_before(&kept[below], &kept[below + 1]):
+            below += 1
+        if not ranks_before(one, &kept[below]):
+            break
+        kept[at] = kept[below]
+        at = below
+        below = 2 * at + 1
+    kept[at] = one[0]
 
 
 cdef int by_place(const void *a, const void *b) noexcept nogil:

@@ -22,7 +22,7 @@ cdef int next_option(const byte *base, uint32_t *at, uint32_t end) noexcept nogi
     return size if size >= 2 and at[0] + size <= end else 0
 
 
-cdef bint has_sack(const byte *base, Pkt *p) noexcept nogil:
+cdef inline bint has_sack(const byte *base, Pkt *p) noexcept nogil:
     """Whether there are SACK blocks (RFC 2018 section 3)."""
     cdef uint32_t at = p.payload - p.options, end = min(p.payload, p.end)
     cdef int size

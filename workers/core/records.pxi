@@ -2,6 +2,7 @@
 
 cdef enum:
     MAX_CAPTURED = 262144   # as pcap.MAX_CAPTURED
+    AHEAD = 2048            # bytes behind the record at hand that are asked for early
 
 
 cdef class Records:
@@ -65,6 +66,8 @@ cdef Py_ssize_t walk(
     cdef Record *one
     cdef uint32_t captured
     while at + length <= size and number[0] < room:
+        if at < size - AHEAD:
+            prefetch(buffer + at + AHEAD)
         captured = word(buffer + at + 8, big)
         if captured > MAX_CAPTURED:
             claimed[0] = captured

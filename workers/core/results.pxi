@@ -105,9 +105,9 @@ cdef class Results:
         cdef Timeline *t = &self.s.timeline
         used = t.last_bin + 1
         return (
-            t.start, t.width, [t.packets[i] for i in range(used)], [t.bytes[i] for i in range(used)],
-            [t.problems[i] for i in range(used)],
-            [([t.sent_packets[side][i] for i in range(used)], [t.sent_bytes[side][i] for i in range(used)])
+            t.start, t.width, [t.packets[0][i] + t.packets[1][i] + t.packets[2][i] for i in range(used)],
+            [t.bytes[0][i] + t.bytes[1][i] + t.bytes[2][i] for i in range(used)], [t.problems[i] for i in range(used)],
+            [([t.packets[side][i] for i in range(used)], [t.bytes[side][i] for i in range(used)])
              for side in range(2)],
         )
 

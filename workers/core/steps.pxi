@@ -6,7 +6,7 @@ cdef enum:
     PLAIN = 2               # the packet at hand has to be decoded by the plain decoder
 
 
-cdef void account(State *s, const Record *record) noexcept nogil:
+cdef inline void account(State *s, const Record *record) noexcept nogil:
     """Count a record; sizes are the true ones, and never less than what was captured."""
     cdef int64_t size = record.wire
     if record.wire < record.captured:
@@ -30,7 +30,7 @@ cdef void account(State *s, const Record *record) noexcept nogil:
     s.packet.time = record.time
 
 
-cdef void count_marks(State *s, uint64_t mask) noexcept nogil:
+cdef inline void count_marks(State *s, uint64_t mask) noexcept nogil:
     cdef int place = 0
     if mask == (M_IP4 | M_TCP):
         s.ordinary += 1
@@ -54,29 +54,32 @@ cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at)
     return ALL
 
 
-cdef void step(State *s) noexcept nogil:
+cdef inline void step(State *s) noexcept nogil:
     """The packet at hand through conversations and TCP."""
     cdef Pkt *p = &s.packet
     if p.kind == 6:
         tcp_step(s, p)
     elif p.kind != NOTHING:
         other_step(s, p)
+    else:
+        sent_by(&s.timeline, 2)
     count_marks(s, p.mask)
 
 
-cdef Flow* placed(State *s, Pkt *p, int32_t *index, int *side) noexcept nogil:
+cdef inline Flow* placed(State *s, Pkt *p, int32_t *index, int *side) noexcept nogil:
     """The packet's conversation; a new one when there is none."""
-    cdef uint32_t bucket = hashed(p.key, p.key_length, p.kind, s.seed)
+    cdef Ends ends
+    found_by(p.key, p.key_length, p.kind, s.seed, &ends)
     side[0] = 0
-    index[0] = find(s, p.key, p.key_length, p.kind, bucket, side)
+    index[0] = find(s, p.key, &ends, side)
     if index[0] == NONE:
         if s.live >= MAX_LIVE:
             evict(s, p)
-        index[0] = open_flow(s, p, bucket)
+        index[0] = open_flow(s, p, &ends)
     return &s.flows[index[0]]
 
 
-cdef void counted(Flow *flow, int side, Pkt *p) noexcept nogil:
+cdef inline void counted(Flow *flow, int side, Pkt *p) noexcept nogil:
     cdef Half *half = &flow.halves[side]
     flow.last_frame = p.number
     flow.last = p.time
@@ -98,7 +101,7 @@ cdef void other_step(State *s, Pkt *p) noexcept nogil:
             waiting(s, DATAGRAM, index, side, p)
         elif long_header(s, p):
             waiting(s, LONG_HEADER, index, side, p)
-            flow.viewed = 1
+            flow.viewed |= 1
 
 
 cdef bint long_header(State *s, Pkt *p) noexcept nogil:
@@ -111,7 +114,7 @@ cdef bint long_header(State *s, Pkt *p) noexcept nogil:
     return version <= 1 or version == <uint32_t>0x6B3343CF or version - <uint32_t>0xFF000001 < <uint32_t>0x22
 
 
-cdef void tcp_step(State *s, Pkt *p) noexcept nogil:
+cdef inline void tcp_step(State *s, Pkt *p) noexcept nogil:
     cdef int32_t index
     cdef int side
     cdef Flow *flow = placed(s, p, &index, &side)
@@ -142,7 +145,7 @@ cdef void tcp_step(State *s, Pkt *p) noexcept nogil:
         problem(&s.timeline, p.time)
 
 
-cdef void stream_step(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
+cdef inline void stream_step(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
     """Hand a segment's bytes on, unless no parser wants them."""
     cdef Flow *flow = &s.flows[index]
     cdef Half *half = &flow.halves[side]
@@ -155,6 +158,7 @@ cdef void stream_step(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
         half.stream_next = (half.initial + 1) & MASK if half.initial >= 0 else -1
         told = to_or_from(flow, 53)
         half.stream = PARSED if told else WATCHED
+        half.doubts = DOUBTS
     if half.stream == WATCHED:
         told = flow.halves[1 - side].stream == PARSED or read_port(s, flow)
     if half.queued or half.pending or told or not unwanted(s, half, p):
@@ -165,7 +169,7 @@ cdef void stream_step(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
         queue(s, index, side, p).fin = 1
 
 
-cdef bint unwanted(State *s, Half *half, Pkt *p) noexcept nogil:
+cdef inline bint unwanted(State *s, Half *half, Pkt *p) noexcept nogil:
     """Whether no parser needs these bytes; their place in the stream is then kept here."""
     cdef int64_t length = p.payload_length
     cdef int64_t captured = <int64_t>p.end - p.payload
@@ -192,16 +196,20 @@ cdef bint unwanted(State *s, Half *half, Pkt *p) noexcept nogil:
 
 
 cdef bint may_begin(const byte *start, int64_t size) noexcept nogil:
-    """Whether a segment may begin a protocol: True for all that analysis.application recognises off a service's port."""
+    """Whether a segment may begin a protocol: True for all that analysis.application recognises off a service's port,
+    or keeps because it is too short to tell.
+    """
     cdef byte first = start[0]
-    if 65 <= first <= 90 or 20 <= first <= 23:                          # HTTP, HTTP/2's preface, TLS
+    if 65 <= first <= 90 and begins_word(start, size):                  # HTTP, HTTP/2's preface
         return True
-    if first == 0 and size >= 9 and start[3] <= 9:                      # HTTP/2: a frame of a known type
+    if 20 <= first <= 23 and (size < 6 or (start[1] == 3 and start[2] <= 4)):   # TLS
         return True
-    if first == 42 and size > 1 and 49 <= start[1] <= 57:               # Redis: "*" and a count
+    if first == 0 and size >= 9 and begins_frame(start):                # HTTP/2
+        return True
+    if first == 42 and size >= 12 and 49 <= start[1] <= 57:             # Redis: "*" and a count
         return True
     if size < 8:
-        return False
+        return 20 <= first <= 23
     if first == 0 and start[1] == 0:                                    # PostgreSQL: version 3, or what asks for TLS
         if (start[4] == 0 and start[5] == 3) or (start[4] == 4 and start[5] == 210):
             return True
@@ -215,7 +223,35 @@ cdef bint may_begin(const byte *start, int64_t size) noexcept nogil:
     return False
 
 
-cdef bint read_port(State *s, Flow *flow) noexcept nogil:
+cdef bint begins_word(const byte *start, int64_t size) noexcept nogil:
+    """Whether capitals may begin "HTTP/1.", a request line, or HTTP/2's preface, as far as they are here."""
+    cdef int64_t at = 1, most = min(size, <int64_t>32)
+    while at < most and (97 <= start[at] | 32 <= 122 or start[at] == 45 or start[at] == 95):
+        at += 1
+    if at == size and size < 9:
+        return True
+    if at < most and (start[at] == 32 or start[at] == 10 or start[at] == 13):   # behind a method
+        return at > 1
+    return at == 4 and size > 4 and start[0] == 72 and start[4] == 47           # "HTTP/"
+
+
+cdef bint begins_frame(const byte *start) noexcept nogil:
+    """Whether a frame begins of a type and with flags that HTTP/2 has: as http2_frames.plausible."""
+    cdef byte flags = start[4]
+    if start[3] == 0:
+        flags &= ~0x09
+    elif start[3] == 1:
+        flags &= ~0x2D
+    elif start[3] == 5:
+        flags &= ~0x0C
+    elif start[3] == 4 or start[3] == 6:
+        flags &= ~0x01
+    elif start[3] == 9:
+        flags &= ~0x04
+    return start[3] <= 9 and flags == 0 and start[1] <= 0x40
+
+
+cdef inline bint read_port(State *s, Flow *flow) noexcept nogil:
     """Whether a service's port is one of the two."""
     cdef const byte *ports = flow.key + flow.key_length - 4
     return (s.read_ports[two(ports)] | s.read_ports[two(ports + 2)]) & READ_TCP != 0
@@ -257,5 +293,5 @@ cdef Event* queue(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
         s.pressing = 1
     half.queued += 1
     half.stream = PARSED
-    flow.viewed = 1
+    flow.viewed |= 1
     return event

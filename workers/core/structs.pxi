@@ -12,7 +12,8 @@ cdef enum:
     MAX_LIVE = 16384        # as flows.MAX_LIVE
     MAX_EVENTS = 8192
     FEW = 512               # slots to begin with
-    SLOTS = 24584           # live flows, those whose end waits as an event, and one eviction
+    SLOTS = 25084           # live flows, those whose end waits as an event, one eviction, and those that are told
+    KEPT = 500              # as flows.MAX_KEPT
     BUCKETS = 65536
     FRAMES = 20             # as facts.MAX_FRAMES
     BINS = 300              # as timeline.BINS
@@ -27,6 +28,10 @@ cdef enum:                  # what a direction's bytes are to the application pa
     NO_STREAM = 0
     WATCHED = 1             # of no known protocol so far: only what may begin one is handed on
     PARSED = 2              # handed on, but for bytes the parser does not need
+
+cdef enum:
+    DOUBTS = 4
+    SELDOM = 32             # of so many packets' events one asks whether a parser gave up, which later few do
 
 cdef enum:                  # bits of a port
     READ_UDP = 1            # its datagrams are read
@@ -45,6 +50,13 @@ cdef struct Record:
     uint32_t wire
     int32_t link
     int64_t time
+
+
+cdef struct Ends:           # of a key, and where the conversations are found that may have them
+    uint64_t one
+    uint64_t other
+    uint32_t bucket
+    uint32_t sort           # protocol, and the key's length
 
 
 cdef struct Pkt:
@@ -73,8 +85,7 @@ cdef struct Pkt:
     byte outer[32]
 
 
-cdef struct Half:
-    int64_t initial
+cdef struct Half:           # what every packet needs comes first
     int64_t next
     int64_t next_time
     int64_t last_ack
@@ -82,48 +93,67 @@ cdef struct Half:
     int64_t to_be_acked
     int64_t sample_end
     int64_t sample_time
-    int64_t zero_since
+    int64_t tried_end       # of the packet whose delivery is awaited
     int64_t packets
     int64_t bytes
     int64_t payload
     int64_t stream_next
     int64_t stream_skip
-    int64_t tried_end       # of the packet whose delivery is awaited
-    int64_t bin_base        # payload before the second at hand began
-    int64_t most_per_second
     int32_t window
     int32_t room            # the window in bytes
-    uint32_t tried_start
-    uint32_t tried_size
     uint32_t largest_acknowledged
     uint32_t most_in_flight
-    uint32_t window_updates
-    int32_t extra           # what few conversations have
     uint32_t duplicates
     uint32_t data_segments
     uint32_t queued         # events of this direction that wait
+    byte stream
+    byte pending            # segments wait behind a hole
+    byte lost               # the stream was told that bytes are missing
+    byte doubts             # times to ask still whether its protocol is known
+    byte latest             # what the latest packet was
+    uint32_t tried_start
+    uint32_t tried_size
+    int32_t extra           # what few conversations have
     int32_t rtt
     int32_t retransmissions
     int32_t zero_windows
+    uint32_t window_updates
     uint32_t largest_resent
     uint32_t identification # of the latest SYN or SYN-ACK, and its hops
     byte hops
     byte finished
-    byte latest             # what the latest packet was
     byte offered            # by the SYN or SYN-ACK, bits
     int8_t scale            # of the window, UNSET for none
     uint16_t mss
-    byte stream
-    byte pending            # segments wait behind a hole
-    byte lost               # the stream was told that bytes are missing
+    int64_t initial
+    int64_t zero_since
+    int64_t bin_base        # payload before the second at hand began
+    int64_t most_per_second
 
 
-cdef struct Flow:
+cdef struct Flow:           # what every packet needs comes first
+    uint64_t one            # its ends, as in Ends
+    uint64_t other
+    uint32_t sort
+    int32_t next_in_bucket
+    int64_t last
+    int64_t last_frame
+    int64_t bin_end         # of the second at hand, counted from the first packet
+    byte client
+    byte stage
+    byte viewed             # 1: parsers hear of it, 2: Python has its view
+    byte application        # place of its name, 0 for none
+    byte refused_by         # 0 nobody, 1 reset, 2 icmp
+    byte key_length
+    byte used
+    byte kind
+    Half halves[2]
+    byte key[KEY]
+    uint32_t hash
+    int32_t tunnel
     int64_t id
     int64_t first
-    int64_t last
     int64_t first_frame
-    int64_t last_frame
     int64_t first_syn_time
     int64_t last_syn_time
     int64_t handshake_rtt
@@ -132,30 +162,16 @@ cdef struct Flow:
     int64_t reused_after
     int64_t zero_time
     int64_t capture_end     # the latest packet time when it ended
-    int64_t bin_end         # of the second at hand, counted from the first packet
     int64_t longest_idle
     int64_t longest_idle_frame
     uint32_t idle_gaps
-    int32_t tunnel
     uint32_t fins
-    uint32_t hash
-    int32_t next_in_bucket
     int32_t syns
     int32_t out_of_order
     int32_t lost_segments
     int32_t duplicate_acks
     int32_t keep_alives
     int32_t resets
-    int16_t kind
-    byte used
-    byte client
-    byte stage
-    byte refused_by         # 0 nobody, 1 reset, 2 icmp
-    byte viewed             # Python knows it
-    byte application        # place of its name, 0 for none
-    byte key_length
-    byte key[KEY]
-    Half halves[2]
 
 
 cdef struct Extra:
@@ -247,6 +263,13 @@ cdef struct Rank:
     int32_t flow
 
 
+cdef struct Kept:           # a conversation that ended and is told, unless others outrank it
+    int64_t size
+    int64_t id
+    int32_t flow
+    byte healthy
+
+
 cdef struct Timeline:
     int64_t start
     int64_t width
@@ -254,11 +277,9 @@ cdef struct Timeline:
     int64_t at              # the bin last asked for, and the times it holds
     int64_t since
     int64_t until
-    int64_t packets[BINS]
-    int64_t bytes[BINS]
+    int64_t packets[3][BINS]    # by servers, by clients, and those of no conversation
+    int64_t bytes[3][BINS]
     int64_t problems[BINS]
-    int64_t sent_packets[2][BINS]   # by servers, by clients
-    int64_t sent_bytes[2][BINS]
     int64_t here            # bin and size of the packet at hand
     int64_t size
 
@@ -282,11 +303,9 @@ cdef struct State:
     int64_t marks[64]
     int64_t ordinary        # frames whose only marks are those of most: M_IP4 | M_TCP
     Timeline timeline
-    # the last place among the conversations told
-    bint ranked
-    bint worst_healthy
-    int64_t worst_size
-    int64_t worst_id
+    # the conversations that are told so far, as a heap whose first is the last to be told
+    int32_t kept_number
+    Kept kept[KEPT]
     # the table
     int32_t live
     int32_t free_flow

@@ -11,7 +11,7 @@ cdef bint reuses_ports(Pkt *p, Half *mine, Half *theirs) noexcept nogil:
     return after != theirs.last_ack and after != mine.next
 
 
-cdef uint64_t follow(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
+cdef inline uint64_t follow(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
     """Follow one segment; the marks it earns."""
     cdef Half *mine = &flow.halves[side]
     cdef Half *theirs = &flow.halves[1 - side]
@@ -200,7 +200,7 @@ cdef uint64_t resent(Flow *flow, Half *mine, Half *theirs, Pkt *p, int64_t end) 
     return M_RETRANSMISSION
 
 
-cdef uint64_t acknowledge(State *s, Half *mine, Half *theirs, Pkt *p) noexcept nogil:
+cdef inline uint64_t acknowledge(State *s, Half *mine, Half *theirs, Pkt *p) noexcept nogil:
     """What the acknowledgment number says."""
     cdef uint64_t found = 0
     cdef int64_t ack = p.ack

@@ -18,12 +18,10 @@ cdef int64_t bin_of(Timeline *t, int64_t time) noexcept nogil:
     cdef int side
     while time - t.start >= t.width * BINS:
         t.width *= 2
-        halve(t.packets)
-        halve(t.bytes)
         halve(t.problems)
-        for side in range(2):
-            halve(t.sent_packets[side])
-            halve(t.sent_bytes[side])
+        for side in range(3):
+            halve(t.packets[side])
+            halve(t.bytes[side])
         t.last_bin //= 2
     if time <= t.start:
         return 0
@@ -33,23 +31,21 @@ cdef int64_t bin_of(Timeline *t, int64_t time) noexcept nogil:
     return t.at
 
 
-cdef void tick(Timeline *t, int64_t time, int64_t wire) noexcept nogil:
+cdef inline void tick(Timeline *t, int64_t time, int64_t wire) noexcept nogil:
     cdef int64_t index
     if t.start < 0:
         t.start = time
     index = t.at if t.since <= time < t.until else bin_of(t, time)
-    t.packets[index] += 1
-    t.bytes[index] += wire
     if index > t.last_bin:
         t.last_bin = index
     t.here = index
     t.size = wire
 
 
-cdef inline void sent_by(Timeline *t, bint by_client) noexcept nogil:
-    """Who sent the packet that ticked last."""
-    t.sent_packets[by_client][t.here] += 1
-    t.sent_bytes[by_client][t.here] += t.size
+cdef inline void sent_by(Timeline *t, int whom) noexcept nogil:
+    """Count the packet that ticked last."""
+    t.packets[whom][t.here] += 1
+    t.bytes[whom][t.here] += t.size
 
 
 cdef void problem(Timeline *t, int64_t time) noexcept nogil:

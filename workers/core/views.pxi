@@ -5,8 +5,7 @@ cdef class Core(Results):
 
     `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; `glue` has
     `open_stream(half)`, `datagram(packet, source, destination)` -> name,
-    `long_header(packet, half)`, `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, `told(flow number)` for conversations that
-    rank among the best, each as the plain core has it.
+    `long_header(packet, half)`, `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, each as the plain core has it.
     """
 
     cdef Packet packet
@@ -52,6 +51,7 @@ cdef class Core(Results):
             self.make_room(self.s.touched + 1)
             if why == PLAIN:
                 self.plain(buffer, &found.items[at - 1])
+        self.packet.buffer = b""
 
     cdef int plain(self, bytes buffer, Record *record) except -1:
         """Have the packet at hand read by the plain decoder, and go on with it."""
@@ -73,81 +73,91 @@ cdef class Core(Results):
         """Hand the waiting events on, in order."""
         cdef Event *event
         cdef int32_t place
+        self.packet.buffer = buffer
         for place in range(self.s.waiting):
             event = &self.s.events[place]
             if event.kind == SEGMENT:
-                self.segment(buffer, event)
+                self.segment(event)
             elif event.kind == DATAGRAM:
-                self.datagram(buffer, event)
+                self.datagram(event)
             elif event.kind == LONG_HEADER:
-                self.long_header(buffer, event)
+                self.long_header(event)
             else:
                 self.closed(event)
         self.s.waiting = self.s.pressing = 0
         self.s.dispatched = self.s.frames
         return 0
 
-    cdef Packet filled(self, bytes buffer, Event *event):
+    cdef Packet filled(self, Event *event):
         cdef Packet packet = self.packet
-        packet.number = event.number
-        packet.time = event.time
-        packet.mask = event.mask
-        packet.buffer = buffer
-        packet.payload = event.payload
-        packet.end = event.end
-        packet.wire_end = event.wire_end
-        packet.payload_length = event.payload_length
+        fill(packet, event)
         return packet
 
-    cdef int marked(self, Event *event) except -1:
+    cdef int marked(self, uint64_t mask, Event *event) except -1:
         """Count the marks that parsers gave the event's frame."""
-        cdef uint64_t mask = self.packet.mask
-        count_marks(&self.s, mask & ~event.mask)
+        if mask != event.mask:
+            count_marks(&self.s, mask & ~event.mask)
         return 0
 
-    cdef int segment(self, bytes buffer, Event *event) except -1:
-        cdef FlowView flow = self.viewed(event.flow)
-        cdef HalfView view = flow.half(event.side)
-        cdef Half *half = view.half()
-        cdef Packet packet = self.filled(buffer, event)
-        cdef Stream stream
-        packet.key = view.key
-        packet.sequence = event.sequence
-        flow.client_side = event.client
-        stream = view.current(event.first)
+    cdef int segment(self, Event *event) except -1:
+        # what Python owns is borrowed here: of all that is looked at, views and their streams stay until `closed`
+        cdef State *s = &self.s
+        cdef Half *half = &s.flows[event.flow].halves[event.side]
+        cdef PyObject *packet = <PyObject*>self.packet
+        cdef PyObject *flow
+        cdef PyObject *view
+        cdef PyObject *stream
+        if not s.flows[event.flow].viewed & 2:
+            self.viewed(event.flow)
+        flow = PyList_GET_ITEM(self.views, event.flow)
+        view = <PyObject*>((<FlowView>flow).other if event.side else (<FlowView>flow).one)
+        (<FlowView>flow).client_side = event.client
+        fill(<Packet>packet, event)
+        (<Packet>packet).sequence = event.sequence
+        (<Packet>packet).key = (<HalfView>view).key
+        if (<HalfView>view).made is None:
+            (<HalfView>view).made = self.open_stream(<HalfView>view)
+            event.first = 1
+        stream = <PyObject*>(<HalfView>view).made
+        if event.first:
+            (<Stream>stream).next = half.stream_next
+            (<Stream>stream).skip = half.stream_skip
         if event.proof:
-            stream.acknowledged(packet, event.acked)
+            (<Stream>stream).acknowledged(<Packet>packet, event.acked)
         if event.data:
-            stream.segment(packet, event.acked)
+            (<Stream>stream).segment(<Packet>packet, event.acked)
         if event.fin:
-            stream.parser.fin(packet)
-        self.marked(event)
+            (<Stream>stream).parser.fin(<Packet>packet)
+        if (<Packet>packet).mask != event.mask:
+            count_marks(s, (<Packet>packet).mask & ~event.mask)
         half.queued -= 1
         if not half.queued:
-            half.stream_next = stream.next
-            half.stream_skip = stream.skip
-            half.pending = 1 if stream.pending else 0
-            half.stream = WATCHED if stream.watching() else PARSED
+            half.stream_next = (<Stream>stream).next
+            half.stream_skip = (<Stream>stream).skip
+            half.pending = 1 if (<Stream>stream).pending else 0
+            if half.doubts or event.number % SELDOM == 0:
+                half.stream = WATCHED if (<Stream>stream).watching() else PARSED
+                half.doubts = DOUBTS if half.stream == WATCHED else max(half.doubts - 1, 0)
         return 0
 
-    cdef int datagram(self, bytes buffer, Event *event) except -1:
+    cdef int datagram(self, Event *event) except -1:
         cdef Flow *flow = &self.s.flows[event.flow]
         cdef bytes key = turned_key(flow, event.side)
         cdef const byte *ports = <const byte*>PyBytes_AS_STRING(key) + len(key) - 4
-        cdef Packet packet = self.filled(buffer, event)
+        cdef Packet packet = self.filled(event)
         packet.key = key
         flow.application = self.named(self.datagrams(packet, two(ports), two(ports + 2)))
-        self.marked(event)
+        self.marked(packet.mask, event)
         return 0
 
-    cdef int long_header(self, bytes buffer, Event *event) except -1:
+    cdef int long_header(self, Event *event) except -1:
         cdef FlowView flow = self.viewed(event.flow)
         cdef HalfView view = flow.half(event.side)
-        cdef Packet packet = self.filled(buffer, event)
+        cdef Packet packet = self.filled(event)
         packet.key = view.key
         flow.client_side = event.client
         self.glue.long_header(packet, view)
-        self.marked(event)
+        self.marked(packet.mask, event)
         return 0
 
     cdef int closed(self, Event *event) except -1:
@@ -169,16 +179,16 @@ cdef class Core(Results):
             self.views[event.flow] = None
         if flow.handshake_rtt >= 0:
             self.latency(flow.first_syn_time, flow.handshake_rtt)
-        if not outranked(s, flow):
-            healthy = not (flow.kind == 6 and troubled(flow))
-            worst = self.glue.told((healthy, -(flow.halves[0].bytes + flow.halves[1].bytes), flow.id), event.flow)
-            if worst is not None:
-                s.ranked = True
-                s.worst_healthy = worst[0]
-                s.worst_size = -worst[1]
-                s.worst_id = worst[2]
-        release(s, event.flow)
+        settle(s, event.flow)
         return 0
+
+    @property
+    def kept(self):
+        """((healthy, bytes below zero, id), place) of the conversations to be told, in any order."""
+        cdef State *s = &self.s
+        return [
+            ((bool(s.kept[i].healthy), -s.kept[i].size, s.kept[i].id), s.kept[i].flow) for i in range(s.kept_number)
+        ]
 
     def close(self):
         """The capture is over: every conversation with it."""
@@ -197,19 +207,19 @@ cdef class Core(Results):
     cdef FlowView viewed(self, int32_t index):
         cdef FlowView view
         cdef Flow *flow = &self.s.flows[index]
+        if flow.viewed & 2:
+            return <FlowView>self.views[index]
         while len(self.views) <= index:
             self.views.append(None)
-        view = self.views[index]
-        if view is None:
-            view = FlowView.__new__(FlowView)
-            view.core = self
-            view.index = index
-            view.id = flow.id
-            view.protocol = flow.kind
-            view.client_side = flow.client
-            view.one, view.other = self.half_view(view, flow, 0), self.half_view(view, flow, 1)
-            flow.viewed = 1
-            self.views[index] = view
+        view = FlowView.__new__(FlowView)
+        view.core = self
+        view.index = index
+        view.id = flow.id
+        view.protocol = flow.kind
+        view.client_side = flow.client
+        view.one, view.other = self.half_view(view, flow, 0), self.half_view(view, flow, 1)
+        flow.viewed = 3
+        self.views[index] = view
         return view
 
     cdef HalfView half_view(self, FlowView flow, Flow *f, int side):
@@ -240,10 +250,12 @@ cdef class Core(Results):
         cdef int length = len(key)
         cdef int side = 0
         cdef int32_t index
+        cdef Ends ends
         cdef const byte *data = <const byte*>PyBytes_AS_STRING(key)
         if length not in (8, 12, 32, 36):
             return None
-        index = find(&self.s, data, length, kind, hashed(data, length, kind, self.s.seed), &side)
+        found_by(data, length, kind, self.s.seed, &ends)
+        index = find(&self.s, data, &ends, &side)
         if index == NONE:
             return None
         return turned_key(&self.s.flows[index], self.s.flows[index].client), index, side
@@ -315,6 +327,16 @@ cdef class Core(Results):
         unpool(&s.reset_lists, memory[7])
         unpool(&s.extras, memory[8])
         unpool(&s.carriers, memory[9])
+
+
+cdef inline void fill(Packet packet, const Event *event) noexcept:
+    packet.number = event.number
+    packet.time = event.time
+    packet.mask = event.mask
+    packet.payload = event.payload
+    packet.end = event.end
+    packet.wire_end = event.wire_end
+    packet.payload_length = event.payload_length
 
 
 def _empty():

@@ -15,6 +15,7 @@ cdef class Parser:
     cpdef close(self, long long now)
 
 
+@cython.final
 cdef class Stream:
     cdef public Parser parser
     cdef dict _late
