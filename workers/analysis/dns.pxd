@@ -1,7 +1,7 @@
 cimport cython
 
 from workers.analysis.dns_addresses cimport DnsAddresses
-from workers.analysis.dns_groups cimport Group, Groups, Numbers, Texts
+from workers.analysis.dns_groups cimport Group, Groups, Name, Names, Numbers
 from workers.analysis.dns_message cimport Message, read_into
 from workers.analysis.dns_waiting cimport Asked, Waiting, ends_hash
 from workers.analysis.samples cimport Durations, Frames
@@ -20,7 +20,7 @@ cdef class DnsStage:
     cdef TimelineStage _timeline
     cdef Message _message
     cdef Groups _groups
-    cdef Texts _texts
+    cdef Names _names
     cdef Waiting _waiting
     cdef Numbers _edns_sizes, _rcodes
     cdef long long _queries, _responses, _retried, _truncated
@@ -34,12 +34,12 @@ cdef class DnsStage:
     @cython.locals(message=Message)
     cpdef message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp)
     @cython.locals(
-        key=bytes, waiting=Waiting, named=cython.ulonglong, hashed=cython.ulonglong, group=Group, known=Asked, oldest=Asked
+        key=bytes, waiting=Waiting, name=Name, hashed=cython.ulonglong, group=Group, known=Asked, oldest=Asked
     )
     cdef _query(self, Message message, bytes buffer, Packet packet, bint udp)
     @cython.locals(asked=Asked, waited=cython.longlong)
     cdef _again(self, Group group, Asked same, Packet packet)
-    @cython.locals(asked=Asked, group=Group, took=cython.longlong, name=str)
+    @cython.locals(asked=Asked, group=Group, took=cython.longlong, name=Name)
     cdef _response(self, Message message, bytes buffer, Packet packet)
     @cython.locals(group=Group)
     cdef _judge(self, Asked asked, long long now)

@@ -9,7 +9,7 @@ nobody has to answer there.
 
 from workers.analysis.addresses import address
 from workers.analysis.dns_addresses import DnsAddresses
-from workers.analysis.dns_groups import Group, Groups, Numbers, Texts
+from workers.analysis.dns_groups import Group, Groups, Names, Numbers
 from workers.analysis.dns_message import Message, answers, rcode_name, read_into, type_name
 from workers.analysis.dns_search import Asked as Tried
 from workers.analysis.dns_search import Client, searches
@@ -32,7 +32,8 @@ GIVEN_UP = 6_000_000_000
 """Later, a query with another id belongs to another lookup: resolvers wait for 5 s at most unless told otherwise."""
 DNS, MDNS, LLMNR = 53, 5353, 5355
 PORTS = frozenset({DNS, MDNS, LLMNR})
-_QUERY, _RESP = marks.DNS_QUERY, marks.DNS_RESP
+_DNS = DNS
+_QUERY, _RESP, _MALFORMED = marks.DNS_QUERY, marks.DNS_RESP, marks.MALFORMED
 
 
 class DnsStage:
@@ -42,7 +43,7 @@ class DnsStage:
         self._timeline = timeline
         self._message = Message()
         self._groups = Groups()
-        self._texts = Texts()
+        self._names = Names()
         self._waiting = Waiting()
         self._queries = self._responses = self._retried = self._truncated = 0
         self._tcp_queries = self._tcp_responses = self._edns_queries = self._dnssec_ok = 0
@@ -59,14 +60,14 @@ class DnsStage:
 
     def datagram(self, packet: Packet, source: int, destination: int) -> str:
         """One UDP payload from or to a DNS port; the application it belongs to."""
-        if DNS not in (source, destination):
+        if source != _DNS and destination != _DNS:
             mdns = MDNS in (source, destination)
             packet.mask |= marks.MDNS if mdns else marks.LLMNR
             return "mdns" if mdns else "llmnr"
         if packet.end - packet.payload >= 12:
             self.message(packet.buffer, packet.payload, packet.end, packet, True)
         elif packet.payload_length < 12:
-            packet.mask |= marks.MALFORMED
+            packet.mask |= _MALFORMED
         return "dns"
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet, udp: bool) -> None:
@@ -74,7 +75,7 @@ class DnsStage:
         message = self._message
         read_into(message, buffer, at, end)
         if message.malformed and (not udp or packet.end == packet.wire_end):
-            packet.mask |= marks.MALFORMED
+            packet.mask |= _MALFORMED
         if udp:
             packet.mask |= _RESP if message.response else _QUERY
         if message.response:
@@ -91,9 +92,10 @@ class DnsStage:
             self._dnssec_ok += message.dnssec_ok
             self._edns_sizes.add(message.edns)
         key, waiting = packet.key, self._waiting
-        named, hashed = message.name_hash(buffer), ends_hash(key, len(key), message.id)
-        group = self._groups.of(message, buffer, key, named)
+        name = self._names.of(message, buffer)
+        group = self._groups.of(name, message.qtype, key)
         self.beyond += group is None
+        hashed = ends_hash(key, len(key), message.id)
         known = waiting.find(key, message.id, hashed)
         if known is not None and (group is None or known.group is not group):
             self._judge(known, packet.time)
@@ -107,7 +109,7 @@ class DnsStage:
             self._retried += 1
         else:
             known = waiting.add(key, message.id, hashed, group)
-            known.named = named
+            known.name = name
             if group is not None:
                 group.tcp += not udp
         known.time, known.frame = packet.time, packet.number
@@ -137,8 +139,13 @@ class DnsStage:
             return
         group = asked.group
         if message.rcode == 0 and message.addresses:
-            name = self._texts.of(message, buffer, asked.named) if group is None else group.name
-            self.addresses.note(packet, message, buffer, name)
+            if group is not None:
+                self.addresses.note(packet, message, buffer, group.name)
+            else:
+                name = asked.name
+                if name is None or not name.is_of(message, buffer):
+                    name = self._names.of(message, buffer)
+                self.addresses.note(packet, message, buffer, name.text)
         took = max(0, packet.time - asked.time)
         self._latency.add(took)
         self._timeline.latency(packet.time, took, "dns")

@@ -4,7 +4,26 @@ from workers.analysis.dns_message cimport Message, read_message
 from workers.analysis.samples cimport Durations, Frames
 from workers.packets.scan cimport digest, piece, same
 
-cdef Py_ssize_t _SLOTS, _TEXTS, _MAX_KEPT, _NUMBERS
+cdef Py_ssize_t MAX_NAMES, _SLOTS, _SEEN, _MAX_KEPT, _NUMBERS
+
+
+@cython.final
+cdef class Name:
+    cdef public bytes wire
+    cdef public str text, key
+    cdef public unsigned long long hash
+
+    @cython.locals(begin=Py_ssize_t, size=Py_ssize_t)
+    cdef bint is_of(self, Message message, bytes buffer)
+
+
+@cython.final
+cdef class Names:
+    cdef list _slots
+    cdef Name _none
+
+    @cython.locals(begin=Py_ssize_t, slot=Py_ssize_t, name=Name, text=str)
+    cdef Name of(self, Message message, bytes buffer)
 
 
 @cython.final
@@ -20,8 +39,8 @@ cdef class Numbers:
 
 @cython.final
 cdef class Group:
-    cdef public str name
-    cdef public bytes key, ends
+    cdef public str name, key
+    cdef public bytes ends
     cdef public int qtype, last
     cdef public unsigned long long hash
     cdef public Frames queries, unanswered, again
@@ -42,19 +61,5 @@ cdef class Groups:
     cdef public list every
     cdef list _slots
 
-    @cython.locals(ends=Py_ssize_t, hashed=cython.ulonglong, slot=Py_ssize_t, group=Group, name=bytes)
-    cdef Group of(self, Message message, bytes buffer, bytes key, unsigned long long named)
-
-
-@cython.final
-cdef class _Text:
-    cdef bytes wire
-    cdef str text
-
-
-@cython.final
-cdef class Texts:
-    cdef list _slots
-
-    @cython.locals(begin=Py_ssize_t, size=Py_ssize_t, known=_Text, name=str)
-    cdef str of(self, Message message, bytes buffer, unsigned long long hashed)
+    @cython.locals(ends=Py_ssize_t, hashed=cython.ulonglong, slot=Py_ssize_t, group=Group)
+    cdef Group of(self, Name name, int qtype, bytes key)

@@ -1,5 +1,5 @@
 # cython: annotation_typing=False
-"""Queries by name, type, client and server, found by their bytes on the wire; and texts of names seen lately."""
+"""Names seen lately, by their bytes on the wire; and queries by name, type, client and server."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,51 @@ from workers.packets.scan import digest, piece, same
 
 MAX_NAMES = 1024
 _SLOTS = 4096
-_TEXTS = 512
+_SEEN = 1024
 _MAX_KEPT = 1024
 """Longer answers are not kept as they came."""
 _NUMBERS = 32
+
+
+class Name:
+    """A name as the wire had it, and as text; `key` and `hash` are those of all that differ in case only."""
+
+    __slots__ = ("hash", "key", "text", "wire")
+
+    def __init__(self, wire: bytes, text: str) -> None:
+        self.wire = wire
+        self.text = text
+        self.key = text.lower()
+        self.hash = hash(self.key) & 0x7FFFFFFF
+
+    def is_of(self, message: Message, buffer: bytes) -> bool:
+        """Whether a message asks for it, byte by byte."""
+        begin = message.start + 12
+        size = len(self.wire)
+        return message.asked == begin + size and same(self.wire, 0, buffer, begin, size)
+
+
+class Names:
+    """Names seen lately."""
+
+    def __init__(self) -> None:
+        self._slots: list[Name | None] = [None] * _SEEN
+        self._none = Name(b"", "")
+
+    def of(self, message: Message, buffer: bytes) -> Name:
+        """The name that a message asks for; an empty one when it asks for none."""
+        if not message.asked:
+            return self._none
+        begin = message.start + 12
+        slot = digest(buffer, begin, message.asked, 0) & (_SEEN - 1)
+        name = self._slots[slot]
+        if name is not None and name.is_of(message, buffer):
+            return name
+        text = message.name(buffer)
+        if message.asked - begin != (len(text) + 2 if text else 1):  # a pointer was a part of it
+            return Name(b"", text)
+        name = self._slots[slot] = Name(piece(buffer, begin, message.asked), text)
+        return name
 
 
 class Numbers:
@@ -59,10 +100,10 @@ class Group:
         "qtype", "queries", "rcodes", "retried", "tcp", "truncated", "unanswered",
     )  # fmt: skip
 
-    def __init__(self, name: str, qtype: int, ends: bytes) -> None:
-        self.name = name
+    def __init__(self, name: Name, qtype: int, ends: bytes) -> None:
+        self.name = name.text
         """As the first query wrote it."""
-        self.key = name.lower().encode("ascii")
+        self.key = name.key
         self.qtype = qtype
         self.ends = ends
         """Addresses of client and server."""
@@ -127,52 +168,22 @@ class Groups:
         self.every: list[Group] = []
         self._slots: list[Group | None] = [None] * _SLOTS
 
-    def of(self, message: Message, buffer: bytes, key: bytes, named: int) -> Group | None:
-        """The group of a query between these ends, whose name has this hash; None when it isn't kept."""
+    def of(self, name: Name, qtype: int, key: bytes) -> Group | None:
+        """The group of a query between these ends; None when it isn't kept."""
         ends = len(key) - 4
-        hashed = digest(key, 0, ends, named ^ message.qtype)
+        hashed = digest(key, 0, ends, name.hash + qtype)
         slot = hashed & (_SLOTS - 1)
         group = self._slots[slot]
         while group is not None:
-            if group.hash == hashed and group.qtype == message.qtype and len(group.ends) == ends:
-                name = group.key
-                if same(group.ends, 0, key, 0, ends) and message.asks_for(buffer, name, len(name)):
+            if group.hash == hashed and group.qtype == qtype and group.key == name.key:
+                if len(group.ends) == ends and same(group.ends, 0, key, 0, ends):
                     return group
             slot = (slot + 1) & (_SLOTS - 1)
             group = self._slots[slot]
         if len(self.every) >= MAX_NAMES:
             return None
-        group = Group(message.name(buffer), message.qtype, piece(key, 0, ends))
+        group = Group(name, qtype, piece(key, 0, ends))
         group.hash = hashed
         self._slots[slot] = group
         self.every.append(group)
         return group
-
-
-class _Text:
-    """A name on the wire, without pointers, and as text."""
-
-    __slots__ = ("text", "wire")
-
-    def __init__(self, wire: bytes, text: str) -> None:
-        self.wire = wire
-        self.text = text
-
-
-class Texts:
-    """Texts of names, some of them made before."""
-
-    def __init__(self) -> None:
-        self._slots: list[_Text | None] = [None] * _TEXTS
-
-    def of(self, message: Message, buffer: bytes, hashed: int) -> str:
-        """The name asked for; `hashed` is where to look for it, most often its hash."""
-        begin, size = message.start + 12, message.asked - message.start - 12
-        known = self._slots[hashed & (_TEXTS - 1)]
-        if known is not None and len(known.wire) == size and same(known.wire, 0, buffer, begin, size):
-            return known.text
-        name = message.name(buffer)
-        if size == len(name) + 2:  # with a length before each label and a zero behind the last: no pointer
-            self._slots[hashed & (_TEXTS - 1)] = _Text(piece(buffer, begin, begin + size), name)
-        return name
-

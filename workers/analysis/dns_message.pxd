@@ -1,17 +1,10 @@
 cimport cython
 
-from workers.packets.scan cimport digest
-
 cdef Py_ssize_t MAX_ANSWERS, MAX_RECORDS, _MAX_QUESTIONS
 
 cdef int _A, _CNAME, _AAAA, _OPT, _DOT
 
-cdef bytes _SHOWN_BYTES, _FOLDED_BYTES
-
-cdef const unsigned char *_SHOWN
-cdef const unsigned char *_FOLDED
-
-cdef unsigned long long _SEED
+cdef bytes _SHOWN
 
 
 @cython.final
@@ -23,10 +16,6 @@ cdef class Message:
     cdef Py_ssize_t sizes[8]
 
     cpdef str name(self, const unsigned char *data)
-    @cython.locals(hashed=cython.ulonglong, at=Py_ssize_t, end=Py_ssize_t)
-    cpdef unsigned long long name_hash(self, const unsigned char *data) noexcept
-    @cython.locals(known=Py_ssize_t, at=Py_ssize_t, end=Py_ssize_t)
-    cpdef bint asks_for(self, const unsigned char *data, const unsigned char *name, Py_ssize_t size) noexcept
     @cython.locals(found=list, at=Py_ssize_t, after=Py_ssize_t, kind=int)
     cpdef list what_was_found(self, const unsigned char *data)
     @cython.locals(aliases=dict, at=Py_ssize_t, after=Py_ssize_t, rest=Py_ssize_t, steps=int)
@@ -52,10 +41,8 @@ cdef Py_ssize_t _read_answers(
 @cython.locals(after=Py_ssize_t)
 cdef void _read_edns(Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, int number) noexcept
 
-cdef Py_ssize_t _label(const unsigned char *data, Py_ssize_t start, Py_ssize_t at) noexcept
-
 @cython.locals(lowest=Py_ssize_t, behind=Py_ssize_t, length=Py_ssize_t, size=int, target=Py_ssize_t)
 cdef Py_ssize_t _behind_name(const unsigned char *data, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end) noexcept
 
-@cython.locals(lowest=Py_ssize_t, behind=Py_ssize_t, length=Py_ssize_t, size=int, target=Py_ssize_t, shown=bytearray)
+@cython.locals(lowest=Py_ssize_t, behind=Py_ssize_t, length=Py_ssize_t, size=int, target=Py_ssize_t, labels=list)
 cpdef str name_text(const unsigned char *data, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end)

@@ -2,18 +2,14 @@
 """DNS messages (RFC 1035 section 4; RFC 6891 for EDNS): header, first question, a few answers, the OPT record."""
 
 from workers.analysis.addresses import address
-from workers.packets.scan import digest
 
 MAX_ANSWERS = 8
 MAX_RECORDS = 64
 _MAX_QUESTIONS = 8
 _A, _CNAME, _AAAA, _OPT = 1, 5, 28, 41
 _DOT = 46
-_SHOWN_BYTES = bytes(byte if 32 <= byte < 127 and byte != _DOT else ord("?") for byte in range(256))
-_FOLDED_BYTES = _SHOWN_BYTES.lower()
-_SHOWN, _FOLDED = _SHOWN_BYTES, _FOLDED_BYTES
-"""A label's byte as text: a dot in it, and what is not printable ASCII, becomes a question mark; and in lower case."""
-_SEED = digest(b"", 0, 0, 0)
+_SHOWN = bytes(byte if 32 <= byte < 127 and byte != _DOT else ord("?") for byte in range(256))
+"""A label's byte as text: a dot in it, and what is not printable ASCII, becomes a question mark."""
 _TYPES = {
     1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 10: "NULL", 12: "PTR", 13: "HINFO", 15: "MX", 16: "TXT", 28: "AAAA",
     33: "SRV", 35: "NAPTR", 41: "OPT", 43: "DS", 46: "RRSIG", 47: "NSEC", 48: "DNSKEY", 50: "NSEC3", 52: "TLSA",
@@ -60,42 +56,6 @@ class Message:
     def name(self, data: bytes) -> str:
         """The name asked for; "" when there is none, or it is malformed."""
         return name_text(data, self.start, self.start + 12, self.end) if self.asked else ""
-
-    def name_hash(self, data: bytes) -> int:
-        """A hash of the name asked for, whatever its case."""
-        hashed = _SEED
-        if self.asked:
-            at = _label(data, self.start, self.start + 12)
-            while data[at]:
-                end = at + 1 + data[at]
-                at += 1
-                while at < end:
-                    hashed = (hashed ^ _FOLDED[data[at]]) * 16777619 & 0x7FFFFFFF
-                    at += 1
-                at = _label(data, self.start, at)
-        return hashed
-
-    def asks_for(self, data: bytes, name: bytes, size: int) -> bool:
-        """Whether the name asked for is this one, of so many bytes: a text in lower case."""
-        known = 0
-        if self.asked:
-            at = _label(data, self.start, self.start + 12)
-            while data[at]:
-                if known:
-                    if known >= size or name[known] != _DOT:
-                        return False
-                    known += 1
-                end = at + 1 + data[at]
-                at += 1
-                if known + end - at > size:
-                    return False
-                while at < end:
-                    if name[known] != _FOLDED[data[at]]:
-                        return False
-                    at += 1
-                    known += 1
-                at = _label(data, self.start, at)
-        return known == size
 
     def what_was_found(self, data: bytes) -> list[bytes | str]:
         """The first answers: packed addresses, and names."""
@@ -217,12 +177,12 @@ def _read_answers(message: Message, data: bytes, at: int, end: int, number: int)
 
 
 def _read_edns(message: Message, data: bytes, at: int, end: int, number: int) -> None:
-    """Find the OPT record behind the answers, whose name is the root (RFC 6891 section 6.1)."""
+    """Find the OPT record behind the answers (RFC 6891 section 6.1)."""
     for _ in range(number):
         after = _behind_name(data, message.start, at, end)
         if after < 0 or after + 10 > end:
             return
-        if after == at + 1 and _two(data, after) == _OPT:
+        if _two(data, after) == _OPT:
             message.edns, message.dnssec_ok = _two(data, after + 2), data[after + 6] & 0x80 != 0
             message.rcode |= data[after + 4] << 4
             return
@@ -232,13 +192,6 @@ def _read_edns(message: Message, data: bytes, at: int, end: int, number: int) ->
 def answers(found: list[bytes | str]) -> tuple[str, ...]:
     """Answers as text, of those a message holds."""
     return tuple(one if isinstance(one, str) else address(one) for one in found)
-
-
-def _label(data: bytes, start: int, at: int) -> int:
-    """Where the next label is, of a name that was read before: here, or where a pointer leads."""
-    while data[at] >= 0xC0:
-        at = start + ((data[at] & 0x3F) << 8 | data[at + 1])
-    return at
 
 
 def _behind_name(data: bytes, start: int, at: int, end: int) -> int:
@@ -268,7 +221,7 @@ def _behind_name(data: bytes, start: int, at: int, end: int) -> int:
 
 def name_text(data: bytes, start: int, at: int, end: int) -> str:
     """A name as text, as far as it is one."""
-    shown = bytearray()
+    labels: list[bytes] = []
     lowest, length = at, 0
     while at < end:
         size = data[at]
@@ -281,11 +234,6 @@ def name_text(data: bytes, start: int, at: int, end: int) -> str:
         length += size + 1
         if size == 0 or size > 63 or length > 255 or at + 1 + size > end:
             break
-        if length > size + 1:
-            shown.append(_DOT)
-        behind = at + 1 + size
-        at += 1
-        while at < behind:
-            shown.append(_SHOWN[data[at]])
-            at += 1
-    return shown.decode("ascii")
+        labels.append(data[at + 1 : at + 1 + size].translate(_SHOWN))
+        at += 1 + size
+    return b".".join(labels).decode("ascii")

@@ -1,6 +1,6 @@
 cimport cython
 
-from workers.analysis.dns_groups cimport Group
+from workers.analysis.dns_groups cimport Group, Name
 from workers.packets.scan cimport digest, same
 
 cdef Py_ssize_t _BUCKETS
@@ -10,9 +10,10 @@ cdef Py_ssize_t _BUCKETS
 cdef class Asked:
     cdef public int place, next, older, newer, id
     cdef public long long time, frame
-    cdef public unsigned long long hash, named
+    cdef public unsigned long long hash
     cdef public bytes key
     cdef public Group group
+    cdef public Name name
 
 
 @cython.final

@@ -1,7 +1,7 @@
 # cython: annotation_typing=False
 """Queries that wait for their answers, in order, found by addresses, ports and id in either direction."""
 
-from workers.analysis.dns_groups import Group
+from workers.analysis.dns_groups import Group, Name
 from workers.packets.scan import digest, same
 
 _BUCKETS = 4096
@@ -10,7 +10,7 @@ _BUCKETS = 4096
 class Asked:
     """A query that waits for its answer. Others are meant by their places, of which 0 is none."""
 
-    __slots__ = ("frame", "group", "hash", "id", "key", "named", "newer", "next", "older", "place", "time")
+    __slots__ = ("frame", "group", "hash", "id", "key", "name", "newer", "next", "older", "place", "time")
 
     def __init__(self, place: int) -> None:
         self.place = place
@@ -23,8 +23,7 @@ class Asked:
         self.time = 0
         self.frame = 0
         self.group: Group | None = None
-        self.named = 0
-        """Hash of the name."""
+        self.name: Name | None = None
 
 
 class Waiting:
@@ -112,7 +111,7 @@ class Waiting:
             before.older = asked.older
         else:
             self._newest = asked.older
-        asked.group = None
+        asked.group = asked.name = None
         asked.next = self._free
         self._free = asked.place
         self.count -= 1
@@ -122,15 +121,17 @@ def ends_hash(key: bytes, size: int, number: int) -> int:
     """A hash of a key and an id, the same for a query and its answer."""
     ports = size - 4
     half = ports // 2
-    one = digest(key, ports, ports + 2, digest(key, 0, half, 0))
-    other = digest(key, ports + 2, size, digest(key, half, ports, 0))
-    return ((one + other ^ number) * 16777619 >> 6) & 0x7FFFFFFF
+    one = digest(key, 0, half, key[ports] << 8 | key[ports + 1])
+    other = digest(key, half, ports, key[ports + 2] << 8 | key[ports + 3])
+    return ((one + other ^ number) * 625341585 >> 20) & 0x7FFFFFFF
 
 
 def _answers(query: bytes, key: bytes, size: int) -> bool:
     """Whether a key is that of the other direction."""
     ports = size - 4
     half = ports // 2
-    if not same(query, 0, key, half, half) or not same(query, half, key, 0, half):
+    if query[ports] != key[ports + 2] or query[ports + 1] != key[ports + 3]:
         return False
-    return same(query, ports, key, ports + 2, 2) and same(query, ports + 2, key, ports, 2)
+    if query[ports + 2] != key[ports] or query[ports + 3] != key[ports + 1]:
+        return False
+    return same(query, 0, key, half, half) and same(query, half, key, 0, half)

@@ -7,6 +7,7 @@ import os
 
 _SEED = int.from_bytes(os.urandom(4), "big") >> 1
 """Captures cannot know it, and so cannot choose bytes of one hash."""
+_ALL = 0xFFFFFFFFFFFFFFFF
 
 
 def find(data: bytes, byte: int, at: int, end: int) -> int:
@@ -19,24 +20,38 @@ def find(data: bytes, byte: int, at: int, end: int) -> int:
     return -1
 
 
-def same(one: bytes, at: int, other: bytes, other_at: int, size: int) -> bool:
+def same(one: bytes, at: int, other: bytes, there: int, size: int) -> bool:
     """Whether so many bytes are the same; the caller vouches that both have as many."""
     end = at + size
+    there -= at
+    while at + 4 <= end:
+        if one[at] != other[at + there] or one[at + 1] != other[at + there + 1]:
+            return False
+        if one[at + 2] != other[at + there + 2] or one[at + 3] != other[at + there + 3]:
+            return False
+        at += 4
     while at < end:
-        if one[at] != other[other_at]:
+        if one[at] != other[at + there]:
             return False
         at += 1
-        other_at += 1
     return True
 
 
 def digest(data: bytes, at: int, end: int, before: int) -> int:
-    """A hash of 31 bits (FNV-1a), seeded, that goes on from `before`; the caller vouches for the bounds."""
+    """A hash of 31 bits, seeded, that goes on from `before`; the caller vouches for the bounds."""
     hashed = before ^ _SEED
+    while at + 4 <= end:
+        hashed = (hashed ^ _four(data, at)) * 625341585 & _ALL
+        hashed ^= hashed >> 29
+        at += 4
     while at < end:
-        hashed = (hashed ^ data[at]) * 16777619 & 0x7FFFFFFF
+        hashed = (hashed ^ data[at]) * 625341585 & _ALL
         at += 1
-    return hashed
+    return (hashed ^ hashed >> 29) & 0x7FFFFFFF
+
+
+def _four(data: bytes, at: int) -> int:
+    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24
 
 
 def piece(data: bytes, at: int, end: int) -> bytes:
