@@ -3,10 +3,11 @@ cimport cython
 from workers.analysis.dns_addresses cimport DnsAddresses
 from workers.analysis.dns_groups cimport Group, Groups, Name, Names, Numbers
 from workers.analysis.dns_message cimport Message, read_into
-from workers.analysis.dns_waiting cimport Asked, Waiting, ends_hash
+from workers.analysis.dns_waiting cimport Asked, Waiting
 from workers.analysis.samples cimport Durations, Frames
 from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
+from workers.packets.scan cimport digest_both
 from workers.packets.stream cimport Parser
 
 cdef long long MAX_WAITING, JUDGED_AFTER, ASKED_AGAIN, GIVEN_UP
@@ -34,7 +35,8 @@ cdef class DnsStage:
     @cython.locals(message=Message)
     cpdef message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp)
     @cython.locals(
-        key=bytes, waiting=Waiting, name=Name, hashed=cython.ulonglong, group=Group, known=Asked, oldest=Asked
+        key=bytes, waiting=Waiting, name=Name, hashed=cython.ulonglong, group=Group,
+        known=Asked, asked=Asked, oldest=Asked,
     )
     cdef _query(self, Message message, bytes buffer, Packet packet, bint udp)
     @cython.locals(asked=Asked, waited=cython.longlong)

@@ -13,13 +13,14 @@ from workers.analysis.dns_groups import Group, Groups, Names, Numbers
 from workers.analysis.dns_message import Message, answers, rcode_name, read_into, type_name
 from workers.analysis.dns_search import Asked as Tried
 from workers.analysis.dns_search import Client, searches
-from workers.analysis.dns_waiting import Asked, Waiting, ends_hash
+from workers.analysis.dns_waiting import Asked, Waiting
 from workers.analysis.flows import Half
 from workers.analysis.samples import Durations, Frames, tally
 from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import DnsFacts, DnsName, Spread
 from workers.packets import marks
 from workers.packets.packet import Packet
+from workers.packets.scan import digest_both
 from workers.packets.stream import Parser
 
 TOLD_NAMES = 200
@@ -95,26 +96,24 @@ class DnsStage:
         name = self._names.of(message, buffer)
         group = self._groups.of(name, message.qtype, key)
         self.beyond += group is None
-        hashed = ends_hash(key, len(key), message.id)
+        hashed = digest_both(key, len(key), message.id)
         known = waiting.find(key, message.id, hashed)
         if known is not None and (group is None or known.group is not group):
             self._judge(known, packet.time)
             waiting.drop(known)
             known = None
+        asked = known if known is not None else waiting.add(key, message.id, hashed, name)
         if group is not None:
             self._again(group, known, packet)
             group.queries.add(packet.number)
-        if known is not None:
-            group.retried += 1
-            self._retried += 1
-        else:
-            known = waiting.add(key, message.id, hashed, group)
-            known.name = name
-            if group is not None:
+            if known is None:
                 group.tcp += not udp
-        known.time, known.frame = packet.time, packet.number
-        if group is not None:
-            group.last = known.place
+            else:
+                group.retried += 1
+                self._retried += 1
+            asked.group = group
+            group.last = asked.place
+        asked.time, asked.frame = packet.time, packet.number
         if waiting.count > MAX_WAITING:
             self.forgotten += 1
             oldest = waiting.oldest()

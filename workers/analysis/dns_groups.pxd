@@ -14,7 +14,7 @@ cdef class Name:
     cdef public unsigned long long hash
 
     @cython.locals(begin=Py_ssize_t, size=Py_ssize_t)
-    cdef bint is_of(self, Message message, bytes buffer)
+    cdef bint is_of(self, Message message, bytes buffer) noexcept
 
 
 @cython.final
@@ -50,6 +50,7 @@ cdef class Group:
     cdef bytes _answer
     cdef list _found
 
+    cdef bint is_for(self, Name name, int qtype, bytes key, Py_ssize_t ends) noexcept
     cdef asked_again(self, long long frame, long long after)
     cdef not_answered(self, long long frame)
     cdef answer(self, Message message, bytes buffer, long long took)

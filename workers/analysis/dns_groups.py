@@ -96,8 +96,8 @@ class Group:
     """Queries for one name and type from one client to one server."""
 
     __slots__ = (
-        "_answer", "_found", "again", "again_after", "answered", "chain", "ends", "hash", "key", "last", "latency", "name",
-        "qtype", "queries", "rcodes", "retried", "tcp", "truncated", "unanswered",
+        "_answer", "_found", "again", "again_after", "answered", "chain", "ends", "hash", "key", "last", "latency",
+        "name", "qtype", "queries", "rcodes", "retried", "tcp", "truncated", "unanswered",
     )  # fmt: skip
 
     def __init__(self, name: Name, qtype: int, ends: bytes) -> None:
@@ -123,6 +123,12 @@ class Group:
         """The latest answer, up to the last record of interest; when that is too long, what it holds."""
         self._found: list[bytes | str] = []
         self.chain = self.tcp = 0
+
+    def is_for(self, name: Name, qtype: int, key: bytes, ends: int) -> bool:
+        """Whether it is the group of queries for this name and type between the ends that a key begins with."""
+        if self.qtype != qtype or len(self.ends) != ends:
+            return False
+        return same(self.ends, 0, key, 0, ends) and (self.key is name.key or self.key == name.key)
 
     def asked_again(self, frame: int, after: int) -> None:
         """Count a query whose forerunner had waited so long."""
@@ -175,9 +181,8 @@ class Groups:
         slot = hashed & (_SLOTS - 1)
         group = self._slots[slot]
         while group is not None:
-            if group.hash == hashed and group.qtype == qtype and group.key == name.key:
-                if len(group.ends) == ends and same(group.ends, 0, key, 0, ends):
-                    return group
+            if group.hash == hashed and group.is_for(name, qtype, key, ends):
+                return group
             slot = (slot + 1) & (_SLOTS - 1)
             group = self._slots[slot]
         if len(self.every) >= MAX_NAMES:

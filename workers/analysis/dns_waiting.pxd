@@ -1,7 +1,7 @@
 cimport cython
 
 from workers.analysis.dns_groups cimport Group, Name
-from workers.packets.scan cimport digest, same
+from workers.packets.scan cimport digest_both, same
 
 cdef Py_ssize_t _BUCKETS
 
@@ -24,10 +24,10 @@ cdef class Waiting:
     cdef public Py_ssize_t count
 
     @cython.locals(asked=Asked, newest=Asked, bucket=Py_ssize_t)
-    cdef Asked add(self, bytes key, int number, unsigned long long hashed, Group group)
+    cdef Asked add(self, bytes key, int number, unsigned long long hashed, Name name)
     @cython.locals(place=int, asked=Asked)
     cdef Asked find(self, bytes key, int number, unsigned long long hashed)
-    @cython.locals(hashed=cython.ulonglong, place=int, asked=Asked)
+    @cython.locals(hashed=cython.ulonglong, place=int, asked=Asked, size=Py_ssize_t)
     cdef Asked answered(self, bytes key, int number)
     @cython.locals(asked=Asked)
     cdef Asked latest(self, Group group)
@@ -36,8 +36,5 @@ cdef class Waiting:
     cdef drop(self, Asked asked)
 
 
-@cython.locals(ports=Py_ssize_t, half=Py_ssize_t, one=cython.ulonglong, other=cython.ulonglong)
-cpdef unsigned long long ends_hash(const unsigned char *key, Py_ssize_t size, int number) noexcept
-
 @cython.locals(ports=Py_ssize_t, half=Py_ssize_t)
-cdef bint _answers(const unsigned char *query, const unsigned char *key, Py_ssize_t size) noexcept
+cdef bint _answers(const unsigned char *query, Py_ssize_t length, const unsigned char *key, Py_ssize_t size) noexcept

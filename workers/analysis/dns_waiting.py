@@ -2,7 +2,7 @@
 """Queries that wait for their answers, in order, found by addresses, ports and id in either direction."""
 
 from workers.analysis.dns_groups import Group, Name
-from workers.packets.scan import digest, same
+from workers.packets.scan import digest_both, same
 
 _BUCKETS = 4096
 
@@ -36,7 +36,7 @@ class Waiting:
         self._oldest = self._newest = 0
         self.count = 0
 
-    def add(self, key: bytes, number: int, hashed: int, group: Group | None) -> Asked:
+    def add(self, key: bytes, number: int, hashed: int, name: Name) -> Asked:
         """A query that nobody waits for yet."""
         if self._free:
             asked = self._every[self._free]
@@ -44,7 +44,7 @@ class Waiting:
         else:
             asked = Asked(len(self._every))
             self._every.append(asked)
-        asked.key, asked.id, asked.group = key, number, group
+        asked.key, asked.id, asked.name = key, number, name
         asked.hash = hashed
         bucket = hashed & (_BUCKETS - 1)
         asked.next = self._buckets[bucket]
@@ -71,13 +71,13 @@ class Waiting:
 
     def answered(self, key: bytes, number: int) -> Asked | None:
         """The query that an answer with this key and id is to."""
-        hashed = ends_hash(key, len(key), number)
+        size = len(key)
+        hashed = digest_both(key, size, number)
         place = self._buckets[hashed & (_BUCKETS - 1)]
         while place:
             asked = self._every[place]
-            if asked.hash == hashed and asked.id == number and len(asked.key) == len(key):
-                if _answers(asked.key, key, len(key)):
-                    return asked
+            if asked.hash == hashed and asked.id == number and _answers(asked.key, len(asked.key), key, size):
+                return asked
             place = asked.next
         return None
 
@@ -117,17 +117,10 @@ class Waiting:
         self.count -= 1
 
 
-def ends_hash(key: bytes, size: int, number: int) -> int:
-    """A hash of a key and an id, the same for a query and its answer."""
-    ports = size - 4
-    half = ports // 2
-    one = digest(key, 0, half, key[ports] << 8 | key[ports + 1])
-    other = digest(key, half, ports, key[ports + 2] << 8 | key[ports + 3])
-    return ((one + other ^ number) * 625341585 >> 20) & 0x7FFFFFFF
-
-
-def _answers(query: bytes, key: bytes, size: int) -> bool:
+def _answers(query: bytes, length: int, key: bytes, size: int) -> bool:
     """Whether a key is that of the other direction."""
+    if length != size:
+        return False
     ports = size - 4
     half = ports // 2
     if query[ports] != key[ports + 2] or query[ports + 1] != key[ports + 3]:

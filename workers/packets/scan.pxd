@@ -14,6 +14,9 @@ cpdef unsigned long long digest(
     const unsigned char *data, Py_ssize_t at, Py_ssize_t end, unsigned long long before
 ) noexcept
 
+@cython.locals(half=Py_ssize_t, one=cython.ulonglong, other=cython.ulonglong, at=Py_ssize_t)
+cpdef unsigned long long digest_both(const unsigned char *key, Py_ssize_t size, int number) noexcept
+
 cdef unsigned int _four(const unsigned char *data, Py_ssize_t at) noexcept
 
 cpdef bytes piece(const unsigned char *data, Py_ssize_t at, Py_ssize_t end)

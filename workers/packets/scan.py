@@ -50,6 +50,19 @@ def digest(data: bytes, at: int, end: int, before: int) -> int:
     return (hashed ^ hashed >> 29) & 0x7FFFFFFF
 
 
+def digest_both(key: bytes, size: int, number: int) -> int:
+    """A hash of a conversation's key with ports, and a number: the same for both directions."""
+    half = (size - 4) // 2
+    one = _SEED ^ (key[size - 4] << 8 | key[size - 3])
+    other = _SEED ^ (key[size - 2] << 8 | key[size - 1])
+    at = 0
+    while at + 4 <= half:
+        one = (one ^ _four(key, at)) * 625341585 & _ALL
+        other = (other ^ _four(key, half + at)) * 625341585 & _ALL
+        at += 4
+    return (((one ^ one >> 29) + (other ^ other >> 29) ^ number) * 625341585 & _ALL) >> 33
+
+
 def _four(data: bytes, at: int) -> int:
     return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24
 
