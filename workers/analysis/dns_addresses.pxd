@@ -15,6 +15,9 @@ cdef class _Pair:
     cdef list names
     cdef long long times[16]
 
+    @cython.locals(client=bytes, given=bytes)
+    cdef bint is_of(self, bytes key, Py_ssize_t half, bytes buffer, Py_ssize_t at, Py_ssize_t size) noexcept
+
 
 cdef class DnsAddresses:
     cdef list _pairs
@@ -30,7 +33,7 @@ cdef class DnsAddresses:
     cdef _Pair _new(self, unsigned long long hashed, bytes client, bytes given)
     @cython.locals(old=_Pair, before=_Pair, bucket=Py_ssize_t)
     cdef _forget(self, int place)
-    @cython.locals(names=list, kept=Py_ssize_t, first=Py_ssize_t)
+    @cython.locals(names=list, latest=str, kept=Py_ssize_t, first=Py_ssize_t)
     cdef _keep(self, _Pair pair, long long time, str name)
 
 

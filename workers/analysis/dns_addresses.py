@@ -35,6 +35,13 @@ class _Pair:
         self.first = 0
         """Place of the oldest of both."""
 
+    def is_of(self, key: bytes, half: int, buffer: bytes, at: int, size: int) -> bool:
+        """Whether it is of the client in the second half of a key's addresses, and this address in the buffer."""
+        client, given = self.client, self.given
+        if len(client) != half or len(given) != size:
+            return False
+        return same(given, 0, buffer, at, size) and same(client, 0, key, half, half)
+
 
 class DnsAddresses:
     """note each answer to an address query, tell them in order of time."""
@@ -62,9 +69,8 @@ class DnsAddresses:
         place = self._buckets[hashed & (_BUCKETS - 1)]
         while place:
             pair = self._pairs[place]
-            if pair.hash == hashed and len(pair.client) == half and len(pair.given) == size:
-                if same(pair.client, 0, key, half, half) and same(pair.given, 0, buffer, at, size):
-                    return pair
+            if pair.hash == hashed and pair.is_of(key, half, buffer, at, size):
+                return pair
             place = pair.next
         return self._new(hashed, piece(key, half, 2 * half), piece(buffer, at, at + size))
 
@@ -97,8 +103,10 @@ class DnsAddresses:
 
     def _keep(self, pair: _Pair, time: int, name: str) -> None:
         names, kept, first = pair.names, len(pair.names), pair.first
-        if kept and names[first - 1 if first else kept - 1] == name:
-            return
+        if kept:
+            latest = names[first - 1 if first else kept - 1]
+            if latest is name or latest == name:
+                return
         if kept < self._changes:
             pair.times[kept] = time
             names.append(name)

@@ -41,7 +41,7 @@ cdef Py_ssize_t _read_answers(
 @cython.locals(after=Py_ssize_t)
 cdef void _read_edns(Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, int number) noexcept
 
-@cython.locals(lowest=Py_ssize_t, behind=Py_ssize_t, length=Py_ssize_t, size=int, target=Py_ssize_t)
+@cython.locals(first=Py_ssize_t, behind=Py_ssize_t, length=Py_ssize_t, size=int, target=Py_ssize_t)
 cdef Py_ssize_t _behind_name(const unsigned char *data, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end) noexcept
 
 @cython.locals(lowest=Py_ssize_t, behind=Py_ssize_t, length=Py_ssize_t, size=int, target=Py_ssize_t, labels=list)

@@ -199,23 +199,23 @@ def _behind_name(data: bytes, start: int, at: int, end: int) -> int:
 
     Pointers must lead backwards, so none can loop (RFC 1035 section 4.1.4).
     """
-    lowest, behind, length = at, -1, 0
+    first, length, behind = at, 0, -1
     while at < end:
         size = data[at]
+        if 0 < size <= 63:
+            at += 1 + size
+            continue
+        length += at - first
+        if length > 255:
+            return -1
         if size == 0:
             return at + 1 if behind < 0 else behind
-        if size >= 0xC0:
-            target = start + ((size & 0x3F) << 8 | data[at + 1]) if at + 1 < end else lowest
-            if target >= lowest:
-                return -1
-            if behind < 0:
-                behind = at + 2
-            at = lowest = target
-            continue
-        length += size + 1
-        if size > 63 or length > 255 or at + 1 + size > end:
+        target = start + ((size & 0x3F) << 8 | data[at + 1]) if size >= 0xC0 and at + 1 < end else first
+        if target >= first:
             return -1
-        at += 1 + size
+        if behind < 0:
+            behind = at + 2
+        at = first = target
     return -1
 
 
