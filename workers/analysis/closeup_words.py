@@ -39,9 +39,10 @@ def _dns(head: bytes) -> str:
     if len(head) < _DNS_HEADER:
         return ""
     message: Message = read_message(head, 0, len(head))
-    if not message.name:
+    name = message.name(head)
+    if not name:
         return "DNS answer" if message.response else "DNS query"
-    asked = f"{type_name(message.qtype)} {message.name}"
+    asked = f"{type_name(message.qtype)} {name}"
     return f"DNS {rcode_name(message.rcode)}: {asked}" if message.response else f"DNS query: {asked}"
 
 

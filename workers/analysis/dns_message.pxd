@@ -1,38 +1,48 @@
 cimport cython
 
-cdef Py_ssize_t MAX_ANSWERS, MAX_RECORDS
+cdef Py_ssize_t MAX_ANSWERS, MAX_RECORDS, _MAX_QUESTIONS
 
-cdef int _A, _CNAME, _AAAA, _OPT
+cdef int _A, _CNAME, _AAAA, _OPT, _DOT
+
+cdef bytes _SHOWN
 
 
+@cython.final
 cdef class Message:
-    cdef bytes _buffer
-    cdef Py_ssize_t _start
-    cdef public Py_ssize_t end
-    cdef public bytes id, question
+    cdef public Py_ssize_t start, end, asked, body, told
+    cdef public int id, rcode, qtype, edns, answers, aliases, found, addresses
     cdef public bint response, truncated, malformed, dnssec_ok
-    cdef public int rcode, qtype, edns, cname_chain
-    cdef public list found
+    cdef Py_ssize_t places[8]
+    cdef Py_ssize_t sizes[8]
+
+    cpdef str name(self, const unsigned char *data)
+    @cython.locals(found=list, at=Py_ssize_t, after=Py_ssize_t, kind=int)
+    cpdef list what_was_found(self, const unsigned char *data)
+    @cython.locals(aliases=dict, at=Py_ssize_t, after=Py_ssize_t, rest=Py_ssize_t, steps=int)
+    cpdef int chain(self, const unsigned char *data) except -1
 
 
-@cython.locals(message=Message, questions=int, answers=int, more=int, body=Py_ssize_t, behind=Py_ssize_t, index=int)
 cpdef Message read_message(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
-cdef int _two(bytes buffer, Py_ssize_t at)
+cpdef read_into(Message message, bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
-@cython.locals(behind=Py_ssize_t, after=Py_ssize_t, rest=Py_ssize_t, kind=int, aliases=dict, owner=str)
-cdef Py_ssize_t _read_answers(Message message, bytes buffer, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end, int number)
+@cython.locals(questions=int, answers=int, more=int, body=Py_ssize_t, behind=Py_ssize_t, index=int)
+cdef void _read(Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept
+
+cdef int _two(const unsigned char *data, Py_ssize_t at) noexcept
+
+cdef bint _is_address(int kind, Py_ssize_t size) noexcept
+
+@cython.locals(after=Py_ssize_t, rest=Py_ssize_t, kind=int)
+cdef Py_ssize_t _read_answers(
+    Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, int number
+) noexcept
 
 @cython.locals(after=Py_ssize_t)
-cdef _read_edns(Message message, bytes buffer, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end, int number)
+cdef void _read_edns(Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, int number) noexcept
 
-cdef _answer(list found, int kind, bytes buffer, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end)
+@cython.locals(first=Py_ssize_t, behind=Py_ssize_t, length=Py_ssize_t, size=int, target=Py_ssize_t)
+cdef Py_ssize_t _behind_name(const unsigned char *data, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end) noexcept
 
-@cython.locals(length=Py_ssize_t, size=int)
-cdef Py_ssize_t _behind_name(bytes buffer, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end)
-
-@cython.locals(labels=list, behind=Py_ssize_t, lowest=Py_ssize_t, size=int, target=Py_ssize_t)
-cpdef tuple read_name(bytes buffer, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end, Py_ssize_t length=*)
-
-@cython.locals(label=bytes)
-cdef str _joined(list labels)
+@cython.locals(lowest=Py_ssize_t, behind=Py_ssize_t, length=Py_ssize_t, size=int, target=Py_ssize_t, labels=list)
+cpdef str name_text(const unsigned char *data, Py_ssize_t start, Py_ssize_t at, Py_ssize_t end)

@@ -2,14 +2,14 @@
 """DNS messages (RFC 1035 section 4; RFC 6891 for EDNS): header, first question, a few answers, the OPT record."""
 
 from workers.analysis.addresses import address
-from workers.analysis.http_message import text
 
 MAX_ANSWERS = 8
 MAX_RECORDS = 64
-MAX_POINTERS = 32
+_MAX_QUESTIONS = 8
 _A, _CNAME, _AAAA, _OPT = 1, 5, 28, 41
-_OPT_START = b"\0\0\x29"
-"""The root's name and the type: to look for it costs less than to walk the records."""
+_DOT = 46
+_SHOWN = bytes(byte if 32 <= byte < 127 and byte != _DOT else ord("?") for byte in range(256))
+"""A label's byte as text: a dot in it, and what is not printable ASCII, becomes a question mark."""
 _TYPES = {
     1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 10: "NULL", 12: "PTR", 13: "HINFO", 15: "MX", 16: "TXT", 28: "AAAA",
     33: "SRV", 35: "NAPTR", 41: "OPT", 43: "DS", 46: "RRSIG", 47: "NSEC", 48: "DNSKEY", 50: "NSEC3", 52: "TLSA",
@@ -21,36 +21,74 @@ _RCODES = (
 
 
 class Message:
-    """What a message says, as far as it could be read."""
+    """What a message says, as far as it could be read: numbers and places in its bytes, which it doesn't keep.
+
+    One object is read into again and again. Methods want the bytes it was read of.
+    """
 
     __slots__ = (
-        "_buffer", "_start", "cname_chain", "dnssec_ok", "edns", "end", "found", "id", "malformed", "qtype", "question",
-        "rcode", "response", "truncated",
+        "addresses", "aliases", "answers", "asked", "body", "dnssec_ok", "edns", "end", "found", "id", "malformed",
+        "places", "qtype", "rcode", "response", "sizes", "start", "told", "truncated",
     )  # fmt: skip
 
-    _buffer: bytes
-    _start: int
-    end: int
-    id: bytes
-    response: bool
-    truncated: bool
-    rcode: int
-    question: bytes
-    """The first question as on the wire, when there is one and it is whole."""
-    qtype: int
-    found: list[bytes | str]
-    """The first answers: packed addresses, and names."""
-    malformed: bool
-    edns: int
-    """UDP size the sender accepts; -1 without EDNS."""
-    dnssec_ok: bool
-    cname_chain: int
-    """CNAME records from the name asked for on, one after another."""
+    def __init__(self) -> None:
+        self.start = self.end = 0
+        self.id = self.rcode = self.qtype = 0
+        self.response = self.truncated = self.malformed = self.dnssec_ok = False
+        self.edns = -1
+        """UDP size the sender accepts; -1 without EDNS."""
+        self.asked = 0
+        """The place behind the name of the first question; 0 when there is none, or it is not whole."""
+        self.body = 0
+        """The place of the first record."""
+        self.answers = 0
+        """Records of the answer section that were read."""
+        self.aliases = 0
+        """CNAMEs among them."""
+        self.found = 0
+        """Addresses and names among them, up to MAX_ANSWERS; `told` is the place behind the last of these."""
+        self.told = 0
+        self.addresses = 0
+        """Addresses among what was found; at `places`, of 4 or 16 bytes."""
+        self.places = [0] * 8
+        self.sizes = [0] * 8
 
-    @property
-    def name(self) -> str:
+    def name(self, data: bytes) -> str:
         """The name asked for; "" when there is none, or it is malformed."""
-        return read_name(self._buffer, self._start, self._start + 12, self.end)[0] if self.question else ""
+        return name_text(data, self.start, self.start + 12, self.end) if self.asked else ""
+
+    def what_was_found(self, data: bytes) -> list[bytes | str]:
+        """The first answers: packed addresses, and names."""
+        found: list[bytes | str] = []
+        at = self.body
+        for _ in range(self.answers):
+            if len(found) >= MAX_ANSWERS:
+                break
+            after = _behind_name(data, self.start, at, self.end)
+            at = after + 10 + _two(data, after + 8)
+            kind = _two(data, after)
+            if _is_address(kind, at - after - 10):
+                found.append(data[after + 10 : at])
+            elif kind == _CNAME:
+                found.append(name_text(data, self.start, after + 10, at))
+        return found
+
+    def chain(self, data: bytes) -> int:
+        """CNAME records from the name asked for on, one after another; each counts once, should they go round."""
+        aliases: dict[str, str] = {}
+        at, steps = self.body, 0
+        for _ in range(self.answers):
+            after = _behind_name(data, self.start, at, self.end)
+            rest = after + 10 + _two(data, after + 8)
+            if _two(data, after) == _CNAME:
+                owner = name_text(data, self.start, at, self.end).lower()
+                aliases.setdefault(owner, name_text(data, self.start, after + 10, rest).lower())
+            at = rest
+        name = self.name(data).lower()
+        while name in aliases:
+            name = aliases.pop(name)
+            steps += 1
+        return steps
 
 
 def type_name(code: int) -> str:
@@ -67,87 +105,88 @@ def rcode_name(code: int) -> str:
 
 def read_message(buffer: bytes, at: int, end: int) -> Message:
     """A message of at least 12 bytes."""
-    message = Message.__new__(Message)  # not by a constructor, whose call would cost as much as all that follows
-    message._buffer, message._start, message.end = buffer, at, end
-    message.id, message.question, message.found = buffer[at : at + 2], b"", []
-    message.response, message.truncated = buffer[at + 2] & 0x80 != 0, buffer[at + 2] & 0x02 != 0
-    message.rcode, message.qtype, message.edns, message.cname_chain = buffer[at + 3] & 15, 0, -1, 0
-    message.malformed = message.dnssec_ok = False
-    questions, answers = _two(buffer, at + 4), _two(buffer, at + 6)
-    more = _two(buffer, at + 8) + _two(buffer, at + 10)
-    body = at + 12
-    for index in range(min(questions, 8)):
-        behind = _behind_name(buffer, at, body, end)
-        if behind < 0 or behind + 4 > end:
-            message.malformed = True
-            return message
-        if index == 0:
-            message.question, message.qtype = buffer[body : behind + 4], _two(buffer, behind)
-        body = behind + 4
-    if questions > 8:
-        return message
-    if message.response and answers:
-        body = _read_answers(message, buffer, at, body, end, min(answers, MAX_RECORDS))
-    if _two(buffer, at + 10) and body >= 0 and more <= MAX_RECORDS:
-        _read_edns(message, buffer, at, body, end, more)
+    message = Message()
+    read_into(message, buffer, at, end)
     return message
 
 
-def _two(buffer: bytes, at: int) -> int:
-    return buffer[at] << 8 | buffer[at + 1]
+def read_into(message: Message, buffer: bytes, at: int, end: int) -> None:
+    """The same, into what held another one before."""
+    if at < 0 or end - at < 12 or end > len(buffer):
+        raise ValueError("no message is that short, or lies there")
+    _read(message, buffer, at, end)
 
 
-def _read_answers(message: Message, buffer: bytes, start: int, at: int, end: int, number: int) -> int:
-    """Read the answer section; the offset behind it, -1 when that is not known."""
-    aliases: dict[str, str] = {}
-    behind = at
-    for _ in range(number):
-        after = _behind_name(buffer, start, at, end)
-        rest = after + 10 + _two(buffer, after + 8) if 0 <= after <= end - 10 else end + 1
-        if rest > end:
-            message.malformed, behind = not message.truncated, -1
-            break
-        kind = _two(buffer, after)
-        if kind == _CNAME:
-            owner = read_name(buffer, start, at, end)[0].lower()
-            aliases.setdefault(owner, read_name(buffer, start, after + 10, rest)[0].lower())
-        if len(message.found) < MAX_ANSWERS:
-            _answer(message.found, kind, buffer, start, after + 10, rest)
-        at = behind = rest
-    if aliases:
-        message.cname_chain = _chain(message.name.lower(), aliases)
-    return behind
-
-
-def _chain(name: str, aliases: dict[str, str]) -> int:
-    """How many aliases lead on from a name; each counts once, should they go round."""
-    steps = 0
-    while name in aliases:
-        name = aliases.pop(name)
-        steps += 1
-    return steps
-
-
-def _read_edns(message: Message, buffer: bytes, start: int, at: int, end: int, number: int) -> None:
-    """Find the OPT record behind the answers (RFC 6891 section 6.1)."""
-    if buffer.find(_OPT_START, at, end) < 0:
+def _read(message: Message, data: bytes, at: int, end: int) -> None:
+    message.start, message.end = at, end
+    message.id, message.rcode = _two(data, at), data[at + 3] & 15
+    message.response, message.truncated = data[at + 2] & 0x80 != 0, data[at + 2] & 0x02 != 0
+    message.malformed = message.dnssec_ok = False
+    message.asked = message.qtype = message.body = message.told = 0
+    message.answers = message.aliases = message.found = message.addresses = 0
+    message.edns = -1
+    questions, answers, more = _two(data, at + 4), _two(data, at + 6), _two(data, at + 8) + _two(data, at + 10)
+    body = at + 12
+    for index in range(min(questions, _MAX_QUESTIONS)):
+        behind = _behind_name(data, at, body, end)
+        if behind < 0 or behind + 4 > end:
+            message.malformed = True
+            return
+        if index == 0:
+            message.asked, message.qtype = behind, _two(data, behind)
+        body = behind + 4
+    if questions > _MAX_QUESTIONS:
         return
+    message.body = body
+    if message.response and answers:
+        body = _read_answers(message, data, body, end, min(answers, MAX_RECORDS))
+    if _two(data, at + 10) and body >= 0 and more <= MAX_RECORDS:
+        _read_edns(message, data, body, end, more)
+
+
+def _two(data: bytes, at: int) -> int:
+    return data[at] << 8 | data[at + 1]
+
+
+def _is_address(kind: int, size: int) -> bool:
+    return (kind == _A and size == 4) or (kind == _AAAA and size == 16)
+
+
+def _read_answers(message: Message, data: bytes, at: int, end: int, number: int) -> int:
+    """Read the answer section; the offset behind it, -1 when that is not known."""
     for _ in range(number):
-        after = _behind_name(buffer, start, at, end)
+        after = _behind_name(data, message.start, at, end)
+        rest = after + 10 + _two(data, after + 8) if 0 <= after <= end - 10 else end + 1
+        if rest > end:
+            message.malformed = not message.truncated
+            return -1
+        kind = _two(data, after)
+        message.answers += 1
+        message.aliases += kind == _CNAME
+        if message.found < MAX_ANSWERS:
+            if _is_address(kind, rest - after - 10):
+                message.places[message.addresses], message.sizes[message.addresses] = after + 10, rest - after - 10
+                message.addresses += 1
+                message.found += 1
+                message.told = rest
+            elif kind == _CNAME:
+                message.found += 1
+                message.told = rest
+        at = rest
+    return at
+
+
+def _read_edns(message: Message, data: bytes, at: int, end: int, number: int) -> None:
+    """Find the OPT record behind the answers (RFC 6891 section 6.1)."""
+    for _ in range(number):
+        after = _behind_name(data, message.start, at, end)
         if after < 0 or after + 10 > end:
             return
-        if _two(buffer, after) == _OPT:
-            message.edns, message.dnssec_ok = _two(buffer, after + 2), buffer[after + 6] & 0x80 != 0
-            message.rcode |= buffer[after + 4] << 4
+        if _two(data, after) == _OPT:
+            message.edns, message.dnssec_ok = _two(data, after + 2), data[after + 6] & 0x80 != 0
+            message.rcode |= data[after + 4] << 4
             return
-        at = after + 10 + _two(buffer, after + 8)
-
-
-def _answer(found: list[bytes | str], kind: int, buffer: bytes, start: int, at: int, end: int) -> None:
-    if (kind == _A and end - at == 4) or (kind == _AAAA and end - at == 16):
-        found.append(buffer[at:end])
-    elif kind == _CNAME:
-        found.append(read_name(buffer, start, at, end)[0])
+        at = after + 10 + _two(data, after + 8)
 
 
 def answers(found: list[bytes | str]) -> tuple[str, ...]:
@@ -155,49 +194,46 @@ def answers(found: list[bytes | str]) -> tuple[str, ...]:
     return tuple(one if isinstance(one, str) else address(one) for one in found)
 
 
-def _behind_name(buffer: bytes, start: int, at: int, end: int) -> int:
-    """The offset behind a name that begins at `at`; -1 when it is malformed, as by `read_name`."""
-    length = 0
-    while at < end:
-        size = buffer[at]
-        if size == 0:
-            return at + 1
-        if size >= 0xC0:
-            return read_name(buffer, start, at, end, length)[1]
-        length += size + 1
-        if size > 63 or length > 255 or at + 1 + size > end:
-            break
-        at += 1 + size
-    return -1
-
-
-def read_name(buffer: bytes, start: int, at: int, end: int, length: int = 0) -> tuple[str, int]:
-    """A name and the offset behind it (-1 when malformed); `length` bytes of it were read before.
+def _behind_name(data: bytes, start: int, at: int, end: int) -> int:
+    """The offset behind a name that begins at `at`; -1 when it is malformed.
 
     Pointers must lead backwards, so none can loop (RFC 1035 section 4.1.4).
     """
-    labels: list[bytes] = []
-    behind = -1
-    lowest = at
+    first, length, behind = at, 0, -1
     while at < end:
-        size = buffer[at]
+        size = data[at]
+        if 0 < size <= 63:
+            at += 1 + size
+            continue
+        length += at - first
+        if length > 255:
+            return -1
         if size == 0:
-            return _joined(labels), at + 1 if behind < 0 else behind
+            return at + 1 if behind < 0 else behind
+        target = start + ((size & 0x3F) << 8 | data[at + 1]) if size >= 0xC0 and at + 1 < end else first
+        if target >= first:
+            return -1
+        if behind < 0:
+            behind = at + 2
+        at = first = target
+    return -1
+
+
+def name_text(data: bytes, start: int, at: int, end: int) -> str:
+    """A name as text, as far as it is one."""
+    labels: list[bytes] = []
+    lowest, length = at, 0
+    while at < end:
+        size = data[at]
         if size >= 0xC0:
-            target = start + ((size & 0x3F) << 8 | buffer[at + 1]) if at + 1 < end else lowest
+            target = start + ((size & 0x3F) << 8 | data[at + 1]) if at + 1 < end else lowest
             if target >= lowest:
                 break
-            behind = at + 2 if behind < 0 else behind
             at = lowest = target
             continue
         length += size + 1
-        if size > 63 or length > 255 or at + 1 + size > end:
+        if size == 0 or size > 63 or length > 255 or at + 1 + size > end:
             break
-        labels.append(buffer[at + 1 : at + 1 + size])
+        labels.append(data[at + 1 : at + 1 + size].translate(_SHOWN))
         at += 1 + size
-    return _joined(labels), -1
-
-
-def _joined(labels: list[bytes]) -> str:
-    """Labels as text; a dot in one of them becomes a question mark."""
-    return text(b".".join([label.replace(b".", b"?") if b"." in label else label for label in labels]), 255)
+    return b".".join(labels).decode("ascii")
