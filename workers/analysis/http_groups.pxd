@@ -1,13 +1,14 @@
 cimport cython
 
-from workers.analysis.http_message cimport Head, printable
+from workers.analysis.http_message cimport Head, is_printable, printable
 from workers.analysis.samples cimport Durations, Frames
 from workers.packets.packet cimport Packet
+from workers.packets.scan cimport digest, same
 
-cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, MAX_STATUSES, _BUCKETS
+cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, MAX_STATUSES
 cdef long long MAX_TRIES, PATIENCE, MAX_POOLS
 cdef int _OTHER_STATUS
-cdef unsigned long long _MASK, _FACTOR
+cdef unsigned long long _BUCKETS
 
 
 @cython.final
@@ -54,15 +55,10 @@ cdef class Groups:
     cdef public list all
     cdef list _buckets
 
-    @cython.locals(method_end=Py_ssize_t, host_end=Py_ssize_t, path_end=Py_ssize_t, hashed=cython.ulonglong, bucket=Py_ssize_t, first=Group, group=Group, method=bytes, host=bytes)
+    @cython.locals(method=Py_ssize_t, host=Py_ssize_t, path=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t, hashed=cython.ulonglong, first=Group, group=Group)
     cpdef Group find(self, Head head, bytes data, bytes server, int protocol)
-
-
-@cython.locals(byte=int)
-cdef unsigned long long _hashed(const unsigned char* data, Py_ssize_t at, Py_ssize_t end, unsigned long long before) noexcept
-
-@cython.locals(place=Py_ssize_t, byte=int, wanted=int)
-cdef bint _same(const unsigned char* data, Py_ssize_t at, Py_ssize_t end, const unsigned char* told, Py_ssize_t size) noexcept
+    @cython.locals(head=Head)
+    cpdef Group named(self, bytes server, bytes method, bytes host, bytes path, int protocol)
 
 
 @cython.final

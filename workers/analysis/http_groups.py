@@ -5,14 +5,13 @@
 of one request (X-Request-ID; Idempotency-Key of draft-ietf-httpapi-idempotency-key-header). Everything is bounded.
 """
 
-import os
-
 from workers.analysis.addresses import address, endpoints
-from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, printable
+from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, is_printable, printable
 from workers.analysis.samples import NANO, Durations, Frames, tally
 from workers.contract.facts import HttpGroup, HttpPool
 from workers.contract.facts_http import HIDDEN
 from workers.packets.packet import Packet
+from workers.packets.scan import digest, same
 
 MAX_GROUPS = 2048
 _METHOD, _HOST, _PATH = 32, MAX_HOST, MAX_PATH
@@ -27,8 +26,6 @@ PROTOCOLS = ("http/1", "h2", "grpc")
 _OTHER_STATUS = 1000
 _NAMES = (HIDDEN, *(str(status) for status in range(1, _OTHER_STATUS)), "other")
 _BUCKETS = 4096
-_MASK, _FACTOR = 0xFFFFFFFF, int.from_bytes(os.urandom(4), "big") | 1
-"""Of the hash: nobody who chooses paths knows which ones meet in a bucket."""
 
 
 class _Status:
@@ -172,65 +169,57 @@ class Groups:
 
     def find(self, head: Head, data: bytes, server: bytes, protocol: int) -> Group | None:
         """The group of a request whose head stands in `data`, to this address and port; None when it isn't kept."""
-        method_end = min(head.method_end, head.method + _METHOD)
-        host_end = min(head.host_end, head.host + _HOST)
-        path_end = min(head.path_end, head.path + _PATH)
-        hashed = _hashed(server, 0, len(server), protocol)
-        hashed = _hashed(data, head.method, method_end, hashed)
-        hashed = _hashed(data, head.host, host_end, hashed)
-        hashed = _hashed(data, head.path, path_end, hashed)
-        bucket = (hashed >> 16) % _BUCKETS
-        first = self._buckets[bucket]
+        method, host, path = head.method, head.host, head.path
+        method_size, host_size, path_size = head.method_end - method, head.host_end - host, head.path_end - path
+        hashed = digest(data, path, head.path_end, protocol)
+        hashed = digest(data, host, head.host_end, hashed)
+        hashed = digest(data, method, head.method_end, hashed)
+        hashed = digest(server, 0, len(server), hashed)
+        first = self._buckets[hashed % _BUCKETS]
         group = first
         while group is not None:
             if (
                 group._hashed == hashed
-                and _same(data, head.path, path_end, group._path, len(group._path))
-                and _same(data, head.host, host_end, group._host, len(group._host))
-                and _same(data, head.method, method_end, group._method, len(group._method))
+                and len(group._path) == path_size
+                and len(group._host) == host_size
+                and len(group._method) == method_size
+                and same(data, path, group._path, 0, path_size)
+                and same(data, host, group._host, 0, host_size)
+                and same(data, method, group._method, 0, method_size)
                 and group._protocol == protocol
                 and group._server == server
             ):
                 return group
             group = group._next
+        if not (
+            is_printable(data, method, method + method_size, _METHOD)
+            and is_printable(data, host, host + host_size, _HOST)
+            and is_printable(data, path, path + path_size, _PATH)
+        ):
+            return self.named(
+                server,
+                printable(data[method : head.method_end], _METHOD),
+                printable(data[host : head.host_end], _HOST),
+                printable(data[path : head.path_end], _PATH),
+                protocol,
+            )
         if len(self.all) >= MAX_GROUPS:
             return None
-        method, host = data[head.method : method_end], data[head.host : host_end]
         group = Group(
-            server,
-            printable(method, _METHOD),
-            printable(host, _HOST),
-            printable(data[head.path : path_end], _PATH),
-            protocol,
+            server, data[method : head.method_end], data[host : head.host_end], data[path : head.path_end], protocol
         )
         group._hashed, group._next = hashed, first
-        self._buckets[bucket] = group
+        self._buckets[hashed % _BUCKETS] = group
         self.all.append(group)
         return group
 
-
-def _hashed(data: bytes, at: int, end: int, before: int) -> int:
-    """The hash of bytes as they are told: what is not printable counts as a question mark."""
-    while at < end:
-        byte = data[at]
-        if byte < 32 or byte > 126:
-            byte = 63
-        before = (before ^ byte) * _FACTOR & _MASK
-        at += 1
-    return before
-
-
-def _same(data: bytes, at: int, end: int, told: bytes, size: int) -> bool:
-    """Whether these bytes are told so."""
-    if end - at != size:
-        return False
-    place = 0
-    while place < size:
-        byte, wanted = data[at + place], told[place]
-        if byte != wanted and (wanted != 63 or 32 <= byte <= 126):
-            return False
-        place += 1
-    return True
+    def named(self, server: bytes, method: bytes, host: bytes, path: bytes, protocol: int) -> Group | None:
+        """The group of what is told so, printable and not too long."""
+        head = Head()
+        head.method_end = head.host = len(method)
+        head.host_end = head.path = head.host + len(host)
+        head.path_end = head.path + len(path)
+        return self.find(head, method + host + path, server, protocol)
 
 
 class Request:

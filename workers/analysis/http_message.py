@@ -17,6 +17,8 @@ _CUT_LINE = re.compile(rb"(" + rb"|".join(_METHODS) + rb") ([/*hH][^\r\n]{0,3276
 _STARTS = (b"HTTP/1.", *(method + b" " for method in _METHODS))
 _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS = 512, 32_768, 31, 18
 _LOOK = 2048
+_ONES, _HIGHS = 0x0101010101010101, 0x8080808080808080
+_RETURNS, _FEEDS = 13 * _ONES, 10 * _ONES
 
 
 class Head:
@@ -113,9 +115,7 @@ class Head:
         while path < end and _blank(data[path]):
             path += 1
         path_end = _path_end(data, path, end)
-        stop = path_end
-        while stop < end and data[stop] != 10 and data[stop] != 13:
-            stop += 1
+        stop = _line_stop(data, path_end, end)
         newline = stop
         if stop < end and data[stop] == 13:
             newline += 1
@@ -142,8 +142,9 @@ class Head:
             byte |= 32
             if byte in (99, 104, 105, 116, 120):  # c, h, i, t, x
                 at = self._field(data, at, end, byte)
+            at = _line_stop(data, at, end)
             while at < end and data[at] != 10:
-                at += 1
+                at = _line_stop(data, at + 1, end)
             at += 1
         return -1
 
@@ -181,9 +182,8 @@ class Head:
         at += 1
         while at < end and (data[at] == 32 or data[at] == 9):
             at += 1
-        limit, stop = min(end, at + _MAX_VALUE), at
-        while stop < limit and data[stop] != 13 and data[stop] != 10:
-            stop += 1
+        limit = min(end, at + _MAX_VALUE)
+        stop = _line_stop(data, at, limit)
         while at < stop and _blank(data[at]):
             at += 1
         while at < stop and _blank(data[stop - 1]):
@@ -270,6 +270,22 @@ def _path_end(data: bytes, at: int, end: int) -> int:
     return at
 
 
+def _line_stop(data: bytes, at: int, end: int) -> int:
+    """Where the first carriage return or line feed stands, or the end; eight bytes at once are looked at for one."""
+    while at + 8 <= end:
+        a, b, c, d = data[at], data[at + 1], data[at + 2], data[at + 3]
+        e, f, g, h = data[at + 4], data[at + 5], data[at + 6], data[at + 7]
+        eight = a | b << 8 | c << 16 | d << 24 | e << 32 | f << 40 | g << 48 | h << 56
+        returns, feeds = eight ^ _RETURNS, eight ^ _FEEDS
+        # a byte that is 0 borrows, and has no high bit itself
+        if ((returns - _ONES) & ~returns | (feeds - _ONES) & ~feeds) & _HIGHS:
+            break
+        at += 8
+    while at < end and data[at] != 13 and data[at] != 10:
+        at += 1
+    return at
+
+
 def _version_at(data: bytes, at: int, end: int) -> int:
     """Where " HTTP/1.x" stands at the end, blanks aside; -1 when it doesn't."""
     while end > at and (data[end - 1] == 32 or data[end - 1] == 9):
@@ -314,3 +330,14 @@ def text(raw: bytes, limit: int) -> str:
 def printable(raw: bytes, limit: int) -> bytes:
     """The same, as bytes."""
     return raw[:limit].translate(_PRINTABLE)
+
+
+def is_printable(data: bytes, at: int, end: int, limit: int) -> bool:
+    """Whether these bytes are told as they are."""
+    if end - at > limit:
+        return False
+    while at < end:
+        if not 32 <= data[at] <= 126:
+            return False
+        at += 1
+    return True

@@ -21,7 +21,6 @@ cdef class HttpStage:
 
     @cython.locals(head=Head, request=Request, group=Group, size=Py_ssize_t, first=int)
     cpdef Request request(self, bytes data, bytes server, bytes both, Packet packet)
-    @cython.locals(named=Head, data=bytes)
     cpdef Group group(self, bytes server, str host, str method, str path, str protocol)
     @cython.locals(request=Request)
     cpdef Request asked(self, Group group, bytes both, Packet packet)

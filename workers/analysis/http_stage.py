@@ -65,12 +65,8 @@ class HttpStage:
 
     def group(self, server: bytes, host: str, method: str, path: str, protocol: str) -> Group | None:
         """The group of such requests to an address and port; None when it isn't kept."""
-        named = Head()
-        named.method_end = named.host = len(method)
-        named.host_end = named.path = named.host + len(host)
-        named.path_end = named.path + len(path)
-        data = (method + host + path).encode("ascii")
-        return self._groups.find(named, data, server, PROTOCOLS.index(protocol))
+        place = PROTOCOLS.index(protocol)
+        return self._groups.named(server, method.encode("ascii"), host.encode("ascii"), path.encode("ascii"), place)
 
     def asked(self, group: Group | None, both: bytes, packet: Packet) -> Request:
         """A request's head is complete."""
