@@ -5,7 +5,7 @@ import re
 from workers.analysis.dns import PORTS as DNS_PORTS
 from workers.analysis.dns_message import Message, rcode_name, read_message, type_name
 from workers.analysis.http2_frames import PREFACE, SIZE, header, plausible
-from workers.analysis.http_message import MAX_PATH, looks_like_start, read_head, text
+from workers.analysis.http_message import MAX_PATH, Head, looks_like_start, text
 from workers.analysis.quic_packets import V2, may_begin
 from workers.analysis.redis_commands import command, error
 from workers.analysis.sql import verb
@@ -64,10 +64,13 @@ def _tcp(head: bytes, length: int, ports: frozenset[int]) -> str:
         return service
     if not looks_like_start(head, 0, len(head)):
         return _http2(head) if len(head) == length else ""
-    found = read_head(head, cut=len(head) < length)
-    if found is None:
+    found = Head()
+    if not found.read_odd(head, loose=False, cut=len(head) < length):
         return ""
-    return f"HTTP {found.status}" if found.status else f"{text(found.method, 32)} {text(found.path, MAX_PATH)}"
+    if found.status:
+        return f"HTTP {found.status}"
+    method, path = head[found.method : found.method_end], head[found.path : found.path_end]
+    return f"{text(method, 32)} {text(path, MAX_PATH)}"
 
 
 def _http2(payload: bytes) -> str:

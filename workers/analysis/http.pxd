@@ -1,7 +1,7 @@
 cimport cython
 
-from workers.analysis.http_groups cimport Group, Request, pair
-from workers.analysis.http_message cimport Head, looks_like_start, read_head
+from workers.analysis.http_groups cimport Group, Pool, Request, pair
+from workers.analysis.http_message cimport Head, looks_like_start
 from workers.analysis.http_stage cimport HttpStage
 from workers.packets.packet cimport Packet
 from workers.packets.scan cimport find
@@ -32,7 +32,10 @@ cdef class HttpParser(Parser):
     cdef unsigned long long _owed
     cdef Request _uploading
     cdef Group _receiving
-    cdef public list waiting
+    cdef Pool _pool
+    cdef object _across
+    cdef Request _oldest, _latest
+    cdef int _waiting
     cdef public bint lost, ended
     cdef public Request upgraded
     cdef public object successor
@@ -44,17 +47,21 @@ cdef class HttpParser(Parser):
     cpdef skipped(self, Packet packet, bint whole)
     cpdef fin(self, Packet packet)
     cpdef gap(self, long long size, Packet packet)
+    @cython.locals(request=Request, hidden=bint)
     cpdef close(self, long long now)
     cdef _lose(self)
     @cython.locals(state=int, taken=cython.longlong)
     cdef Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    @cython.locals(held=bytes, behind=Py_ssize_t, before=Py_ssize_t)
+    @cython.locals(held=bytes, first=Head, limit=Py_ssize_t, behind=Py_ssize_t, before=Py_ssize_t)
     cdef Py_ssize_t _collect_head(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef _odd_head(self, bytes raw, Packet packet, bint cut)
     @cython.locals(head=Head)
-    cdef _head(self, bytes raw, Packet packet, bint cut=*)
+    cdef _head(self, bytes data, Packet packet)
     @cython.locals(request=Request)
-    cdef _request(self, Head head, Packet packet)
-    @cython.locals(request=Request, first=bint, status=int, method=str)
+    cdef _request(self, bytes data, Packet packet)
+    @cython.locals(request=Request)
+    cdef Request _take(self)
+    @cython.locals(request=Request, status=int)
     cdef _response(self, Head head, Packet packet)
     @cython.locals(asker=HttpParser)
     cdef Request _answered(self, int status)

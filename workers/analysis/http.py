@@ -12,8 +12,8 @@ them (a frame cut by the snaplen shows its message at once); `HttpFacts` counts 
 from collections.abc import Callable
 
 from workers.analysis.flows import Half
-from workers.analysis.http_groups import Group, Request, pair
-from workers.analysis.http_message import Head, looks_like_start, read_head
+from workers.analysis.http_groups import Group, Pool, Request, pair
+from workers.analysis.http_message import Head, looks_like_start
 from workers.analysis.http_stage import HttpStage, answer_not_captured
 from workers.packets import marks
 from workers.packets.packet import Packet
@@ -54,8 +54,9 @@ class HttpParser(Parser):
     """Reads the messages of one direction; requests wait here for the other direction's responses."""
 
     __slots__ = (
-        "_answered_any", "_both", "_first_byte", "_half", "_held", "_left", "_loose", "_owed", "_receiving", "_server",
-        "_stage", "_state", "_uploading", "ended", "lost", "successor", "upgraded", "waiting",
+        "_across", "_answered_any", "_both", "_first_byte", "_half", "_held", "_latest", "_left", "_loose", "_oldest",
+        "_owed", "_pool", "_receiving", "_server", "_stage", "_state", "_uploading", "_waiting", "ended", "lost",
+        "successor", "upgraded",
     )  # fmt: skip
 
     def __init__(self, stage: HttpStage, half: Half) -> None:
@@ -74,7 +75,13 @@ class HttpParser(Parser):
         self._answered_any = False
         self._both = self._server = b""
         """Who asks whom, as on the wire: `HttpStage.request`."""
-        self.waiting: list[Request] = []
+        self._pool: Pool | None = None
+        self._across: object = None
+        """The recogniser of the other direction, once it has one."""
+        self._oldest: Request | None = None
+        self._latest: Request | None = None
+        """The first and the last of the requests that wait."""
+        self._waiting = 0
         self.lost = False
         """A gap swallowed at least one message head, maybe."""
         self.ended = False
@@ -134,7 +141,7 @@ class HttpParser(Parser):
                 self._state = _HEAD if self._state == _BODY else _CHUNK_SIZE
             return
         if self._state == _HEAD and self._held:
-            self._head(self._held, packet, cut=True)
+            self._odd_head(self._held, packet, cut=True)
         if self._state != _TO_CLOSE:
             self._lose()
 
@@ -145,12 +152,13 @@ class HttpParser(Parser):
         self.ended = True
         state = self._half.flow.state
         over = state is not None and bool(state.fins or state.resets)
-        if self.waiting and answer_not_captured(self._half):
-            self._stage.not_captured += len(self.waiting)
-            self.waiting.clear()
-        for request in self.waiting:
-            self._stage.silence(request, now, over=over)
-        self.waiting.clear()
+        hidden = self._waiting > 0 and answer_not_captured(self._half)
+        while self._waiting:
+            request = self._take()
+            if hidden:
+                self._stage.not_captured += 1
+            else:
+                self._stage.silence(request, now, over=over)
 
     def _lose(self) -> None:
         self._state, self.lost = _LOST, True
@@ -183,13 +191,19 @@ class HttpParser(Parser):
                 at += 1
             if at == end:
                 return end
+            first, limit = self._stage.head, min(end, at + MAX_HEAD + 4)
+            behind = first.read(buffer, at, limit)
+            if behind >= 0:
+                self._first_byte = packet.time
+                self._head(buffer, packet)
+                return behind
             if not looks_like_start(buffer, at, end, loose=self._loose):
                 self._lose()
                 return end
             self._first_byte = packet.time
-            behind = _head_end(buffer, at, min(end, at + MAX_HEAD + 4))
+            behind = _head_end(buffer, at, limit)
             if behind >= 0:
-                self._head(buffer[at:behind], packet)
+                self._odd_head(buffer[at:behind], packet, cut=False)
                 return behind
         before = len(held)
         held += buffer[at : min(end, at + MAX_HEAD + 4)]
@@ -200,67 +214,91 @@ class HttpParser(Parser):
                 self._lose()
             return end
         self._held = b""
-        self._head(held[:behind], packet)
+        self._odd_head(held[:behind], packet, cut=False)
         return at + behind - before
 
-    def _head(self, raw: bytes, packet: Packet, *, cut: bool = False) -> None:
-        """Act on one message head, and know what follows it."""
-        head = read_head(raw, loose=self._loose, cut=cut)
-        if head is None:
+    def _odd_head(self, raw: bytes, packet: Packet, *, cut: bool) -> None:
+        """Read and act on a message head that is all of these bytes."""
+        if self._stage.head.read_odd(raw, loose=self._loose, cut=cut):
+            self._head(raw, packet)
+        else:
             self._lose()
-            return
+
+    def _head(self, data: bytes, packet: Packet) -> None:
+        """Act on the message head that was read from `data`, and know what follows it."""
+        head = self._stage.head
         if head.status:
             self._owed = _RESP
             self._response(head, packet)
         else:
             self._owed = _REQ
-            self._request(head, packet)
+            self._request(data, packet)
+            self._body(head, to_close=False)
         if self._state in (_HEAD, _LOST):
             self._pay(packet)
         elif packet.end - packet.payload < packet.payload_length:
             self._receiving = None
             self._pay(packet)
 
-    def _request(self, head: Head, packet: Packet) -> None:
+    def _request(self, data: bytes, packet: Packet) -> None:
         if not self._both:
             self._both = pair(self._half.key)
             self._server = self._both[(len(self._both) - 2) // 2 :]
-        request = self._stage.request(head, self._server, self._half, self._both, packet)
+        request = self._stage.request(data, self._server, self._both, packet)
         request.begun = self._first_byte
-        if len(self.waiting) >= MAX_WAITING:
-            del self.waiting[0]
-        self.waiting.append(request)
-        self._uploading = request
-        self._body(head, to_close=False)
+        if self._waiting >= MAX_WAITING:
+            self._take()
+        if self._latest is None:
+            self._oldest = request
+        else:
+            self._latest.next = request
+        self._latest = self._uploading = request
+        self._waiting += 1
+
+    def _take(self) -> Request:
+        """The oldest request no longer waits."""
+        request = self._oldest
+        assert request is not None
+        self._oldest, request.next = request.next, None
+        self._waiting -= 1
+        if self._oldest is None:
+            self._latest = None
+        return request
 
     def _response(self, head: Head, packet: Packet) -> None:
-        request = self._answered(head.status)
-        first = not self._answered_any
-        self._stage.response(head.status, request, self._first_byte, packet, first)
-        self._receiving = request.group if request is not None and head.status >= 200 else None
-        self._answered_any = self._answered_any or self._receiving is not None
-        status, method = head.status, request.method if request else ""
-        if status == 101 or (method == "CONNECT" and 200 <= status < 300):
+        status = head.status
+        request = self._answered(status)
+        self._stage.response(status, request, self._first_byte, packet)
+        self._receiving = None
+        if request is not None:
+            if status >= 200 or status == 101:
+                self._pool = self._stage.pooled(request, self._pool, self._first_byte, first=not self._answered_any)
+            if status >= 200:
+                self._receiving = request.group
+                self._answered_any = self._answered_any or request.group is not None
+        if status == 101 or (request is not None and request.is_connect and 200 <= status < 300):
             self._state = _LOST
             self.upgraded = request if status == 101 else None
-        elif status < 200 or status in (204, 304) or method == "HEAD":
+        elif status < 200 or status in (204, 304) or (request is not None and request.is_head):
             self._state = _HEAD
         else:
             self._body(head, to_close=True)
 
     def _answered(self, status: int) -> Request | None:
         """The request this response belongs to; an interim response leaves it waiting."""
-        inner = getattr(getattr(self._half.peer.stream, "parser", None), "inner", None)
-        if not isinstance(inner, HttpParser) or not inner.waiting:
+        if self._across is None:
+            self._across = getattr(self._half.peer.stream, "parser", None)
+        inner = getattr(self._across, "inner", None)
+        if not isinstance(inner, HttpParser):
             return None
         asker = inner
-        while self.lost and len(asker.waiting) > 1:
-            del asker.waiting[0]
+        if not asker._waiting:
+            return None
+        while self.lost and asker._waiting > 1:
+            asker._take()
             self._stage.not_captured += 1
         self.lost = False
-        if 100 <= status < 200 and status != 101:
-            return asker.waiting[0]
-        return asker.waiting.pop(0)
+        return asker._oldest if 100 <= status < 200 and status != 101 else asker._take()
 
     def _body(self, head: Head, *, to_close: bool) -> None:
         if head.chunked:

@@ -188,8 +188,10 @@ class Connection:
         if fields.grpc:
             half.flow.application = "grpc"
         http, method = self.stage.http, fields.method or missing
-        group = http.group(half, fields.host, method, fields.path or missing, "grpc" if fields.grpc else "h2")
-        request = http.asked(group, method, pair(half.key), packet, b"")
+        both = pair(half.key)
+        server = both[(len(both) - 2) // 2 :]
+        group = http.group(server, fields.host, method, fields.path or missing, "grpc" if fields.grpc else "h2")
+        request = http.asked(group, both, packet)
         if len(self._streams) >= MAX_STREAMS:
             self.stage.forgotten += 1
             del self._streams[next(iter(self._streams))]

@@ -1,36 +1,84 @@
 cimport cython
 
+from workers.analysis.http_message cimport Head, is_printable, printable
 from workers.analysis.samples cimport Durations, Frames
 from workers.packets.packet cimport Packet
+from workers.packets.scan cimport digest, same
 
+cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, MAX_STATUSES
 cdef long long MAX_TRIES, PATIENCE, MAX_POOLS
+cdef int _OTHER_STATUS
+cdef unsigned long long _BUCKETS
 
 
+@cython.final
+cdef class _Status:
+    cdef int status
+    cdef long long count
+    cdef _Status next
+
+
+@cython.final
+cdef class Statuses:
+    cdef _Status _first
+    cdef Py_ssize_t _different
+
+    @cython.locals(one=_Status)
+    cpdef add(self, int status)
+    @cython.locals(one=_Status)
+    cdef _Status _find(self, int status)
+    @cython.locals(found=dict, one=_Status)
+    cpdef dict told(self)
+
+
+@cython.final
 cdef class Group:
-    cdef public str method
+    cdef bytes _server, _method, _host, _path
+    cdef int _protocol
+    cdef unsigned long long _hashed
+    cdef Group _next
     cdef public Frames requests, errors, unanswered, repeats, grpc_errors
-    cdef public dict statuses, resets, grpc
+    cdef public Statuses statuses
+    cdef public dict resets, grpc
     cdef public Durations latency, upload, download
     cdef public long long slowest, slowest_frame
 
+    cpdef repeated(self, long long frame)
+    cpdef failed(self, long long frame)
+    cpdef silent(self, long long frame)
     cpdef answered(self, Request request)
     cpdef received(self, long long nanoseconds)
 
 
+@cython.final
+cdef class Groups:
+    cdef public list all
+    cdef list _buckets
+
+    @cython.locals(method=Py_ssize_t, host=Py_ssize_t, path=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t, hashed=cython.ulonglong, first=Group, group=Group)
+    cpdef Group find(self, Head head, bytes data, bytes server, int protocol)
+    @cython.locals(head=Head)
+    cpdef Group named(self, bytes server, bytes method, bytes host, bytes path, int protocol)
+
+
+@cython.final
+@cython.freelist(256)
 cdef class Request:
-    cdef public str method
+    cdef public bint is_head, is_connect
     cdef public Group group
     cdef public bytes pair
+    cdef public Request next
     cdef public long long frame, begun, end, status
 
 
 @cython.locals(request=Request)
-cpdef Request requested(str method, Group group, bytes both, Packet packet)
+cpdef Request requested(Group group, bytes both, Packet packet)
 
 @cython.locals(ports=Py_ssize_t)
 cpdef bytes pair(bytes key)
 
 
+@cython.final
 cdef class Tries:
     cdef dict _latest
 
@@ -38,12 +86,17 @@ cdef class Tries:
     cpdef bint again(self, bytes identity, Request request)
 
 
-cdef class _Pool:
+@cython.final
+cdef class Pool:
     cdef public long long connections, requests, busy, first, last
 
+    @cython.locals(took=cython.longlong)
+    cpdef answered(self, Request request, long long first_byte, bint first)
 
+
+@cython.final
 cdef class Pools:
     cdef dict _pools
 
-    @cython.locals(pool=_Pool)
-    cpdef answered(self, Request request, long long first_byte, bint first)
+    @cython.locals(pool=Pool)
+    cpdef Pool find(self, Request request)

@@ -5,35 +5,94 @@
 of one request (X-Request-ID; Idempotency-Key of draft-ietf-httpapi-idempotency-key-header). Everything is bounded.
 """
 
-from workers.analysis.addresses import endpoints
+from workers.analysis.addresses import address, endpoints
+from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, is_printable, printable
 from workers.analysis.samples import NANO, Durations, Frames, tally
 from workers.contract.facts import HttpGroup, HttpPool
+from workers.contract.facts_http import HIDDEN
 from workers.packets.packet import Packet
+from workers.packets.scan import digest, same
 
+MAX_GROUPS = 2048
+_METHOD, _HOST, _PATH = 32, MAX_HOST, MAX_PATH
+MAX_STATUSES = 64
+"""Different ones counted by themselves; all further ones are "other"."""
 MAX_TRIES = 2048
 PATIENCE = 100_000_000
 """Nanoseconds without an answer before the same request means that the client gave up on the first."""
 MAX_POOLS = 1024
 TOLD_POOLS = 100
+PROTOCOLS = ("http/1", "h2", "grpc")
+_OTHER_STATUS = 1000
+_NAMES = (HIDDEN, *(str(status) for status in range(1, _OTHER_STATUS)), "other")
+_BUCKETS = 4096
 
-Key = tuple[str, int, str, str, str, str]
-"""Server, port, host, method, path, protocol."""
+
+class _Status:
+    __slots__ = ("count", "next", "status")
+
+    status: int
+    count: int
+    next: "_Status | None"
+
+
+class Statuses:
+    """How often each status came; 0 stands for one that is not visible."""
+
+    __slots__ = ("_different", "_first")
+
+    def __init__(self) -> None:
+        self._first: _Status | None = None
+        self._different = 0
+
+    def add(self, status: int) -> None:
+        """One more."""
+        one = self._find(status)
+        if one is None and self._different >= MAX_STATUSES:
+            status = _OTHER_STATUS
+            one = self._find(status)
+        if one is None:
+            one = _Status.__new__(_Status)
+            one.status, one.count, one.next = status, 0, self._first
+            self._first = one
+            self._different += 1
+        one.count += 1
+
+    def _find(self, status: int) -> _Status | None:
+        one = self._first
+        while one is not None and one.status != status:
+            one = one.next
+        return one
+
+    def told(self) -> dict[str, int]:
+        """By name."""
+        found, one = {}, self._first
+        while one is not None:
+            found[_NAMES[one.status]] = one.count
+            one = one.next
+        return dict(sorted(found.items()))
 
 
 class Group:
     """Transactions of one server, protocol, method, host and path."""
 
     __slots__ = (
-        "download", "errors", "grpc", "grpc_errors", "latency", "method", "repeats", "requests", "resets", "slowest",
-        "slowest_frame", "statuses", "unanswered", "upload",
+        "_hashed", "_host", "_method", "_next", "_path", "_protocol", "_server", "download", "errors", "grpc",
+        "grpc_errors", "latency", "repeats", "requests", "resets", "slowest", "slowest_frame", "statuses",
+        "unanswered", "upload",
     )  # fmt: skip
 
-    def __init__(self, method: str) -> None:
-        self.method = method
+    def __init__(self, server: bytes, method: bytes, host: bytes, path: bytes, protocol: int) -> None:
+        self._server, self._method, self._host, self._path = server, method, host, path
+        """Address and port as on the wire; the others as they are told."""
+        self._protocol = protocol
+        self._hashed = 0
+        self._next: Group | None = None
+        """Another one of the same bucket."""
         self.requests = Frames()
-        self.statuses: dict[str, int] = {}
-        self.errors = Frames()
-        self.unanswered = Frames()
+        self.statuses = Statuses()
+        self.errors: Frames | None = None
+        self.unanswered: Frames | None = None
         self.repeats: Frames | None = None
         self.resets: dict[str, Frames] = {}
         self.grpc: dict[str, int] = {}
@@ -48,6 +107,16 @@ class Group:
         """A request was sent before, and had failed or waits still."""
         self.repeats = self.repeats or Frames()
         self.repeats.add(frame)
+
+    def failed(self, frame: int) -> None:
+        """A response says that the server failed."""
+        self.errors = self.errors or Frames()
+        self.errors.add(frame)
+
+    def silent(self, frame: int) -> None:
+        """A request had no response."""
+        self.unanswered = self.unanswered or Frames()
+        self.unanswered.add(frame)
 
     def answered(self, request: "Request") -> None:
         """Note how long it took to send."""
@@ -64,26 +133,26 @@ class Group:
     @property
     def trouble(self) -> int:
         """Errors and silence."""
-        return self.errors.count + self.unanswered.count + tally(self.grpc_errors).count
+        return tally(self.errors).count + tally(self.unanswered).count + tally(self.grpc_errors).count
 
-    def told(self, key: Key) -> HttpGroup:
+    def told(self) -> HttpGroup:
         """As a fact."""
-        server, port, host, method, path, protocol = key
         spreads = {name: kept.spread() for name in ("upload", "download") if (kept := getattr(self, name)) is not None}
+        server = self._server
         return HttpGroup(
-            server=server,
-            server_port=port,
-            host=host,
-            method=method,
-            path=path,
+            server=address(server[:-2]),
+            server_port=server[-2] << 8 | server[-1],
+            host=self._host.decode("ascii"),
+            method=self._method.decode("ascii"),
+            path=self._path.decode("ascii"),
             requests=self.requests.tally(),
-            statuses=dict(sorted(self.statuses.items())),
-            errors=self.errors.tally(),
+            statuses=self.statuses.told(),
+            errors=tally(self.errors),
             unanswered=tally(self.unanswered),
             latency=self.latency.spread(),
             slowest_frame=self.slowest_frame,
             repeats=tally(self.repeats),
-            protocol=protocol,
+            protocol=PROTOCOLS[self._protocol],
             grpc_statuses=dict(sorted(self.grpc.items())),
             grpc_errors=tally(self.grpc_errors),
             resets={error: frames.tally() for error, frames in sorted(self.resets.items())},
@@ -91,13 +160,79 @@ class Group:
         )
 
 
+class Groups:
+    """The groups, found by the bytes of the wire; at most MAX_GROUPS."""
+
+    def __init__(self) -> None:
+        self.all: list[Group] = []
+        self._buckets: list[Group | None] = [None] * _BUCKETS
+
+    def find(self, head: Head, data: bytes, server: bytes, protocol: int) -> Group | None:
+        """The group of a request whose head stands in `data`, to this address and port; None when it isn't kept."""
+        method, host, path = head.method, head.host, head.path
+        method_size, host_size, path_size = head.method_end - method, head.host_end - host, head.path_end - path
+        hashed = digest(data, path, head.path_end, protocol)
+        hashed = digest(data, host, head.host_end, hashed)
+        hashed = digest(data, method, head.method_end, hashed)
+        hashed = digest(server, 0, len(server), hashed)
+        first = self._buckets[hashed % _BUCKETS]
+        group = first
+        while group is not None:
+            if (
+                group._hashed == hashed
+                and len(group._path) == path_size
+                and len(group._host) == host_size
+                and len(group._method) == method_size
+                and same(data, path, group._path, 0, path_size)
+                and same(data, host, group._host, 0, host_size)
+                and same(data, method, group._method, 0, method_size)
+                and group._protocol == protocol
+                and group._server == server
+            ):
+                return group
+            group = group._next
+        if not (
+            is_printable(data, method, method + method_size, _METHOD)
+            and is_printable(data, host, host + host_size, _HOST)
+            and is_printable(data, path, path + path_size, _PATH)
+        ):
+            return self.named(
+                server,
+                printable(data[method : head.method_end], _METHOD),
+                printable(data[host : head.host_end], _HOST),
+                printable(data[path : head.path_end], _PATH),
+                protocol,
+            )
+        if len(self.all) >= MAX_GROUPS:
+            return None
+        group = Group(
+            server, data[method : head.method_end], data[host : head.host_end], data[path : head.path_end], protocol
+        )
+        group._hashed, group._next = hashed, first
+        self._buckets[hashed % _BUCKETS] = group
+        self.all.append(group)
+        return group
+
+    def named(self, server: bytes, method: bytes, host: bytes, path: bytes, protocol: int) -> Group | None:
+        """The group of what is told so, printable and not too long."""
+        head = Head()
+        head.method_end = head.host = len(method)
+        head.host_end = head.path = head.host + len(host)
+        head.path_end = head.path + len(path)
+        return self.find(head, method + host + path, server, protocol)
+
+
 class Request:
     """One request that waits for its response."""
 
-    __slots__ = ("begun", "end", "frame", "group", "method", "pair", "status")
+    __slots__ = ("begun", "end", "frame", "group", "is_connect", "is_head", "next", "pair", "status")
 
-    method: str
+    is_head: bool
+    is_connect: bool
+    """Its method, where the response is framed in a way of its own (RFC 9112 section 6.3)."""
     group: Group | None
+    next: "Request | None"
+    """Sent later on the same connection, and waiting, too (HTTP/1)."""
     pair: bytes
     """As by `pair`: not the direction itself, which a remembered try would keep alive."""
     frame: int
@@ -107,10 +242,11 @@ class Request:
     """Of its final response; 0 while there is none."""
 
 
-def requested(method: str, group: Group | None, both: bytes, packet: Packet) -> Request:
+def requested(group: Group | None, both: bytes, packet: Packet) -> Request:
     """A new request; not by a constructor, whose call costs more."""
     request = Request.__new__(Request)
-    request.method, request.group, request.pair = method, group, both
+    request.group, request.pair, request.next = group, both, None
+    request.is_head = request.is_connect = False
     request.frame, request.status = packet.number, 0
     request.begun = request.end = packet.time
     return request
@@ -140,33 +276,40 @@ class Tries:
         return before.status >= 500 or request.begun - before.end >= PATIENCE
 
 
-class _Pool:
+class Pool:
+    """Connections from one client to one server's port."""
+
     __slots__ = ("busy", "connections", "first", "last", "requests")
 
     def __init__(self, first: int) -> None:
         self.connections = self.requests = self.busy = 0
         self.first = self.last = first
 
+    def answered(self, request: Request, first_byte: int, *, first: bool) -> None:
+        """One final response; `first` on its connection."""
+        took = first_byte - request.end
+        self.connections += first
+        self.requests += 1
+        if took > 0:
+            self.busy += took
+        if request.end < self.first:
+            self.first = request.end
+        if first_byte > self.last:
+            self.last = first_byte
+
 
 class Pools:
     """Connections by client and server: how many, and how long each had a request under way."""
 
     def __init__(self) -> None:
-        self._pools: dict[bytes, _Pool] = {}
+        self._pools: dict[bytes, Pool] = {}
 
-    def answered(self, request: Request, first_byte: int, *, first: bool) -> None:
-        """One final response; `first` on its connection."""
-        pair = request.pair
-        pool = self._pools.get(pair)
-        if pool is None:
-            if len(self._pools) >= MAX_POOLS:
-                return
-            pool = self._pools[pair] = _Pool(request.end)
-        pool.connections += first
-        pool.requests += 1
-        pool.busy += max(0, first_byte - request.end)
-        pool.first = min(pool.first, request.end)
-        pool.last = max(pool.last, first_byte)
+    def find(self, request: Request) -> Pool | None:
+        """The pool of a request that was answered; None when it isn't kept."""
+        pool = self._pools.get(request.pair)
+        if pool is None and len(self._pools) < MAX_POOLS:
+            pool = self._pools[request.pair] = Pool(request.end)
+        return pool
 
     def told(self) -> tuple[HttpPool, ...]:
         """As facts, those with most requests first."""
@@ -174,7 +317,7 @@ class Pools:
         return tuple(_told(pair, pool) for pair, pool in ranked)
 
 
-def _told(pair: bytes, pool: _Pool) -> HttpPool:
+def _told(pair: bytes, pool: Pool) -> HttpPool:
     client, _, server, port = endpoints(pair[:-2] + b"\0\0" + pair[-2:])
     return HttpPool(
         client=client,

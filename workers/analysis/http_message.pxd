@@ -2,41 +2,68 @@ cimport cython
 
 from workers.packets.scan cimport find
 
-cdef Py_ssize_t MAX_IDENTITY, _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _LOOK
+cdef Py_ssize_t MAX_IDENTITY, _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS, _LOOK
+cdef unsigned long long _ONES, _HIGHS, _RETURNS, _FEEDS
 
 
+@cython.final
 cdef class Head:
-    cdef public bytes method, path, host, identity
-    cdef public long long status, length
+    cdef public int status
+    cdef public long long length
     cdef public bint chunked
+    cdef public Py_ssize_t method, method_end, path, path_end, target_end, host, host_end
+    cdef public Py_ssize_t known_as, known_as_end
+    cdef Py_ssize_t _at, _end
+
+    cdef void _clear(self) noexcept
+    cdef Py_ssize_t read(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
+    @cython.locals(line_end=Py_ssize_t)
+    cdef Py_ssize_t _read(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t look) noexcept
+    @cython.locals(target=bytes, newline=Py_ssize_t)
+    cpdef bint read_odd(self, bytes raw, bint loose, bint cut)
+    cdef bytes identity(self, bytes data)
+    @cython.locals(place=Py_ssize_t, first=int, second=int, third=int)
+    cdef Py_ssize_t _status_line(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
+    @cython.locals(method_end=Py_ssize_t, path=Py_ssize_t, path_end=Py_ssize_t, stop=Py_ssize_t, newline=Py_ssize_t, target_end=Py_ssize_t)
+    cdef Py_ssize_t request_line(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
+    @cython.locals(byte=int)
+    cdef Py_ssize_t _fields(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
+    cdef Py_ssize_t _field(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end, int first) noexcept
+    @cython.locals(limit=Py_ssize_t, stop=Py_ssize_t)
+    cdef bint _value(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end, const unsigned char* name, Py_ssize_t size) noexcept
+    @cython.locals(at=Py_ssize_t, end=Py_ssize_t, length=cython.longlong)
+    cdef void _take_length(self, const unsigned char* data) noexcept
 
 
-@cython.locals(head=Head)
-cdef Head _head(bytes method, bytes path, int status)
+cdef Head _scratch
 
-@cython.locals(first=int, limit=Py_ssize_t, newline=Py_ssize_t)
+@cython.locals(limit=Py_ssize_t, method_end=Py_ssize_t, behind=int)
 cpdef bint looks_like_start(bytes buffer, Py_ssize_t at, Py_ssize_t end, bint loose=*)
 
-@cython.locals(behind=Py_ssize_t, place=Py_ssize_t, limit=Py_ssize_t, byte=int)
-cdef Py_ssize_t _method_end(bytes buffer, Py_ssize_t at, Py_ssize_t newline)
+@cython.locals(known=bytes, place=Py_ssize_t, last=Py_ssize_t)
+cdef bint _short_start(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
-@cython.locals(end=Py_ssize_t, behind=Py_ssize_t)
-cdef Py_ssize_t _version_at(bytes buffer, Py_ssize_t at, Py_ssize_t newline)
+cdef bint _is_version(const unsigned char* data, Py_ssize_t at) noexcept
 
-@cython.locals(newline=Py_ssize_t, status=int, method_end=Py_ssize_t, method=bytes, target=bytes, known_as=bytes, head=Head)
-cpdef Head read_head(bytes raw, bint loose=*, bint cut=*)
+cdef Py_ssize_t _method_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
-@cython.locals(at=Py_ssize_t, digits=bytes)
-cdef int _status(bytes raw, Py_ssize_t end)
+@cython.locals(byte=int)
+cdef Py_ssize_t _path_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
-@cython.locals(end=Py_ssize_t, mark=int, place=Py_ssize_t)
-cdef bytes _path(bytes target)
+@cython.locals(a=cython.ulonglong, b=cython.ulonglong, c=cython.ulonglong, d=cython.ulonglong, e=cython.ulonglong, f=cython.ulonglong, g=cython.ulonglong, h=cython.ulonglong, eight=cython.ulonglong, returns=cython.ulonglong, feeds=cython.ulonglong)
+cdef Py_ssize_t _line_stop(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
-@cython.locals(known_as=bytes, end=Py_ssize_t, at=Py_ssize_t, first=int, line_end=Py_ssize_t, colon=Py_ssize_t, name=bytes, value=bytes)
-cdef bytes _fields(Head head, bytes raw, Py_ssize_t newline)
+@cython.locals(behind=Py_ssize_t)
+cdef Py_ssize_t _version_at(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
-@cython.locals(value=bytes, cut=Py_ssize_t)
-cdef bytes _value(bytes rest)
+cdef bint _blank(int byte) noexcept
+
+@cython.locals(place=Py_ssize_t, byte=int, wanted=int)
+cdef bint _is(const unsigned char* data, Py_ssize_t at, Py_ssize_t end, const unsigned char* name, Py_ssize_t size) noexcept
 
 @cython.locals(piece=bytes, read=str)
 cpdef str text(bytes raw, Py_ssize_t limit)
+
+cpdef bytes printable(bytes raw, Py_ssize_t limit)
+
+cpdef bint is_printable(const unsigned char* data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t limit) noexcept

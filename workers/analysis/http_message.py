@@ -13,169 +13,304 @@ _LOOSE_LINE = Pattern(rb"(" + rb"|".join(_METHODS) + rb")(?= |\r?\n)([^\r\n]{0,3
 """A broken request line: a known method, whatever follows. Only where HTTP is expected by port."""
 _KNOWN_START = Pattern(rb"(?:" + rb"|".join(_METHODS) + rb") [/*hH\w]")
 _CUT_LINE = Pattern(rb"(" + rb"|".join(_METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
-_FIELDS = frozenset({b"host", b"content-length", b"transfer-encoding", b"x-request-id", b"idempotency-key"})
-_MAX_VALUE, _MAX_TARGET, _MAX_METHOD = 512, 32_768, 31
+_STARTS = (b"HTTP/1.", *(method + b" " for method in _METHODS))
+_MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS = 512, 32_768, 31, 18
 _LOOK = 2048
+_ONES, _HIGHS = 0x0101010101010101, 0x8080808080808080
+_RETURNS, _FEEDS = 13 * _ONES, 10 * _ONES
 
 
 class Head:
-    """A request (status 0) or a response, as on the wire."""
+    """A request (status 0) or a response: the few fields that are facts, and where they stand in the bytes.
 
-    __slots__ = ("chunked", "host", "identity", "length", "method", "path", "status")
+    Read again and again, so that no message costs an object.
+    """
 
-    method: bytes
-    path: bytes
-    host: bytes
-    status: int
-    length: int
-    """Of the body; -1 when it isn't told."""
-    chunked: bool
-    identity: bytes
-    """What tells a request from every other: the id it carries with method and target; empty when it has none."""
+    __slots__ = (
+        "_at", "_end", "chunked", "host", "host_end", "known_as", "known_as_end", "length", "method", "method_end",
+        "path", "path_end", "status", "target_end",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        self.status = 0
+        self.length = -1
+        """Of the body; -1 when it isn't told."""
+        self.chunked = False
+        self.method = self.method_end = self.path = self.path_end = self.target_end = 0
+        """The path is the target's beginning, without query and fragment."""
+        self.host = self.host_end = self.known_as = self.known_as_end = 0
+        """`known_as`: the id that a client gives all tries of one request."""
+        self._at = self._end = 0
+
+    def read(self, data: bytes, at: int, end: int) -> int:
+        """Read the head that begins at `at`; the place behind it, -1 when there is no whole one of the usual form."""
+        return self._read(data, at, end, min(end, at + _LOOK))
+
+    def _read(self, data: bytes, at: int, end: int, look: int) -> int:
+        self._clear()
+        line_end = self._status_line(data, at, end) if data[at] == 72 else -1
+        if line_end < 0 and not self.status:
+            line_end = self.request_line(data, at, look)
+        return self._fields(data, line_end, end) if line_end >= 0 else -1
+
+    def read_odd(self, raw: bytes, *, loose: bool, cut: bool) -> bool:
+        """Read a head of which these are all bytes; whether it is one. One that was `cut` may end in its first line."""
+        if self._read(raw, 0, len(raw), len(raw)) >= 0 or self.method_end or self.status:
+            return True
+        found = (_LOOSE_LINE.match(raw) if loose else None) or (_CUT_LINE.fullmatch(raw) if cut else None)
+        if found is None:
+            return False
+        target = found[2].strip()
+        self.method_end = found.end(1)
+        self.path = found.start(2) + found[2].find(target)
+        self.target_end = self.path + len(target)
+        self.path_end = _path_end(raw, self.path, self.target_end)
+        newline = find(raw, 10, 0, len(raw))
+        if newline >= 0:
+            self._fields(raw, newline + 1, len(raw))
+        return True
+
+    def identity(self, data: bytes) -> bytes:
+        """What tells a request from every other: the id it carries with method and target; empty when it has none."""
+        if self.known_as == self.known_as_end:
+            return b""
+        known_as, method = data[self.known_as : self.known_as_end], data[self.method : self.method_end]
+        return b" ".join((known_as, method, data[self.path : self.target_end]))[:MAX_IDENTITY]
+
+    def _status_line(self, data: bytes, at: int, end: int) -> int:
+        """Read a status line (RFC 9112 section 4); the place behind it, -1 when it is none or goes on."""
+        place = at + 8
+        if place + 4 > end or not _is_version(data, at) or not 48 <= data[at + 7] <= 57 or data[place] != 32:
+            return -1
+        while place < end and data[place] == 32:
+            place += 1
+        if place + 3 > end:
+            return -1
+        first, second, third = data[place] - 48, data[place + 1] - 48, data[place + 2] - 48
+        place += 3
+        if not (0 < first < 10 and 0 <= second < 10 and 0 <= third < 10):
+            return -1
+        if place < end and data[place] != 32 and data[place] != 13 and data[place] != 10:
+            return -1
+        self.status = first * 100 + second * 10 + third
+        while place < end:
+            if data[place] == 10:
+                return place + 1
+            place += 1
+        return -1
+
+    def request_line(self, data: bytes, at: int, end: int) -> int:
+        """Read "METHOD target HTTP/1.x" (RFC 9112 section 3); the place behind it, -1 when it is none or goes on.
+
+        The target may hold blanks, and blanks may stand at the end.
+        """
+        method_end = _method_end(data, at, end)
+        if method_end >= end or data[method_end] != 32 or not 2 <= method_end - at <= _MAX_METHOD:
+            return -1
+        path = method_end + 1
+        while path < end and _blank(data[path]):
+            path += 1
+        path_end = _path_end(data, path, end)
+        stop = _line_stop(data, path_end, end)
+        newline = stop
+        if stop < end and data[stop] == 13:
+            newline += 1
+        if newline >= end or data[newline] != 10:
+            return -1
+        target_end = _version_at(data, method_end + 1, stop)
+        if not 0 < target_end - method_end - 1 <= _MAX_TARGET:
+            return -1
+        path = min(path, target_end)
+        while target_end > path and _blank(data[target_end - 1]):
+            target_end -= 1
+        self.method, self.method_end, self.path = at, method_end, path
+        self.path_end, self.target_end = min(path_end, target_end), target_end
+        return newline + 1
+
+    def _fields(self, data: bytes, at: int, end: int) -> int:
+        """Read the header fields from `at` on; the place behind the empty line, -1 when there is none."""
+        while at < end:
+            byte = data[at]
+            if byte == 10:
+                return at + 1
+            if byte == 13 and at + 1 < end and data[at + 1] == 10:
+                return at + 2
+            byte |= 32
+            if byte in (99, 104, 105, 116, 120):  # c, h, i, t, x
+                at = self._field(data, at, end, byte)
+            at = _line_stop(data, at, end)
+            while at < end and data[at] != 10:
+                at = _line_stop(data, at + 1, end)
+            at += 1
+        return -1
+
+    def _field(self, data: bytes, at: int, end: int, first: int) -> int:
+        """Read one field, if it is of those that are read; a place in its line from which the rest is to be skipped."""
+        if first == 99:
+            if self._value(data, at, end, b"content-length", 14):
+                self._take_length(data)
+        elif first == 104:
+            if self._value(data, at, end, b"host", 4) and self.host == self.host_end:
+                self.host, self.host_end = self._at, self._end
+        elif first == 116:
+            if self._value(data, at, end, b"transfer-encoding", 17):
+                self.chunked = self.chunked or _is(data, max(self._end - 7, self._at), self._end, b"chunked", 7)
+        elif self._value(data, at, end, b"x-request-id", 12) or self._value(data, at, end, b"idempotency-key", 15):
+            if self.known_as == self.known_as_end:
+                self.known_as, self.known_as_end = self._at, self._end
+        else:
+            return at
+        return max(at, self._end)
+
+    def _value(self, data: bytes, at: int, end: int, name: bytes, size: int) -> bool:
+        """Whether the line at `at` is the field of this name in small letters; then find its value.
+
+        That is what comes before a carriage return, without blanks around it.
+        """
+        self._end = 0
+        if not _is(data, at, end, name, size):
+            return False
+        at += size
+        while at < end and (data[at] == 32 or data[at] == 9):
+            at += 1
+        if at >= end or data[at] != 58:
+            return False
+        at += 1
+        while at < end and (data[at] == 32 or data[at] == 9):
+            at += 1
+        limit = min(end, at + _MAX_VALUE)
+        stop = _line_stop(data, at, limit)
+        while at < stop and _blank(data[at]):
+            at += 1
+        while at < stop and _blank(data[stop - 1]):
+            stop -= 1
+        self._at, self._end = at, stop
+        return True
+
+    def _take_length(self, data: bytes) -> None:
+        """The latest Content-Length that is a number counts."""
+        at, end, length = self._at, self._end, 0
+        if at == end:
+            return
+        while at < end - 1 and data[at] == 48:
+            at += 1
+        if end - at > _MAX_DIGITS:
+            return
+        while at < end:
+            if not 48 <= data[at] <= 57:
+                return
+            length = length * 10 + data[at] - 48
+            at += 1
+        self.length = length
 
 
-def _head(method: bytes, path: bytes, status: int) -> Head:
-    """A new one; not by a constructor, whose call costs more."""
-    head = Head.__new__(Head)
-    head.method, head.path, head.status = method, path, status
-    head.host = head.identity = b""
-    head.length, head.chunked = -1, False
-    return head
+_scratch = Head()
 
 
 def looks_like_start(buffer: bytes, at: int, end: int, *, loose: bool = False) -> bool:
     """Whether these bytes begin an HTTP/1 message, as far as they are here; `loose` lets broken request lines pass."""
-    first = buffer[at]
-    if not 65 <= first <= 90:
+    if not 65 <= buffer[at] <= 90:
         return False
     if end - at < 9:
-        return _short_start(buffer[at:end])
-    if first == 72 and buffer[at : at + 7] == b"HTTP/1.":
+        return _short_start(buffer, at, end)
+    if _is_version(buffer, at):
         return True
     limit = min(end, at + _LOOK)
-    newline = find(buffer, 10, at, limit)
-    if newline < 0:
-        return _KNOWN_START.match(buffer, at, limit) is not None
-    if _method_end(buffer, at, newline) >= 0:
+    method_end = _method_end(buffer, at, limit)
+    behind = buffer[method_end] if method_end < limit else 0
+    if behind != 32 and not (loose and behind in (10, 13)):
+        return False
+    if _scratch.request_line(buffer, at, limit) >= 0:
         return True
+    if find(buffer, 10, method_end, limit) < 0:
+        return _KNOWN_START.match(buffer, at, limit) is not None
     return loose and _LOOSE_LINE.match(buffer, at, limit) is not None
 
 
-def _method_end(buffer: bytes, at: int, newline: int) -> int:
-    """Where the method ends of the request line up to this newline; -1 when it is none.
+def _short_start(buffer: bytes, at: int, end: int) -> bool:
+    """Too few bytes to tell: whether they can still become a status line or a common method."""
+    for known in _STARTS:
+        place, last = 0, min(len(known), end - at)
+        while place < last and buffer[at + place] == known[place]:
+            place += 1
+        if place == last:
+            return True
+    return False
 
-    "METHOD target HTTP/1.x" (RFC 9112 section 3), with blanks behind it; the target may hold blanks.
-    """
-    behind = _version_at(buffer, at, newline)
-    if behind < 0:
-        return -1
-    place, limit = at + 1, min(behind, at + _MAX_METHOD)
-    while place < limit:
-        byte = buffer[place]
-        if not (97 <= byte <= 122 or 65 <= byte <= 90 or byte in (45, 95)):
+
+def _is_version(data: bytes, at: int) -> bool:
+    """Whether "HTTP/1." stands here; seven bytes are there."""
+    return (
+        data[at] == 72 and data[at + 1] == 84 and data[at + 2] == 84 and data[at + 3] == 80
+        and data[at + 4] == 47 and data[at + 5] == 49 and data[at + 6] == 46
+    )  # fmt: skip
+
+
+def _method_end(data: bytes, at: int, end: int) -> int:
+    """Where the letters end that begin here, or are too many for a method."""
+    end = min(end, at + _MAX_METHOD + 1)
+    if at < end and 65 <= data[at] <= 90:
+        at += 1
+        while at < end and (97 <= data[at] <= 122 or 65 <= data[at] <= 90 or data[at] == 45 or data[at] == 95):
+            at += 1
+    return at
+
+
+def _path_end(data: bytes, at: int, end: int) -> int:
+    """Where a blank, a query, a fragment or the line's end comes."""
+    while at < end:
+        byte = data[at]
+        if byte < 64 and byte in (32, 63, 35, 13, 10):
             break
-        place += 1
-    if not 65 <= buffer[at] <= 90 or place - at < 2 or buffer[place] != 32 or not 0 < behind - place - 1 <= _MAX_TARGET:
-        return -1
-    return place if find(buffer, 13, at, behind) < 0 else -1
+        at += 1
+    return at
 
 
-def _version_at(buffer: bytes, at: int, newline: int) -> int:
-    """Where " HTTP/1.x" stands at the end of this line; -1 when it doesn't."""
-    end = newline
-    if end > at and buffer[end - 1] == 13:
-        end -= 1
-    while end > at and buffer[end - 1] in (32, 9):
+def _line_stop(data: bytes, at: int, end: int) -> int:
+    """Where the first carriage return or line feed stands, or the end; eight bytes at once are looked at for one."""
+    while at + 8 <= end:
+        a, b, c, d = data[at], data[at + 1], data[at + 2], data[at + 3]
+        e, f, g, h = data[at + 4], data[at + 5], data[at + 6], data[at + 7]
+        eight = a | b << 8 | c << 16 | d << 24 | e << 32 | f << 40 | g << 48 | h << 56
+        returns, feeds = eight ^ _RETURNS, eight ^ _FEEDS
+        # a byte that is 0 borrows, and has no high bit itself
+        if ((returns - _ONES) & ~returns | (feeds - _ONES) & ~feeds) & _HIGHS:
+            break
+        at += 8
+    while at < end and data[at] != 13 and data[at] != 10:
+        at += 1
+    return at
+
+
+def _version_at(data: bytes, at: int, end: int) -> int:
+    """Where " HTTP/1.x" stands at the end, blanks aside; -1 when it doesn't."""
+    while end > at and (data[end - 1] == 32 or data[end - 1] == 9):
         end -= 1
     behind = end - 9
-    if behind <= at or buffer[behind : end - 1] != b" HTTP/1." or not 48 <= buffer[end - 1] <= 57:
+    if behind < at or data[behind] != 32 or not _is_version(data, behind + 1) or not 48 <= data[end - 1] <= 57:
         return -1
     return behind
 
 
-def _short_start(head: bytes) -> bool:
-    """Too few bytes to tell: whether they can still become a status line or a common method."""
-    return any(known.startswith(head[: len(known)]) for known in (b"HTTP/1.", *(m + b" " for m in _METHODS)))
+def _blank(byte: int) -> bool:
+    """Whether it is one of those that `bytes.strip` takes, without the ends of lines."""
+    return byte == 32 or byte == 9 or byte == 11 or byte == 12
 
 
-def read_head(raw: bytes, *, loose: bool = False, cut: bool = False) -> Head | None:
-    """The fields of a head; None when it is not HTTP/1. One that was `cut` may end inside its request line."""
-    newline = find(raw, 10, 0, len(raw))
-    if raw[:7] == b"HTTP/1.":
-        status = _status(raw, len(raw) if newline < 0 else newline + 1)
-        if status:
-            head = _head(b"", b"", status)
-            _fields(head, raw, newline)
-            return head
-    method_end = _method_end(raw, 0, newline) if newline > 0 else -1
-    if method_end >= 0:
-        method, target = raw[:method_end], raw[method_end + 1 : _version_at(raw, 0, newline)].strip()
-    else:
-        found = (_LOOSE_LINE.match(raw) if loose else None) or (_CUT_LINE.fullmatch(raw) if cut else None)
-        if found is None:
-            return None
-        method, target = found[1], found[2].strip()
-    head = _head(method, _path(target), 0)
-    known_as = _fields(head, raw, newline)
-    if known_as:
-        head.identity = b" ".join((known_as, method, target))[:MAX_IDENTITY]
-    return head
-
-
-def _status(raw: bytes, end: int) -> int:
-    """The status that the status line up to `end` tells (RFC 9112 section 4); 0 when it tells none."""
-    at = 8
-    while at < end and raw[at] == 32:
-        at += 1
-    digits = raw[at : at + 3]
-    if at == 8 or at + 3 > end or not 48 <= raw[7] <= 57 or not digits.isdigit() or digits[0] == 48:
-        return 0
-    return int(digits) if at + 3 == len(raw) or raw[at + 3] in (32, 13, 10) else 0
-
-
-def _path(target: bytes) -> bytes:
-    """The target without what follows a blank, its query and its fragment."""
-    end = len(target)
-    for mark in (32, 63, 35):
-        place = find(target, mark, 0, end)
-        end = end if place < 0 else place
-    return target[:end]
-
-
-def _fields(head: Head, raw: bytes, newline: int) -> bytes:
-    """Read length, whether chunked and host into the head; the id that a client gives all tries of one request."""
-    known_as, end = b"", len(raw)
-    while 0 <= newline < end - 1:
-        at = newline + 1
-        newline = find(raw, 10, at, end)
-        first = raw[at] | 32
-        if first not in (104, 99, 116, 120, 105):  # h, c, t, x, i
-            continue
-        line_end = end if newline < 0 else newline
-        colon = find(raw, 58, at, line_end)
-        if colon < 0:
-            continue
-        name = raw[at:colon].rstrip(b" \t").lower()
-        if name not in _FIELDS:
-            continue
-        value = _value(raw[colon + 1 : line_end])
-        if first == 99:
-            if value.isdigit() and len(value.lstrip(b"0")) <= 18:
-                head.length = int(value)
-        elif first == 116:
-            head.chunked = head.chunked or value.lower().endswith(b"chunked")
-        elif first == 104:
-            head.host = head.host or value
-        else:
-            known_as = known_as or value
-    return known_as
-
-
-def _value(rest: bytes) -> bytes:
-    """A field's value: of its line what comes before a carriage return, without blanks around it."""
-    value = rest.lstrip(b" \t")[:_MAX_VALUE]
-    cut = find(value, 13, 0, len(value))
-    return (value if cut < 0 else value[:cut]).strip()
+def _is(data: bytes, at: int, end: int, name: bytes, size: int) -> bool:
+    """Whether this name, told in small letters, stands here in any letters."""
+    if at + size > end:
+        return False
+    place = 0
+    while place < size:
+        byte, wanted = data[at + place], name[place]
+        if byte != wanted and (byte + 32 != wanted or wanted < 97):
+            return False
+        place += 1
+    return True
 
 
 _PRINTABLE = bytes(byte if 32 <= byte < 127 else ord("?") for byte in range(256))
@@ -189,3 +324,19 @@ def text(raw: bytes, limit: int) -> str:
         if read.isprintable():
             return read
     return piece.translate(_PRINTABLE).decode("ascii")
+
+
+def printable(raw: bytes, limit: int) -> bytes:
+    """The same, as bytes."""
+    return raw[:limit].translate(_PRINTABLE)
+
+
+def is_printable(data: bytes, at: int, end: int, limit: int) -> bool:
+    """Whether these bytes are told as they are."""
+    if end - at > limit:
+        return False
+    while at < end:
+        if not 32 <= data[at] <= 126:
+            return False
+        at += 1
+    return True
