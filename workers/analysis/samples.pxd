@@ -1,14 +1,21 @@
+cimport cython
+
+cdef long long _FRAMES
+
+
 cdef class Thinned:
-    cdef long long _limit, _stride
+    cdef long long _limit, _stride, _due
     cdef public long long count
     cdef public list items
 
     cpdef bint takes(self)
+    cdef bint _kept(self)
 
 
 cdef class Durations(Thinned):
     cdef public long long least, most
 
+    @cython.locals(value=cython.longlong)
     cpdef add(self, long long nanoseconds)
 
 

@@ -36,10 +36,14 @@ _Key = tuple[str, str, int, str]
 class Request:
     """One request that waits for its response, or whose response is under way."""
 
-    __slots__ = ("detail", "due", "end", "error", "frame", "number", "operation", "reply_frame", "took")
+    __slots__ = (
+        "before", "behind", "detail", "due", "end", "error", "frame", "number", "operation", "reply_frame", "took",
+        "waits",
+    )  # fmt: skip
 
     operation: str
     number: int
+    """The protocol's own, -1 where responses come in order."""
     frame: int
     end: int
     took: int
@@ -50,6 +54,10 @@ class Request:
     """Whether the server has to answer what came so far."""
     detail: int
     """What the protocol needs to read the response."""
+    waits: bool
+    """Whether it is one of its exchange's, between those asked before and behind it."""
+    before: "Request | None"
+    behind: "Request | None"
 
 
 def _request(operation: str, number: int, packet: Packet) -> Request:
@@ -59,6 +67,7 @@ def _request(operation: str, number: int, packet: Packet) -> Request:
     request.frame, request.end = packet.number, packet.time
     request.took, request.reply_frame = -1, 0
     request.error, request.due, request.detail = "", True, 0
+    request.waits, request.before, request.behind = False, None, None
     return request
 
 
@@ -69,6 +78,7 @@ class _Group:
         "errors",
         "failed",
         "latency",
+        "operation",
         "requests",
         "responses",
         "slowest",
@@ -77,7 +87,8 @@ class _Group:
         "waits",
     )
 
-    def __init__(self, *, waits: bool) -> None:
+    def __init__(self, operation: str, *, waits: bool) -> None:
+        self.operation = operation
         self.waits = waits
         """Such requests take long by their nature."""
         self.requests = Frames()
@@ -112,6 +123,7 @@ class ServiceStage:
         """The same ones, by protocol and server and then by operation."""
         self._requests = self._responses = 0
         self._protocols: dict[str, Frames] = {}
+        self.most_waiting, self.most_open = MAX_WAITING, MAX_OPEN
         self.open = 0
         """Requests that wait now."""
         self.beyond = 0
@@ -173,10 +185,14 @@ class ServiceStage:
         return self._spread.setdefault((protocol, server, port), {})
 
     def _group(self, exchange: "Exchange", operation: str) -> _Group | None:
+        group = exchange.group
+        if group is not None and group.operation is operation:
+            return group
         group = exchange.operations.get(operation)
         if group is None and len(self._groups) < MAX_GROUPS:
-            group = _Group(waits=waits(exchange.spoken, operation))
+            group = _Group(operation, waits=waits(exchange.spoken, operation))
             exchange.operations[operation] = self._groups[(exchange.protocol, *exchange.server, operation)] = group
+        exchange.group = group
         return group
 
     def finish(self) -> ServiceFacts:
@@ -219,11 +235,14 @@ class Exchange:
     __slots__ = (
         "_beyond",
         "_gap",
-        "_serial",
+        "_last",
         "_stage",
         "asker",
         "ended",
+        "first",
+        "group",
         "lost",
+        "numbered",
         "operations",
         "paired",
         "server",
@@ -246,14 +265,19 @@ class Exchange:
         """Address and port."""
         self.spoken = self.protocol
         self.operations = stage.operations(self.protocol, *self.server)
+        self.group: _Group | None = None
+        """The one of them that was needed last."""
         self.tallied = stage.tallied(self.protocol)
-        self.waiting: dict[int, Request] = {}
-        """By number, which is the protocol's own, or else counts up; oldest first."""
-        self._serial = 0
+        self.waiting = 0
+        """Requests from `first` to `_last`, in the order they were asked."""
+        self.first: Request | None = None
+        self._last: Request | None = None
+        self.numbered: dict[int, Request] = {}
+        """Those that have a number."""
         self._gap = 0
         """The last frame that showed a gap in the responses: what was asked before may have been answered there."""
         self._beyond = 0
-        """Requests behind those in `waiting` that were not remembered."""
+        """Requests behind those that wait that were not remembered."""
         self.paired = False
         """A response was matched: this conversation does speak the protocol."""
         self.strays = 0
@@ -267,38 +291,42 @@ class Exchange:
 
     def ask(self, operation: str, packet: Packet, number: int = -1) -> Request:
         """A request began to be known with this packet; its `end` may be moved on later."""
-        if number < 0:
-            self._serial += 1
-            number = self._serial
+        stage, last = self._stage, self._last
         request = _request(operation, number, packet)
-        known = self.waiting.get(number)
-        if known is not None:  # the same number again: the older request can't be told from this one
-            self._drop(known)
-            self._stage.forgotten += 1
-        if self._beyond or len(self.waiting) >= MAX_WAITING or self._stage.open >= MAX_OPEN:
+        if number >= 0 and (known := self.numbered.get(number)) is not None:
+            self._drop(known)  # the same number again: the older request can't be told from this one
+            stage.forgotten += 1
+            last = self._last
+        if self._beyond or self.waiting >= stage.most_waiting or stage.open >= stage.most_open:
             self._beyond += 1
-            self._stage.forgotten += 1
-            self._stage.asked(self, request)
+            stage.forgotten += 1
+            stage.asked(self, request)
             return request
-        self._stage.open += 1
-        self.waiting[number] = request
+        if number >= 0:
+            self.numbered[number] = request
+        request.waits, request.before = True, last
+        if last is None:
+            self.first = request
+        else:
+            last.behind = request
+        self._last = request
+        self.waiting += 1
+        stage.open += 1
         return request
 
     def tell(self, operation: str, packet: Packet) -> None:
         """A request that the server does not answer."""
-        self._stage.asked(self, _request(operation, 0, packet))
+        self._stage.asked(self, _request(operation, -1, packet))
 
     def oldest(self, frame: int) -> Request | None:
         """The request that a response in this frame answers, where responses come in order."""
-        while self.lost and len(self.waiting) > 1:
-            request = next(iter(self.waiting.values()))
+        while self.lost and self.waiting > 1 and (request := self.first) is not None:
             self._drop(request)
             self._stage.not_captured += 1
         self.lost = False
-        for oldest in self.waiting.values():
-            # a response that waited behind a hole may be handed on after later requests
-            return oldest if oldest.frame <= frame else None
-        return None
+        oldest = self.first
+        # a response that waited behind a hole may be handed on after later requests
+        return oldest if oldest is not None and oldest.frame <= frame else None
 
     def begin(self, request: Request, time: int, frame: int) -> None:
         """The first byte of its response came."""
@@ -307,7 +335,7 @@ class Exchange:
 
     def complete(self, request: Request) -> None:
         """Its response is whole, or tells enough."""
-        if self.waiting.get(request.number) is not request:
+        if not request.waits:
             return
         self.paired = True
         self._take(request)
@@ -321,8 +349,22 @@ class Exchange:
             self._stage.stray(self, error, frame)
 
     def _take(self, request: Request) -> None:
-        if self.waiting.pop(request.number, None) is not None:
-            self._stage.open -= 1
+        if not request.waits:
+            return
+        before, behind = request.before, request.behind
+        request.waits, request.before, request.behind = False, None, None
+        if before is None:
+            self.first = behind
+        else:
+            before.behind = behind
+        if behind is None:
+            self._last = before
+        else:
+            behind.before = before
+        self.waiting -= 1
+        self._stage.open -= 1
+        if request.number >= 0:
+            del self.numbered[request.number]
 
     def _drop(self, request: Request) -> None:
         """Its response is not in the capture, or only its beginning."""
@@ -337,7 +379,7 @@ class Exchange:
         if replies:
             self.lost, self._beyond, self._gap = True, 0, max(self._gap, frame)
         elif self.IN_ORDER:  # how many requests are missing between these and the next nobody knows
-            for request in list(self.waiting.values()):
+            while (request := self.first) is not None:
                 self._stage.not_captured += request.took < 0
                 self._drop(request)
 
@@ -347,8 +389,8 @@ class Exchange:
 
     def abandon(self) -> None:
         """The conversation does not speak this protocol (any more): what waits says nothing."""
-        self._stage.open -= len(self.waiting)
-        self.waiting.clear()
+        while (request := self.first) is not None:
+            self._take(request)
         self.ended = True
 
     def close(self, now: int) -> None:
@@ -359,7 +401,7 @@ class Exchange:
         state = self.asker.flow.state
         over = state is not None and bool(state.fins or state.resets)
         not_captured = answer_not_captured(self.asker)
-        for request in list(self.waiting.values()):
+        while (request := self.first) is not None:
             self._take(request)
             if request.took >= 0:
                 self._stage.answered(self, request)
