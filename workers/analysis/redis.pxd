@@ -15,13 +15,16 @@ cdef class RedisExchange(Exchange):
 
 cpdef recognise(object stage, object half, bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
-@cython.locals(value=cython.longlong, first=Py_ssize_t)
+@cython.locals(value=cython.longlong, first=Py_ssize_t, whole=bint)
 cdef long long _number(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 cdef Py_ssize_t _behind(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
-@cython.locals(size=cython.longlong, place=Py_ssize_t, behind=Py_ssize_t)
+@cython.locals(size=cython.longlong, behind=Py_ssize_t)
 cdef Py_ssize_t _behind_string(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
+
+@cython.locals(null=bint)
+cdef Py_ssize_t _behind_null(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 
 cdef class _Resp(ServiceParser):
@@ -53,7 +56,7 @@ cdef class RedisRequests(_Resp):
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(words=cython.longlong, name=Py_ssize_t, place=Py_ssize_t, word=Keyword)
+    @cython.locals(words=cython.longlong, at_name=Py_ssize_t, place=Py_ssize_t, word=Keyword)
     cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef bint _begin(self, bytes line, Packet packet)
     @cython.final
@@ -70,7 +73,7 @@ cdef class RedisReplies(_Resp):
     @cython.locals(kind=int, number=cython.longlong)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(place=Py_ssize_t, kind=int, elements=cython.longlong)
+    @cython.locals(exchange=RedisExchange, place=Py_ssize_t, kind=int, elements=cython.longlong)
     cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.final
     @cython.locals(exchange=RedisExchange, request=Request)

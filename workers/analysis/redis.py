@@ -64,12 +64,16 @@ def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int)
 
 
 def _number(buffer: bytes, at: int, end: int) -> int:
-    """The number that stands here, up to a line end; -1 when there is none, or not all of it."""
+    """The number that stands here up to a line end; -1 when there is none, or not all of it.
+
+    Below it, in four bits, is how many bytes it has with its line end.
+    """
     value, first = 0, at
     while at < end and 48 <= buffer[at] <= 57 and at - first < 10:
         value = 10 * value + buffer[at] - 48
         at += 1
-    return value if at > first and at + 1 < end and buffer[at] == 13 and buffer[at + 1] == 10 else -1
+    whole = at > first and at + 1 < end and buffer[at] == 13 and buffer[at + 1] == 10
+    return value << 4 | (at + 2 - first) if whole else -1
 
 
 def _behind(buffer: bytes, at: int, end: int) -> int:
@@ -83,18 +87,15 @@ def _behind(buffer: bytes, at: int, end: int) -> int:
 
 def _behind_string(buffer: bytes, at: int, end: int) -> int:
     """The offset behind the string that begins here; -1 when it is none, or not all of it is here."""
-    size, place = 0, at + 1
-    if at >= end or buffer[at] != 36:
-        return -1
-    while place < end and 48 <= buffer[place] <= 57:
-        size = 10 * size + buffer[place] - 48
-        place += 1
-        if size > end - at:
-            return -1
-    behind = place + 2 + size + 2
-    if place == at + 1 or place > at + 11 or behind > end or buffer[place] != 13 or buffer[place + 1] != 10:
-        return -1
-    return behind if buffer[behind - 2] == 13 and buffer[behind - 1] == 10 else -1
+    size = _number(buffer, at + 1, end) if at < end and buffer[at] == 36 else -1
+    behind = at + 1 + (size & 15) + (size >> 4) + 2
+    return behind if 0 <= size and behind <= end and buffer[behind - 2] == 13 and buffer[behind - 1] == 10 else -1
+
+
+def _behind_null(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind the null that begins here, in RESP2 a string or array of size -1; -1 for anything else."""
+    null = at + 5 <= end and buffer[at + 1] == 45 and buffer[at + 2] == 49 and buffer[at + 3] == 13
+    return at + 5 if null and buffer[at + 4] == 10 else -1
 
 
 class _Resp(ServiceParser):
@@ -224,12 +225,16 @@ class RedisRequests(_Resp):
         while at < end and not self.exchange.stopped:
             if self._want == 0:
                 words = _number(buffer, at + 1, end) if buffer[at] == 42 else -1
-                name = _behind(buffer, at, end) if words > 0 else -1
-                place = _behind_string(buffer, name, end) if name > 0 else -1
-                word = WORDS.find(buffer, _behind(buffer, name, end), place - 2) if place > 0 else None
+                if words < 16:
+                    return at
+                at_name = at + 1 + (words & 15)
+                place = _behind_string(buffer, at_name, end)
+                if place < 0:
+                    return at
+                word = WORDS.find(buffer, at_name + 1 + (_number(buffer, at_name + 1, end) & 15), place - 2)
                 if word is None:
                     return at
-                at, self._want, self._first = place, words - 1, False
+                at, self._want, self._first = place, (words >> 4) - 1, False
                 self._ask(word.name, packet, special=word.special)
             elif self._first:
                 return at
@@ -342,30 +347,33 @@ class RedisReplies(_Resp):
 
     def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Take whole strings, numbers, words and beginnings of arrays; the offset after them."""
-        while at < end and not self.exchange.stopped:
+        exchange = self.exchange
+        while at < end and not exchange.stopped:
             kind, elements = buffer[at], 0
-            if kind in (36, 42) and at + 1 < end and buffer[at + 1] == 45:  # null, of RESP2
-                place = at + 5 if _number(buffer, at + 2, end) == 1 and buffer[at + 2] == 49 else -1
-            elif kind == 36:
+            if kind == 36 and at + 1 < end and buffer[at + 1] != 45:
                 place = _behind_string(buffer, at, end)
-            elif kind == 42:
-                elements = _number(buffer, at + 1, end)
-                place = _behind(buffer, at, end) if elements >= 0 else -1
             elif kind in (35, 40, 43, 44, 58, 95):
                 place = _behind(buffer, at, end)
+            elif kind in (36, 42):
+                elements = _number(buffer, at + 1, end)
+                place = at + 1 + (elements & 15) if elements >= 0 else _behind_null(buffer, at, end)
+                elements = max(0, elements >> 4)
             else:
                 return at
             if place < 0:
                 return at
-            if self._want == 0:
-                self.begun = packet.time
-                self._begin(kind, packet)
-            at = place
-            self._want += elements
-            if self._want > 1:
-                self._want -= 1
+            if self._want == 0 and elements == 0 and not exchange.pushes:
+                exchange.reply(packet)
             else:
-                self._element(packet)
+                if self._want == 0:
+                    self.begun = packet.time
+                    self._begin(kind, packet)
+                self._want += elements
+                if self._want > 1:
+                    self._want -= 1
+                else:
+                    self._element(packet)
+            at = place
         return at
 
     def _begin(self, kind: int, packet: Packet) -> None:

@@ -1,17 +1,18 @@
 cimport cython
 
-cdef long long _FRAMES
+cdef long long FRAMES
 
 
 cdef class Thinned:
-    cdef long long _limit, _stride, _due
-    cdef public long long count
+    cdef long long _limit, _stride
+    cdef public long long due, count
     cdef public list items
 
     cpdef bint takes(self)
     cdef bint _kept(self)
 
 
+@cython.final
 cdef class Durations(Thinned):
     cdef public long long least, most
 
@@ -19,6 +20,7 @@ cdef class Durations(Thinned):
     cpdef add(self, long long nanoseconds)
 
 
+@cython.final
 cdef class Frames:
     cdef public long long count
     cdef public list first

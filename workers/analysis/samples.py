@@ -6,26 +6,26 @@ from typing import Any
 from workers.contract.facts import MAX_FRAMES, Spread, Tally
 
 NANO = 1e-9
-_FRAMES = MAX_FRAMES
+FRAMES = MAX_FRAMES
 
 
 class Thinned:
     """Keeps at most `limit` of the items counted, evenly: when full, every second one goes and the stride doubles."""
 
-    __slots__ = ("_due", "_limit", "_stride", "count", "items")
+    __slots__ = ("due", "_limit", "_stride", "count", "items")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._stride = 1
-        self._due = 0
-        """How many there are before the next one to keep."""
+        self.due = 0
+        """How many there are before the next one that may be kept."""
         self.count = 0
         self.items: list[Any] = []
 
     def takes(self) -> bool:
         """Count one more item; whether it is to be kept: appended to `items`, by the caller."""
         self.count += 1
-        return self.count > self._due and self._kept()
+        return self.count > self.due and self._kept()
 
     def _kept(self) -> bool:
         """Whether the item whose turn it may be is kept."""
@@ -33,8 +33,8 @@ class Thinned:
         if len(self.items) >= self._limit:
             self.items = self.items[::2]
             self._stride *= 2
-            taken = self._due % self._stride == 0
-        self._due += self._stride if taken else self._stride // 2
+            taken = self.due % self._stride == 0
+        self.due += self._stride if taken else self._stride // 2
         return taken
 
 
@@ -92,7 +92,7 @@ class Frames:
     def add(self, frame: int) -> None:
         """One more, seen in this frame."""
         self.count += 1
-        if len(self.first) < _FRAMES:
+        if len(self.first) < FRAMES:
             self.first.append(frame)
 
     def tally(self) -> Tally:

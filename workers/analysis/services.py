@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 from workers.analysis.addresses import endpoints
 from workers.analysis.flows import Half
 from workers.analysis.http_stage import JUDGED_AFTER, answer_not_captured
-from workers.analysis.samples import Durations, Frames, count
-from workers.analysis.service_pools import ServicePools, Use, waits
+from workers.analysis.samples import MAX_FRAMES, Durations, Frames, count
+from workers.analysis.service_pools import ServicePools, waits
 from workers.analysis.timeline import TimelineStage
 from workers.contract.facts_services import ServiceFacts, ServiceGroup
 from workers.packets.packet import Packet
@@ -28,6 +28,7 @@ MAX_WAITING = 1024
 MAX_OPEN = 32_768
 """Requests remembered over all conversations."""
 MAX_ERRORS = 64
+_FRAMES = MAX_FRAMES
 UNKNOWN = ""
 """The operation of responses whose request is not in the capture, and of errors nobody asked for."""
 _Key = tuple[str, str, int, str]
@@ -60,9 +61,9 @@ class Request:
     behind: "Request | None"
 
 
-def _request(operation: str, number: int, packet: Packet) -> Request:
-    """A new one; not by a constructor, which costs more than all else about a request."""
-    request = Request.__new__(Request)
+def _request(spare: Request | None, operation: str, number: int, packet: Packet) -> Request:
+    """A new one, or one that is over; not by a constructor, which costs more than all else about a request."""
+    request = Request.__new__(Request) if spare is None else spare
     request.operation, request.number = operation, number
     request.frame, request.end = packet.number, packet.time
     request.took, request.reply_frame = -1, 0
@@ -101,15 +102,20 @@ class _Group:
         self.slowest_frame = 0
 
     def answered(self, request: Request) -> None:
-        self.latency.add(request.took)
-        if request.took > self.slowest:
-            self.slowest, self.slowest_frame = request.took, request.reply_frame
-
-    def replied(self, error: str, frame: int) -> None:
+        latency, took = self.latency, request.took
+        if latency.count < latency.due and latency.least <= took <= latency.most:
+            latency.count += 1  # nothing is kept of most
+        else:
+            latency.add(took)
+        if took > self.slowest:
+            self.slowest, self.slowest_frame = took, request.reply_frame
         self.responses += 1
-        if error:
-            count(self.errors, error, MAX_ERRORS)
-            self.failed.add(frame)
+        if request.error:
+            self.erred(request.error, request.reply_frame)
+
+    def erred(self, error: str, frame: int) -> None:
+        count(self.errors, error, MAX_ERRORS)
+        self.failed.add(frame)
 
 
 class ServiceStage:
@@ -117,11 +123,12 @@ class ServiceStage:
 
     def __init__(self, timeline: TimelineStage) -> None:
         self._timeline = timeline
+        self._answers = timeline.answers
         self._pools = ServicePools()
         self._groups: dict[_Key, _Group] = {}
         self._spread: dict[tuple[str, str, int], dict[str, _Group]] = {}
         """The same ones, by protocol and server and then by operation."""
-        self._requests = self._responses = 0
+        self._responses = 0
         self._protocols: dict[str, Frames] = {}
         self.most_waiting, self.most_open = MAX_WAITING, MAX_OPEN
         self.open = 0
@@ -136,34 +143,39 @@ class ServiceStage:
 
     def asked(self, exchange: "Exchange", request: Request) -> _Group | None:
         """Count a request whose fate is known."""
-        self._requests += 1
         exchange.tallied.count += 1
         group = self._group(exchange, request.operation)
         if group is None:
             self.beyond += 1
-        else:
+        elif group.requests.count < _FRAMES:
             group.requests.add(request.frame)
+        else:
+            group.requests.count += 1
         return group
 
     def answered(self, exchange: "Exchange", request: Request) -> None:
         """Count a request and its response."""
-        group = self.asked(exchange, request)
+        group, answers = self.asked(exchange, request), self._answers
         self._responses += 1
         if group.waits if group is not None else waits(exchange.spoken, request.operation):
-            exchange.use.waited = True
+            exchange.waited = True
         else:
-            self._timeline.latency(request.end + request.took, request.took, exchange.spoken)
-            exchange.use.answered(request.end, request.took)
+            exchange.worked(request.end, request.end + request.took)
+            if answers.count < answers.due:
+                answers.count += 1  # nothing is kept of most
+            else:
+                self._timeline.latency(request.end + request.took, request.took, exchange.spoken)
         if group is not None:
             group.answered(request)
-            group.replied(request.error, request.reply_frame)
 
     def stray(self, exchange: "Exchange", error: str, frame: int) -> None:
         """Count a response without its request."""
         self._responses += 1
         group = self._group(exchange, UNKNOWN)
         if group is not None:
-            group.replied(error, frame)
+            group.responses += 1
+            if error:
+                group.erred(error, frame)
 
     def unanswered(self, exchange: "Exchange", request: Request) -> None:
         """Count a request that nobody answered."""
@@ -173,8 +185,11 @@ class ServiceStage:
 
     def over(self, exchange: "Exchange") -> None:
         """A connection is over."""
+        if not exchange.answers or exchange.waited:
+            return
         client = endpoints(exchange.asker.key)[0]
-        self._pools.over((exchange.protocol, client, *exchange.server), exchange.use)
+        key = (exchange.protocol, client, *exchange.server)
+        self._pools.over(key, exchange.answers, exchange.busy, exchange.began, exchange.free_at)
 
     def tallied(self, protocol: str) -> Frames:
         """Requests of one protocol."""
@@ -202,7 +217,7 @@ class ServiceStage:
             key=lambda item: (-(item[1].failed.count + item[1].unanswered.count), -item[1].requests.count),
         )
         return ServiceFacts(
-            requests=self._requests,
+            requests=sum([tallied.count for tallied in self._protocols.values()]),
             responses=self._responses,
             protocols={name: tallied.count for name, tallied in sorted(self._protocols.items()) if tallied.count},
             groups=tuple(_told(key, group) for key, group in ranked[:TOLD_GROUPS]),
@@ -237,20 +252,25 @@ class Exchange:
         "_gap",
         "_last",
         "_stage",
+        "answers",
         "asker",
+        "began",
+        "busy",
         "ended",
         "first",
+        "free_at",
         "group",
         "lost",
         "numbered",
         "operations",
         "paired",
         "server",
+        "spare",
         "spoken",
         "stopped",
         "strays",
         "tallied",
-        "use",
+        "waited",
         "waiting",
     )
     protocol: ClassVar[str] = ""
@@ -272,6 +292,8 @@ class Exchange:
         """Requests from `first` to `_last`, in the order they were asked."""
         self.first: Request | None = None
         self._last: Request | None = None
+        self.spare: Request | None = None
+        """One that is over and that nobody knows any more."""
         self.numbered: dict[int, Request] = {}
         """Those that have a number."""
         self._gap = 0
@@ -287,12 +309,16 @@ class Exchange:
         self.stopped = False
         """What follows can't be read, such as compressed or replicated data."""
         self.ended = False
-        self.use = Use()
+        self.answers = self.busy = self.began = self.free_at = 0
+        """To requests that don't wait by nature: how many, how long the first to the last of them took together."""
+        self.waited = False
+        """A request waited by nature."""
 
     def ask(self, operation: str, packet: Packet, number: int = -1) -> Request:
         """A request began to be known with this packet; its `end` may be moved on later."""
         stage, last = self._stage, self._last
-        request = _request(operation, number, packet)
+        request = _request(self.spare, operation, number, packet)
+        self.spare = None
         if number >= 0 and (known := self.numbered.get(number)) is not None:
             self._drop(known)  # the same number again: the older request can't be told from this one
             stage.forgotten += 1
@@ -316,7 +342,7 @@ class Exchange:
 
     def tell(self, operation: str, packet: Packet) -> None:
         """A request that the server does not answer."""
-        self._stage.asked(self, _request(operation, -1, packet))
+        self._stage.asked(self, _request(None, operation, -1, packet))
 
     def oldest(self, frame: int) -> Request | None:
         """The request that a response in this frame answers, where responses come in order."""
@@ -332,6 +358,28 @@ class Exchange:
         """The first byte of its response came."""
         if request.took < 0:
             request.took, request.reply_frame = max(0, time - request.end), frame
+
+    def reply(self, packet: Packet) -> None:
+        """A response without an error came with this packet as a whole.
+
+        For protocols that answer in order, and think of a request until the next one is asked at most.
+        """
+        request = self.oldest(packet.number)
+        if request is None:
+            self.stray(packet.number)
+            return
+        self.begin(request, packet.time, packet.number)
+        self.complete(request)
+        self.spare = request
+
+    def worked(self, asked: int, replied: int) -> None:
+        """A request took from here to there; of pipelined ones each moment counts once."""
+        if not self.answers:
+            self.began = asked
+        self.answers += 1
+        if replied > self.free_at:
+            self.busy += replied - max(asked, self.free_at)
+            self.free_at = replied
 
     def complete(self, request: Request) -> None:
         """Its response is whole, or tells enough."""
