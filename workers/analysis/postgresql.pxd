@@ -2,10 +2,14 @@ cimport cython
 
 from workers.analysis.framing cimport FramedParser, ServiceParser
 from workers.analysis.services cimport Exchange, Request
-from workers.analysis.sql cimport verb
+from workers.analysis.sql cimport verb_at
 from workers.packets.packet cimport Packet
+from workers.packets.scan cimport find
 
-cdef int _ROW, _ERROR, _COMPLETE, _READY
+cdef int _ASKS, _TELLS, _EXTENDED, _ASIDE, _ROW, _ERROR, _COMPLETE, _READY
+cdef bytes _KINDS
+cdef str EXECUTE
+cdef Py_ssize_t _LOOK, _TAG
 cdef long long _SSL, _GSS, _CANCEL, _VERSION_3, _MAX_STARTUP, _MAX_SIZE, _CHAIN
 
 
@@ -21,11 +25,7 @@ cdef bint _startup(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 cdef long long _four(bytes buffer, Py_ssize_t at)
 
 @cython.locals(size=cython.longlong)
-cdef bint _chain(bytes buffer, Py_ssize_t at, Py_ssize_t end, object kinds)
-
-@cython.locals(start=Py_ssize_t, size=cython.longlong)
-cdef long long _rows(bytes buffer, Py_ssize_t at, Py_ssize_t end)
-
+cdef bint _chain(bytes buffer, Py_ssize_t at, Py_ssize_t end, int kinds)
 
 cdef class PostgresqlRequests(FramedParser):
     cpdef bint between(self)
@@ -35,21 +35,28 @@ cdef class PostgresqlRequests(FramedParser):
     @cython.locals(size=cython.longlong, code=cython.longlong)
     cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
-    @cython.locals(kind=int)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(size=cython.longlong)
+    cdef Py_ssize_t whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.final
+    cdef _ask(self, int kind, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef _start(self, long long code, Packet packet)
     @cython.locals(unit=Request)
-    cdef _extended(self, int kind, bytes body, Packet packet)
+    cdef _extended(self, int kind, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cpdef done(self, Packet packet)
 
 
 cdef class PostgresqlReplies(FramedParser):
     cpdef bint between(self)
-    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    @cython.locals(size=cython.longlong)
+    @cython.locals(size=cython.longlong, exchange=PostgresqlExchange)
     cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     @cython.locals(kind=int)
     cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
     @cython.locals(exchange=PostgresqlExchange, kind=int, request=Request)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(exchange=PostgresqlExchange, kind=int, before=int, size=cython.longlong)
+    cdef Py_ssize_t whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.final
+    @cython.locals(exchange=PostgresqlExchange, request=Request)
+    cdef _tell(self, int kind, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef _negotiated(self, int kind, Request request, Packet packet)

@@ -11,21 +11,31 @@ from typing import ClassVar
 from workers.analysis.flows import Half
 from workers.analysis.framing import FramedParser, ServiceParser
 from workers.analysis.services import Exchange, Request, ServiceStage
-from workers.analysis.sql import LOOK, verb
+from workers.analysis.sql import LOOK, verb_at
 from workers.packets.packet import Packet
+from workers.packets.scan import find
 
 PORT = b"\x15\x38"
 _SSL, _GSS, _CANCEL = 80_877_103, 80_877_104, 80_877_102
 _VERSION_3 = 3
 _MAX_STARTUP = 10_000
 _MAX_SIZE = 0x3FFF_FFFF
-_ASKS = frozenset(b"QPBDECSHFdcfpX")
-_TELLS = frozenset(b"RSKZTDCENnstIVvAGHWdc123")
-_EXTENDED = frozenset(b"PBDECSH")
-_ASIDE = frozenset(b"SNA")
-"""ParameterStatus, NoticeResponse, NotificationResponse: they answer nothing."""
+_ASKS, _TELLS, _EXTENDED, _ASIDE = 1, 2, 4, 8
+"""The frontend's messages, the backend's; those of extended queries; those of the backend that answer nothing."""
+_KINDS = bytes(
+    sum(
+        flag
+        for flag, types in (
+            (_ASKS, b"QPBDECSHFdcfpX"), (_TELLS, b"RSKZTDCENnstIVvAGHWdc123"), (_EXTENDED, b"PBDECSH"), (_ASIDE, b"SNA")
+        )
+        if kind in types
+    )
+    for kind in range(256)
+)  # fmt: skip
 _ROW, _ERROR, _COMPLETE, _READY = 68, 69, 67, 90
 """DataRow, ErrorResponse, CommandComplete, ReadyForQuery."""
+_LOOK, _TAG = LOOK, 24
+"""Bytes of a statement and of a CommandComplete that are looked at."""
 EXECUTE = "EXECUTE"
 _CHAIN = 8
 
@@ -80,29 +90,18 @@ def _four(buffer: bytes, at: int) -> int:
     return buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
 
 
-def _chain(buffer: bytes, at: int, end: int, kinds: frozenset[int]) -> bool:
+def _chain(buffer: bytes, at: int, end: int, kinds: int) -> bool:
     """Whether these bytes are typed messages, one behind another, as far as they are looked at."""
     for _ in range(_CHAIN):
         if at >= end:
             return True
-        if buffer[at] not in kinds or end - at < 5:
+        if not _KINDS[buffer[at]] & kinds or end - at < 5:
             return False
         size = _four(buffer, at + 1)
         if not 4 <= size <= _MAX_SIZE:
             return False
         at += 1 + size
     return True
-
-
-def _rows(buffer: bytes, at: int, end: int) -> int:
-    """The size of all DataRows here, one behind another, which are not looked at one by one; -1 for a wrong one."""
-    start = at
-    while end - at >= 5 and buffer[at] == _ROW:
-        size = _four(buffer, at + 1)
-        if not 4 <= size <= _MAX_SIZE:
-            return at - start or -1
-        at += 1 + size
-    return at - start
 
 
 class PostgresqlRequests(FramedParser):
@@ -132,28 +131,42 @@ class PostgresqlRequests(FramedParser):
         """A type byte is not part of the length."""
         if self._typed:
             size = _four(buffer, at + 1)
-            return size + 1 if buffer[at] in _ASKS and 4 <= size <= _MAX_SIZE else -1
+            return size + 1 if _KINDS[buffer[at]] & _ASKS and 4 <= size <= _MAX_SIZE else -1
         size, code = _four(buffer, at), _four(buffer, at + 4)
         known = code in (_SSL, _GSS, _CANCEL) or code >> 16 == _VERSION_3
         return size if known and 8 <= size <= _MAX_STARTUP else -1
 
     def wanted(self, buffer: bytes, at: int) -> int:
         """Statements are looked into."""
-        return 5 + LOOK if self._typed and buffer[at] in (80, 81) else self.head
+        return 5 + _LOOK if self._typed and buffer[at] in (80, 81) else self.head
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Act on one message."""
         if not self._typed:
             self._start(_four(buffer, at + 4), packet)
             return True
-        kind = buffer[at]
-        if kind in _EXTENDED:
-            self._extended(kind, buffer[at + 5 : end], packet)
-        elif kind == 81:
-            self._asked = self.exchange.ask(verb(buffer[at + 5 : end]), packet)
+        self._ask(buffer[at], buffer, at + 5, end, packet)
+        return True
+
+    def whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Typed messages."""
+        while self._typed and end - at >= 5:
+            size = 1 + _four(buffer, at + 1)
+            if not _KINDS[buffer[at]] & _ASKS or not 5 <= size <= end - at:
+                break
+            self._ask(buffer[at], buffer, at + 5, at + min(size, 5 + _LOOK), packet)
+            self.done(packet)
+            at += size
+        return at
+
+    def _ask(self, kind: int, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+        """A typed message, whose body begins at `at`."""
+        if kind == 81:
+            self._asked = self.exchange.ask(verb_at(buffer, at, end), packet)
+        elif _KINDS[kind] & _EXTENDED:
+            self._extended(kind, buffer, at, end, packet)
         elif kind == 70:
             self._asked = self.exchange.ask("FUNCTION", packet)
-        return True
 
     def _start(self, code: int, packet: Packet) -> None:
         exchange = self.exchange
@@ -166,14 +179,14 @@ class PostgresqlRequests(FramedParser):
             self._asked = exchange.ask("startup", packet)
             self._typed, self.head = True, 5
 
-    def _extended(self, kind: int, body: bytes, packet: Packet) -> None:
+    def _extended(self, kind: int, buffer: bytes, at: int, end: int, packet: Packet) -> None:
         unit = self._unit
         if unit is None:
             unit = self._unit = self.exchange.ask(EXECUTE, packet)
             unit.due = False
         if kind == 80:
-            unit.operation = verb(body[body.find(b"\0") + 1 :])
-        elif kind in b"SH":
+            unit.operation = verb_at(buffer, max(at, find(buffer, 0, at, end) + 1), end)  # behind its name
+        elif kind in (72, 83):
             unit.due = True
         self._asked = unit
         if kind == 83:
@@ -194,7 +207,7 @@ class PostgresqlReplies(FramedParser):
     exchange: PostgresqlExchange
 
     def __init__(self, exchange: PostgresqlExchange) -> None:
-        super().__init__(exchange, 5)
+        super().__init__(exchange, 1)
 
     def between(self) -> bool:
         """Whether TLS may begin here."""
@@ -204,58 +217,72 @@ class PostgresqlReplies(FramedParser):
         """Typed messages, behind a gap."""
         return _chain(buffer, at, end, _TELLS)
 
-    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """The next bytes; the answer to SSLRequest is one alone."""
-        self.head = 1 if self.exchange.negotiating else 5
-        return FramedParser.data(self, buffer, at, end, packet)
-
     def size(self, buffer: bytes, at: int, end: int) -> int:
-        """A type byte is not part of the length; rows are taken together."""
-        if self.exchange.negotiating and buffer[at] in b"SNG":
+        """A type byte is not part of the length; the answer to SSLRequest is one alone."""
+        if self.exchange.negotiating and buffer[at] in (71, 78, 83):
             return 1
-        if buffer[at] == _ROW and not self.exchange.negotiating:
-            return _rows(buffer, at, end)
         if end - at < 5:  # an old server answers SSLRequest with an ErrorResponse
             return 0
         size = _four(buffer, at + 1)
-        return size + 1 if buffer[at] in _TELLS and 4 <= size <= _MAX_SIZE else -1
+        return size + 1 if _KINDS[buffer[at]] & _TELLS and 4 <= size <= _MAX_SIZE else -1
 
     def wanted(self, buffer: bytes, at: int) -> int:
         """Errors and tags are looked into."""
         kind = buffer[at]
         if kind == _ERROR:
             return 128
-        return 24 if kind == _COMPLETE else self.head
+        return _TAG if kind == _COMPLETE else 5
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Act on one message."""
         exchange, kind = self.exchange, buffer[at]
+        if not exchange.negotiating:
+            self._tell(kind, buffer, at + 5, end, packet)
+            return True
         request = exchange.oldest(packet.number)
-        if exchange.negotiating:
-            if request is not None and kind == _ERROR:
-                request.error = _sqlstate(buffer[at + 5 : end])
-            self._negotiated(kind, request, packet)
-            return True
-        if kind in _ASIDE:
-            return True
+        if request is not None and kind == _ERROR:
+            request.error = _sqlstate(buffer[at + 5 : end])
+        self._negotiated(kind, request, packet)
+        return True
+
+    def whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Messages but errors; of rows one behind another the first says all."""
+        if self.exchange.negotiating:
+            return at
+        before = 0
+        while end - at >= 5:
+            kind, size = buffer[at], 1 + _four(buffer, at + 1)
+            if kind == _ERROR or not _KINDS[kind] & _TELLS or not 5 <= size <= end - at:
+                break
+            if kind != _ROW or before != _ROW:
+                self._tell(kind, buffer, at + 5, at + min(size, _TAG), packet)
+            before = kind
+            at += size
+        return at
+
+    def _tell(self, kind: int, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+        """A message, whose body begins at `at`."""
+        exchange = self.exchange
+        request = exchange.oldest(packet.number)
+        if _KINDS[kind] & _ASIDE:
+            return
         if request is None:
             if kind in (_ERROR, _READY):
-                exchange.stray(packet.number, _sqlstate(buffer[at + 5 : end]) if kind == _ERROR else "")
-            return True
-        exchange.begin(request, self.begun, packet.number)
+                exchange.stray(packet.number, _sqlstate(buffer[at:end]) if kind == _ERROR else "")
+            return
+        if request.took < 0:
+            exchange.begin(request, self.begun, packet.number)
         if kind == _ERROR:
-            request.error = request.error or _sqlstate(buffer[at + 5 : end])
+            request.error = request.error or _sqlstate(buffer[at:end])
         elif kind == _COMPLETE and request.operation == EXECUTE:
-            request.operation = verb(buffer[at + 5 : end])
+            request.operation = verb_at(buffer, at, end)
         if kind == _READY or (kind == _ERROR and request.operation == "startup"):
             exchange.complete(request)
-        return True
 
     def _negotiated(self, kind: int, request: Request | None, packet: Packet) -> None:
         """One byte: S for TLS, G for GSSAPI encryption, N for neither; or an error from long before all this."""
         exchange = self.exchange
         exchange.negotiating = False
-        self.head = 5
         exchange.encrypts = kind == ord("S")
         exchange.stopped = kind == ord("G")
         if request is not None:
