@@ -94,6 +94,8 @@ class FramedParser(ServiceParser):
         else:
             self.begun = packet.time
             at = self.whole(buffer, at, end, packet)
+            if at == end:
+                return 0
         return self._walk(buffer, at, end, packet)
 
     def _walk(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:

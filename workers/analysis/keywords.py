@@ -1,4 +1,4 @@
-# cython: annotation_typing=False
+# cython: annotation_typing=False, boundscheck=False, wraparound=False
 """Words that a protocol has, found by their bytes on the wire in any case; nothing is made to look for one."""
 
 from collections.abc import Collection

@@ -11,7 +11,7 @@ from typing import ClassVar
 from workers.analysis.flows import Half
 from workers.analysis.framing import FramedParser, ServiceParser
 from workers.analysis.services import Exchange, Request, ServiceStage
-from workers.analysis.sql import LOOK, verb_at
+from workers.analysis.sql import LOOK, verb, verb_at
 from workers.packets.packet import Packet
 from workers.packets.scan import find
 
@@ -36,14 +36,15 @@ _ROW, _ERROR, _COMPLETE, _READY = 68, 69, 67, 90
 """DataRow, ErrorResponse, CommandComplete, ReadyForQuery."""
 _LOOK, _TAG = LOOK, 24
 """Bytes of a statement and of a CommandComplete that are looked at."""
-EXECUTE = "EXECUTE"
+EXECUTE = verb(b"EXECUTE")
+"""The one that `verb` gives: told apart by identity."""
 _CHAIN = 8
 
 
 class PostgresqlExchange(Exchange):
     """One connection."""
 
-    __slots__ = ("encrypts", "negotiating", "started")
+    __slots__ = ("encrypts", "negotiating", "started", "unit")
     protocol: ClassVar[str] = "postgresql"
 
     def __init__(self, stage: ServiceStage, asker: Half) -> None:
@@ -54,6 +55,8 @@ class PostgresqlExchange(Exchange):
         """TLS may begin."""
         self.started = False
         """The capture does not begin with the startup."""
+        self.unit: Request | None = None
+        """Extended queries since the last Sync."""
 
     def parser(self, half: Half) -> ServiceParser:
         """The parser of one direction."""
@@ -104,10 +107,20 @@ def _chain(buffer: bytes, at: int, end: int, kinds: int) -> bool:
     return True
 
 
+def _behind_rows(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind all DataRows that are here as a whole, one behind another."""
+    while end - at >= 5 and buffer[at] == _ROW:
+        size = 1 + _four(buffer, at + 1)
+        if not 5 <= size <= end - at:
+            break
+        at += size
+    return at
+
+
 class PostgresqlRequests(FramedParser):
     """The frontend's messages."""
 
-    __slots__ = ("_asked", "_typed", "_unit")
+    __slots__ = ("_asked", "_typed")
     exchange: PostgresqlExchange
 
     def __init__(self, exchange: PostgresqlExchange, *, typed: bool = False) -> None:
@@ -115,12 +128,11 @@ class PostgresqlRequests(FramedParser):
         self._typed = typed
         """Not before the startup, whose message has no type."""
         self._asked: Request | None = None
-        self._unit: Request | None = None
-        """Extended queries since the last Sync."""
 
     def between(self) -> bool:
         """Whether TLS may begin here."""
-        return not self._typed and (self.exchange.encrypts or self.exchange.negotiating)
+        exchange = self.exchange
+        return not self._typed and (exchange.encrypts or exchange.negotiating)
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
         """Typed messages, behind a gap."""
@@ -180,9 +192,10 @@ class PostgresqlRequests(FramedParser):
             self._typed, self.head = True, 5
 
     def _extended(self, kind: int, buffer: bytes, at: int, end: int, packet: Packet) -> None:
-        unit = self._unit
+        exchange = self.exchange
+        unit = exchange.unit
         if unit is None:
-            unit = self._unit = self.exchange.ask(EXECUTE, packet)
+            unit = exchange.unit = exchange.ask(EXECUTE, packet)
             unit.due = False
         if kind == 80:
             unit.operation = verb_at(buffer, max(at, find(buffer, 0, at, end) + 1), end)  # behind its name
@@ -190,7 +203,7 @@ class PostgresqlRequests(FramedParser):
             unit.due = True
         self._asked = unit
         if kind == 83:
-            self._unit = None
+            exchange.unit = None
 
     def done(self, packet: Packet) -> None:
         """The message is over; a request's latency begins with its last message before the response."""
@@ -211,7 +224,8 @@ class PostgresqlReplies(FramedParser):
 
     def between(self) -> bool:
         """Whether TLS may begin here."""
-        return self.exchange.encrypts or self.exchange.negotiating
+        exchange = self.exchange
+        return exchange.encrypts or exchange.negotiating
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
         """Typed messages, behind a gap."""
@@ -219,7 +233,8 @@ class PostgresqlReplies(FramedParser):
 
     def size(self, buffer: bytes, at: int, end: int) -> int:
         """A type byte is not part of the length; the answer to SSLRequest is one alone."""
-        if self.exchange.negotiating and buffer[at] in (71, 78, 83):
+        exchange = self.exchange
+        if exchange.negotiating and buffer[at] in (71, 78, 83):
             return 1
         if end - at < 5:  # an old server answers SSLRequest with an ErrorResponse
             return 0
@@ -246,18 +261,18 @@ class PostgresqlReplies(FramedParser):
         return True
 
     def whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """Messages but errors; of rows one behind another the first says all."""
-        if self.exchange.negotiating:
-            return at
-        before = 0
-        while end - at >= 5:
+        """Messages but errors. Once a response began, only its end and its tag say more."""
+        exchange, began = self.exchange, False
+        while not exchange.negotiating and end - at >= 5:
             kind, size = buffer[at], 1 + _four(buffer, at + 1)
             if kind == _ERROR or not _KINDS[kind] & _TELLS or not 5 <= size <= end - at:
                 break
-            if kind != _ROW or before != _ROW:
+            if not began or kind in (_COMPLETE, _READY):
                 self._tell(kind, buffer, at + 5, at + min(size, _TAG), packet)
-            before = kind
+                began = kind != _READY and not _KINDS[kind] & _ASIDE
             at += size
+            if kind == _ROW:
+                at = _behind_rows(buffer, at, end)
         return at
 
     def _tell(self, kind: int, buffer: bytes, at: int, end: int, packet: Packet) -> None:
@@ -274,10 +289,12 @@ class PostgresqlReplies(FramedParser):
             exchange.begin(request, self.begun, packet.number)
         if kind == _ERROR:
             request.error = request.error or _sqlstate(buffer[at:end])
-        elif kind == _COMPLETE and request.operation == EXECUTE:
+        elif kind == _COMPLETE and request.operation is EXECUTE:
             request.operation = verb_at(buffer, at, end)
         if kind == _READY or (kind == _ERROR and request.operation == "startup"):
             exchange.complete(request)
+            if request is not exchange.unit:
+                exchange.spare = request
 
     def _negotiated(self, kind: int, request: Request | None, packet: Packet) -> None:
         """One byte: S for TLS, G for GSSAPI encryption, N for neither; or an error from long before all this."""

@@ -54,7 +54,7 @@ cdef class ServiceStage:
 cdef class Exchange:
     cdef ServiceStage _stage
     cdef public object asker
-    cdef public _Group group
+    cdef public _Group group, group_before
     cdef public Request first, spare
     cdef Request _last
     cdef public str spoken

@@ -203,10 +203,12 @@ class ServiceStage:
         group = exchange.group
         if group is not None and group.operation is operation:
             return group
-        group = exchange.operations.get(operation)
-        if group is None and len(self._groups) < MAX_GROUPS:
-            group = _Group(operation, waits=waits(exchange.spoken, operation))
-            exchange.operations[operation] = self._groups[(exchange.protocol, *exchange.server, operation)] = group
+        group, exchange.group_before = exchange.group_before, group
+        if group is None or group.operation is not operation:
+            group = exchange.operations.get(operation)
+            if group is None and len(self._groups) < MAX_GROUPS:
+                group = _Group(operation, waits=waits(exchange.spoken, operation))
+                exchange.operations[operation] = self._groups[(exchange.protocol, *exchange.server, operation)] = group
         exchange.group = group
         return group
 
@@ -260,6 +262,7 @@ class Exchange:
         "first",
         "free_at",
         "group",
+        "group_before",
         "lost",
         "numbered",
         "operations",
@@ -286,7 +289,8 @@ class Exchange:
         self.spoken = self.protocol
         self.operations = stage.operations(self.protocol, *self.server)
         self.group: _Group | None = None
-        """The one of them that was needed last."""
+        """The one of them that was needed last, and that before it."""
+        self.group_before: _Group | None = None
         self.tallied = stage.tallied(self.protocol)
         self.waiting = 0
         """Requests from `first` to `_last`, in the order they were asked."""

@@ -23,11 +23,8 @@ def verb(statement: bytes) -> str:
 
 def verb_at(buffer: bytes, at: int, end: int) -> str:
     """The same of the statement between these offsets."""
-    while at < end and (buffer[at] in (32, 40, 59) or 9 <= buffer[at] <= 13):
-        at += 1
-    behind = at
-    while behind < end and (65 <= buffer[behind] <= 90 or 97 <= buffer[behind] <= 122):
-        behind += 1
+    at = _behind_space(buffer, at, end)
+    behind = _behind_word(buffer, at, end)
     if behind == at:
         comment = at < end and buffer[at] in (35, 45, 47)
         found = _START.match(buffer, at, end) if comment else None
@@ -36,3 +33,17 @@ def verb_at(buffer: bytes, at: int, end: int) -> str:
         return "other"
     word = _VERBS.find(buffer, at, behind)
     return "other" if word is None else word.name
+
+
+def _behind_space(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind blanks, line ends, brackets that open and semicolons."""
+    while at < end and (buffer[at] in (32, 40, 59) or 9 <= buffer[at] <= 13):
+        at += 1
+    return at
+
+
+def _behind_word(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind the letters that begin here."""
+    while at < end and 65 <= buffer[at] & 0xDF <= 90:
+        at += 1
+    return at
