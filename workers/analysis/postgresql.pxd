@@ -7,7 +7,8 @@ from workers.packets.packet cimport Packet
 from workers.packets.scan cimport find
 
 cdef int _ASKS, _TELLS, _EXTENDED, _ASIDE, _ROW, _ERROR, _COMPLETE, _READY
-cdef bytes _KINDS
+cdef bytes _TABLE
+cdef const unsigned char *_KINDS
 cdef str EXECUTE
 cdef Py_ssize_t _LOOK, _TAG
 cdef long long _SSL, _GSS, _CANCEL, _VERSION_3, _MAX_STARTUP, _MAX_SIZE, _CHAIN
@@ -27,6 +28,9 @@ cdef long long _four(const unsigned char *buffer, Py_ssize_t at) noexcept
 
 @cython.locals(size=cython.longlong)
 cdef bint _chain(bytes buffer, Py_ssize_t at, Py_ssize_t end, int kinds)
+@cython.locals(size=cython.longlong)
+cdef long long _whole(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, int kinds) noexcept
+
 @cython.locals(size=cython.longlong)
 cdef Py_ssize_t _behind_rows(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
@@ -60,9 +64,9 @@ cdef class PostgresqlReplies(FramedParser):
     cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
     @cython.locals(exchange=PostgresqlExchange, kind=int, request=Request)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    @cython.locals(exchange=PostgresqlExchange, kind=int, began=bint, size=cython.longlong)
+    @cython.locals(exchange=PostgresqlExchange, kind=int, known=bint, nameless=bint, request=Request, size=cython.longlong)
     cdef Py_ssize_t whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.final
-    @cython.locals(exchange=PostgresqlExchange, request=Request)
-    cdef _tell(self, int kind, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(exchange=PostgresqlExchange)
+    cdef _tell(self, int kind, Request request, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef _negotiated(self, int kind, Request request, Packet packet)

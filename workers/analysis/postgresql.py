@@ -22,7 +22,7 @@ _MAX_STARTUP = 10_000
 _MAX_SIZE = 0x3FFF_FFFF
 _ASKS, _TELLS, _EXTENDED, _ASIDE = 1, 2, 4, 8
 """The frontend's messages, the backend's; those of extended queries; those of the backend that answer nothing."""
-_KINDS = bytes(
+_TABLE = bytes(
     sum(
         flag
         for flag, types in (
@@ -32,6 +32,7 @@ _KINDS = bytes(
     )
     for kind in range(256)
 )  # fmt: skip
+_KINDS = _TABLE
 _ROW, _ERROR, _COMPLETE, _READY = 68, 69, 67, 90
 """DataRow, ErrorResponse, CommandComplete, ReadyForQuery."""
 _LOOK, _TAG = LOOK, 24
@@ -107,12 +108,17 @@ def _chain(buffer: bytes, at: int, end: int, kinds: int) -> bool:
     return True
 
 
+def _whole(buffer: bytes, at: int, end: int, kinds: int) -> int:
+    """The size of the message that begins here, if it is of these kinds and here as a whole; else 0."""
+    if end - at < 5 or not _KINDS[buffer[at]] & kinds:
+        return 0
+    size = 1 + _four(buffer, at + 1)
+    return size if 5 <= size <= end - at else 0
+
+
 def _behind_rows(buffer: bytes, at: int, end: int) -> int:
     """The offset behind all DataRows that are here as a whole, one behind another."""
-    while end - at >= 5 and buffer[at] == _ROW:
-        size = 1 + _four(buffer, at + 1)
-        if not 5 <= size <= end - at:
-            break
+    while at < end and buffer[at] == _ROW and (size := _whole(buffer, at, end, _TELLS)) > 0:
         at += size
     return at
 
@@ -162,10 +168,7 @@ class PostgresqlRequests(FramedParser):
 
     def whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Typed messages."""
-        while self._typed and end - at >= 5:
-            size = 1 + _four(buffer, at + 1)
-            if not _KINDS[buffer[at]] & _ASKS or not 5 <= size <= end - at:
-                break
+        while self._typed and (size := _whole(buffer, at, end, _ASKS)) > 0:
             self._ask(buffer[at], buffer, at + 5, at + min(size, 5 + _LOOK), packet)
             self.done(packet)
             at += size
@@ -252,7 +255,7 @@ class PostgresqlReplies(FramedParser):
         """Act on one message."""
         exchange, kind = self.exchange, buffer[at]
         if not exchange.negotiating:
-            self._tell(kind, buffer, at + 5, end, packet)
+            self._tell(kind, exchange.oldest(packet.number), buffer, at + 5, end, packet)
             return True
         request = exchange.oldest(packet.number)
         if request is not None and kind == _ERROR:
@@ -261,24 +264,26 @@ class PostgresqlReplies(FramedParser):
         return True
 
     def whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """Messages but errors. Once a response began, only its end and its tag say more."""
-        exchange, began = self.exchange, False
-        while not exchange.negotiating and end - at >= 5:
-            kind, size = buffer[at], 1 + _four(buffer, at + 1)
-            if kind == _ERROR or not _KINDS[kind] & _TELLS or not 5 <= size <= end - at:
+        """Messages but errors. Once a response began, only its end says more, and its tag may."""
+        exchange, request, known = self.exchange, None, False
+        while not exchange.negotiating and (size := _whole(buffer, at, end, _TELLS)) > 0:
+            kind = buffer[at]
+            if kind == _ERROR:
                 break
-            if not began or kind in (_COMPLETE, _READY):
-                self._tell(kind, buffer, at + 5, at + min(size, _TAG), packet)
-                began = kind != _READY and not _KINDS[kind] & _ASIDE
+            if not known:
+                request, known = exchange.oldest(packet.number), True
+            nameless = kind == _COMPLETE and request is not None and request.operation is EXECUTE
+            if request is None or request.took < 0 or kind == _READY or nameless:
+                self._tell(kind, request, buffer, at + 5, at + min(size, _TAG), packet)
+                known = kind != _READY
             at += size
             if kind == _ROW:
                 at = _behind_rows(buffer, at, end)
         return at
 
-    def _tell(self, kind: int, buffer: bytes, at: int, end: int, packet: Packet) -> None:
-        """A message, whose body begins at `at`."""
+    def _tell(self, kind: int, request: Request | None, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+        """A message about the oldest request; its body begins at `at`."""
         exchange = self.exchange
-        request = exchange.oldest(packet.number)
         if _KINDS[kind] & _ASIDE:
             return
         if request is None:

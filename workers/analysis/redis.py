@@ -30,6 +30,7 @@ _REPLY = re.compile(
 )
 _BULKS, _AGGREGATES = b"$=!", b"*~>%|"
 _SIMPLE = b"+-:_#,("
+_SUBSCRIBED = SUBSCRIPTIONS | {"MONITOR"}
 
 
 class RedisExchange(Exchange):
@@ -89,7 +90,7 @@ def _behind_string(buffer: bytes, at: int, end: int) -> int:
     """The offset behind the string that begins here; -1 when it is none, or not all of it is here."""
     size = _number(buffer, at + 1, end) if at < end and buffer[at] == 36 else -1
     behind = at + 1 + (size & 15) + (size >> 4) + 2
-    return behind if 0 <= size and behind <= end and buffer[behind - 2] == 13 and buffer[behind - 1] == 10 else -1
+    return behind if size >= 0 and behind <= end and buffer[behind - 2] == 13 and buffer[behind - 1] == 10 else -1
 
 
 def _behind_null(buffer: bytes, at: int, end: int) -> int:
@@ -141,16 +142,14 @@ class _Resp(ServiceParser):
             if not self.starts(buffer, at, end):
                 return 0
             self._lost = False
-        while at < end:
-            if self.exchange.stopped:
-                return NO_END
+        while at < end and not self.exchange.stopped:
             if self._left:
                 at = self._pass(buffer, at, end, packet)
                 continue
             if not self._held:
                 at = self._whole(buffer, at, end, packet)
                 if at >= end or self.exchange.stopped:
-                    continue
+                    break
                 if not self._want:
                     self.begun = packet.time
             newline = buffer.find(b"\n", at, end)
@@ -384,7 +383,7 @@ class RedisReplies(_Resp):
             exchange.resp3 = True
         request = exchange.oldest(packet.number)
         self._push = kind == 62 or (exchange.pushes and not exchange.resp3)
-        if self._push and request is not None and (request.operation in SUBSCRIPTIONS or request.operation == "MONITOR"):
+        if self._push and request is not None and request.operation in _SUBSCRIBED:
             self._push = False
         self._request = None if self._push else request
         if self._request is not None:

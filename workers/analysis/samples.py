@@ -12,7 +12,7 @@ FRAMES = MAX_FRAMES
 class Thinned:
     """Keeps at most `limit` of the items counted, evenly: when full, every second one goes and the stride doubles."""
 
-    __slots__ = ("due", "_limit", "_stride", "count", "items")
+    __slots__ = ("_limit", "_stride", "count", "due", "items")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
