@@ -23,6 +23,7 @@ cdef class FramedParser(ServiceParser):
     cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cpdef done(self, Packet packet)
+    cdef Py_ssize_t whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     @cython.locals(taken=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)

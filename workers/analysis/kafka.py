@@ -140,7 +140,7 @@ class KafkaResponses(FramedParser):
         return _LOOK
 
     def _request(self, buffer: bytes, at: int) -> Request | None:
-        return self.exchange.waiting.get(_RESPONSE(buffer, at)[1] & 0xFFFF_FFFF)
+        return self.exchange.numbered.get(_RESPONSE(buffer, at)[1] & 0xFFFF_FFFF)
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Act on one response."""

@@ -136,7 +136,7 @@ class MongodbReplies(_Messages):
     def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Act on one response."""
         _, number, answered, code = _HEADER(buffer, at)
-        exchange, request = self.exchange, self.exchange.waiting.get(answered & 0xFFFF_FFFF)
+        exchange, request = self.exchange, self.exchange.numbered.get(answered & 0xFFFF_FFFF)
         failure = _failure(code, buffer[at + 16 : end])
         streamed, exchange.streams = exchange.streams == answered, 0
         if code == _MSG and end - at > 16 and buffer[at + 16] & _MORE_TO_COME:

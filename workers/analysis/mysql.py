@@ -67,7 +67,7 @@ class MysqlExchange(Exchange):
 
     def settle(self) -> None:
         """The next command comes: what was answered before is complete."""
-        while (request := next(iter(self.waiting.values()), None)) is not None and request.took >= 0:
+        while (request := self.first) is not None and request.took >= 0:
             self.complete(request)
 
 
@@ -244,7 +244,7 @@ class MysqlReplies(FramedParser):
     def _response(self, number: int, body: bytes, packet: Packet) -> None:
         exchange = self.exchange
         request, first = exchange.oldest(packet.number), body[0] if body else -1
-        if request is not None and request.took >= 0 and number == 1 and len(exchange.waiting) > 1:
+        if request is not None and request.took >= 0 and number == 1 and exchange.waiting > 1:
             exchange.complete(request)
             request = exchange.oldest(packet.number)
         if request is None:

@@ -2,15 +2,21 @@ cimport cython
 
 from workers.analysis.framing cimport FramedParser, ServiceParser
 from workers.analysis.services cimport Exchange, Request
-from workers.analysis.sql cimport verb
+from workers.analysis.sql cimport verb, verb_at
 from workers.packets.packet cimport Packet
+from workers.packets.scan cimport find
 
-cdef int _ROW, _ERROR, _COMPLETE, _READY
+cdef int _ASKS, _TELLS, _EXTENDED, _ASIDE, _ROW, _ERROR, _COMPLETE, _READY
+cdef bytes _TABLE
+cdef const unsigned char *_KINDS
+cdef str EXECUTE
+cdef Py_ssize_t _LOOK, _TAG
 cdef long long _SSL, _GSS, _CANCEL, _VERSION_3, _MAX_STARTUP, _MAX_SIZE, _CHAIN
 
 
 cdef class PostgresqlExchange(Exchange):
     cdef public bint negotiating, encrypts, started
+    cdef public Request unit
 
 
 cpdef recognise(object stage, object half, bytes buffer, Py_ssize_t at, Py_ssize_t end)
@@ -18,38 +24,49 @@ cpdef recognise(object stage, object half, bytes buffer, Py_ssize_t at, Py_ssize
 @cython.locals(size=cython.longlong, code=cython.longlong)
 cdef bint _startup(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
-cdef long long _four(bytes buffer, Py_ssize_t at)
+cdef long long _four(const unsigned char *buffer, Py_ssize_t at) noexcept
 
 @cython.locals(size=cython.longlong)
-cdef bint _chain(bytes buffer, Py_ssize_t at, Py_ssize_t end, object kinds)
+cdef bint _chain(bytes buffer, Py_ssize_t at, Py_ssize_t end, int kinds)
+@cython.locals(size=cython.longlong)
+cdef long long _whole(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, int kinds) noexcept
 
-@cython.locals(start=Py_ssize_t, size=cython.longlong)
-cdef long long _rows(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+@cython.locals(size=cython.longlong)
+cdef Py_ssize_t _behind_rows(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 
 cdef class PostgresqlRequests(FramedParser):
+    @cython.locals(exchange=PostgresqlExchange)
     cpdef bint between(self)
     cdef bint _typed
-    cdef Request _asked, _unit
+    cdef Request _asked
 
     @cython.locals(size=cython.longlong, code=cython.longlong)
     cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
-    @cython.locals(kind=int)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(size=cython.longlong)
+    cdef Py_ssize_t whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.final
+    cdef _ask(self, int kind, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef _start(self, long long code, Packet packet)
-    @cython.locals(unit=Request)
-    cdef _extended(self, int kind, bytes body, Packet packet)
+    @cython.locals(exchange=PostgresqlExchange, unit=Request)
+    cdef _extended(self, int kind, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cpdef done(self, Packet packet)
 
 
 cdef class PostgresqlReplies(FramedParser):
+    @cython.locals(exchange=PostgresqlExchange)
     cpdef bint between(self)
-    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    @cython.locals(size=cython.longlong)
+    @cython.locals(size=cython.longlong, exchange=PostgresqlExchange)
     cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     @cython.locals(kind=int)
     cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
     @cython.locals(exchange=PostgresqlExchange, kind=int, request=Request)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(exchange=PostgresqlExchange, kind=int, known=bint, nameless=bint, request=Request, size=cython.longlong)
+    cdef Py_ssize_t whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.final
+    @cython.locals(exchange=PostgresqlExchange)
+    cdef _tell(self, int kind, Request request, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef _negotiated(self, int kind, Request request, Packet packet)

@@ -11,29 +11,41 @@ from typing import ClassVar
 from workers.analysis.flows import Half
 from workers.analysis.framing import FramedParser, ServiceParser
 from workers.analysis.services import Exchange, Request, ServiceStage
-from workers.analysis.sql import LOOK, verb
+from workers.analysis.sql import LOOK, verb, verb_at
 from workers.packets.packet import Packet
+from workers.packets.scan import find
 
 PORT = b"\x15\x38"
 _SSL, _GSS, _CANCEL = 80_877_103, 80_877_104, 80_877_102
 _VERSION_3 = 3
 _MAX_STARTUP = 10_000
 _MAX_SIZE = 0x3FFF_FFFF
-_ASKS = frozenset(b"QPBDECSHFdcfpX")
-_TELLS = frozenset(b"RSKZTDCENnstIVvAGHWdc123")
-_EXTENDED = frozenset(b"PBDECSH")
-_ASIDE = frozenset(b"SNA")
-"""ParameterStatus, NoticeResponse, NotificationResponse: they answer nothing."""
+_ASKS, _TELLS, _EXTENDED, _ASIDE = 1, 2, 4, 8
+"""The frontend's messages, the backend's; those of extended queries; those of the backend that answer nothing."""
+_TABLE = bytes(
+    sum(
+        flag
+        for flag, types in (
+            (_ASKS, b"QPBDECSHFdcfpX"), (_TELLS, b"RSKZTDCENnstIVvAGHWdc123"), (_EXTENDED, b"PBDECSH"), (_ASIDE, b"SNA")
+        )
+        if kind in types
+    )
+    for kind in range(256)
+)  # fmt: skip
+_KINDS = _TABLE
 _ROW, _ERROR, _COMPLETE, _READY = 68, 69, 67, 90
 """DataRow, ErrorResponse, CommandComplete, ReadyForQuery."""
-EXECUTE = "EXECUTE"
+_LOOK, _TAG = LOOK, 24
+"""Bytes of a statement and of a CommandComplete that are looked at."""
+EXECUTE = verb(b"EXECUTE")
+"""The one that `verb` gives: told apart by identity."""
 _CHAIN = 8
 
 
 class PostgresqlExchange(Exchange):
     """One connection."""
 
-    __slots__ = ("encrypts", "negotiating", "started")
+    __slots__ = ("encrypts", "negotiating", "started", "unit")
     protocol: ClassVar[str] = "postgresql"
 
     def __init__(self, stage: ServiceStage, asker: Half) -> None:
@@ -44,6 +56,8 @@ class PostgresqlExchange(Exchange):
         """TLS may begin."""
         self.started = False
         """The capture does not begin with the startup."""
+        self.unit: Request | None = None
+        """Extended queries since the last Sync."""
 
     def parser(self, half: Half) -> ServiceParser:
         """The parser of one direction."""
@@ -80,12 +94,12 @@ def _four(buffer: bytes, at: int) -> int:
     return buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
 
 
-def _chain(buffer: bytes, at: int, end: int, kinds: frozenset[int]) -> bool:
+def _chain(buffer: bytes, at: int, end: int, kinds: int) -> bool:
     """Whether these bytes are typed messages, one behind another, as far as they are looked at."""
     for _ in range(_CHAIN):
         if at >= end:
             return True
-        if buffer[at] not in kinds or end - at < 5:
+        if not _KINDS[buffer[at]] & kinds or end - at < 5:
             return False
         size = _four(buffer, at + 1)
         if not 4 <= size <= _MAX_SIZE:
@@ -94,21 +108,25 @@ def _chain(buffer: bytes, at: int, end: int, kinds: frozenset[int]) -> bool:
     return True
 
 
-def _rows(buffer: bytes, at: int, end: int) -> int:
-    """The size of all DataRows here, one behind another, which are not looked at one by one; -1 for a wrong one."""
-    start = at
-    while end - at >= 5 and buffer[at] == _ROW:
-        size = _four(buffer, at + 1)
-        if not 4 <= size <= _MAX_SIZE:
-            return at - start or -1
-        at += 1 + size
-    return at - start
+def _whole(buffer: bytes, at: int, end: int, kinds: int) -> int:
+    """The size of the message that begins here, if it is of these kinds and here as a whole; else 0."""
+    if end - at < 5 or not _KINDS[buffer[at]] & kinds:
+        return 0
+    size = 1 + _four(buffer, at + 1)
+    return size if 5 <= size <= end - at else 0
+
+
+def _behind_rows(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind all DataRows that are here as a whole, one behind another."""
+    while at < end and buffer[at] == _ROW and (size := _whole(buffer, at, end, _TELLS)) > 0:
+        at += size
+    return at
 
 
 class PostgresqlRequests(FramedParser):
     """The frontend's messages."""
 
-    __slots__ = ("_asked", "_typed", "_unit")
+    __slots__ = ("_asked", "_typed")
     exchange: PostgresqlExchange
 
     def __init__(self, exchange: PostgresqlExchange, *, typed: bool = False) -> None:
@@ -116,12 +134,11 @@ class PostgresqlRequests(FramedParser):
         self._typed = typed
         """Not before the startup, whose message has no type."""
         self._asked: Request | None = None
-        self._unit: Request | None = None
-        """Extended queries since the last Sync."""
 
     def between(self) -> bool:
         """Whether TLS may begin here."""
-        return not self._typed and (self.exchange.encrypts or self.exchange.negotiating)
+        exchange = self.exchange
+        return not self._typed and (exchange.encrypts or exchange.negotiating)
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
         """Typed messages, behind a gap."""
@@ -132,28 +149,39 @@ class PostgresqlRequests(FramedParser):
         """A type byte is not part of the length."""
         if self._typed:
             size = _four(buffer, at + 1)
-            return size + 1 if buffer[at] in _ASKS and 4 <= size <= _MAX_SIZE else -1
+            return size + 1 if _KINDS[buffer[at]] & _ASKS and 4 <= size <= _MAX_SIZE else -1
         size, code = _four(buffer, at), _four(buffer, at + 4)
         known = code in (_SSL, _GSS, _CANCEL) or code >> 16 == _VERSION_3
         return size if known and 8 <= size <= _MAX_STARTUP else -1
 
     def wanted(self, buffer: bytes, at: int) -> int:
         """Statements are looked into."""
-        return 5 + LOOK if self._typed and buffer[at] in (80, 81) else self.head
+        return 5 + _LOOK if self._typed and buffer[at] in (80, 81) else self.head
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Act on one message."""
         if not self._typed:
             self._start(_four(buffer, at + 4), packet)
             return True
-        kind = buffer[at]
-        if kind in _EXTENDED:
-            self._extended(kind, buffer[at + 5 : end], packet)
-        elif kind == 81:
-            self._asked = self.exchange.ask(verb(buffer[at + 5 : end]), packet)
+        self._ask(buffer[at], buffer, at + 5, end, packet)
+        return True
+
+    def whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Typed messages."""
+        while self._typed and (size := _whole(buffer, at, end, _ASKS)) > 0:
+            self._ask(buffer[at], buffer, at + 5, at + min(size, 5 + _LOOK), packet)
+            self.done(packet)
+            at += size
+        return at
+
+    def _ask(self, kind: int, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+        """A typed message, whose body begins at `at`."""
+        if kind == 81:
+            self._asked = self.exchange.ask(verb_at(buffer, at, end), packet)
+        elif _KINDS[kind] & _EXTENDED:
+            self._extended(kind, buffer, at, end, packet)
         elif kind == 70:
             self._asked = self.exchange.ask("FUNCTION", packet)
-        return True
 
     def _start(self, code: int, packet: Packet) -> None:
         exchange = self.exchange
@@ -166,18 +194,19 @@ class PostgresqlRequests(FramedParser):
             self._asked = exchange.ask("startup", packet)
             self._typed, self.head = True, 5
 
-    def _extended(self, kind: int, body: bytes, packet: Packet) -> None:
-        unit = self._unit
+    def _extended(self, kind: int, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+        exchange = self.exchange
+        unit = exchange.unit
         if unit is None:
-            unit = self._unit = self.exchange.ask(EXECUTE, packet)
+            unit = exchange.unit = exchange.ask(EXECUTE, packet)
             unit.due = False
         if kind == 80:
-            unit.operation = verb(body[body.find(b"\0") + 1 :])
-        elif kind in b"SH":
+            unit.operation = verb_at(buffer, max(at, find(buffer, 0, at, end) + 1), end)  # behind its name
+        elif kind in (72, 83):
             unit.due = True
         self._asked = unit
         if kind == 83:
-            self._unit = None
+            exchange.unit = None
 
     def done(self, packet: Packet) -> None:
         """The message is over; a request's latency begins with its last message before the response."""
@@ -194,68 +223,88 @@ class PostgresqlReplies(FramedParser):
     exchange: PostgresqlExchange
 
     def __init__(self, exchange: PostgresqlExchange) -> None:
-        super().__init__(exchange, 5)
+        super().__init__(exchange, 1)
 
     def between(self) -> bool:
         """Whether TLS may begin here."""
-        return self.exchange.encrypts or self.exchange.negotiating
+        exchange = self.exchange
+        return exchange.encrypts or exchange.negotiating
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
         """Typed messages, behind a gap."""
         return _chain(buffer, at, end, _TELLS)
 
-    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """The next bytes; the answer to SSLRequest is one alone."""
-        self.head = 1 if self.exchange.negotiating else 5
-        return FramedParser.data(self, buffer, at, end, packet)
-
     def size(self, buffer: bytes, at: int, end: int) -> int:
-        """A type byte is not part of the length; rows are taken together."""
-        if self.exchange.negotiating and buffer[at] in b"SNG":
+        """A type byte is not part of the length; the answer to SSLRequest is one alone."""
+        exchange = self.exchange
+        if exchange.negotiating and buffer[at] in (71, 78, 83):
             return 1
-        if buffer[at] == _ROW and not self.exchange.negotiating:
-            return _rows(buffer, at, end)
         if end - at < 5:  # an old server answers SSLRequest with an ErrorResponse
             return 0
         size = _four(buffer, at + 1)
-        return size + 1 if buffer[at] in _TELLS and 4 <= size <= _MAX_SIZE else -1
+        return size + 1 if _KINDS[buffer[at]] & _TELLS and 4 <= size <= _MAX_SIZE else -1
 
     def wanted(self, buffer: bytes, at: int) -> int:
         """Errors and tags are looked into."""
         kind = buffer[at]
         if kind == _ERROR:
             return 128
-        return 24 if kind == _COMPLETE else self.head
+        return _TAG if kind == _COMPLETE else 5
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Act on one message."""
         exchange, kind = self.exchange, buffer[at]
+        if not exchange.negotiating:
+            self._tell(kind, exchange.oldest(packet.number), buffer, at + 5, end, packet)
+            return True
         request = exchange.oldest(packet.number)
-        if exchange.negotiating:
-            if request is not None and kind == _ERROR:
-                request.error = _sqlstate(buffer[at + 5 : end])
-            self._negotiated(kind, request, packet)
-            return True
-        if kind in _ASIDE:
-            return True
+        if request is not None and kind == _ERROR:
+            request.error = _sqlstate(buffer[at + 5 : end])
+        self._negotiated(kind, request, packet)
+        return True
+
+    def whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Messages but errors. Once a response began, only its end says more, and its tag may."""
+        exchange, request, known = self.exchange, None, False
+        while not exchange.negotiating and (size := _whole(buffer, at, end, _TELLS)) > 0:
+            kind = buffer[at]
+            if kind == _ERROR:
+                break
+            if not known:
+                request, known = exchange.oldest(packet.number), True
+            nameless = kind == _COMPLETE and request is not None and request.operation is EXECUTE
+            if request is None or request.took < 0 or kind == _READY or nameless:
+                self._tell(kind, request, buffer, at + 5, at + min(size, _TAG), packet)
+                known = kind != _READY
+            at += size
+            if kind == _ROW:
+                at = _behind_rows(buffer, at, end)
+        return at
+
+    def _tell(self, kind: int, request: Request | None, buffer: bytes, at: int, end: int, packet: Packet) -> None:
+        """A message about the oldest request; its body begins at `at`."""
+        exchange = self.exchange
+        if _KINDS[kind] & _ASIDE:
+            return
         if request is None:
             if kind in (_ERROR, _READY):
-                exchange.stray(packet.number, _sqlstate(buffer[at + 5 : end]) if kind == _ERROR else "")
-            return True
-        exchange.begin(request, self.begun, packet.number)
+                exchange.stray(packet.number, _sqlstate(buffer[at:end]) if kind == _ERROR else "")
+            return
+        if request.took < 0:
+            exchange.begin(request, self.begun, packet.number)
         if kind == _ERROR:
-            request.error = request.error or _sqlstate(buffer[at + 5 : end])
-        elif kind == _COMPLETE and request.operation == EXECUTE:
-            request.operation = verb(buffer[at + 5 : end])
+            request.error = request.error or _sqlstate(buffer[at:end])
+        elif kind == _COMPLETE and request.operation is EXECUTE:
+            request.operation = verb_at(buffer, at, end)
         if kind == _READY or (kind == _ERROR and request.operation == "startup"):
             exchange.complete(request)
-        return True
+            if request is not exchange.unit:
+                exchange.spare = request
 
     def _negotiated(self, kind: int, request: Request | None, packet: Packet) -> None:
         """One byte: S for TLS, G for GSSAPI encryption, N for neither; or an error from long before all this."""
         exchange = self.exchange
         exchange.negotiating = False
-        self.head = 5
         exchange.encrypts = kind == ord("S")
         exchange.stopped = kind == ord("G")
         if request is not None:

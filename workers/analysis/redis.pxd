@@ -1,11 +1,12 @@
 cimport cython
 
 from workers.analysis.framing cimport ServiceParser
+from workers.analysis.keywords cimport Keyword, Keywords
 from workers.analysis.services cimport Exchange, Request
 from workers.packets.packet cimport Packet
-from workers.packets.scan cimport find
 
 cdef Py_ssize_t _LINE, _WORD
+cdef Keywords WORDS
 
 
 cdef class RedisExchange(Exchange):
@@ -14,14 +15,16 @@ cdef class RedisExchange(Exchange):
 
 cpdef recognise(object stage, object half, bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
-@cython.locals(value=cython.longlong, first=Py_ssize_t)
-cdef long long _number(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+@cython.locals(value=cython.longlong, first=Py_ssize_t, whole=bint)
+cdef long long _number(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
-@cython.locals(newline=Py_ssize_t)
-cdef Py_ssize_t _behind(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+cdef Py_ssize_t _behind(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 @cython.locals(size=cython.longlong, behind=Py_ssize_t)
-cdef Py_ssize_t _behind_string(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+cdef Py_ssize_t _behind_string(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
+
+@cython.locals(null=bint)
+cdef Py_ssize_t _behind_null(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 
 cdef class _Resp(ServiceParser):
@@ -32,7 +35,6 @@ cdef class _Resp(ServiceParser):
     cdef bint _lost
 
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
-    cdef bint _idle(self)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
     @cython.locals(newline=Py_ssize_t, line=bytes, rest=cython.longlong)
@@ -54,11 +56,12 @@ cdef class RedisRequests(_Resp):
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(words=cython.longlong, name_at=Py_ssize_t, place=Py_ssize_t, name=str)
+    @cython.locals(words=cython.longlong, at_name=Py_ssize_t, place=Py_ssize_t, word=Keyword)
     cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef bint _begin(self, bytes line, Packet packet)
+    @cython.final
     @cython.locals(exchange=RedisExchange)
-    cdef _ask(self, str name, Packet packet)
+    cdef _ask(self, str name, Packet packet, bint special)
 
 
 cdef class RedisReplies(_Resp):
@@ -70,9 +73,11 @@ cdef class RedisReplies(_Resp):
     @cython.locals(kind=int, number=cython.longlong)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(place=Py_ssize_t, kind=int)
+    @cython.locals(exchange=RedisExchange, place=Py_ssize_t, kind=int, elements=cython.longlong)
     cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    @cython.locals(exchange=RedisExchange, request=Request, subscribed=bint)
+    @cython.final
+    @cython.locals(exchange=RedisExchange, request=Request)
     cdef _begin(self, int kind, Packet packet)
+    @cython.final
     @cython.locals(request=Request)
     cdef _element(self, Packet packet)

@@ -11,11 +11,10 @@ from typing import ClassVar
 
 from workers.analysis.flows import Half
 from workers.analysis.framing import NO_END, NOT_MINE, ServiceParser
-from workers.analysis.redis_commands import BY_WIRE, COMMANDS, SUBSCRIPTIONS, command, error
+from workers.analysis.redis_commands import COMMANDS, SPECIAL, SUBSCRIPTIONS, WORDS, command, error
 from workers.analysis.services import Exchange, Request, ServiceStage
 from workers.packets.packet import Packet
 from workers.packets.pattern import Pattern
-from workers.packets.scan import find
 
 PORT = b"\x18\xeb"
 _LINE = 128
@@ -31,6 +30,7 @@ _REPLY = Pattern(
 )
 _BULKS, _AGGREGATES = b"$=!", b"*~>%|"
 _SIMPLE = b"+-:_#,("
+_SUBSCRIBED = SUBSCRIPTIONS | {"MONITOR"}
 
 
 class RedisExchange(Exchange):
@@ -65,27 +65,38 @@ def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int)
 
 
 def _number(buffer: bytes, at: int, end: int) -> int:
-    """The number that stands here, up to a line end; -1 when there is none, or not all of it."""
+    """The number that stands here up to a line end; -1 when there is none, or not all of it.
+
+    Below it, in four bits, is how many bytes it has with its line end.
+    """
     value, first = 0, at
     while at < end and 48 <= buffer[at] <= 57 and at - first < 10:
         value = 10 * value + buffer[at] - 48
         at += 1
-    return value if at > first and at + 1 < end and buffer[at] == 13 and buffer[at + 1] == 10 else -1
+    whole = at > first and at + 1 < end and buffer[at] == 13 and buffer[at + 1] == 10
+    return value << 4 | (at + 2 - first) if whole else -1
 
 
 def _behind(buffer: bytes, at: int, end: int) -> int:
     """The offset behind the line that begins here; -1 when its end is not here."""
-    newline = find(buffer, 10, at, min(end, at + _LINE))
-    return newline + 1 if newline >= 0 else -1
+    while at < end:
+        at += 1
+        if buffer[at - 1] == 10:
+            return at
+    return -1
 
 
 def _behind_string(buffer: bytes, at: int, end: int) -> int:
     """The offset behind the string that begins here; -1 when it is none, or not all of it is here."""
     size = _number(buffer, at + 1, end) if at < end and buffer[at] == 36 else -1
-    if size < 0:
-        return -1
-    behind = _behind(buffer, at, end) + size + 2
-    return behind if behind <= end and buffer[behind - 2] == 13 and buffer[behind - 1] == 10 else -1
+    behind = at + 1 + (size & 15) + (size >> 4) + 2
+    return behind if size >= 0 and behind <= end and buffer[behind - 2] == 13 and buffer[behind - 1] == 10 else -1
+
+
+def _behind_null(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind the null that begins here, in RESP2 a string or array of size -1; -1 for anything else."""
+    null = at + 5 <= end and buffer[at + 1] == 45 and buffer[at + 2] == 49 and buffer[at + 3] == 13
+    return at + 5 if null and buffer[at + 4] == 10 else -1
 
 
 class _Resp(ServiceParser):
@@ -113,12 +124,8 @@ class _Resp(ServiceParser):
         """Whether these bytes surely begin a message."""
         raise NotImplementedError
 
-    def _idle(self) -> bool:
-        """Whether no message is under way."""
-        return not (self._want or self._held or self._left or self._lost)
-
     def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """Take what is here as a whole; the offset after it."""
+        """Take what is here as a whole, as most is, without a copy of it; the offset after it."""
         raise NotImplementedError
 
     def _line(self, line: bytes, packet: Packet) -> bool:
@@ -130,21 +137,21 @@ class _Resp(ServiceParser):
         raise NotImplementedError
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """The next bytes. The rest of a string is not needed. What is here as a whole, as most is, needs no state."""
-        if self._idle():
-            at = self._whole(buffer, at, end, packet)
+        """The next bytes. The rest of a string is not needed."""
         if self._lost:
             if not self.starts(buffer, at, end):
                 return 0
             self._lost = False
-        while at < end:
-            if self.exchange.stopped:
-                return NO_END
+        while at < end and not self.exchange.stopped:
             if self._left:
                 at = self._pass(buffer, at, end, packet)
                 continue
-            if not self._want and not self._held:
-                self.begun = packet.time
+            if not self._held:
+                at = self._whole(buffer, at, end, packet)
+                if at >= end or self.exchange.stopped:
+                    break
+                if not self._want:
+                    self.begun = packet.time
             newline = buffer.find(b"\n", at, end)
             line = (self._held + buffer[at : min(end if newline < 0 else newline, at + _LINE)])[:_LINE]
             if newline < 0:
@@ -213,25 +220,32 @@ class RedisRequests(_Resp):
         self._asked: Request | None = None
 
     def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """Take whole commands; the offset after them."""
-        while not self.exchange.stopped:
-            words = _number(buffer, at + 1, end) if at < end and buffer[at] == 42 else -1
-            name_at = _behind(buffer, at, end)
-            if words < 1 or name_at < 0:
+        """Take a command whose name is here, and strings; the offset after them."""
+        while at < end and not self.exchange.stopped:
+            if self._want == 0:
+                words = _number(buffer, at + 1, end) if buffer[at] == 42 else -1
+                if words < 16:
+                    return at
+                at_name = at + 1 + (words & 15)
+                place = _behind_string(buffer, at_name, end)
+                if place < 0:
+                    return at
+                word = WORDS.find(buffer, at_name + 1 + (_number(buffer, at_name + 1, end) & 15), place - 2)
+                if word is None:
+                    return at
+                at, self._want, self._first = place, (words >> 4) - 1, False
+                self._ask(word.name, packet, special=word.special)
+            elif self._first:
                 return at
-            place = _behind_string(buffer, name_at, end)
-            name_at = _behind(buffer, name_at, end)
-            name = BY_WIRE.get(buffer[name_at : place - 2]) if place >= 0 else None
-            if name is None:
-                return at
-            while words > 1 and place >= 0:
-                place = _behind_string(buffer, place, end)
-                words -= 1
-            if place < 0:
-                return at
-            self._ask(name, packet)
-            self._asked = None
-            at = place
+            while self._want:
+                place = _behind_string(buffer, at, end)
+                if place < 0:
+                    return at
+                at = place
+                self._want -= 1
+            if self._asked is not None:
+                self._asked.end = packet.time
+                self._asked = None
         return at
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
@@ -262,25 +276,28 @@ class RedisRequests(_Resp):
         if name and name.decode("latin-1").upper() not in COMMANDS:
             return False
         if name:
-            self._ask(command(name), packet)
+            found = command(name)
+            self._ask(found, packet, special=found in SPECIAL)
         return True
 
-    def _ask(self, name: str, packet: Packet) -> None:
+    def _ask(self, name: str, packet: Packet, *, special: bool) -> None:
         exchange = self.exchange
-        if name in ("SYNC", "PSYNC", "SHUTDOWN"):
+        self._asked = None
+        if special and name in ("SYNC", "PSYNC", "SHUTDOWN"):
             exchange.tell(name, packet)
             exchange.stopped = name != "SHUTDOWN"
         elif exchange.pushes and not exchange.resp3:
             exchange.tell(name, packet)
         else:
             self._asked = exchange.ask(name, packet)
-            exchange.pushes = exchange.pushes or name in SUBSCRIPTIONS or name == "MONITOR"
+            exchange.pushes = exchange.pushes or special
 
     def _string(self, word: bytes | None, packet: Packet) -> None:
         self._want -= 1
         if self._first:
             self._first = False
-            self._ask(command((word or b"").strip()), packet)
+            name = command((word or b"").strip())
+            self._ask(name, packet, special=name in SPECIAL)
         if self._want == 0 and self._asked is not None:
             self._asked.end = packet.time
             self._asked = None
@@ -328,20 +345,33 @@ class RedisReplies(_Resp):
         return True
 
     def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """Take whole strings, numbers and words; the offset after them."""
-        while at < end and not self.exchange.stopped:
-            kind = buffer[at]
-            if kind == 36:
+        """Take whole strings, numbers, words and beginnings of arrays; the offset after them."""
+        exchange = self.exchange
+        while at < end and not exchange.stopped:
+            kind, elements = buffer[at], 0
+            if kind == 36 and at + 1 < end and buffer[at + 1] != 45:
                 place = _behind_string(buffer, at, end)
-            elif kind in (43, 58):
-                place = find(buffer, 10, at, end) + 1
+            elif kind in (35, 40, 43, 44, 58, 95):
+                place = _behind(buffer, at, end)
+            elif kind in (36, 42):
+                elements = _number(buffer, at + 1, end)
+                place = at + 1 + (elements & 15) if elements >= 0 else _behind_null(buffer, at, end)
+                elements = max(0, elements >> 4)
             else:
                 return at
-            if place <= 0:
+            if place < 0:
                 return at
-            self.begun = packet.time
-            self._begin(kind, packet)
-            self._element(packet)
+            if self._want == 0 and elements == 0 and not exchange.pushes:
+                exchange.reply(packet)
+            else:
+                if self._want == 0:
+                    self.begun = packet.time
+                    self._begin(kind, packet)
+                self._want += elements
+                if self._want > 1:
+                    self._want -= 1
+                else:
+                    self._element(packet)
             at = place
         return at
 
@@ -349,10 +379,12 @@ class RedisReplies(_Resp):
         """The first line of a reply, or of a push."""
         exchange = self.exchange
         self._want, self._error = 1, ""
-        exchange.resp3 = exchange.resp3 or kind in b">%~"
+        if kind in (37, 62, 126):
+            exchange.resp3 = True
         request = exchange.oldest(packet.number)
-        subscribed = request is not None and (request.operation in SUBSCRIPTIONS or request.operation == "MONITOR")
-        self._push = (kind == 62 or (exchange.pushes and not exchange.resp3)) and not subscribed
+        self._push = kind == 62 or (exchange.pushes and not exchange.resp3)
+        if self._push and request is not None and request.operation in _SUBSCRIBED:
+            self._push = False
         self._request = None if self._push else request
         if self._request is not None:
             exchange.begin(self._request, self.begun, packet.number)

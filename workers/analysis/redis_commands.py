@@ -1,5 +1,7 @@
 """Redis' command names and error prefixes: the only words of a conversation that are kept."""
 
+from workers.analysis.keywords import Keywords
+
 COMMANDS = frozenset(
     "ACL APPEND ASKING AUTH BGREWRITEAOF BGSAVE BITCOUNT BITFIELD BITFIELD_RO BITOP BITPOS BLMOVE BLMPOP BLPOP"
     " BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN CLIENT CLUSTER COMMAND CONFIG COPY DBSIZE DEBUG DECR DECRBY DEL"
@@ -33,8 +35,9 @@ FULL = "MAXCLIENTS"
 """Told for an ERR that says "max number of clients reached": it means more than the prefix."""
 
 
-BY_WIRE = {spelled.encode(): name for name in COMMANDS for spelled in (name, name.lower())}
-"""Commands as clients write them, most of the time."""
+SPECIAL = SUBSCRIPTIONS | {"MONITOR", "SYNC", "PSYNC", "SHUTDOWN"}
+"""Not answered as other commands are, or what follows is not."""
+WORDS = Keywords(COMMANDS, SPECIAL)
 
 
 def command(word: bytes) -> str:

@@ -1,17 +1,26 @@
+cimport cython
+
+cdef long long FRAMES
+
+
 cdef class Thinned:
     cdef long long _limit, _stride
-    cdef public long long count
+    cdef public long long due, count
     cdef public object items
 
     cpdef bint takes(self)
+    cdef bint _kept(self)
 
 
+@cython.final
 cdef class Durations(Thinned):
     cdef public long long least, most
 
+    @cython.locals(value=cython.longlong)
     cpdef add(self, long long nanoseconds)
 
 
+@cython.final
 cdef class Frames:
     cdef public long long count
     cdef public list first

@@ -8,27 +8,35 @@ from typing import Any
 from workers.contract.facts import MAX_FRAMES, Spread, Tally
 
 NANO = 1e-9
+FRAMES = MAX_FRAMES
 
 
 class Thinned:
     """Keeps at most `limit` of the items counted, evenly: when full, every second one goes and the stride doubles."""
 
-    __slots__ = ("_limit", "_stride", "count", "items")
+    __slots__ = ("_limit", "_stride", "count", "due", "items")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._stride = 1
+        self.due = 0
+        """How many there are before the next one that may be kept."""
         self.count = 0
         self.items: MutableSequence[Any] = []
 
     def takes(self) -> bool:
         """Count one more item; whether it is to be kept: appended to `items`, by the caller."""
-        taken = self.count % self._stride == 0
-        if taken and len(self.items) >= self._limit:
+        self.count += 1
+        return self.count > self.due and self._kept()
+
+    def _kept(self) -> bool:
+        """Whether the item whose turn it may be is kept."""
+        taken = True
+        if len(self.items) >= self._limit:
             self.items = self.items[::2]
             self._stride *= 2
-            taken = self.count % self._stride == 0
-        self.count += 1
+            taken = self.due % self._stride == 0
+        self.due += self._stride if taken else self._stride // 2
         return taken
 
 
@@ -87,7 +95,7 @@ class Frames:
     def add(self, frame: int) -> None:
         """One more, seen in this frame."""
         self.count += 1
-        if len(self.first) < MAX_FRAMES:
+        if len(self.first) < FRAMES:
             self.first.append(frame)
 
     def tally(self) -> Tally:

@@ -1,14 +1,6 @@
 cimport cython
 
 
-cdef class Use:
-    cdef public long long busy, first, free_at, requests
-    cdef public bint waited
-
-    @cython.locals(reply=cython.longlong)
-    cpdef answered(self, long long end, long long took)
-
-
 cdef class _Pool:
     cdef public long long busy, connections, first, last, requests
 
@@ -17,4 +9,4 @@ cdef class ServicePools:
     cdef dict _pools
 
     @cython.locals(pool=_Pool)
-    cpdef over(self, tuple key, Use use)
+    cpdef over(self, tuple key, long long requests, long long busy, long long first, long long last)

@@ -35,25 +35,6 @@ def waits(protocol: str, operation: str) -> bool:
     return (protocol, operation) in WAITS
 
 
-class Use:
-    """One connection's part in its pool."""
-
-    __slots__ = ("busy", "first", "free_at", "requests", "waited")
-
-    def __init__(self) -> None:
-        self.busy = self.requests = self.first = self.free_at = 0
-        self.waited = False
-
-    def answered(self, end: int, took: int) -> None:
-        """A request that ended at `end`; of pipelined ones each moment counts once."""
-        if not self.requests:
-            self.first = end
-        self.requests += 1
-        reply = end + took
-        self.busy += max(0, reply - max(end, self.free_at))
-        self.free_at = max(self.free_at, reply)
-
-
 class _Pool:
     __slots__ = ("busy", "connections", "first", "last", "requests")
 
@@ -68,20 +49,18 @@ class ServicePools:
     def __init__(self) -> None:
         self._pools: dict[_Key, _Pool] = {}
 
-    def over(self, key: _Key, use: Use) -> None:
-        """A connection that answered something and never waited by nature."""
-        if not use.requests or use.waited:
-            return
+    def over(self, key: _Key, requests: int, busy: int, first: int, last: int) -> None:
+        """A connection that answered requests and never waited by nature."""
         pool = self._pools.get(key)
         if pool is None:
             if len(self._pools) >= MAX_POOLS:
                 return
-            pool = self._pools[key] = _Pool(use.first)
+            pool = self._pools[key] = _Pool(first)
         pool.connections += 1
-        pool.requests += use.requests
-        pool.busy += use.busy
-        pool.first = min(pool.first, use.first)
-        pool.last = max(pool.last, use.free_at)
+        pool.requests += requests
+        pool.busy += busy
+        pool.first = min(pool.first, first)
+        pool.last = max(pool.last, last)
 
     def told(self) -> tuple[ServicePool, ...]:
         """As facts, those with most requests first."""

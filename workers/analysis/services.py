@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 from workers.analysis.addresses import endpoints
 from workers.analysis.flows import Half
 from workers.analysis.http_stage import JUDGED_AFTER, answer_not_captured
-from workers.analysis.samples import Durations, Frames, count
-from workers.analysis.service_pools import ServicePools, Use, waits
+from workers.analysis.samples import MAX_FRAMES, Durations, Frames, count
+from workers.analysis.service_pools import ServicePools, waits
 from workers.analysis.timeline import TimelineStage
 from workers.contract.facts_services import ServiceFacts, ServiceGroup
 from workers.packets.packet import Packet
@@ -28,6 +28,7 @@ MAX_WAITING = 1024
 MAX_OPEN = 32_768
 """Requests remembered over all conversations."""
 MAX_ERRORS = 64
+_FRAMES = MAX_FRAMES
 UNKNOWN = ""
 """The operation of responses whose request is not in the capture, and of errors nobody asked for."""
 _Key = tuple[str, str, int, str]
@@ -36,10 +37,14 @@ _Key = tuple[str, str, int, str]
 class Request:
     """One request that waits for its response, or whose response is under way."""
 
-    __slots__ = ("detail", "due", "end", "error", "frame", "number", "operation", "reply_frame", "took")
+    __slots__ = (
+        "before", "behind", "detail", "due", "end", "error", "frame", "number", "operation", "reply_frame", "took",
+        "waits",
+    )  # fmt: skip
 
     operation: str
     number: int
+    """The protocol's own, -1 where responses come in order."""
     frame: int
     end: int
     took: int
@@ -50,15 +55,20 @@ class Request:
     """Whether the server has to answer what came so far."""
     detail: int
     """What the protocol needs to read the response."""
+    waits: bool
+    """Whether it is one of its exchange's, between those asked before and behind it."""
+    before: "Request | None"
+    behind: "Request | None"
 
 
-def _request(operation: str, number: int, packet: Packet) -> Request:
-    """A new one; not by a constructor, which costs more than all else about a request."""
-    request = Request.__new__(Request)
+def _request(spare: Request | None, operation: str, number: int, packet: Packet) -> Request:
+    """A new one, or one that is over; not by a constructor, which costs more than all else about a request."""
+    request = Request.__new__(Request) if spare is None else spare
     request.operation, request.number = operation, number
     request.frame, request.end = packet.number, packet.time
     request.took, request.reply_frame = -1, 0
     request.error, request.due, request.detail = "", True, 0
+    request.waits, request.before, request.behind = False, None, None
     return request
 
 
@@ -69,6 +79,7 @@ class _Group:
         "errors",
         "failed",
         "latency",
+        "operation",
         "requests",
         "responses",
         "slowest",
@@ -77,7 +88,8 @@ class _Group:
         "waits",
     )
 
-    def __init__(self, *, waits: bool) -> None:
+    def __init__(self, operation: str, *, waits: bool) -> None:
+        self.operation = operation
         self.waits = waits
         """Such requests take long by their nature."""
         self.requests = Frames()
@@ -90,15 +102,20 @@ class _Group:
         self.slowest_frame = 0
 
     def answered(self, request: Request) -> None:
-        self.latency.add(request.took)
-        if request.took > self.slowest:
-            self.slowest, self.slowest_frame = request.took, request.reply_frame
-
-    def replied(self, error: str, frame: int) -> None:
+        latency, took = self.latency, request.took
+        if latency.count < latency.due and latency.least <= took <= latency.most:
+            latency.count += 1  # nothing is kept of most
+        else:
+            latency.add(took)
+        if took > self.slowest:
+            self.slowest, self.slowest_frame = took, request.reply_frame
         self.responses += 1
-        if error:
-            count(self.errors, error, MAX_ERRORS)
-            self.failed.add(frame)
+        if request.error:
+            self.erred(request.error, request.reply_frame)
+
+    def erred(self, error: str, frame: int) -> None:
+        count(self.errors, error, MAX_ERRORS)
+        self.failed.add(frame)
 
 
 class ServiceStage:
@@ -106,12 +123,14 @@ class ServiceStage:
 
     def __init__(self, timeline: TimelineStage) -> None:
         self._timeline = timeline
+        self._answers = timeline.answers
         self._pools = ServicePools()
         self._groups: dict[_Key, _Group] = {}
         self._spread: dict[tuple[str, str, int], dict[str, _Group]] = {}
         """The same ones, by protocol and server and then by operation."""
-        self._requests = self._responses = 0
+        self._responses = 0
         self._protocols: dict[str, Frames] = {}
+        self.most_waiting, self.most_open = MAX_WAITING, MAX_OPEN
         self.open = 0
         """Requests that wait now."""
         self.beyond = 0
@@ -124,34 +143,39 @@ class ServiceStage:
 
     def asked(self, exchange: "Exchange", request: Request) -> _Group | None:
         """Count a request whose fate is known."""
-        self._requests += 1
         exchange.tallied.count += 1
         group = self._group(exchange, request.operation)
         if group is None:
             self.beyond += 1
-        else:
+        elif group.requests.count < _FRAMES:
             group.requests.add(request.frame)
+        else:
+            group.requests.count += 1
         return group
 
     def answered(self, exchange: "Exchange", request: Request) -> None:
         """Count a request and its response."""
-        group = self.asked(exchange, request)
+        group, answers = self.asked(exchange, request), self._answers
         self._responses += 1
         if group.waits if group is not None else waits(exchange.spoken, request.operation):
-            exchange.use.waited = True
+            exchange.waited = True
         else:
-            self._timeline.latency(request.end + request.took, request.took, exchange.spoken)
-            exchange.use.answered(request.end, request.took)
+            exchange.worked(request.end, request.end + request.took)
+            if answers.count < answers.due:
+                answers.count += 1  # nothing is kept of most
+            else:
+                self._timeline.latency(request.end + request.took, request.took, exchange.spoken)
         if group is not None:
             group.answered(request)
-            group.replied(request.error, request.reply_frame)
 
     def stray(self, exchange: "Exchange", error: str, frame: int) -> None:
         """Count a response without its request."""
         self._responses += 1
         group = self._group(exchange, UNKNOWN)
         if group is not None:
-            group.replied(error, frame)
+            group.responses += 1
+            if error:
+                group.erred(error, frame)
 
     def unanswered(self, exchange: "Exchange", request: Request) -> None:
         """Count a request that nobody answered."""
@@ -161,8 +185,11 @@ class ServiceStage:
 
     def over(self, exchange: "Exchange") -> None:
         """A connection is over."""
+        if not exchange.answers or exchange.waited:
+            return
         client = endpoints(exchange.asker.key)[0]
-        self._pools.over((exchange.protocol, client, *exchange.server), exchange.use)
+        key = (exchange.protocol, client, *exchange.server)
+        self._pools.over(key, exchange.answers, exchange.busy, exchange.began, exchange.free_at)
 
     def tallied(self, protocol: str) -> Frames:
         """Requests of one protocol."""
@@ -173,10 +200,16 @@ class ServiceStage:
         return self._spread.setdefault((protocol, server, port), {})
 
     def _group(self, exchange: "Exchange", operation: str) -> _Group | None:
-        group = exchange.operations.get(operation)
-        if group is None and len(self._groups) < MAX_GROUPS:
-            group = _Group(waits=waits(exchange.spoken, operation))
-            exchange.operations[operation] = self._groups[(exchange.protocol, *exchange.server, operation)] = group
+        group = exchange.group
+        if group is not None and group.operation is operation:
+            return group
+        group, exchange.group_before = exchange.group_before, group
+        if group is None or group.operation is not operation:
+            group = exchange.operations.get(operation)
+            if group is None and len(self._groups) < MAX_GROUPS:
+                group = _Group(operation, waits=waits(exchange.spoken, operation))
+                exchange.operations[operation] = self._groups[(exchange.protocol, *exchange.server, operation)] = group
+        exchange.group = group
         return group
 
     def finish(self) -> ServiceFacts:
@@ -186,7 +219,7 @@ class ServiceStage:
             key=lambda item: (-(item[1].failed.count + item[1].unanswered.count), -item[1].requests.count),
         )
         return ServiceFacts(
-            requests=self._requests,
+            requests=sum([tallied.count for tallied in self._protocols.values()]),
             responses=self._responses,
             protocols={name: tallied.count for name, tallied in sorted(self._protocols.items()) if tallied.count},
             groups=tuple(_told(key, group) for key, group in ranked[:TOLD_GROUPS]),
@@ -219,19 +252,28 @@ class Exchange:
     __slots__ = (
         "_beyond",
         "_gap",
-        "_serial",
+        "_last",
         "_stage",
+        "answers",
         "asker",
+        "began",
+        "busy",
         "ended",
+        "first",
+        "free_at",
+        "group",
+        "group_before",
         "lost",
+        "numbered",
         "operations",
         "paired",
         "server",
+        "spare",
         "spoken",
         "stopped",
         "strays",
         "tallied",
-        "use",
+        "waited",
         "waiting",
     )
     protocol: ClassVar[str] = ""
@@ -246,14 +288,22 @@ class Exchange:
         """Address and port."""
         self.spoken = self.protocol
         self.operations = stage.operations(self.protocol, *self.server)
+        self.group: _Group | None = None
+        """The one of them that was needed last, and that before it."""
+        self.group_before: _Group | None = None
         self.tallied = stage.tallied(self.protocol)
-        self.waiting: dict[int, Request] = {}
-        """By number, which is the protocol's own, or else counts up; oldest first."""
-        self._serial = 0
+        self.waiting = 0
+        """Requests from `first` to `_last`, in the order they were asked."""
+        self.first: Request | None = None
+        self._last: Request | None = None
+        self.spare: Request | None = None
+        """One that is over and that nobody knows any more."""
+        self.numbered: dict[int, Request] = {}
+        """Those that have a number."""
         self._gap = 0
         """The last frame that showed a gap in the responses: what was asked before may have been answered there."""
         self._beyond = 0
-        """Requests behind those in `waiting` that were not remembered."""
+        """Requests behind those that wait that were not remembered."""
         self.paired = False
         """A response was matched: this conversation does speak the protocol."""
         self.strays = 0
@@ -263,51 +313,81 @@ class Exchange:
         self.stopped = False
         """What follows can't be read, such as compressed or replicated data."""
         self.ended = False
-        self.use = Use()
+        self.answers = self.busy = self.began = self.free_at = 0
+        """To requests that don't wait by nature: how many, how long the first to the last of them took together."""
+        self.waited = False
+        """A request waited by nature."""
 
     def ask(self, operation: str, packet: Packet, number: int = -1) -> Request:
         """A request began to be known with this packet; its `end` may be moved on later."""
-        if number < 0:
-            self._serial += 1
-            number = self._serial
-        request = _request(operation, number, packet)
-        known = self.waiting.get(number)
-        if known is not None:  # the same number again: the older request can't be told from this one
-            self._drop(known)
-            self._stage.forgotten += 1
-        if self._beyond or len(self.waiting) >= MAX_WAITING or self._stage.open >= MAX_OPEN:
+        stage, last = self._stage, self._last
+        request = _request(self.spare, operation, number, packet)
+        self.spare = None
+        if number >= 0 and (known := self.numbered.get(number)) is not None:
+            self._drop(known)  # the same number again: the older request can't be told from this one
+            stage.forgotten += 1
+            last = self._last
+        if self._beyond or self.waiting >= stage.most_waiting or stage.open >= stage.most_open:
             self._beyond += 1
-            self._stage.forgotten += 1
-            self._stage.asked(self, request)
+            stage.forgotten += 1
+            stage.asked(self, request)
             return request
-        self._stage.open += 1
-        self.waiting[number] = request
+        if number >= 0:
+            self.numbered[number] = request
+        request.waits, request.before = True, last
+        if last is None:
+            self.first = request
+        else:
+            last.behind = request
+        self._last = request
+        self.waiting += 1
+        stage.open += 1
         return request
 
     def tell(self, operation: str, packet: Packet) -> None:
         """A request that the server does not answer."""
-        self._stage.asked(self, _request(operation, 0, packet))
+        self._stage.asked(self, _request(None, operation, -1, packet))
 
     def oldest(self, frame: int) -> Request | None:
         """The request that a response in this frame answers, where responses come in order."""
-        while self.lost and len(self.waiting) > 1:
-            request = next(iter(self.waiting.values()))
+        while self.lost and self.waiting > 1 and (request := self.first) is not None:
             self._drop(request)
             self._stage.not_captured += 1
         self.lost = False
-        for oldest in self.waiting.values():
-            # a response that waited behind a hole may be handed on after later requests
-            return oldest if oldest.frame <= frame else None
-        return None
+        oldest = self.first
+        # a response that waited behind a hole may be handed on after later requests
+        return oldest if oldest is not None and oldest.frame <= frame else None
 
     def begin(self, request: Request, time: int, frame: int) -> None:
         """The first byte of its response came."""
         if request.took < 0:
             request.took, request.reply_frame = max(0, time - request.end), frame
 
+    def reply(self, packet: Packet) -> None:
+        """A response without an error came with this packet as a whole.
+
+        For protocols that answer in order, and think of a request until the next one is asked at most.
+        """
+        request = self.oldest(packet.number)
+        if request is None:
+            self.stray(packet.number)
+            return
+        self.begin(request, packet.time, packet.number)
+        self.complete(request)
+        self.spare = request
+
+    def worked(self, asked: int, replied: int) -> None:
+        """A request took from here to there; of pipelined ones each moment counts once."""
+        if not self.answers:
+            self.began = asked
+        self.answers += 1
+        if replied > self.free_at:
+            self.busy += replied - max(asked, self.free_at)
+            self.free_at = replied
+
     def complete(self, request: Request) -> None:
         """Its response is whole, or tells enough."""
-        if self.waiting.get(request.number) is not request:
+        if not request.waits:
             return
         self.paired = True
         self._take(request)
@@ -321,8 +401,22 @@ class Exchange:
             self._stage.stray(self, error, frame)
 
     def _take(self, request: Request) -> None:
-        if self.waiting.pop(request.number, None) is not None:
-            self._stage.open -= 1
+        if not request.waits:
+            return
+        before, behind = request.before, request.behind
+        request.waits, request.before, request.behind = False, None, None
+        if before is None:
+            self.first = behind
+        else:
+            before.behind = behind
+        if behind is None:
+            self._last = before
+        else:
+            behind.before = before
+        self.waiting -= 1
+        self._stage.open -= 1
+        if request.number >= 0:
+            del self.numbered[request.number]
 
     def _drop(self, request: Request) -> None:
         """Its response is not in the capture, or only its beginning."""
@@ -337,7 +431,7 @@ class Exchange:
         if replies:
             self.lost, self._beyond, self._gap = True, 0, max(self._gap, frame)
         elif self.IN_ORDER:  # how many requests are missing between these and the next nobody knows
-            for request in list(self.waiting.values()):
+            while (request := self.first) is not None:
                 self._stage.not_captured += request.took < 0
                 self._drop(request)
 
@@ -347,8 +441,8 @@ class Exchange:
 
     def abandon(self) -> None:
         """The conversation does not speak this protocol (any more): what waits says nothing."""
-        self._stage.open -= len(self.waiting)
-        self.waiting.clear()
+        while (request := self.first) is not None:
+            self._take(request)
         self.ended = True
 
     def close(self, now: int) -> None:
@@ -359,7 +453,7 @@ class Exchange:
         state = self.asker.flow.state
         over = state is not None and bool(state.fins or state.resets)
         not_captured = answer_not_captured(self.asker)
-        for request in list(self.waiting.values()):
+        while (request := self.first) is not None:
             self._take(request)
             if request.took >= 0:
                 self._stage.answered(self, request)

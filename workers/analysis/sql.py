@@ -3,9 +3,11 @@
 
 from workers.packets.pattern import Pattern
 
+from workers.analysis.keywords import Keywords
+
 LOOK = 256
 """Bytes of a statement that are looked at; a verb behind a longer comment is not found."""
-_VERBS = frozenset(
+_VERBS = Keywords(
     "ABORT ALTER ANALYZE BEGIN CALL CHECKPOINT CLOSE CLUSTER COMMENT COMMIT COPY CREATE DEALLOCATE DECLARE DELETE DESC"
     " DESCRIBE DISCARD DO DROP END EXECUTE EXPLAIN FETCH FLUSH GRANT HANDLER IMPORT INSERT KILL LISTEN LOAD LOCK MERGE"
     " MOVE NOTIFY OPTIMIZE PREPARE REASSIGN REFRESH REINDEX RELEASE RENAME REPAIR REPLACE RESET REVOKE ROLLBACK"
@@ -16,13 +18,32 @@ _START = Pattern(rb"(?:[\s(;]|/\*(?:[^*]|\*(?!/))*\*/|--[^\n]*\n|#[^\n]*\n)*([A-
 
 def verb(statement: bytes) -> str:
     """The first keyword in capitals when it is one of SQL's, else "other"."""
-    end = min(len(statement), 16)
-    behind = 0
-    while behind < end and (65 <= statement[behind] <= 90 or 97 <= statement[behind] <= 122):
-        behind += 1
-    if 2 <= behind <= 12 and behind < end and statement[behind] in (32, 59):  # as most statements begin
-        plain = statement[:behind].upper().decode()
-        return plain if plain in _VERBS else "other"
-    found = _START.match(statement)
-    word = found.group(1).decode().upper() if found else ""
-    return word if word in _VERBS else "other"
+    return verb_at(statement, 0, len(statement))
+
+
+def verb_at(buffer: bytes, at: int, end: int) -> str:
+    """The same of the statement between these offsets."""
+    at = _behind_space(buffer, at, end)
+    behind = _behind_word(buffer, at, end)
+    if behind == at:
+        comment = at < end and buffer[at] in (35, 45, 47)
+        found = _START.match(buffer, at, end) if comment else None
+        return "other" if found is None else verb_at(buffer, found.start(1), end)
+    if behind < end and (buffer[behind] == 95 or 48 <= buffer[behind] <= 57):
+        return "other"
+    word = _VERBS.find(buffer, at, behind)
+    return "other" if word is None else word.name
+
+
+def _behind_space(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind blanks, line ends, brackets that open and semicolons."""
+    while at < end and (buffer[at] in (32, 40, 59) or 9 <= buffer[at] <= 13):
+        at += 1
+    return at
+
+
+def _behind_word(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind the letters that begin here."""
+    while at < end and 65 <= buffer[at] & 0xDF <= 90:
+        at += 1
+    return at

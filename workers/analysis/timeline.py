@@ -26,7 +26,7 @@ class TimelineStage:
         self._sent: Sent = [([0] * BINS, [0] * BINS), ([0] * BINS, [0] * BINS)]
         self._last_bin = 0
         self._at = self._size = 0
-        self._latency = Thinned(MAX_LATENCIES)
+        self.answers = Thinned(MAX_LATENCIES)
 
     def update(self, time: int, wire: int) -> None:
         """One packet of so many bytes on the wire, at epoch nanoseconds."""
@@ -53,8 +53,8 @@ class TimelineStage:
 
     def latency(self, time: int, nanoseconds: int, kind: str) -> None:
         """One answer: when it came, how long it took, and of what kind (see `Timeline.latency`)."""
-        if self._latency.takes():
-            self._latency.items.append((time, max(nanoseconds, 0), kind))
+        if self.answers.takes():
+            self.answers.items.append((time, max(nanoseconds, 0), kind))
 
     def _bin(self, time: int) -> int:
         while time - self._start >= self._width * BINS:
@@ -88,7 +88,7 @@ class TimelineStage:
             client_bytes=tuple(client[1]),
             server_packets=tuple(server[0]),
             server_bytes=tuple(server[1]),
-            latency=tuple((time * NANO, took * NANO, kind) for time, took, kind in self._latency.items),
+            latency=tuple((time * NANO, took * NANO, kind) for time, took, kind in self.answers.items),
         )
 
 
