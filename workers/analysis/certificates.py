@@ -1,14 +1,12 @@
 """Certificate chains of servers: each certificate's facts, and whether the first names what the client asked for.
 
-`cryptography` is loaded with the first certificate that needs it. No chain is verified: who is trusted is not
+`cryptography` is loaded when the first certificate was seen, not before. No chain is verified: who is trusted is not
 in the capture.
 """
 
 import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from workers.analysis.certificate_form import COMMON_NAME, ORGANISATION, Name, ordinary, own_seal
 from workers.analysis.http_message import text
 from workers.analysis.tls_hostname import matches
 from workers.analysis.tls_known import Chain, Chains
@@ -115,38 +113,6 @@ def _sni_match(asked: str, leaf: _Read) -> str:
 
 
 def _read(der: bytes) -> _Read | None:
-    form = ordinary(der)
-    own = form is not None and form.issuer == form.subject
-    sealed = own_seal(form) if form is not None and own else False
-    if form is None or sealed is None:
-        return _read_any(der)
-    names = [text(name.encode(), 255) for name in form.names]
-    facts = Certificate(
-        subject=_last(form.subject, COMMON_NAME),
-        issuer=_last(form.issuer, COMMON_NAME) or _last(form.issuer, ORGANISATION),
-        names=tuple(names[:MAX_NAMES]),
-        not_before=form.not_before,
-        not_after=form.not_after,
-        key=form.key,
-        key_bits=form.key_bits,
-        signature=form.signature,
-        self_signed=sealed,
-    )
-    return _known(facts, names)
-
-
-def _known(facts: Certificate, names: Sequence[str]) -> _Read:
-    return _Read(facts, tuple([name.lower() for name in names[:MAX_COMPARED]]), len(names) > MAX_COMPARED)
-
-
-def _last(name: Name, kind: bytes) -> str:
-    """The last value of this kind, which is the most specific one; "" when there is none."""
-    found = [value for number, value in name if number == kind]
-    return text(found[-1].encode(), 255) if found else ""
-
-
-def _read_any(der: bytes) -> _Read | None:
-    """Read by the library."""
     from cryptography import x509
 
     try:
@@ -167,7 +133,7 @@ def _read_any(der: bytes) -> _Read | None:
                 signature=_signature(parsed),
                 self_signed=bits <= MAX_CHECKED and _self_signed(parsed),
             )
-            return _known(facts, names)
+            return _Read(facts, tuple(name.lower() for name in names[:MAX_COMPARED]), len(names) > MAX_COMPARED)
     except Exception:  # a boundary: the bytes are hostile and the library's error types are many
         return None
 

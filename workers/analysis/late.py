@@ -6,14 +6,8 @@ from workers.core import BUILT
 
 MODULES = (
     "cryptography.exceptions",
-    "cryptography.hazmat.primitives.asymmetric.ec",
-    "cryptography.hazmat.primitives.asymmetric.ed25519",
-    "cryptography.hazmat.primitives.asymmetric.padding",
-    "cryptography.hazmat.primitives.asymmetric.rsa",
     "cryptography.hazmat.primitives.ciphers.aead",
-    "cryptography.hazmat.primitives.hashes",
     "cryptography.x509",
-    "datetime",
     "hashlib",
     "hmac",
     "hpack",

@@ -9,15 +9,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.analysis.captures import ACK, PCAPS, PSH, Pcap, Tcp, needs_pcaps, shared_facts
 from tests.unit.analysis.oracle import tshark
 from tests.unit.analysis.test_applications import client_hello
-from workers.analysis import Analyser
 from workers.analysis import certificates as module
-from workers.analysis.certificate_form import ordinary, own_seal
 from workers.analysis.certificates import Certificates
 from workers.analysis.tls_hostname import matches
 from workers.contract.codec import decode, encode
@@ -192,58 +190,3 @@ def test_alternative_names_equal_those_of_tshark(name: str) -> None:
     facts = shared_facts(name).tls
     leaves = {facts.certificates[h.chain[0]].names for h in facts.handshakes if h.chain}
     assert {names for names in leaves if names} == theirs
-
-
-def chains() -> list[bytes]:
-    """Certificates of several authorities and keys, self-signed and not."""
-    keys: list[Key] = [
-        key(), rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP384R1()),
-        ec.generate_private_key(ec.SECP521R1()), ed25519.Ed25519PrivateKey.generate(),
-    ]  # fmt: skip
-    own = [certificate("web", "web.shop", "192.0.2.7", "2001:db8::1", own=one) for one in keys]
-    forged = [certificate("web", issuer="web", own=one, signer=keys[0]) for one in keys[1:]]
-    return own + forged + [certificate("ünï", issuer="Root", own=one, signer=keys[0]) for one in keys]
-
-
-def test_ordinary_certificates_are_read_as_the_library_reads_them() -> None:
-    for der in chains():
-        form = ordinary(der)
-        assert form is not None
-        ours = module._read(der)
-        assert ours == module._read_any(der)
-        if form.issuer != form.subject:
-            continue
-        assert own_seal(form) in (ours is not None and ours.facts.self_signed, None)
-
-
-@needs_pcaps
-@pytest.mark.parametrize(
-    "name", ["anchors/tls-expired-cert.pcap", "zeek/testing__btest__Traces__mysql__tls-12-amazon-rds.pcap"]
-)
-def test_certificates_of_captures_are_read_as_the_library_reads_them(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = shared_facts(name).tls.certificates
-    monkeypatch.setattr(module, "ordinary", lambda der: None)
-    pcap = (PCAPS / name).read_bytes()
-    analyser = Analyser()
-    analyser.feed(pcap)
-    assert analyser.finish().tls.certificates == told
-
-
-@settings(max_examples=300)
-@given(st.data())
-def test_what_is_ordinary_the_library_reads_alike(data: st.DataObject) -> None:
-    raw = bytearray(data.draw(st.sampled_from(FIXED)))
-    for _ in range(data.draw(st.integers(1, 3))):
-        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    if ordinary(bytes(raw)) is None:
-        return
-    ours, theirs = module._read(bytes(raw)), module._read_any(bytes(raw))
-    assert ours == theirs
-
-
-FIXED = [
-    certificate("web", "web.shop", "192.0.2.7", own=ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))),
-    certificate("web", "web.shop", issuer="Root", signer=key(1)),
-]
