@@ -4,8 +4,8 @@ cdef class Core(Results):
     """batch(buffer, records) as they come; close() at the end; then the results.
 
     `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; `glue` has
-    `open_stream(half)`, `datagram(packet, source, destination)` -> name,
-    `long_header(packet, half)`, `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, each as the plain core has it.
+    `open_stream(half)`, `datagram(packet, source, destination)` -> name, `long_header(packet, half)`,
+    `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, each as the plain core has it.
     """
 
     cdef Packet packet
