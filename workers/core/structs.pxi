@@ -325,6 +325,7 @@ cdef struct State:
     Event *events
     Rank *order
     byte *read_ports
+    uint32_t soon[4]        # buckets of the packets that come next
     # the packet at hand
     Pkt packet
     const byte *base
