@@ -4,8 +4,8 @@
 The same semantics as the plain Python of workers.packets and workers.analysis, which stay the reference and what is
 used where there is no compiler. Application parsers exist once, beside this: what they may want is handed to them in
 order, after each batch of records; bytes they said they don't need are passed over here. Each stage is a file:
-`structs`, `records`, `decode`, `transport`, `flows`, `options`, `control`, `tcp`, `timeline`, `steps`; what Python sees is in
-`conversations`, `results` and `views`. `glass` and `closeup` look at a capture once more, for its pictures.
+`structs`, `pools`, `records`, `decode`, `transport`, `flows`, `options`, `control`, `tcp`, `timeline`, `steps`; what
+Python sees is in `conversations`, `results` and `views`. `glass` and `closeup` look at a capture once more, for its pictures.
 """
 
 from cpython.object cimport PyObject
@@ -80,6 +80,7 @@ cdef extern from *:
     uint64_t folded(uint64_t one, uint64_t other) nogil
 
 include "structs.pxi"
+include "pools.pxi"
 include "timeline.pxi"
 include "decode.pxi"
 include "transport.pxi"

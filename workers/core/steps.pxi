@@ -41,11 +41,36 @@ cdef inline void count_marks(State *s, uint64_t mask) noexcept nogil:
         mask &= mask - 1
 
 
+cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_ssize_t number) noexcept nogil:
+    """Ask early for memory that the next packets need: their headers, then their buckets, then their conversations."""
+    cdef const Record *one
+    cdef const byte *frame
+    cdef const char *flow
+    cdef Ends ends
+    cdef int32_t index
+    cdef int line
+    if at + 8 < number:
+        prefetch(s.base + records[at + 8].start + 40)
+    if at + 4 < number:
+        one = &records[at + 4]
+        frame = s.base + one.start
+        if one.captured >= 38 and frame[12] == 8 and frame[14] == 0x45:     # what the most are: no more than a guess
+            found_by(frame + 26, 12, frame[23], s.seed, &ends)
+            s.soon[at & 3] = ends.bucket
+            prefetch(&s.buckets[ends.bucket])
+    index = s.buckets[s.soon[(at + 2) & 3]]
+    if index != NONE:
+        flow = <const char*>&s.flows[index]
+        for line in range(8):
+            prefetch(flow + 64 * line)
+
+
 cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at) noexcept nogil:
     """Take records from `at` on; why it stopped."""
     while at[0] < number:
         if s.pressing or s.waiting > MAX_EVENTS - MAX_LIVE // 4 - 4 or s.touched == s.room:
             return ROOM
+        look_ahead(s, records, at[0], number)
         account(s, &records[at[0]])
         at[0] += 1
         if decode(&s.packet, s.base, &records[at[0] - 1]) == SLOW:

@@ -4,8 +4,8 @@ cdef class Core(Results):
     """batch(buffer, records) as they come; close() at the end; then the results.
 
     `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; `glue` has
-    `open_stream(half)`, `datagram(packet, source, destination)` -> name,
-    `long_header(packet, half)`, `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, each as the plain core has it.
+    `open_stream(half)`, `datagram(packet, source, destination)` -> name, `long_header(packet, half)`,
+    `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, each as the plain core has it.
     """
 
     cdef Packet packet
@@ -76,6 +76,8 @@ cdef class Core(Results):
         self.packet.buffer = buffer
         for place in range(self.s.waiting):
             event = &self.s.events[place]
+            if place + 3 < self.s.waiting:
+                self.look_ahead(event)
             if event.kind == SEGMENT:
                 self.segment(event)
             elif event.kind == DATAGRAM:
@@ -87,6 +89,23 @@ cdef class Core(Results):
         self.s.waiting = self.s.pressing = 0
         self.s.dispatched = self.s.frames
         return 0
+
+    cdef inline void look_ahead(self, const Event *event) noexcept:
+        """Ask early for the objects that the next events need."""
+        cdef const Event *one = event + 3
+        cdef PyObject *view
+        if one.kind == SEGMENT and self.s.flows[one.flow].viewed & 2:
+            prefetch(PyList_GET_ITEM(self.views, one.flow))
+        one = event + 2
+        if one.kind == SEGMENT and self.s.flows[one.flow].viewed & 2:
+            prefetch(<PyObject*>self.view_of(one))
+        one = event + 1
+        if one.kind == SEGMENT and self.s.flows[one.flow].viewed & 2:
+            prefetch(<PyObject*>(<HalfView>self.view_of(one)).made)
+
+    cdef inline PyObject* view_of(self, const Event *event) noexcept:
+        cdef PyObject *flow = PyList_GET_ITEM(self.views, event.flow)
+        return <PyObject*>((<FlowView>flow).other if event.side else (<FlowView>flow).one)
 
     cdef Packet filled(self, Event *event):
         cdef Packet packet = self.packet
