@@ -25,10 +25,14 @@ cdef class DnsAddresses:
     cdef int _oldest, _changes
     cdef public long long forgotten
 
-    @cython.locals(key=bytes, half=Py_ssize_t, index=int, at=Py_ssize_t, size=Py_ssize_t, pair=_Pair)
+    @cython.locals(
+        key=bytes, half=Py_ssize_t, hashed=cython.ulonglong, index=int, at=Py_ssize_t, size=Py_ssize_t, pair=_Pair
+    )
     cpdef note(self, Packet packet, Message message, bytes buffer, str name)
-    @cython.locals(hashed=cython.ulonglong, place=int, pair=_Pair)
-    cdef _Pair _pair(self, bytes key, Py_ssize_t half, bytes buffer, Py_ssize_t at, Py_ssize_t size)
+    @cython.locals(place=int, pair=_Pair)
+    cdef _Pair _pair(
+        self, bytes key, Py_ssize_t half, bytes buffer, Py_ssize_t at, Py_ssize_t size, unsigned long long hashed
+    )
     @cython.locals(pair=_Pair, place=int)
     cdef _Pair _new(self, unsigned long long hashed, bytes client, bytes given)
     @cython.locals(old=_Pair, before=_Pair, bucket=Py_ssize_t)

@@ -58,14 +58,14 @@ class DnsAddresses:
         """A client got an answer with addresses for a name."""
         key = packet.key
         half = (len(key) - 4) // 2
+        hashed = digest(key, half, 2 * half, 0)
         for index in range(message.addresses):
             at, size = message.places[index], message.sizes[index]
-            pair = self._pair(key, half, buffer, at, size)
+            pair = self._pair(key, half, buffer, at, size, digest(buffer, at, at + size, hashed))
             self._keep(pair, packet.time, name)
 
-    def _pair(self, key: bytes, half: int, buffer: bytes, at: int, size: int) -> _Pair:
-        """What is kept of the client that this key leads to, and an address."""
-        hashed = digest(buffer, at, at + size, digest(key, half, 2 * half, 0))
+    def _pair(self, key: bytes, half: int, buffer: bytes, at: int, size: int, hashed: int) -> _Pair:
+        """What is kept of the client that this key leads to, and an address; `hashed` is of both."""
         place = self._buckets[hashed & (_BUCKETS - 1)]
         while place:
             pair = self._pairs[place]

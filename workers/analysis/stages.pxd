@@ -7,6 +7,8 @@ from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
 from workers.packets.stream cimport Stream
 
+cdef int _DNS
+
 
 cdef class Stages:
     cdef public dict late

@@ -4,8 +4,8 @@
 from workers.analysis.application import SSDP, Applications, ssdp
 from workers.analysis.dhcp import PORTS as DHCP_PORTS
 from workers.analysis.dhcp import DhcpStage
+from workers.analysis.dns import DNS, DnsStage
 from workers.analysis.dns import PORTS as DNS_PORTS
-from workers.analysis.dns import DnsStage
 from workers.analysis.flows import Flow, Half, Keeper
 from workers.analysis.http_stage import HttpStage
 from workers.analysis.icmp import IcmpStage
@@ -18,6 +18,7 @@ from workers.analysis.tls import TlsStage
 from workers.packets.packet import Packet
 from workers.packets.stream import Stream
 
+_DNS = DNS
 UDP_PORTS = frozenset({*DNS_PORTS, *DHCP_PORTS, NTP, SSDP})
 """Datagrams from and to these ports are read."""
 
@@ -45,7 +46,7 @@ class Stages:
 
     def datagram(self, packet: Packet, source: int, destination: int) -> str:
         """One datagram from or to one of UDP_PORTS; the application it belongs to, "" for none."""
-        if source in DNS_PORTS or destination in DNS_PORTS:
+        if source == _DNS or destination == _DNS or source in DNS_PORTS or destination in DNS_PORTS:
             return self.dns.datagram(packet, source, destination)
         if NTP in (source, destination):
             return self.ntp.datagram(packet)

@@ -17,6 +17,7 @@ cpdef unsigned long long digest(
 @cython.locals(half=Py_ssize_t, one=cython.ulonglong, other=cython.ulonglong, at=Py_ssize_t)
 cpdef unsigned long long digest_both(const unsigned char *key, Py_ssize_t size, int number) noexcept
 
+@cython.locals(high=cython.uint)
 cdef unsigned int _four(const unsigned char *data, Py_ssize_t at) noexcept
 
 cpdef bytes piece(const unsigned char *data, Py_ssize_t at, Py_ssize_t end)

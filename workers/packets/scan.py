@@ -64,7 +64,8 @@ def digest_both(key: bytes, size: int, number: int) -> int:
 
 
 def _four(data: bytes, at: int) -> int:
-    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24
+    high = data[at + 3]
+    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | high << 24
 
 
 def piece(data: bytes, at: int, end: int) -> bytes:
