@@ -3,7 +3,6 @@ cimport cython
 from workers.packets.scan cimport find
 
 cdef Py_ssize_t MAX_IDENTITY, _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS, _LOOK
-cdef unsigned long long _ONES, _HIGHS, _RETURNS, _FEEDS
 
 
 @cython.final
@@ -50,7 +49,6 @@ cdef Py_ssize_t _method_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t
 @cython.locals(byte=int)
 cdef Py_ssize_t _path_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
-@cython.locals(a=cython.ulonglong, b=cython.ulonglong, c=cython.ulonglong, d=cython.ulonglong, e=cython.ulonglong, f=cython.ulonglong, g=cython.ulonglong, h=cython.ulonglong, eight=cython.ulonglong, returns=cython.ulonglong, feeds=cython.ulonglong)
 cdef Py_ssize_t _line_stop(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
 @cython.locals(behind=Py_ssize_t)

@@ -16,8 +16,6 @@ _CUT_LINE = Pattern(rb"(" + rb"|".join(_METHODS) + rb") ([/*hH][^\r\n]{0,32768})
 _STARTS = (b"HTTP/1.", *(method + b" " for method in _METHODS))
 _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS = 512, 32_768, 31, 18
 _LOOK = 2048
-_ONES, _HIGHS = 0x0101010101010101, 0x8080808080808080
-_RETURNS, _FEEDS = 13 * _ONES, 10 * _ONES
 
 
 class Head:
@@ -270,19 +268,20 @@ def _path_end(data: bytes, at: int, end: int) -> int:
 
 
 def _line_stop(data: bytes, at: int, end: int) -> int:
-    """Where the first carriage return or line feed stands, or the end; eight bytes at once are looked at for one."""
-    while at + 8 <= end:
-        a, b, c, d = data[at], data[at + 1], data[at + 2], data[at + 3]
-        e, f, g, h = data[at + 4], data[at + 5], data[at + 6], data[at + 7]
-        eight = a | b << 8 | c << 16 | d << 24 | e << 32 | f << 40 | g << 48 | h << 56
-        returns, feeds = eight ^ _RETURNS, eight ^ _FEEDS
-        # a byte that is 0 borrows, and has no high bit itself
-        if ((returns - _ONES) & ~returns | (feeds - _ONES) & ~feeds) & _HIGHS:
+    """Where the first carriage return or line feed stands, or the end."""
+    while at < end:
+        while (
+            at + 8 <= end
+            and data[at] > 13 and data[at + 1] > 13 and data[at + 2] > 13 and data[at + 3] > 13
+            and data[at + 4] > 13 and data[at + 5] > 13 and data[at + 6] > 13 and data[at + 7] > 13
+        ):  # fmt: skip
+            at += 8
+        while at < end and data[at] > 13:
+            at += 1
+        if at < end and (data[at] == 13 or data[at] == 10):
             break
-        at += 8
-    while at < end and data[at] != 13 and data[at] != 10:
         at += 1
-    return at
+    return min(at, end)
 
 
 def _version_at(data: bytes, at: int, end: int) -> int:

@@ -100,7 +100,7 @@ class HttpStage:
             group.slowest, group.slowest_frame = took, packet.number
 
     def pooled(self, request: Request, pool: Pool | None, first_byte: int, *, first: bool) -> Pool | None:
-        """The final response to a request of HTTP/1, whose connection carries one at a time, `first` on it; its pool."""
+        """The final response to a request of HTTP/1 came, `first` on its connection; the pool that it counts for."""
         if request.group is not None:
             request.group.answered(request)
         if pool is None:
