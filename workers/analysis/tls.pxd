@@ -1,6 +1,6 @@
 cimport cython
 
-from workers.analysis.tls_known cimport Chain, Chains, Count, Hellos, Name, Said, counted, numbers
+from workers.analysis.tls_known cimport Chain, Chains, Count, Hellos, Name, Said, counted, numbers, piece
 from workers.packets.packet cimport Packet
 from workers.packets.stream cimport Parser
 
@@ -26,6 +26,13 @@ cdef class _Handshake:
     cpdef bint trouble(self)
 
 
+@cython.locals(handshake=_Handshake)
+cdef _Handshake _begun(object conversation, long long number)
+
+
+cdef class TlsParser(Parser)
+
+
 cdef class TlsStage:
     cdef list _done
     cdef dict _live, _versions
@@ -34,6 +41,8 @@ cdef class TlsStage:
     cdef long long _client_hellos, _server_hellos, _alerts, _begun
     cdef public object certificates
 
+    @cython.locals(parser=TlsParser)
+    cpdef Parser start(self, object half)
     @cython.locals(handshake=_Handshake)
     cdef _Handshake _current(self, object flow)
     cpdef message(self, int kind, bytes body, object half, Packet packet, str transport=*)
@@ -64,6 +73,7 @@ cdef class TlsParser(Parser):
     cdef long long _left, _skip
     cdef bint _encrypted, _lost
 
+    cdef begin(self, TlsStage stage, object half)
     @cython.locals(taken=cython.longlong, rest=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cpdef skipped(self, Packet packet, bint whole)

@@ -11,7 +11,7 @@ from workers.analysis import tls_names
 from workers.analysis.certificates import Certificates
 from workers.analysis.flows import Half
 from workers.analysis.samples import NANO
-from workers.analysis.tls_known import Chain, Count, Hellos, Said, counted, numbers
+from workers.analysis.tls_known import Chain, Count, Hellos, Said, counted, numbers, piece
 from workers.contract.facts import MAX_FRAMES, TlsAlert, TlsFacts, TlsHandshake
 from workers.packets import marks
 from workers.packets.packet import Packet
@@ -45,21 +45,39 @@ class _Handshake:
         "hello_time", "latency", "match", "number", "reply_frame", "retried", "transport",
     )  # fmt: skip
 
-    def __init__(self, conversation: int, number: int) -> None:
-        self.conversation = conversation
-        self.number = number
-        self.alerts: list[TlsAlert] | None = None
-        self.asked, self.transport, self.match = "", "tcp", ""
-        self.hello: Said | None = None
-        self.answer: Said | None = None
-        self.chain: Chain | None = None
-        self.hello_frame = self.reply_frame = 0
-        self.hello_time = self.latency = -1
-        self.answered = self.retried = self.expired = False
+    conversation: int
+    number: int
+    alerts: list[TlsAlert] | None
+    asked: str
+    transport: str
+    match: str
+    hello: Said | None
+    answer: Said | None
+    chain: Chain | None
+    hello_frame: int
+    hello_time: int
+    reply_frame: int
+    latency: int
+    answered: bool
+    retried: bool
+    expired: bool
 
     def trouble(self) -> bool:
         """Whether it failed, was not answered, or shows a certificate out of its time."""
         return self.alerts is not None or self.answer is None or self.expired
+
+
+def _begun(conversation: int, number: int) -> _Handshake:
+    """One that begins."""
+    handshake = _Handshake.__new__(_Handshake)
+    handshake.conversation, handshake.number = conversation, number
+    handshake.alerts = handshake.hello = handshake.answer = handshake.chain = None
+    handshake.asked = handshake.match = ""
+    handshake.transport = "tcp"
+    handshake.hello_frame = handshake.reply_frame = 0
+    handshake.hello_time = handshake.latency = -1
+    handshake.answered = handshake.retried = handshake.expired = False
+    return handshake
 
 
 def _rank(handshake: _Handshake) -> tuple[bool, int]:
@@ -86,13 +104,15 @@ class TlsStage:
     def start(self, half: Half) -> "TlsParser":
         """A parser for one direction."""
         half.flow.application = "tls"
-        return TlsParser(self, half)
+        parser = TlsParser.__new__(TlsParser)
+        parser.begin(self, half)
+        return parser
 
     def _current(self, flow: int) -> _Handshake:
         handshake = self._live.get(flow)
         if handshake is None:
             self._begun += 1
-            handshake = self._live[flow] = _Handshake(flow, self._begun)
+            handshake = self._live[flow] = _begun(flow, self._begun)
         return handshake
 
     def message(self, kind: int, body: bytes, half: Half, packet: Packet, transport: str = "tcp") -> None:
@@ -108,7 +128,7 @@ class TlsStage:
         elif kind == _SERVER_HELLO:
             self._server_hello(buffer, at, end, flow, packet)
         elif kind == _CERTIFICATE:
-            self._certificate(buffer[at:end], half, flow, packet)
+            self._certificate(piece(buffer, at, end), half, flow, packet)
 
     def _client_hello(self, buffer: bytes, at: int, end: int, flow: int, packet: Packet, transport: str) -> None:
         packet.mask |= _CH
@@ -249,7 +269,8 @@ class TlsParser(Parser):
 
     __slots__ = ("_encrypted", "_flow", "_half", "_held", "_kind", "_left", "_lost", "_message", "_skip", "_stage")
 
-    def __init__(self, stage: TlsStage, half: Half) -> None:
+    def begin(self, stage: TlsStage, half: Half) -> None:
+        """Stands for a constructor, which takes longer to call."""
         self._stage = stage
         self._half = half
         self._flow = half.flow.id

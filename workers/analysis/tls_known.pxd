@@ -49,6 +49,7 @@ cdef class Hellos:
 
 @cython.locals(wanted=Py_ssize_t, after=Py_ssize_t, kind=int, pieces=list)
 cdef bytes _server_shape(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+cpdef bytes piece(const unsigned char *data, Py_ssize_t at, Py_ssize_t end)
 cdef bint _retries(bytes buffer, Py_ssize_t at)
 
 

@@ -84,7 +84,7 @@ class Hellos:
         if shape is not None:
             said = known.get(shape)
             if said is not None:
-                self.asked = self._name(buffer[self._name_at : self._name_end])
+                self.asked = self._name(piece(buffer, self._name_at, self._name_end))
                 return said
         hello = client_hello(buffer[at:end], transport)
         said = Said(hello, "")
@@ -133,7 +133,7 @@ class Hellos:
         behind = suites + 2 + (buffer[suites] << 8 | buffer[suites + 1])
         if behind + 1 > end:
             return None
-        pieces = [buffer[at : at + 2], buffer[suites:behind]]
+        pieces = [piece(buffer, at, at + 2), piece(buffer, suites, behind)]
         at = behind + 1 + buffer[behind]  # behind the compressions
         if at + 2 > end or at + 2 + (buffer[at] << 8 | buffer[at + 1]) != end:
             return None
@@ -148,11 +148,11 @@ class Hellos:
             if kind == _SERVER_NAME and not self._finds_name(buffer, at + 4, after):
                 return None
             if kind not in (_GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS):
-                pieces.append(buffer[wanted : at + 2])
+                pieces.append(piece(buffer, wanted, at + 2))
                 wanted = after
             at = after
         if wanted < end:
-            pieces.append(buffer[wanted:end])
+            pieces.append(piece(buffer, wanted, end))
         return b"".join(pieces)
 
     def _finds_name(self, buffer: bytes, at: int, end: int) -> bool:
@@ -169,7 +169,7 @@ def _server_shape(buffer: bytes, at: int, end: int) -> bytes | None:
     """The shape of a ServerHello that holds together, and is not one of the drafts' or of a retry."""
     if end - at < 38 or buffer[at] != 3 or (buffer[at + 2] == _FIRST_RANDOM and _retries(buffer, at)):
         return None
-    pieces, wanted = [buffer[at : at + 2]], at + 35 + buffer[at + 34]
+    pieces, wanted = [piece(buffer, at, at + 2)], at + 35 + buffer[at + 34]
     at = wanted + 3
     if at > end:
         return None
@@ -184,11 +184,16 @@ def _server_shape(buffer: bytes, at: int, end: int) -> bytes | None:
         if after > end:
             return None
         if kind == _KEY_SHARE:
-            pieces.append(buffer[wanted : at + 2])
+            pieces.append(piece(buffer, wanted, at + 2))
             wanted = after
         at = after
-    pieces.append(buffer[wanted:end])
+    pieces.append(piece(buffer, wanted, end))
     return b"".join(pieces)
+
+
+def piece(data: bytes, at: int, end: int) -> bytes:
+    """The bytes between two places that lie within; compiled, a slice of `bytes` costs three times as much."""
+    return data[at:end]
 
 
 def _retries(buffer: bytes, at: int) -> bool:

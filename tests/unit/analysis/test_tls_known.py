@@ -1,5 +1,6 @@
 """What is known by its bytes is what reading it anew tells: hellos by their shapes, chains by their messages."""
 
+import itertools
 import random
 import struct
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.analysis.captures import ACK, PSH, Pcap, Tcp
 from tests.unit.analysis.test_certificates import certificate, message
 from workers.analysis.tls_known import Chain, Chains, Hellos, Said
-from workers.contract.facts import TlsFacts
+from workers.contract.facts import TlsFacts, TlsHandshake
 
 
 def extension(kind: int, body: bytes) -> bytes:
@@ -53,6 +54,12 @@ def server(noise: random.Random, *extensions: bytes, suite: int = 0x1301, versio
 
 def told(said: Said) -> tuple[object, ...]:
     return said.version, said.suite, said.alpn, said.ja3, said.ja4, said.retry
+
+
+def said(one: TlsHandshake) -> tuple[object, ...]:
+    """What does not depend on where and when."""
+    hellos = one.sni, one.alpn, one.offered, one.version, one.cipher, one.ja3, one.ja4, one.alerts
+    return *hellos, one.chain, one.sni_match, one.subject_names, one.self_signed
 
 
 def record(kind: int, body: bytes) -> bytes:
@@ -117,7 +124,7 @@ def conversations(*splits: int) -> TlsFacts:
         tcp, sent = Tcp(pcap, client_port=40_000 + number, server_port=443).handshake(), {"c": 1, "s": 1}
         for step, (side, data) in enumerate(flights):
             cuts = [0, *sorted({min(split, len(data)) for split in splits}), len(data)]
-            for start, stop in zip(cuts, cuts[1:], strict=False):
+            for start, stop in itertools.pairwise(cuts):
                 if start < stop:
                     other = "s" if side == "c" else "c"
                     tcp.send(0.1 * (step + 1), side, PSH | ACK, sent[side], sent[other], data[start:stop])
@@ -138,42 +145,13 @@ def test_the_second_of_two_equal_handshakes_is_told_like_the_first(whole: TlsFac
     assert (first.sni, first.version, first.sni_match, first.certificates, first.chain) == (
         "web.shop", "TLS 1.2", "san", 2, (0, 1),
     )  # fmt: skip
-    for name in (
-        "sni",
-        "alpn",
-        "version",
-        "cipher",
-        "ja3",
-        "ja4",
-        "chain",
-        "sni_match",
-        "subject_names",
-        "self_signed",
-    ):
-        assert getattr(first, name) == getattr(second, name)
+    assert said(first) == said(second)
 
 
 def test_flights_cut_anywhere_say_the_same(whole: TlsFacts) -> None:
-    def said(facts: TlsFacts) -> list[object]:
-        return [
-            (
-                one.sni,
-                one.alpn,
-                one.offered,
-                one.version,
-                one.cipher,
-                one.ja3,
-                one.ja4,
-                one.chain,
-                one.sni_match,
-                one.alerts,
-            )
-            for one in facts.handshakes
-        ]
-
     for split in range(1, 900):
         facts = conversations(split)
-        assert said(facts) == said(whole), split
+        assert [*map(said, facts.handshakes)] == [*map(said, whole.handshakes)], split
         assert (facts.names, facts.versions, facts.alerts) == (whole.names, whole.versions, whole.alerts)
 
 
