@@ -2,7 +2,9 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from workers.capture.cluster import Cluster
 from workers.capture.own_traffic import without_ours

@@ -8,11 +8,13 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from workers.analysis.http_message import text
 from workers.analysis.tls_hostname import matches
 from workers.contract.facts import TlsHandshake
 from workers.contract.facts_tls import Certificate
-from workers.contract.values import dataclass, replace
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -37,8 +39,7 @@ _SIGNATURES = {
 """Names of RFC 3279, 4055, 5758 and 8410."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Struct, frozen=True):
     """A certificate's facts, and every name to compare (lower case)."""
 
     facts: Certificate

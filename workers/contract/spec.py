@@ -2,7 +2,7 @@
 
 import enum
 
-from workers.contract.values import dataclass
+from msgspec import Struct
 
 
 class TargetKind(enum.StrEnum):
@@ -42,8 +42,7 @@ SHORT_KIND = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TargetRef:
+class TargetRef(Struct, frozen=True):
     """A target as the person named it. `name` holds the label selector when kind is SELECTOR.
 
     `namespace` "" means the spec's.
@@ -71,8 +70,7 @@ class UntilKind(enum.StrEnum):
     EVENT = "event"
 
 
-@dataclass(frozen=True, slots=True)
-class Until:
+class Until(Struct, frozen=True):
     """`value`: a pcap-filter(7) expression, a finding's rule or "any", or an event's reason such as Unhealthy."""
 
     kind: UntilKind
@@ -92,8 +90,7 @@ class Mode(enum.StrEnum):
     GRAB = "grab"
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureSpec:
+class CaptureSpec(Struct, frozen=True):
     """One capture as asked for, every default filled in.
 
     duration in seconds, max_bytes in bytes of pcap a pod, max_packets 0 for no limit, snaplen in bytes.
@@ -174,8 +171,7 @@ def _seen(spec: CaptureSpec) -> tuple[object, ...]:
     return targets, spec.container, " ".join(spec.filter.split()), spec.interface, spec.mode
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Defaults and upper bounds for what a person may ask. Units as in CaptureSpec."""
 
     namespace: str = "default"

@@ -4,8 +4,10 @@ A recording's ring has a floor, too: what is smaller than it can be becomes the 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from workers.contract.spec import RING_LEAST, CaptureSpec, Limits, Mode
 from workers.policy.decision import Allowed

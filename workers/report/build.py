@@ -1,7 +1,8 @@
 """Put a report together: findings, the verdict line, and notes on what the reader must know beside them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from workers.contract.report import Finding, Named, Report, Severity, TargetResult
 from workers.contract.spec import CaptureSpec

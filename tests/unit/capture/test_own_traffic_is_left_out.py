@@ -1,10 +1,10 @@
 """On a node's network a capture would see itself: that is left out, said, and compiles. Elsewhere nothing changes."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support import jobs
 from tests.support.cluster import MemoryCluster

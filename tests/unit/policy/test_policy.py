@@ -1,8 +1,7 @@
 """Who may capture what, for how long, and who may stop it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from workers.contract.job import Job, Person, TargetProgress
 from workers.contract.spec import RING_LEAST, CaptureSpec, Limits, Mode, TargetKind, TargetRef

@@ -1,9 +1,8 @@
 """What holds for every text: nothing raises, corrections parse, a rendered command means itself."""
 
-import dataclasses
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bot.grammar import (
     Capture,
@@ -82,7 +81,7 @@ def _specs(draw: st.DrawFn) -> CaptureSpec:
     placed = [target]
     for other in others:
         space = "" if other.kind in PLACELESS else draw(st.just("") | _LABEL)
-        there = dataclasses.replace(other, namespace="" if space == namespace else space)
+        there = structs.replace(other, namespace="" if space == namespace else space)
         if there not in placed:
             placed.append(there)
     if mode is Mode.BETWEEN and len(placed) < 2:

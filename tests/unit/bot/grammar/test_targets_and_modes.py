@@ -1,10 +1,10 @@
 """Several targets, both ends, recordings, grabs and extensions, and the options that came with them."""
 
-import dataclasses
 import sys
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from bot.grammar import Capture, Command, Extend, Grab, Help, parse, parse_words
 from bot.grammar.vocabulary import FINDINGS
@@ -100,7 +100,7 @@ def test_one_namespace_is_for_both_ends_and_labels_may_be_one() -> None:
 )
 def test_options(words: str, changed: dict[str, Any]) -> None:
     spec = spec_of(f"capture deploy/a {words}")
-    assert spec == dataclasses.replace(spec_of("capture deploy/a"), **changed)
+    assert spec == structs.replace(spec_of("capture deploy/a"), **changed)
 
 
 def test_wait_is_never_longer_than_allowed() -> None:
