@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def encode(value: Any) -> Any:
-    """Return `value` as JSON-ready dicts, lists and scalars."""
+    """Return `value` as dicts, lists, tuples and scalars that are ready for JSON."""
     return msgspec.to_builtins(value, str_keys=True)
 
 
