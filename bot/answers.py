@@ -21,8 +21,8 @@ from bot.ports import Chat
 from bot.unmangle import unmangle
 from workers.contract.errors import ThreadcapError
 from workers.contract.job import Origin, Person
+from workers.contract.limits import Limits
 from workers.contract.ports import JobStore
-from workers.contract.spec import Limits
 
 DOUBLE_CLICK = 5.0
 """Seconds within which a second click on the same button means the same."""

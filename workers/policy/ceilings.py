@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from workers.contract.spec import RING_LEAST, CaptureSpec, Limits, Mode
+from workers.contract.limits import Limits
+from workers.contract.spec import RING_LEAST, CaptureSpec, Mode
 from workers.policy.decision import Allowed
 
 MAX_SNAPLEN = 262_144

@@ -9,7 +9,8 @@ from bot.commands import Accepted, Already, Commands, Refusal
 from tests.support import jobs
 from tests.support.twins import FakeQueue
 from workers.contract.job import Job, JobState, Origin, Person, extended
-from workers.contract.spec import CaptureSpec, Limits, Mode, TargetKind, TargetRef
+from workers.contract.limits import Limits
+from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
 from workers.memory import InMemoryJobStore
 from workers.policy import Rules
 

@@ -12,7 +12,8 @@ from workers.capture import filters
 from workers.capture.own_traffic import without_ours
 from workers.capture.plans import Equipment
 from workers.capture.targets import ContainerInfo, NodeInfo, PodInfo, Target
-from workers.contract.spec import CaptureSpec, Limits, TargetKind, TargetRef
+from workers.contract.limits import Limits
+from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 from workers.delivery import Tools
 from workers.memory import MemoryArtifacts
 from workers.planning import Planning

@@ -21,7 +21,8 @@ from bot.grammar import (
 from bot.grammar.filters import option_like
 from bot.grammar.vocabulary import COMMANDS, FINDINGS, OPTIONS, PCAP_WORDS, PLACELESS, RESERVED, TOPICS
 from bot.unmangle import unmangle
-from workers.contract.spec import METHODS, CaptureSpec, Limits, Mode, TargetKind, TargetRef, Until, UntilKind
+from workers.contract.limits import Limits
+from workers.contract.spec import METHODS, CaptureSpec, Mode, TargetKind, TargetRef, Until, UntilKind
 
 LIMITS = Limits()
 

@@ -8,7 +8,8 @@ from msgspec import structs
 
 from bot.grammar import Capture, Command, Extend, Grab, Help, parse, parse_words
 from bot.grammar.vocabulary import FINDINGS
-from workers.contract.spec import CaptureSpec, Limits, Mode, TargetKind, TargetRef, Until, UntilKind
+from workers.contract.limits import Limits
+from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef, Until, UntilKind
 from workers.findings.rules import RULES
 
 LIMITS = Limits()

@@ -23,7 +23,8 @@ from tests.unit.bot.messages.samples import (
 )
 from tests.unit.bot.messages.test_words import buttons, lines
 from workers.contract.job import JobState, PlannedTarget, TargetProgress
-from workers.contract.spec import CaptureSpec, Limits, Mode
+from workers.contract.limits import Limits
+from workers.contract.spec import CaptureSpec, Mode
 
 
 def spec_of(text: str) -> CaptureSpec:

@@ -13,8 +13,8 @@ from bot.messages import Message
 from tests.unit.bot.messages.samples import ALICE, BOB, PCAP, PODS, SHA, SPEC, capturing, done, queued, report
 from workers.contract.errors import StoreUnavailable
 from workers.contract.job import Job, JobState, Person, TargetProgress
+from workers.contract.limits import Limits
 from workers.contract.report import Table
-from workers.contract.spec import Limits
 
 
 def lines(message: Message) -> str:
