@@ -4,11 +4,11 @@ Mistakes and refusals go to their author alone; what a mention asks for is answe
 """
 
 import contextlib
-import dataclasses
 import functools
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct, structs
 
 from bot import messages
 from bot.commands import Accepted, Already, Commands, Refusal
@@ -21,8 +21,8 @@ from bot.ports import Chat
 from bot.unmangle import unmangle
 from workers.contract.errors import ThreadcapError
 from workers.contract.job import Origin, Person
+from workers.contract.limits import Limits
 from workers.contract.ports import JobStore
-from workers.contract.spec import Limits
 
 DOUBLE_CLICK = 5.0
 """Seconds within which a second click on the same button means the same."""
@@ -30,8 +30,7 @@ ACTIONS = (STOP, DISCARD, RERUN, GO, JOIN, ANYWAY, *EXTEND, *GRAB)
 """The buttons that mean something; others only open an address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(Struct, frozen=True):
     """Who asked what, where, and how to answer: `alone` reaches the author only, `openly` the thread."""
 
     person: Person
@@ -57,7 +56,7 @@ class Answers:
         """Answer one line of text."""
         if not asker.person.name:  # events carry ids only
             name = await self._chat.name_of(asker.person.id)
-            asker = dataclasses.replace(asker, person=Person(asker.person.id, name))
+            asker = structs.replace(asker, person=Person(asker.person.id, name))
         implied = "capture" if asker.origin.source == "slash" else ""
         understood = parse(unmangle(text), self._limits, implied=implied)
         if isinstance(understood, Mistake):
@@ -97,7 +96,7 @@ class Answers:
         """Start a capture, or offer to join the one that captures the same."""
         start = self._commands.capture if command.anyway else self._commands.capture_or_join
         asked = functools.partial(start, command.spec, asker.person, asker.origin)
-        line = render(dataclasses.replace(command, anyway=True), self._limits)
+        line = render(structs.replace(command, anyway=True), self._limits)
         await self._started(asker, asked, line)
 
     async def _grab(self, asker: Asker, job_id: str, last: float) -> None:
@@ -169,8 +168,8 @@ class Answers:
         first, _, second = value.partition(" ")
         place = second if action == JOIN else first
         # the offer is an ephemeral message: its own ts is no thread
-        origin = dataclasses.replace(asker.origin, thread_ts="" if place == "-" else place)
-        asker = dataclasses.replace(asker, origin=origin)
+        origin = structs.replace(asker.origin, thread_ts="" if place == "-" else place)
+        asker = structs.replace(asker, origin=origin)
         if action == JOIN:
             await self._join(asker, first)
         elif isinstance(understood := parse(second, self._limits), Capture):

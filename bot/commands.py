@@ -4,11 +4,11 @@ Synchronous, like the ports it uses. Outcomes: the thing asked for, or a Refusal
 Raises StoreUnavailable where nothing could be recorded at all.
 """
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
+from msgspec import structs
 
 from bot.plan import ALSO, join_key, thread_of
 from bot.running import Running
@@ -138,7 +138,7 @@ class Commands:
         last = last if 0 < last < kept else 0.0
         # how long a grab takes is nobody's to say: the time is within every limit
         duration = min(last or kept, self._rules.limits.max_duration)
-        return dataclasses.replace(
+        return structs.replace(
             recording.spec, mode=Mode.GRAB, recording=recording.id, last=last, duration=duration, wait=0.0
         )
 
@@ -203,7 +203,7 @@ class Commands:
         found = self.status(job_id)
         if isinstance(found, Refusal):
             return found
-        spec = dataclasses.replace(found.spec, dry_run=False) if planned else found.spec
+        spec = structs.replace(found.spec, dry_run=False) if planned else found.spec
         return self.capture(spec, person, origin)
 
     def stop(self, job_id: str, person: Person, *, discard: bool = False) -> Job | Refusal:

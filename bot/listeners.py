@@ -27,8 +27,8 @@ from bot.messages import Message
 from bot.ports import Chat
 from workers.contract.errors import ThreadcapError
 from workers.contract.job import Origin, Person
+from workers.contract.limits import Limits
 from workers.contract.ports import JobStore
-from workers.contract.spec import Limits
 
 __all__ = ["AsyncApp", "AsyncSlackAppServer", "AsyncSocketModeHandler", "Listeners", "Tasks"]
 

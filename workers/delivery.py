@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from workers.capture.cluster import Cluster
 from workers.capture.plans import Equipment
@@ -44,8 +45,7 @@ def _no_job(job_id: str) -> Job:
     raise JobNotFound(f"There is no capture {job_id} here.")
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """What the pipeline works with."""
 
     cluster: Cluster

@@ -1,9 +1,9 @@
 """When a filter matched nothing: a short look without it, headers only, to say what the pod does instead."""
 
 from contextlib import closing
-from dataclasses import replace
 
 import structlog
+from msgspec.structs import replace
 
 from workers.capture.attached import AttachedCapture
 from workers.capture.plans import NODE, VETH, Plan

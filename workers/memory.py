@@ -4,13 +4,14 @@ Held to the real ones by tests/contract/. One lock makes every call whole; times
 seconds), so that a test can move them. Nothing outlives the process.
 """
 
-import dataclasses
 import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import structs
 
 from workers.contract.errors import JobNotFound, StaleEpoch
 from workers.contract.job import Job, Person, extended, stopped
@@ -51,7 +52,7 @@ class InMemoryJobStore:
             if job.id in self._records:
                 return False
             created = job.created or self._clock()
-            job = dataclasses.replace(job, created=created, updated=created, version=0, epoch=0)
+            job = structs.replace(job, created=created, updated=created, version=0, epoch=0)
             self._records[job.id] = _Record(job)
             self._wake(job.id)
             return True
@@ -85,7 +86,7 @@ class InMemoryJobStore:
             new = change(old)
             if new == old:
                 return old
-            record.job = dataclasses.replace(new, version=old.version + 1, epoch=old.epoch, updated=self._clock())
+            record.job = structs.replace(new, version=old.version + 1, epoch=old.epoch, updated=self._clock())
             record.mark += 1
             self._wake(job_id)
             return record.job
@@ -97,7 +98,7 @@ class InMemoryJobStore:
             if record.lease_until is not None and record.lease_until > self._clock():
                 return None
             record.owner, record.lease_until = owner, self._clock() + ttl
-            record.job = dataclasses.replace(record.job, epoch=record.job.epoch + 1)
+            record.job = structs.replace(record.job, epoch=record.job.epoch + 1)
             return Lease(job_id, owner, record.job.epoch)
 
     def renew(self, leases: Sequence[Lease], ttl: float) -> list[Lease]:

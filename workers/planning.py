@@ -3,9 +3,9 @@
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import structlog
+from msgspec.structs import replace
 
 from workers.capture.methods import Capture, Ground
 from workers.capture.methods.agent import INTERFACE

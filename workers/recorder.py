@@ -8,10 +8,11 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic, time
 
 import structlog
+from msgspec.structs import replace
 
 from workers.capture.grab import Grab
 from workers.capture.methods import Capture

@@ -2,13 +2,16 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from workers.capture.cluster import Cluster
 from workers.capture.own_traffic import without_ours
 from workers.capture.targets import KUBELET_PORT, PodInfo, Target, capped, choose
 from workers.contract.errors import TargetNotFound
-from workers.contract.spec import CaptureSpec, Limits, Mode, TargetRef
+from workers.contract.limits import Limits
+from workers.contract.spec import CaptureSpec, Mode, TargetRef
 
 MAX_HOSTS = 100
 """Addresses a filter names at most; libpcap compiles that in milliseconds."""

@@ -5,9 +5,9 @@ ended with it. Whatever arrived is kept; what can't be proved any more is called
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import structlog
+from msgspec.structs import replace
 
 from workers import rings
 from workers.capture.attached import sweep

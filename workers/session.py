@@ -10,12 +10,12 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import replace
 from time import monotonic, time
 from types import TracebackType
 from typing import IO, Self
 
 import structlog
+from msgspec.structs import replace
 
 from workers.capture.ending import TAKEN
 from workers.capture.methods import Capture

@@ -22,7 +22,8 @@ from pydantic_settings import (
 )
 
 from workers.contract.errors import ThreadcapError
-from workers.contract.spec import METHODS, Limits
+from workers.contract.limits import Limits
+from workers.contract.spec import METHODS
 from workers.policy import Concurrency, Rules, Stoppers
 
 PREFIX = "THREADCAP_"

@@ -6,7 +6,6 @@ become StoreUnavailable here and nowhere else.
 """
 
 import contextlib
-import dataclasses
 import importlib.resources
 import json
 import threading
@@ -15,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import redis
+from msgspec import structs
 
 from workers.contract import codec
 from workers.contract.errors import JobNotFound, StaleEpoch, StoreUnavailable
@@ -56,7 +56,7 @@ class RedisJobStore:
     def create(self, job: Job) -> bool:
         """See JobStore.create."""
         created = job.created or time.time()
-        job = dataclasses.replace(job, created=created, updated=created, version=0)
+        job = structs.replace(job, created=created, updated=created, version=0)
         keys = [self._job(job.id), self._key("open"), self._key("dirty"), self._key("jobs")]
         return bool(self._run("create", keys, [job.id, _dump(job), created, self._key("wake")]))
 
@@ -87,7 +87,7 @@ class RedisJobStore:
             new = change(old)
             if new is old or new == old:
                 return old
-            new = dataclasses.replace(new, version=old.version + 1, epoch=old.epoch, updated=time.time())
+            new = structs.replace(new, version=old.version + 1, epoch=old.epoch, updated=time.time())
             if self._swap(old, new, epoch):
                 return new
         raise StoreUnavailable(
@@ -322,7 +322,7 @@ def _load(job_id: str, fields: Sequence[str | None]) -> Job:
             f"Capture {job_id} was written by a newer Threadcap. Update this one.",
             detail=f"schema {data.get('schema')} > {SCHEMA_VERSION}",
         )
-    return dataclasses.replace(codec.decode(Job, data), version=int(version or 0), epoch=int(epoch or 0))
+    return structs.replace(codec.decode(Job, data), version=int(version or 0), epoch=int(epoch or 0))
 
 
 def _flat(value: Any) -> str:

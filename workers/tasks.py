@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import celery
 import structlog
 from celery import signals
+from msgspec.structs import replace
 
 from workers import log as logs
 from workers.artifacts import open_artifacts

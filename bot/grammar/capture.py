@@ -12,7 +12,8 @@ from bot.grammar.options import conditional, is_option, keep, option
 from bot.grammar.targets import is_target, late_target, misplaced_filter, target
 from bot.grammar.vocabulary import FILTER_STARTS, KIND_FORMS, PLANNING
 from bot.grammar.wrong import Wrong
-from workers.contract.spec import CaptureSpec, Limits, Mode, TargetKind, TargetRef
+from workers.contract.limits import Limits
+from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
 
 _HINTS = {**dict.fromkeys(PLANNING, "--dry-run"), "wait": "--wait", "anyway": "--anyway"}
 """Words that people say for options; after the target they can hardly be anything else."""

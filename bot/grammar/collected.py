@@ -1,7 +1,9 @@
 """What the words of a capture said so far, and which target is in which namespace."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from bot.grammar.line import Line, Token
 from bot.grammar.vocabulary import PLACELESS

@@ -1,12 +1,11 @@
 """What a line can mean: a command, or a mistake."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from workers.contract.spec import CaptureSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(Struct, frozen=True):
     """Capture packets, or record them; the spec's mode says which. Every default is filled in.
 
     `anyway`: even if the same is being captured already.
@@ -16,44 +15,38 @@ class Capture:
     anyway: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Grab:
+class Grab(Struct, frozen=True):
     """Deliver what a recording holds, or only its `last` seconds (0 for all), without ending it."""
 
     job_id: str
     last: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Extend:
+class Extend(Struct, frozen=True):
     """Let a running job go on for so many seconds more."""
 
     job_id: str
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """How a job stands; the newest ones when `job_id` is None."""
 
     job_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListJobs:
+class ListJobs(Struct, frozen=True):
     """The recent jobs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """End a job and keep what it has, or `discard` that."""
 
     job_id: str
     discard: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
+class Help(Struct, frozen=True):
     """How to say things; `topic` is one of `vocabulary.TOPICS`."""
 
     topic: str | None = None
@@ -62,8 +55,7 @@ class Help:
 Command = Capture | Grab | Extend | Status | ListJobs | Stop | Help
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(Struct, frozen=True):
     """What is wrong in a line.
 
     `text` is the line as read ("" when it was too long to repeat); `text[position:position + length]` is the place

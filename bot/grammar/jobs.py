@@ -4,7 +4,7 @@ from bot.grammar import values
 from bot.grammar.commands import Extend, Grab, Stop
 from bot.grammar.line import Line, Token
 from bot.grammar.wrong import Unfit, Wrong
-from workers.contract.spec import Limits
+from workers.contract.limits import Limits
 
 _LAST = frozenset({"last", "--last"})
 _DISCARD = "--discard"

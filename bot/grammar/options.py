@@ -12,7 +12,8 @@ from bot.grammar.until import until
 from bot.grammar.values import shown
 from bot.grammar.vocabulary import FLAGS, OPTION_SYNONYMS, OPTIONS, PCAP_WORDS, RESERVED
 from bot.grammar.wrong import Unfit, Wrong
-from workers.contract.spec import Limits, Mode
+from workers.contract.limits import Limits
+from workers.contract.spec import Mode
 
 _NUMBER = re.compile(r"-\.?\d")
 _SETS = frozenset({"in", "notin"})

@@ -11,7 +11,8 @@ from bot.grammar.targets import is_target
 from bot.grammar.values import shown
 from bot.grammar.vocabulary import COMMANDS, PLANNING, SYNONYMS, TOPICS
 from bot.grammar.wrong import Wrong
-from workers.contract.spec import Limits, Mode
+from workers.contract.limits import Limits
+from workers.contract.spec import Mode
 
 _MODES = {"capture": Mode.CAPTURE, "between": Mode.BETWEEN, "record": Mode.RECORD}
 _MOST_CORRECTIONS = 8

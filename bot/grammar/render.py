@@ -6,7 +6,8 @@ from bot.grammar.commands import Capture, Command, Extend, Grab, Help, ListJobs,
 from bot.grammar.line import quote
 from bot.grammar.values import seconds_text, size_text
 from bot.grammar.vocabulary import PLACELESS
-from workers.contract.spec import CaptureSpec, Limits, Mode, TargetKind, TargetRef
+from workers.contract.limits import Limits
+from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
 
 
 def render(command: Command, limits: Limits | None = None) -> str:

@@ -7,7 +7,8 @@ from difflib import get_close_matches
 
 from bot.grammar.line import Token
 from bot.grammar.wrong import Unfit
-from workers.contract.spec import METHODS, Limits
+from workers.contract.limits import Limits
+from workers.contract.spec import METHODS
 
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)([a-z]*)")
 _UNITS = {

@@ -7,7 +7,8 @@ from bot.messages.blocks import context, section
 from bot.messages.limits import fit
 from bot.messages.message import Message
 from bot.messages.text import code, lasting
-from workers.contract.spec import METHODS, RING_LEAST, Limits
+from workers.contract.limits import Limits
+from workers.contract.spec import METHODS, RING_LEAST
 
 _Line = Callable[[str], str]
 

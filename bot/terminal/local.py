@@ -1,7 +1,6 @@
 """`threadcap capture … --local`: the worker's pipeline in this process, against the cluster of a kubeconfig."""
 
 import argparse
-import dataclasses
 import getpass
 import json
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from bot.messages.text import count
 from workers import log as logs
@@ -51,7 +51,7 @@ class TerminalObserver:
 
     def update(self, change: Callable[[Job], Job], *, patient: bool = True) -> Job:
         """See Observer.update."""
-        self.job = dataclasses.replace(change(self.job), updated=time.time(), version=self.job.version + 1)
+        self.job = structs.replace(change(self.job), updated=time.time(), version=self.job.version + 1)
         if self._tell:
             self._say()
         return self.job
@@ -154,7 +154,7 @@ def _finish(job: Job, artifacts: ArtifactStore, options: argparse.Namespace) -> 
     if job.report is None:
         return _failed(job, options.json)
     report = _report(job.report, artifacts)
-    for artifact in (*job.artifacts, dataclasses.replace(job.report, name=f"report-{job.id}.json")):
+    for artifact in (*job.artifacts, structs.replace(job.report, name=f"report-{job.id}.json")):
         _save(artifact, artifacts, options.out)
     if options.json:
         sys.stdout.write(report_json(report).decode())

@@ -1,6 +1,6 @@
 """On any cluster: pods of ours that nobody needs any more are found and removed, those of a running capture are not."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.conformance.conftest import Place, until
 from tests.conformance.shapes import IDLE, MAY_NOT, container, pod

@@ -1,12 +1,12 @@
 """One suite, two backends: what RedisJobStore promises, InMemoryJobStore keeps."""
 
-import dataclasses
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from msgspec import structs
 
 from tests.support import jobs
 from workers.contract.errors import IllegalTransition, JobNotFound, StaleEpoch
@@ -65,7 +65,7 @@ def test_unknown_jobs(store: JobStore) -> None:
 def test_debts_stand_until_they_are_forgiven(store: JobStore) -> None:
     first = Debt("a", "shop", "web-0", "u1", "app", "exec", 2.0)
     older = Debt("b", "shop", "web-0", "u1", "app", "exec", 1.0)
-    for debt in (first, older, dataclasses.replace(first, since=9.0)):
+    for debt in (first, older, structs.replace(first, since=9.0)):
         store.owe(debt)
     assert store.debts() == [older, first]
     store.forgive(older)

@@ -7,13 +7,14 @@
 Held to the real Cluster by tests/contract/test_cluster.py.
 """
 
-import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
+
+from msgspec import structs
 
 from tests.support.local_exec import LocalPod, PipeExec
 from workers.capture.changes import ClusterEvent, PodChange, PodFeed
@@ -106,7 +107,7 @@ class MemoryCluster:
 
     def inventory(self, namespace: str) -> tuple[list[PodInfo], list[ServiceInfo]]:
         """See Cluster.inventory."""
-        pods = [dataclasses.replace(pod, labels={}, containers=()) for pod in self._pods.values()]
+        pods = [structs.replace(pod, labels={}, containers=()) for pod in self._pods.values()]
         return pods, [ServiceInfo(namespace, name) for name in self.services]
 
     def may(self, right: Right) -> bool:
@@ -133,7 +134,7 @@ class MemoryCluster:
             for change in self._changes[at:]:
                 at += 1
                 if change.pod is not None and change.pod.namespace == namespace:
-                    yield dataclasses.replace(change, mark=str(at))
+                    yield structs.replace(change, mark=str(at))
             time.sleep(0.02)
 
     def follow_events(self, namespace: str, seconds: float, mark: str = "") -> Iterator[ClusterEvent]:
@@ -143,7 +144,7 @@ class MemoryCluster:
         while time.monotonic() < deadline:
             for event in self.events[at:]:
                 at += 1
-                yield dataclasses.replace(event, mark=str(at))
+                yield structs.replace(event, mark=str(at))
             time.sleep(0.02)
 
     def service_ips(self, pods: Sequence[PodInfo]) -> list[str]:
@@ -191,7 +192,7 @@ class MemoryCluster:
             return
         waits = self.images.get(image, "")
         added = ContainerInfo(name, image, running=not waits, waiting_reason=waits, ephemeral=True)
-        self.change(dataclasses.replace(held, containers=(*held.containers, added)))
+        self.change(structs.replace(held, containers=(*held.containers, added)))
         if not waits:
             self._bodies[pod.name].open_exec(pod, name, argv, whole=True)
 
@@ -241,7 +242,7 @@ class MemoryCluster:
     def _now(self, pod: PodInfo, one: ContainerInfo) -> ContainerInfo:
         if not one.running or self._bodies[pod.name].holds(one.name):
             return one
-        return dataclasses.replace(one, running=False, waiting_reason="Completed")
+        return structs.replace(one, running=False, waiting_reason="Completed")
 
     def _find(self, kind: TargetKind, name: str, namespace: str) -> list[PodInfo] | None:
         """None when there is no such thing, [] when it has no pods."""

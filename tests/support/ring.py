@@ -8,10 +8,11 @@ with LocalPod(tmp_path, "dash") as pod, LocalRing(pod, tmp_path, keep=60) as rin
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from msgspec.structs import replace
 
 from tests.support.local_exec import POD, LocalPod, until_none
 from workers.capture import scripts
@@ -70,7 +71,7 @@ class LocalRing:
     def __init__(self, pod: LocalPod, folder: Path, **changes: object) -> None:
         self.pod = pod
         self.job_id = new_job_id()
-        self.spec = replace(SPEC, **changes)  # type: ignore[arg-type]
+        self.spec = replace(SPEC, **changes)
         self.folder = folder / f"spool-{self.job_id}"
         self.outcome: CaptureOutcome | None = None
         self.error: Exception | None = None
@@ -157,7 +158,7 @@ class LocalRing:
 
     def another(self, *, resume: bool = True, **changes: object) -> Recording:
         """The recording as the next worker sees it."""
-        spec = replace(self.spec, **changes)  # type: ignore[arg-type]
+        spec = replace(self.spec, **changes)
         ground = Ground(self.pod.cluster, Equipment(ceiling=600.0), spec, self.job_id)
         return Recording(
             ground, self._plan, self._spool(self.job_id), self._house, resume=resume, folder=str(self.folder)

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from workers.analysis.flows import busiest
 from workers.analysis.limits import approximations
 from workers.analysis.samples import NANO
 from workers.analysis.stages import Stages
 from workers.contract.facts import Comment, Facts
-from workers.contract.values import replace
 from workers.core import BUILT
 from workers.packets.capture import CaptureReader
 

@@ -7,12 +7,14 @@ in the capture.
 import warnings
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from workers.analysis.http_message import text
 from workers.analysis.tls_hostname import matches
 from workers.analysis.tls_known import Chain, Chains
 from workers.analysis.tls_messages import certificates
 from workers.contract.facts_tls import Certificate
-from workers.contract.values import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -38,8 +40,7 @@ _SIGNATURES = {
 """Names of RFC 3279, 4055, 5758 and 8410."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Struct, frozen=True):
     """A certificate's facts, and every name to compare (lower case)."""
 
     facts: Certificate

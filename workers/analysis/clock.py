@@ -11,8 +11,10 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from workers.analysis.directions import MAX_DRIFT, Bounds
-from workers.contract.values import dataclass, replace
 
 RESOLUTION = 1_000
 """Nanoseconds a difference of two truncated microsecond times may be wrong by."""
@@ -26,8 +28,7 @@ Point = tuple[float, float]
 """(seconds since the first pair by the other clock, nanoseconds of offset)"""
 
 
-@dataclass(frozen=True, slots=True)
-class ClockOffset:
+class ClockOffset(Struct, frozen=True):
     """How far a clock is ahead of a reference clock; `seconds` None: unsynchronised, `words` say why.
 
     `uncertainty` holds from the first pair to the last; before and after, the clocks may drift farther.
@@ -81,8 +82,7 @@ def estimate(found: Bounds, reference: str, other: str) -> ClockOffset:
     return replace(offset, words=sentence(offset, reference, other))
 
 
-@dataclass(slots=True)
-class _Line:
+class _Line(Struct):
     """Lines of offset over time that lie below every point of `most` and above every point of `least`."""
 
     most: list[Point]

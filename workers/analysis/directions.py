@@ -9,15 +9,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 
+from msgspec import Struct
+
 from workers.analysis.sightings import Sighting
-from workers.contract.values import dataclass
 
 MAX_DRIFT = 500_000.0
 """Nanoseconds a second: no clock in use runs wronger, and NTP slews no faster."""
 
 
-@dataclass(slots=True)
-class Bounds:
+class Bounds(Struct):
     """(other clock's epoch nanoseconds, difference in nanoseconds) of pairs: `most` from reference to other."""
 
     most: list[tuple[int, int]]

@@ -8,9 +8,10 @@ as search lists of Kubernetes do. The longest common beginning is the name.
 
 from collections.abc import Iterable
 
+from msgspec import Struct, field
+
 from workers.contract.facts import MAX_FRAMES
 from workers.contract.facts_dns import DnsSearch
-from workers.contract.values import dataclass, field
 
 MAX_LABELS = 16
 """Longer names are not looked at."""
@@ -20,8 +21,7 @@ MAX_DOMAINS = 8
 _WITH_NAME, _NESTED = 2, 3
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(Struct):
     """What one client asked one server for by one name, all types together."""
 
     nxdomain: int = 0

@@ -8,8 +8,9 @@ and what was added since is read right, since indexes count from the newest. So 
 from functools import cache
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from workers.analysis.http_message import MAX_HOST, MAX_PATH, text
-from workers.contract.values import dataclass
 
 if TYPE_CHECKING:
     from hpack import Decoder
@@ -31,8 +32,7 @@ GRPC_STATUSES = (
 ).split(" ")  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Struct, frozen=True):
     """What a block says; `hidden` when some field's name or the whole block was not visible."""
 
     method: str = ""

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from workers.analysis import icmp, quic_packets, tcp, tcp_facts
 from workers.analysis.flows import Flow, FlowTable, Half, Ports, conversation
 from workers.analysis.stages import UDP_PORTS, Stages
 from workers.analysis.tcp_state import TcpState
 from workers.analysis.timeline import Bins
-from workers.contract.values import replace
 from workers.packets import marks
 from workers.packets.decode import Decoder
 from workers.packets.packet import FIN, NOTHING, RST, SYN, Packet

@@ -4,13 +4,14 @@ CRYPTO frames of one or more Initials are put together, in any order (RFC 9000 s
 the TLS stage. What follows the hellos is encrypted with keys nobody outside has.
 """
 
+from msgspec import Struct, field
+
 from workers.analysis.addresses import endpoints
 from workers.analysis.flows import Flow, Half
 from workers.analysis.quic_packets import CUT, INITIAL, NEGOTIATION, RETRY, Keys, Long, packets, varint, version_name
 from workers.analysis.samples import Frames, count
 from workers.analysis.tls import TlsStage
 from workers.contract.facts_quic import QuicEnd, QuicFacts
-from workers.contract.values import dataclass, field
 from workers.packets.packet import Packet
 
 MAX_OPEN = 256
@@ -73,8 +74,7 @@ class _Crypto:
         return kind, body
 
 
-@dataclass(slots=True)
-class _Connection:
+class _Connection(Struct):
     """What is needed until both hellos were read."""
 
     client: Half | None = None

@@ -6,7 +6,7 @@ Keys of Initial packets follow from the connection ID the client chose first, so
 
 from collections.abc import Iterator
 
-from workers.contract.values import dataclass
+from msgspec import Struct
 
 INITIAL, ZERO_RTT, HANDSHAKE, RETRY, NEGOTIATION, CUT = range(6)
 V1, V2 = 1, 0x6B3343CF
@@ -25,8 +25,7 @@ _DRAFTS = range(0xFF000001, 0xFF000023)
 _TAG, _SAMPLE = 16, 16
 
 
-@dataclass(frozen=True, slots=True)
-class Long:
+class Long(Struct, frozen=True):
     """A packet with a long header: where it begins, where its packet number is and where it ends.
 
     CUT is an Initial packet that was not captured whole.

@@ -13,7 +13,8 @@ import zlib
 from collections.abc import Sequence
 from struct import Struct
 
-from workers.contract.values import dataclass, field
+import msgspec
+
 from workers.packets import link, link_types
 from workers.packets.pcap import Record
 
@@ -34,8 +35,7 @@ _FIXED = Struct("!BHH").pack
 """Protocol, payload length, IP identification: the start of an identity. TCP's numbers follow, then the payload."""
 
 
-@dataclass(slots=True)
-class Sighting:
+class Sighting(msgspec.Struct):
     """One packet as one capture saw it. `source` and `destination` are address and port as on the wire there."""
 
     time: int
@@ -47,12 +47,11 @@ class Sighting:
     unique: bool = True
 
 
-@dataclass(slots=True)
-class Sightings:
+class Sightings(msgspec.Struct):
     """Packets of one capture by identity."""
 
     limit: int = LIMIT
-    seen: dict[bytes, Sighting] = field(default_factory=dict)
+    seen: dict[bytes, Sighting] = msgspec.field(default_factory=dict)
     mask: int = 0
     """Only identities whose checksum has none of these bits are kept."""
 

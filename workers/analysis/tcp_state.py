@@ -1,8 +1,9 @@
 """What is remembered of a TCP conversation: per direction (`TcpHalf`) and together (`TcpState`)."""
 
+from msgspec import Struct
+
 from workers.analysis.samples import Durations, Frames
 from workers.contract.facts import Reset
-from workers.contract.values import dataclass
 
 UNSEEN, OPENING, ANSWERED, COMPLETE = 0, 1, 2, 3
 """Stages of the handshake."""
@@ -12,8 +13,7 @@ ORDINARY, KEPT_ALIVE, PROBED, OPENED = 0, 1, 2, 4
 SECOND = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """What a SYN or SYN-ACK offers."""
 
     whole: bool = False

@@ -8,7 +8,7 @@ algorithms. GREASE values (RFC 8701), which change at every connection, are left
 
 from collections.abc import Iterable, Sequence
 
-from workers.contract.values import dataclass
+from msgspec import Struct
 
 _SERVER_NAME, _ALPN = 0, 16
 _VERSIONS = {
@@ -18,8 +18,7 @@ _VERSIONS = {
 _NOTHING = "0" * 12
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """What a ClientHello offers, in the order sent. `legacy` is the version field, `versions` the extension's."""
 
     legacy: int

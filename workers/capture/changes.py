@@ -4,10 +4,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
+from msgspec import Struct
 
 from workers.capture.targets import PodInfo
 from workers.contract.errors import ThreadcapError
@@ -21,8 +21,7 @@ KEPT = 2_000
 """Changes that wait for a slow reader; older ones are dropped, and it is told to look for itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class PodChange:
+class PodChange(Struct, frozen=True):
     """A pod as it is now, or as it was when it went. Without a pod: what came before is unknown, look for yourself.
 
     `mark` is where to go on from with the next watch.
@@ -33,8 +32,7 @@ class PodChange:
     mark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterEvent:
+class ClusterEvent(Struct, frozen=True):
     """An event as `kubectl get events` lists it, about a pod or a node. `mark` as in PodChange."""
 
     reason: str = ""

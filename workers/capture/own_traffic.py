@@ -5,7 +5,8 @@ server and kubelet, its last leg on lo between kubelet and container runtime, an
 """
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from workers.capture.targets import KUBELET_PORT, Target
 

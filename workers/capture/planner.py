@@ -1,7 +1,9 @@
 """By which methods to capture a target, the best first, and why not by the others. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from workers.capture.methods import Method
 from workers.capture.methods.agent import Agent
@@ -39,8 +41,7 @@ EVERY: Mapping[str, Method] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(Struct, frozen=True):
     """What can be done for one target, the best first, and what can't."""
 
     target: Target

@@ -1,8 +1,9 @@
 """What a method says it would do for a target, and what it must know for that. Plain values, no I/O."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from workers.capture.targets import NodeInfo, PodInfo
 from workers.capture.tcpdump import Probe
@@ -33,8 +34,7 @@ class Right(NamedTuple):
         return f"{self.verb} {what}" + (f" in {self.namespace}" if self.namespace else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Equipment:
+class Equipment(Struct, frozen=True):
     """What this installation brings along.
 
     `image` is our capture image; `agent_namespace` where pods of ours run, "" for nowhere; `machines` are those (as
@@ -50,8 +50,7 @@ class Equipment:
     installation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(Struct, frozen=True):
     """What is known about one target and its surroundings. What is missing was not asked.
 
     `probes`: container -> what it has, or the words why it had no answer. `security`: namespace -> the Pod Security
@@ -75,8 +74,7 @@ class Survey:
         return f"Threadcap may not {' nor '.join(missing)}" if missing else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """How one target will be captured. `reasons` are for people: why so, and what is missing in this way."""
 
     pod: PodInfo
@@ -106,8 +104,7 @@ class Plan:
         return self.method in OURS and not self.where.startswith("stream:")
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """A method that can't capture a target, and why, as a clause."""
 
     method: str

@@ -5,9 +5,9 @@ left off, at once or within ring.LAPSE seconds.
 """
 
 import time
-from dataclasses import replace
 
 import structlog
+from msgspec.structs import replace
 
 from workers.capture.ending import Ending, unstarted
 from workers.capture.methods import Ground

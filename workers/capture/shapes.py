@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from workers.capture.changes import ClusterEvent
 from workers.capture.targets import KUBELET_PORT, ContainerInfo, NodeInfo, PodInfo
 
@@ -200,7 +202,7 @@ def pod_info(pod: Any) -> PodInfo:
         deleting=meta.deletion_timestamp is not None,
         labels=dict(meta.labels or {}),
         annotations=dict(meta.annotations or {}),
-        containers=(*ordinary, *(dataclasses.replace(c, ephemeral=True) for c in added)),
+        containers=(*ordinary, *(structs.replace(c, ephemeral=True) for c in added)),
         owner=next(((one.kind, one.name) for one in meta.owner_references or () if one.controller), ("", "")),
         reason=status.reason or "",
         disk_limited=any(_disk_limited(c) for c in spec.containers),

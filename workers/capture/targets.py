@@ -3,7 +3,8 @@
 import difflib
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from workers.contract.errors import TargetNotFound
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
@@ -23,8 +24,7 @@ NAMED = 5
 """Pods named in a sentence at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerInfo:
+class ContainerInfo(Struct, frozen=True):
     """A container of a pod as the API shows it."""
 
     name: str
@@ -41,8 +41,7 @@ class ContainerInfo:
     """Since when it runs, epoch seconds; 0 while it does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class PodInfo:
+class PodInfo(Struct, frozen=True):
     """A pod as the API shows it. `ips` may be empty until it runs."""
 
     namespace: str
@@ -84,8 +83,7 @@ class PodInfo:
         return next((one for one in self.containers if one.name == container), None)
 
 
-@dataclass(frozen=True, slots=True)
-class NodeInfo:
+class NodeInfo(Struct, frozen=True):
     """A node as the API shows it."""
 
     name: str
@@ -98,8 +96,7 @@ class NodeInfo:
     """Where its kubelet listens: exec streams come and go there."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceInfo:
+class ServiceInfo(Struct, frozen=True):
     """A service and its virtual addresses, for naming."""
 
     namespace: str
@@ -107,8 +104,7 @@ class ServiceInfo:
     ips: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One pod to capture, and the containers to try: the one that is meant, then others, which share its network."""
 
     pod: PodInfo

@@ -5,7 +5,8 @@ Measured reasons for each flag are in the docstrings.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from workers.capture import errands, scripts
 from workers.contract.spec import CaptureSpec
@@ -92,8 +93,7 @@ def sweep_argv(job_id: str) -> list[str]:
     return ["sh", "-c", errands.SWEEP, "threadcap-sweep", *marker(job_id).split("=", 1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """What a container has. `capabilities` is the effective set as a bit mask, None when unreadable."""
 
     tools: frozenset[str] = frozenset()
@@ -156,8 +156,7 @@ _COUNTERS = {
 _NOISE = re.compile(r"^(tcpdump: )?(listening on |data link type |verbose output suppressed|Warning: )")
 
 
-@dataclass(slots=True)
-class Trailer:
+class Trailer(Struct):
     """What the wrapper and tcpdump said on stderr, line by line; at most MAX_LINES other lines are kept."""
 
     done: bool = False

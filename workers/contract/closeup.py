@@ -4,15 +4,14 @@ Bounded however large the capture is: ROWS x COLUMNS cells, and at most POINTS p
 Frame numbers count from 1 as Wireshark's; a conversation is named by its first frame, as in `Conversation`.
 """
 
-from workers.contract.values import dataclass
+from msgspec import Struct
 
 ROWS, COLUMNS, PAIRS, FLOWS, FRAMES = 40, 240, 1_000, 4, 8
 SIDE_POINTS, MARKED_POINTS = 1_000, 2_000
 """Packets kept of each side of a conversation, and of those that open, end or trouble it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """Conversations of one client with one server, on any of the client's ports. `protocol` as in `Conversation`."""
 
     client: str
@@ -23,8 +22,7 @@ class Pair:
     """The row its packets count in, -1 for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What to look at in one capture. Raises ValueError beyond the bounds above."""
 
     start: int = 0
@@ -48,8 +46,7 @@ class Look:
             raise ValueError("columns without width, or a row that is none")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One row's cells, column by column. Times outside of the columns count in the nearest one."""
 
     bytes: tuple[int, ...]
@@ -58,8 +55,7 @@ class Row:
     """Retransmissions, resets, zero windows and unanswered SYNs (at their first)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """One packet of a conversation. Sequence numbers count from the sender's first one seen (its SYN is 0)."""
 
     frame: int
@@ -84,8 +80,7 @@ class Segment:
     """What its payload begins, such as "GET /cart", "HTTP 503", "TLS ClientHello shop.example"; "" when not clear."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """One conversation's packets: the first and the last, those that open, end or trouble it, the others thinned evenly
     a side. `packets` and `problems` are exact."""
 
@@ -106,8 +101,7 @@ class Trace:
     segments: tuple[Segment, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CloseUp:
+class CloseUp(Struct, frozen=True):
     """What was seen. A conversation that the capture has not, or has no more, is missing in `traces` or `located`."""
 
     rows: tuple[Row, ...] = ()

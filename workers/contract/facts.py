@@ -4,6 +4,8 @@ Times are seconds: `*_at` since the Unix epoch, durations otherwise. Frame numbe
 Lists of frames hold the first few examples only; the count beside them is exact.
 """
 
+from msgspec import Struct, field
+
 from workers.contract.facts_dns import DnsAddress, DnsSearch
 from workers.contract.facts_http import Http2Facts
 from workers.contract.facts_quic import QuicFacts
@@ -15,11 +17,9 @@ from workers.contract.facts_tls import Certificate
 from workers.contract.tallies import MAX_FRAMES as MAX_FRAMES
 from workers.contract.tallies import Spread as Spread
 from workers.contract.tallies import Tally as Tally
-from workers.contract.values import dataclass, field
 
 
-@dataclass(frozen=True, slots=True)
-class Tunnel:
+class Tunnel(Struct, frozen=True):
     """The outermost header that carried a packet inside it."""
 
     kind: str
@@ -32,8 +32,7 @@ class Tunnel:
     others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(Struct, frozen=True):
     """One bidirectional flow. The client sent the first SYN, or else the first packet seen (higher port breaks ties).
 
     bytes are IP lengths (headers included), payload is transport payload, both from the IP header, not the snaplen.
@@ -65,8 +64,7 @@ class Conversation:
     other proves nothing: its answers may take another way, or be filtered out."""
 
 
-@dataclass(frozen=True, slots=True)
-class DnsName:
+class DnsName(Struct, frozen=True):
     """Queries for one name, type and server, put together."""
 
     name: str
@@ -94,8 +92,7 @@ class DnsName:
     """Queries over TCP."""
 
 
-@dataclass(frozen=True, slots=True)
-class DnsFacts:
+class DnsFacts(Struct, frozen=True):
     """All DNS seen over UDP and TCP port 53 (and 5353)."""
 
     queries: int = 0
@@ -125,8 +122,7 @@ class DnsFacts:
     """What clients were told, in order of time; the latest of some 1,000 pairs of client and address."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpGroup:
+class HttpGroup(Struct, frozen=True):
     """HTTP transactions of one server, protocol, method and path (query string removed), put together."""
 
     server: str
@@ -160,8 +156,7 @@ class HttpGroup:
     """Streams ended by RST_STREAM, by error code name; "GOAWAY" for those the server said it will not process."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpPool:
+class HttpPool(Struct, frozen=True):
     """The connections from one client to one server that carried HTTP/1 requests."""
 
     client: str
@@ -177,8 +172,7 @@ class HttpPool:
     """Last response's first byte."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpFacts:
+class HttpFacts(Struct, frozen=True):
     """HTTP/1.x and HTTP/2 in the clear, on any port."""
 
     requests: int = 0
@@ -192,8 +186,7 @@ class HttpFacts:
     h2: Http2Facts = field(default_factory=Http2Facts)
 
 
-@dataclass(frozen=True, slots=True)
-class TlsAlert:
+class TlsAlert(Struct, frozen=True):
     """An alert sent in the clear (TLS 1.3 hides them after the ServerHello)."""
 
     frame: int
@@ -203,8 +196,7 @@ class TlsAlert:
     """RFC 8446 section 6 name, such as handshake_failure."""
 
 
-@dataclass(frozen=True, slots=True)
-class TlsHandshake:
+class TlsHandshake(Struct, frozen=True):
     """One TLS handshake, as far as it is in the clear."""
 
     conversation: int
@@ -242,8 +234,7 @@ class TlsHandshake:
     """tcp | quic"""
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFacts:
+class TlsFacts(Struct, frozen=True):
     """TLS seen on any port, over TCP and in QUIC."""
 
     handshakes: tuple[TlsHandshake, ...] = ()
@@ -258,8 +249,7 @@ class TlsFacts:
     """Different certificates of the chains told, each once."""
 
 
-@dataclass(frozen=True, slots=True)
-class IcmpError:
+class IcmpError(Struct, frozen=True):
     """An ICMP error and the conversation it complains about."""
 
     kind: str
@@ -273,8 +263,7 @@ class IcmpError:
     mtu: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     """Equal bins over the capture. `start_at` epoch seconds, `width` seconds; at most 300 bins."""
 
     start_at: float = 0.0
@@ -294,8 +283,7 @@ class Timeline:
     """What servers sent. ARP and all that belongs to no conversation is in neither."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """What somebody, or the program that captured, wrote into a pcapng file."""
 
     frame: int
@@ -303,8 +291,7 @@ class Comment:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """Everything one pcap shows. `error` says why reading stopped early; what was read until then is kept."""
 
     format: str = ""

@@ -1,10 +1,9 @@
 """Facts about names tried under search domains, and names of addresses. Part of workers/contract/facts.py."""
 
-from workers.contract.values import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class DnsSearch:
+class DnsSearch(Struct, frozen=True):
     """One name that a client tried under several search domains in vain (resolv.conf `search` and `ndots`)."""
 
     client: str
@@ -21,8 +20,7 @@ class DnsSearch:
     """The name itself was then found."""
 
 
-@dataclass(frozen=True, slots=True)
-class DnsAddress:
+class DnsAddress(Struct, frozen=True):
     """A client was given an address for a name, and last before for another one, or never."""
 
     client: str

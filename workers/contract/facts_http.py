@@ -1,13 +1,12 @@
 """Facts about HTTP/2 connections. Part of workers/contract/facts.py."""
 
-from workers.contract.values import dataclass, field
+from msgspec import Struct, field
 
 HIDDEN = "(not visible)"
 """Stands for a header field that refers to something said before the capture began, or in a gap of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Goaway:
+class Goaway(Struct, frozen=True):
     """A GOAWAY frame (RFC 9113 section 6.8)."""
 
     conversation: int
@@ -21,8 +20,7 @@ class Goaway:
     """Requests that were waiting and, by this frame, will not be answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Http2Facts:
+class Http2Facts(Struct, frozen=True):
     """HTTP/2 in the clear, on any port; its transactions are in `HttpFacts.groups`."""
 
     connections: int = 0

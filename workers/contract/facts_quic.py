@@ -1,11 +1,11 @@
 """Facts about QUIC connections. Part of workers/contract/facts.py; their hellos are in `TlsFacts.handshakes`."""
 
+from msgspec import Struct, field
+
 from workers.contract.tallies import Tally
-from workers.contract.values import dataclass, field
 
 
-@dataclass(frozen=True, slots=True)
-class QuicEnd:
+class QuicEnd(Struct, frozen=True):
     """QUIC connections from one client to one server, some of which nobody answered."""
 
     client: str
@@ -16,8 +16,7 @@ class QuicEnd:
     """Connections whose client sent two packets or more and got none in a second and a half; their first frames."""
 
 
-@dataclass(frozen=True, slots=True)
-class QuicFacts:
+class QuicFacts(Struct, frozen=True):
     """QUIC over UDP, on any port, as far as its long headers and Initial packets show it."""
 
     connections: int = 0

@@ -3,12 +3,12 @@
 No payload is in here: operations and error codes come from lists of known words, everything else is counted as "other".
 """
 
+from msgspec import Struct, field
+
 from workers.contract.tallies import Spread, Tally
-from workers.contract.values import dataclass, field
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceGroup:
+class ServiceGroup(Struct, frozen=True):
     """Requests of one operation to one server, put together."""
 
     protocol: str
@@ -33,8 +33,7 @@ class ServiceGroup:
     """Such a request takes long by its nature (BLPOP, a consumer's Fetch, COPY): its latency says nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServicePool:
+class ServicePool(Struct, frozen=True):
     """The connections from one client to one server over which requests were answered.
 
     Those that carried a request which waits by its nature are not among them.
@@ -54,8 +53,7 @@ class ServicePool:
     """Last response's first byte."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceFacts:
+class ServiceFacts(Struct, frozen=True):
     """Redis, PostgreSQL, MySQL, Kafka and MongoDB in the clear, on any port."""
 
     requests: int = 0
@@ -68,8 +66,7 @@ class ServiceFacts:
     """The busiest, at most 100."""
 
 
-@dataclass(frozen=True, slots=True)
-class NtpServer:
+class NtpServer(Struct, frozen=True):
     """What one client asked one NTP server (RFC 5905, modes 3 and 4)."""
 
     server: str
@@ -91,8 +88,7 @@ class NtpServer:
     latency: Spread = Spread()
 
 
-@dataclass(frozen=True, slots=True)
-class NtpFacts:
+class NtpFacts(Struct, frozen=True):
     """NTP on UDP port 123."""
 
     packets: dict[str, int] = field(default_factory=dict)
@@ -101,8 +97,7 @@ class NtpFacts:
     more_servers: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DhcpClient:
+class DhcpClient(Struct, frozen=True):
     """The exchanges of one client, by its hardware address (RFC 2131)."""
 
     client: str
@@ -125,8 +120,7 @@ class DhcpClient:
     """DISCOVER to OFFER, REQUEST to ACK or NAK, INFORM to ACK; from the latest try."""
 
 
-@dataclass(frozen=True, slots=True)
-class DhcpFacts:
+class DhcpFacts(Struct, frozen=True):
     """DHCP for IPv4 on UDP ports 67 and 68."""
 
     messages: dict[str, int] = field(default_factory=dict)

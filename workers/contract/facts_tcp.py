@@ -1,11 +1,11 @@
 """TCP facts of one conversation, and of each of its two senders. See facts.py for units and times."""
 
+from msgspec import Struct
+
 from workers.contract.tallies import Spread, Tally
-from workers.contract.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Struct, frozen=True):
     """One RST that ended or refused something."""
 
     frame: int
@@ -30,8 +30,7 @@ class Reset:
     """The same of that SYN or SYN-ACK."""
 
 
-@dataclass(frozen=True, slots=True)
-class TcpSide:
+class TcpSide(Struct, frozen=True):
     """One sender of a TCP conversation. Sizes are bytes, of payload unless said otherwise."""
 
     offered: bool = False
@@ -84,8 +83,7 @@ class TcpSide:
     """IP length of the largest of those."""
 
 
-@dataclass(frozen=True, slots=True)
-class TcpFacts:
+class TcpFacts(Struct, frozen=True):
     """TCP of one conversation. Definitions follow Wireshark's user guide; differences are in analysis/tcp.py."""
 
     handshake: str = "unseen"

@@ -1,13 +1,12 @@
 """Facts about certificates, as seen in TLS handshakes. Part of workers/contract/facts.py."""
 
-from workers.contract.values import dataclass
+from msgspec import Struct
 
 MAX_CHAIN = 5
 """Certificates told of one chain, the server's own first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """One X.509 certificate (RFC 5280). Times are epoch seconds."""
 
     subject: str = ""

@@ -1,13 +1,13 @@
 """One capture's life: states, the one transition table, and the record everyone reads."""
 
-import dataclasses
 import enum
 from typing import Any
+
+from msgspec import Struct, field, structs
 
 from workers.contract.errors import IllegalTransition
 from workers.contract.outcome import CaptureOutcome
 from workers.contract.spec import CaptureSpec
-from workers.contract.values import dataclass, field
 
 SCHEMA_VERSION = 1
 
@@ -47,16 +47,14 @@ FINAL = frozenset(state for state, after in TRANSITIONS.items() if not after)
 WAITING = frozenset({_S.REQUESTED, _S.QUEUED})
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """Who asked. `id` is Slack's user id, or `terminal:<login>`; `name` is for reading."""
 
     id: str
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where the request came from and where its thread is. channel and thread_ts are "" for a terminal."""
 
     channel: str = ""
@@ -65,8 +63,7 @@ class Origin:
     """slash | mention | terminal | button"""
 
 
-@dataclass(frozen=True, slots=True)
-class TargetProgress:
+class TargetProgress(Struct, frozen=True):
     """One container of one pod, as the card shows it. Bytes of pcap, drops as tcpdump's kernel counter."""
 
     namespace: str
@@ -88,8 +85,7 @@ class TargetProgress:
     """How it ended, with the proof, so that both outlive the worker; None until then."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedTarget:
+class PlannedTarget(Struct, frozen=True):
     """What would be done for one target: the answer to a dry run. `rejected` holds (method, why not)."""
 
     namespace: str
@@ -107,8 +103,7 @@ class PlannedTarget:
     rejected: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Struct, frozen=True):
     """A stored file; `name` is what a person sees, `key` finds it in the store.
 
     `kind` is pcap | merged | report | chart | picture; a picture is for a folder, a chart for the thread as well.
@@ -123,8 +118,7 @@ class Artifact:
     content_type: str = "application/octet-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """The record of one capture. `version` counts writes; `epoch` is the lease's (0 before the first lease)."""
 
     id: str
@@ -164,7 +158,7 @@ class Job:
         """Return a copy with `changes`; the state is moved with `to`, never here."""
         if "state" in changes:
             raise IllegalTransition("The job's state is moved by its transitions only.", detail="evolve(state=…)")
-        return dataclasses.replace(self, **changes)
+        return structs.replace(self, **changes)
 
     def to(self, state: JobState, **changes: Any) -> "Job":
         """Return a copy in `state`. Raises IllegalTransition where TRANSITIONS does not allow it."""
@@ -172,7 +166,7 @@ class Job:
             raise IllegalTransition(
                 f"Capture {self.id} is already {self.state}.", detail=f"{self.id}: {self.state} -> {state}"
             )
-        return dataclasses.replace(self, state=state, **changes)
+        return structs.replace(self, state=state, **changes)
 
     def log_context(self) -> dict[str, Any]:
         """What every log line about this job carries."""

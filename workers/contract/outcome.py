@@ -1,10 +1,9 @@
 """How one capture ended, and the proof of its bytes."""
 
-from workers.contract.values import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureOutcome:
+class CaptureOutcome(Struct, frozen=True):
     """How one capture ended, and the proof. bytes are of pcap; counters are tcpdump's own.
 
     `proved` is true only when size and sha256 taken in the pod, as the bytes left, equal what arrived, and the records

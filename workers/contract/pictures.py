@@ -3,9 +3,10 @@
 Every label is safe to show and short; names and payloads of the traffic go no further than this.
 """
 
+from msgspec import Struct
+
 from workers.contract.closeup import Trace
 from workers.contract.report import Report
-from workers.contract.values import dataclass
 
 TRAFFIC, DIRECTIONS, LATENCY, PERCENTILES, HEAT, SEQUENCE, LADDER = (
     "traffic.png", "directions.png", "latency.png", "percentiles.png", "heatmap.png", "sequence.png", "ladder.png",
@@ -15,8 +16,7 @@ ALWAYS = (TRAFFIC, LATENCY)
 """What a thread gets of every capture that shows it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(Struct, frozen=True):
     """One row of the heat map: what some clients and servers said to each other."""
 
     label: str
@@ -24,8 +24,7 @@ class Band:
     problems: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HeatMap:
+class HeatMap(Struct, frozen=True):
     """Bands over equal columns of `width` seconds from `start_at` (epoch seconds) on."""
 
     start_at: float
@@ -35,8 +34,7 @@ class HeatMap:
     """Pairs of clients and servers that have no band."""
 
 
-@dataclass(frozen=True, slots=True)
-class FlowPicture:
+class FlowPicture(Struct, frozen=True):
     """One conversation with names for its ends, and what a finding says about it."""
 
     trace: Trace
@@ -48,8 +46,7 @@ class FlowPicture:
     """Frames of that finding."""
 
 
-@dataclass(frozen=True, slots=True)
-class Album:
+class Album(Struct, frozen=True):
     """One report's pictures in the making; what is None has no picture."""
 
     report: Report

@@ -7,13 +7,13 @@ QueueUnavailable) when the service behind it cannot be reached.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from workers.contract.job import Job, Person
 from workers.contract.pictures import Album
-from workers.contract.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """The right to work on a job. Writes carry `epoch`; older ones are refused."""
 
     job_id: str
@@ -21,16 +21,14 @@ class Lease:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Dirty:
+class Dirty(Struct, frozen=True):
     """A job whose thread may not show its newest state; `mark` is handed back when it does."""
 
     job_id: str
     mark: int
 
 
-@dataclass(frozen=True, slots=True)
-class Debt:
+class Debt(Struct, frozen=True):
     """A container in which a job may have left something, as nobody could end it there. `since` in epoch seconds."""
 
     job_id: str

@@ -2,11 +2,12 @@
 
 import enum
 
+from msgspec import Struct, field
+
 from workers.contract.facts import Facts
 from workers.contract.job import Artifact
 from workers.contract.outcome import CaptureOutcome as CaptureOutcome
 from workers.contract.spec import CaptureSpec
-from workers.contract.values import dataclass, field
 
 REPORT_SCHEMA = 1
 
@@ -28,16 +29,14 @@ class Confidence(enum.StrEnum):
     LOW = "low"
 
 
-@dataclass(frozen=True, slots=True)
-class FrameRef:
+class FrameRef(Struct, frozen=True):
     """A frame of one target's pcap. `target` indexes Report.targets."""
 
     target: int
     frame: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """An opinion with its evidence: frames, figures, facts. `sentence` stands alone; `next_step` says what to check."""
 
     rule: str
@@ -57,8 +56,7 @@ class Finding:
     """The facts it rests on, conversations among them: JSON pointers (RFC 6901) into the report, at most 20."""
 
 
-@dataclass(frozen=True, slots=True)
-class TargetResult:
+class TargetResult(Struct, frozen=True):
     """One container of one pod: where, how, what came of it."""
 
     namespace: str
@@ -78,8 +76,7 @@ class TargetResult:
     """As tcpdump had it there: the spec's, or narrower (to the other end; our own traffic left out)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Former:
+class Former(Struct, frozen=True):
     """Who had an address before. Times are epoch seconds, 0 when not known."""
 
     kind: str
@@ -89,8 +86,7 @@ class Former:
     until: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """What an address is: "pod payments-7d9f-x2x", "service shop/payments", "node n1"."""
 
     kind: str
@@ -110,8 +106,7 @@ class Named:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Figures as rows of text that is safe to show. `numeric` are the columns to set right-aligned."""
 
     title: str
@@ -122,8 +117,7 @@ class Table:
     numeric: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """Everything the thread, the terminal and the files say about one job."""
 
     job_id: str

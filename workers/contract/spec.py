@@ -2,7 +2,7 @@
 
 import enum
 
-from workers.contract.values import dataclass
+from msgspec import Struct
 
 
 class TargetKind(enum.StrEnum):
@@ -42,8 +42,7 @@ SHORT_KIND = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TargetRef:
+class TargetRef(Struct, frozen=True):
     """A target as the person named it. `name` holds the label selector when kind is SELECTOR.
 
     `namespace` "" means the spec's.
@@ -71,8 +70,7 @@ class UntilKind(enum.StrEnum):
     EVENT = "event"
 
 
-@dataclass(frozen=True, slots=True)
-class Until:
+class Until(Struct, frozen=True):
     """`value`: a pcap-filter(7) expression, a finding's rule or "any", or an event's reason such as Unhealthy."""
 
     kind: UntilKind
@@ -92,8 +90,7 @@ class Mode(enum.StrEnum):
     GRAB = "grab"
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureSpec:
+class CaptureSpec(Struct, frozen=True):
     """One capture as asked for, every default filled in.
 
     duration in seconds, max_bytes in bytes of pcap a pod, max_packets 0 for no limit, snaplen in bytes.
@@ -172,25 +169,3 @@ def same_capture(one: CaptureSpec, other: CaptureSpec) -> bool:
 def _seen(spec: CaptureSpec) -> tuple[object, ...]:
     targets = frozenset((one.kind, one.name, spec.namespace_of(one)) for one in spec.targets)
     return targets, spec.container, " ".join(spec.filter.split()), spec.interface, spec.mode
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Defaults and upper bounds for what a person may ask. Units as in CaptureSpec."""
-
-    namespace: str = "default"
-    duration: float = 30.0
-    max_duration: float = 600.0
-    max_bytes: int = 50_000_000
-    max_max_bytes: int = 500_000_000
-    max_max_packets: int = 10_000_000
-    snaplen: int = 65_536
-    interface: str = "any"
-    max_pods: int = 10
-    max_text: int = 4_000
-    max_wait: float = 900.0
-    keep: float = 300.0
-    max_keep: float = 1_800.0
-    record: float = 3_600.0
-    """How long a recording goes on when nobody says."""
-    max_record: float = 28_800.0

@@ -1,21 +1,19 @@
 """The small facts that others are made of: counts with example frames, and distributions of durations."""
 
-from workers.contract.values import dataclass
+from msgspec import Struct
 
 MAX_FRAMES = 20
 """Frames kept as examples for any one fact."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """How often something was seen, and the first frames that show it."""
 
     count: int = 0
     frames: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(Struct, frozen=True):
     """A distribution of durations in seconds. Percentiles are by nearest rank over the kept samples."""
 
     count: int = 0

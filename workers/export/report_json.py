@@ -52,18 +52,19 @@ def report_json(report: Report) -> bytes:
     told |= summary([one for one in facts if one is not None])
     for target, one in zip(told["targets"], facts, strict=True):
         target["summary"] = None if one is None else summary([one])
-    _mend(told)
-    pieces, text = _ENCODER.iterencode(told), io.BytesIO()
+    pieces, text = _ENCODER.iterencode(_plain(told)), io.BytesIO()
     while some := "".join(itertools.islice(pieces, _TOGETHER)):
         text.write(some.encode("ascii"))
     text.write(b"\n")
     return text.getvalue()
 
 
-def _mend(value: Any) -> None:
-    """Put nulls for the floats that JSON has no word for."""
-    for place, item in value.items() if isinstance(value, dict) else enumerate(value):
-        if isinstance(item, dict | list):
-            _mend(item)
-        elif isinstance(item, float) and not math.isfinite(item):
-            value[place] = None
+def _plain(value: Any) -> Any:
+    """`value` without floats that JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -5,8 +5,10 @@ both saw; a node that shares packets only with nodes in between gets the sum, un
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from workers.analysis.clock import ClockOffset, estimate, sentence
 from workers.analysis.directions import Bounds, bounds
@@ -19,8 +21,7 @@ MEMORY = 131_072
 """Packets remembered over all sources together: about 50 MB, however many and large the captures are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """One capture to merge: a pcap or pcapng on disk, and where it was taken."""
 
     path: Path

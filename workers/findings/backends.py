@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from workers.findings import filters
 from workers.findings.case import Case, Served
@@ -21,8 +20,7 @@ FULL = {
 (MySQL error reference), "max number of clients reached" (Redis)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backend(Server[Served]):
+class Backend(Server[Served], frozen=True):
     """One server, in one protocol."""
 
     @property

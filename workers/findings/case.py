@@ -4,8 +4,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from workers.contract.facts import Conversation as Flow
 from workers.contract.facts import DnsName, Facts, HttpGroup, Tally, TcpFacts, TcpSide, TlsHandshake
@@ -30,8 +31,7 @@ _ONE_WAY = re.compile(r"\b(src|dst|inbound|outbound|less|greater|len)\b|\w\[")
 """Filter words that may let one direction through and not the other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Talk:
+class Talk(Struct, frozen=True):
     """One TCP conversation and the target that saw it."""
 
     target: int
@@ -49,8 +49,7 @@ class Talk:
         return (self.tcp.server, self.tcp.client) if sender == "server" else (self.tcp.client, self.tcp.server)
 
 
-@dataclass(frozen=True, slots=True)
-class Web:
+class Web(Struct, frozen=True):
     """One HTTP group and the target that saw it."""
 
     target: int
@@ -63,8 +62,7 @@ class Web:
         return f"http/groups/{self.index}"
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """One DNS name group and the target that saw it."""
 
     target: int
@@ -77,8 +75,7 @@ class Query:
         return f"dns/names/{self.index}"
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """One group of requests to a database, cache or broker and the target that saw it."""
 
     target: int
@@ -91,8 +88,7 @@ class Served:
         return f"services/groups/{self.index}"
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(Struct, frozen=True):
     """One TLS handshake, the target that saw it and its conversation when that was kept."""
 
     target: int
@@ -106,8 +102,7 @@ class Hello:
         return f"tls/handshakes/{self.index}"
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True, dict=True):
     """Everything a rule may look at. Nothing in here raises, whatever the facts hold."""
 
     targets: tuple[TargetResult, ...]

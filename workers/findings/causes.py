@@ -1,7 +1,8 @@
 """Which finding is the cause of which, so that the cause is said first."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from workers.contract.report import Finding, Severity
 

@@ -3,7 +3,8 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Set
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from workers.contract.report import Confidence
 from workers.findings import filters
@@ -14,8 +15,7 @@ _SEARCH = re.compile(r"(\.[a-z0-9-]+)?\.svc(\.[a-z0-9-]+)+$|\.cluster\.local$")
 """What a pod's search list appends (Kubernetes DNS specification): namespace.svc.zone, svc.zone, zone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolver:
+class Resolver(Struct, frozen=True):
     """One DNS server: every name group asked of it, and those that show a trouble."""
 
     case: Case

@@ -1,8 +1,9 @@
 """A server as rules see it: the groups of requests to it, and what its connections tell."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from workers.contract.report import Confidence
 from workers.findings import filters
@@ -12,8 +13,7 @@ from workers.findings.words import listing, plural
 Seen = TypeVar("Seen", Web, Served)
 
 
-@dataclass(frozen=True, slots=True)
-class Server(Generic[Seen]):
+class Server(Struct, Generic[Seen], frozen=True):
     """One server: every group of requests to it, and those that show a trouble."""
 
     case: Case

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from workers.contract.report import Confidence, Finding, FrameRef, Severity
 from workers.findings import filters
@@ -19,8 +21,7 @@ FEW = 3
 """Below this many cases a pattern may be chance: the confidence is lowered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """The talks with one server (or with one port of the captured pods) and those that show the trouble."""
 
     case: Case

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from workers.contract.facts import HttpGroup
 from workers.findings import filters
@@ -11,8 +10,7 @@ from workers.findings.server import Server
 from workers.findings.words import join, plural, safe
 
 
-@dataclass(frozen=True, slots=True)
-class Site(Server[Web]):
+class Site(Server[Web], frozen=True):
     """One HTTP server."""
 
     @property

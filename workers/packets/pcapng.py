@@ -6,7 +6,8 @@ secrets, custom ones, ...) are passed over by their length, and nothing of them 
 
 import struct
 
-from workers.contract.values import dataclass
+from msgspec import Struct
+
 from workers.packets.options import Comments, options
 from workers.packets.pcap import MAX_CAPTURED, Record
 
@@ -21,8 +22,7 @@ _MAX_TIME = 1 << 62
 _OPTION_TSRESOL, _OPTION_TSOFFSET = 9, 14
 
 
-@dataclass(slots=True)
-class _Interface:
+class _Interface(Struct):
     link_type: int
     snaplen: int
     ticks: int = 1_000_000

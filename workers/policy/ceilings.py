@@ -4,10 +4,13 @@ A recording's ring has a floor, too: what is smaller than it can be becomes the 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from workers.contract.spec import RING_LEAST, CaptureSpec, Limits, Mode
+from msgspec.structs import replace
+
+from workers.contract.limits import Limits
+from workers.contract.spec import RING_LEAST, CaptureSpec, Mode
 from workers.policy.decision import Allowed
 
 MAX_SNAPLEN = 262_144

@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from workers.contract.spec import Limits
+from workers.contract.limits import Limits
 
 
 class Stoppers(enum.StrEnum):

@@ -6,7 +6,9 @@ to, of data that stalls its sequence numbers, of anything else its ladder. `ever
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from workers.contract.closeup import PAIRS, CloseUp, Look, Pair, Trace
 from workers.contract.facts import Conversation, Facts, TcpFacts
@@ -30,8 +32,7 @@ _CONVERSATION = re.compile(r"/targets/(\d+)/facts/conversations/(\d+)(?:/|$)")
 _HANDSHAKE = re.compile(r"/targets/(\d+)/facts/tls/handshakes/(\d+)(?:/|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """A conversation to look at: by its place in the facts, or by one of its frames."""
 
     target: int
@@ -145,8 +146,7 @@ def _carried(flow: Conversation) -> int:
 # -- looking -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     of: list[Trace | None]
     """The trace of each spot."""
     close_ups: Mapping[int, CloseUp]

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from workers.contract.report import Finding, Named, Report, Severity, TargetResult
 from workers.contract.spec import CaptureSpec

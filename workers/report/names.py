@@ -1,7 +1,9 @@
 """What addresses are called, from lists of the cluster's objects and from what the traffic says."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from workers.contract.facts import Facts
 from workers.contract.report import Former, Named
@@ -11,8 +13,7 @@ MOST = 8
 """Further names of one address that are told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """One pod, service or node and its addresses, as the cluster lists it. Times are epoch seconds, 0 if not known."""
 
     name: str

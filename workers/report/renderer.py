@@ -1,7 +1,6 @@
 """Draws charts in a process of its own, one album at a time, behind a short queue."""
 
 import contextlib
-import dataclasses
 import json
 import logging
 import os
@@ -12,6 +11,8 @@ import threading
 import time
 from pathlib import Path
 from typing import BinaryIO, cast
+
+from msgspec import structs
 
 import workers
 from workers.contract.facts import DnsFacts, Facts, HttpFacts, TlsFacts
@@ -172,7 +173,7 @@ def _slim(album: Album) -> Album:
     """What charts need and no more: of names and hosts of the traffic only what stands in a picture's labels."""
 
     def facts(one: Facts) -> Facts:
-        return dataclasses.replace(
+        return structs.replace(
             one,
             conversations=(),
             dns=DnsFacts(),
@@ -185,7 +186,7 @@ def _slim(album: Album) -> Album:
         )
 
     targets = tuple(
-        dataclasses.replace(t, facts=facts(t.facts) if t.facts is not None else None) for t in album.report.targets
+        structs.replace(t, facts=facts(t.facts) if t.facts is not None else None) for t in album.report.targets
     )
-    report = dataclasses.replace(album.report, targets=targets, names={}, findings=(), tables=())
-    return dataclasses.replace(album, report=report)
+    report = structs.replace(album.report, targets=targets, names={}, findings=(), tables=())
+    return structs.replace(album, report=report)

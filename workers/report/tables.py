@@ -1,6 +1,6 @@
 """A report's figures as rows of plain text: conversations, HTTP, services, DNS, TLS. The renderer decides the look."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from workers.contract.facts import Conversation, HttpGroup
 from workers.contract.report import Report, Table

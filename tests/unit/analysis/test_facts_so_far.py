@@ -2,9 +2,9 @@
 
 import contextlib
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.analysis.captures import ACK, PCAPS, PSH, RST, SYN, Pcap, Tcp, analyse, dns, needs_pcaps, shared, udp
 from workers.analysis import Analyser

@@ -2,11 +2,11 @@
 
 import struct
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.unit.analysis.captures import ACK, PCAPS, PSH, Pcap, Tcp, needs_pcaps, shared_facts
 from tests.unit.analysis.oracle import tshark

@@ -1,8 +1,7 @@
 """What the newer buttons do, from Slack's delivery to the job or the answer."""
 
-import dataclasses
-
 import pytest
+from msgspec import structs
 
 from bot.messages import Message
 from tests.support import jobs
@@ -20,8 +19,8 @@ def desk() -> Desk:
 
 
 def running(desk: Desk, job_id: str = "abcd2345", mode: Mode = Mode.CAPTURE, keep: float = 0.0) -> Job:
-    spec = dataclasses.replace(jobs.SPEC, mode=mode, keep=keep)
-    desk.store.create(dataclasses.replace(jobs.job(job_id), spec=spec))
+    spec = structs.replace(jobs.SPEC, mode=mode, keep=keep)
+    desk.store.create(structs.replace(jobs.job(job_id), spec=spec))
     desk.store.record_posted(job_id, card="3.0")
     return desk.store.change(job_id, lambda old: old.to(JobState.RESOLVING).to(JobState.CAPTURING))
 
@@ -106,7 +105,7 @@ async def test_more_time_is_refused_to_others_in_their_words(desk: Desk) -> None
 
 
 async def test_capture_now_does_what_was_planned(desk: Desk) -> None:
-    desk.store.create(dataclasses.replace(jobs.job(), spec=dataclasses.replace(jobs.SPEC, dry_run=True)))
+    desk.store.create(structs.replace(jobs.job(), spec=structs.replace(jobs.SPEC, dry_run=True)))
     await desk.click("go", "abcd2345")
     await desk.tasks.drain(5)
     (started,) = (job for job in desk.store.recent() if job.id != "abcd2345")

@@ -1,8 +1,7 @@
 """What commands do, on twins: policy first, audit always, a lost race or queue told in plain words."""
 
-import dataclasses
-
 import pytest
+from msgspec import structs
 
 from bot.commands import Accepted, Commands, Refusal
 from tests.support import jobs
@@ -58,7 +57,7 @@ def test_capture_is_recorded_queued_and_audited(commands: Commands, store: InMem
 
 
 def test_denied_captures_leave_only_an_audit_entry(commands: Commands, store: InMemoryJobStore) -> None:
-    outcome = commands.capture(dataclasses.replace(jobs.SPEC, namespace="bank"), jobs.ALICE, HERE)
+    outcome = commands.capture(structs.replace(jobs.SPEC, namespace="bank"), jobs.ALICE, HERE)
     assert isinstance(outcome, Refusal)
     assert outcome.code == "denied"
     assert store.recent() == []
@@ -66,7 +65,7 @@ def test_denied_captures_leave_only_an_audit_entry(commands: Commands, store: In
 
 
 def test_what_policy_reduced_is_said(commands: Commands) -> None:
-    outcome = commands.capture(dataclasses.replace(jobs.SPEC, duration=9999.0), jobs.ALICE, HERE)
+    outcome = commands.capture(structs.replace(jobs.SPEC, duration=9999.0), jobs.ALICE, HERE)
     assert isinstance(outcome, Accepted)
     assert outcome.notes
     assert outcome.job.spec.duration == 600

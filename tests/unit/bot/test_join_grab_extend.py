@@ -1,21 +1,22 @@
 """Asking for what is captured already, taking from a recording, and giving more time: the rules, on twins."""
 
-import dataclasses
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from bot.commands import Accepted, Already, Commands, Refusal
 from tests.support import jobs
 from tests.support.twins import FakeQueue
 from workers.contract.job import Job, JobState, Origin, Person, extended
-from workers.contract.spec import CaptureSpec, Limits, Mode, TargetKind, TargetRef
+from workers.contract.limits import Limits
+from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef
 from workers.memory import InMemoryJobStore
 from workers.policy import Rules
 
 BOB = Person("U2", "bob")
 THERE = Origin("C2", "7.0", "mention")
-RECORD = dataclasses.replace(jobs.SPEC, mode=Mode.RECORD, keep=300.0)
+RECORD = structs.replace(jobs.SPEC, mode=Mode.RECORD, keep=300.0)
 
 
 class Store(InMemoryJobStore):
@@ -46,7 +47,7 @@ def commands(store: Store) -> Commands:
 
 
 def running(store: Store, spec: CaptureSpec = jobs.SPEC, *, channel: str = "C1", **more: Any) -> Job:
-    job = dataclasses.replace(jobs.job(channel=channel), spec=spec)
+    job = structs.replace(jobs.job(channel=channel), spec=spec)
     store.create(job)
     more = {"started": 1000.0, "deadline": 1030.0} | more
     return store.change(job.id, lambda old: old.to(JobState.RESOLVING).to(JobState.CAPTURING, **more))
@@ -57,15 +58,15 @@ def running(store: Store, spec: CaptureSpec = jobs.SPEC, *, channel: str = "C1",
 
 def test_a_second_request_for_the_same_is_offered_to_join(commands: Commands, store: Store) -> None:
     job = running(store)
-    outcome = commands.capture_or_join(dataclasses.replace(jobs.SPEC, duration=5.0), BOB, THERE)
+    outcome = commands.capture_or_join(structs.replace(jobs.SPEC, duration=5.0), BOB, THERE)
     assert outcome == Already(job)
     assert len(store.recent()) == 1
 
 
 def test_the_same_targets_in_another_order_are_the_same(commands: Commands, store: Store) -> None:
     other = TargetRef(TargetKind.SERVICE, "cart")
-    running(store, dataclasses.replace(jobs.SPEC, others=(other,)))
-    turned = dataclasses.replace(jobs.SPEC, target=other, others=(jobs.SPEC.target,))
+    running(store, structs.replace(jobs.SPEC, others=(other,)))
+    turned = structs.replace(jobs.SPEC, target=other, others=(jobs.SPEC.target,))
     assert isinstance(commands.capture_or_join(turned, BOB, THERE), Already)
 
 
@@ -83,7 +84,7 @@ def test_the_same_targets_in_another_order_are_the_same(commands: Commands, stor
 )
 def test_another_capture_is_started(commands: Commands, store: Store, different: dict[str, Any]) -> None:
     running(store)
-    outcome = commands.capture_or_join(dataclasses.replace(jobs.SPEC, **different), BOB, THERE)
+    outcome = commands.capture_or_join(structs.replace(jobs.SPEC, **different), BOB, THERE)
     assert isinstance(outcome, Accepted)
 
 
@@ -102,7 +103,7 @@ def test_private_captures_are_not_offered_elsewhere(commands: Commands, store: S
 
 
 def test_policy_speaks_before_the_offer(commands: Commands, store: Store) -> None:
-    spec = dataclasses.replace(jobs.SPEC, namespace="bank")
+    spec = structs.replace(jobs.SPEC, namespace="bank")
     running(store, spec)
     outcome = commands.capture_or_join(spec, BOB, THERE)
     assert isinstance(outcome, Refusal)
@@ -134,7 +135,7 @@ def test_a_burst_reads_the_running_jobs_once_and_knows_what_it_made_itself(comma
     first = commands.capture_or_join(jobs.SPEC, jobs.ALICE, THERE)
     assert isinstance(first, Accepted)
     for number in range(20):
-        spec = dataclasses.replace(jobs.SPEC, filter=f"port {number + 1}")
+        spec = structs.replace(jobs.SPEC, filter=f"port {number + 1}")
         assert isinstance(commands.capture_or_join(spec, BOB, THERE), Accepted)
     again = commands.capture_or_join(jobs.SPEC, BOB, THERE)
     assert isinstance(again, Already)
@@ -172,7 +173,7 @@ def test_only_a_live_recording_is_grabbed_from(commands: Commands, store: Store)
     ("state", "said"), [(JobState.REQUESTED, "has not begun yet"), (JobState.CANCELLED, "has ended")]
 )
 def test_a_recording_that_holds_nothing_says_why(commands: Commands, store: Store, state: JobState, said: str) -> None:
-    store.create(dataclasses.replace(jobs.job(), spec=RECORD))
+    store.create(structs.replace(jobs.job(), spec=RECORD))
     if state is JobState.CANCELLED:
         store.change("abcd2345", lambda old: old.to(state))
     outcome = commands.grab("abcd2345", 0.0, BOB, THERE)
@@ -227,7 +228,7 @@ def test_what_does_not_capture_is_not_extended(commands: Commands, store: Store)
 
 
 def test_what_was_planned_is_done_only_when_asked(commands: Commands, store: Store) -> None:
-    store.create(dataclasses.replace(jobs.job(), spec=dataclasses.replace(jobs.SPEC, dry_run=True)))
+    store.create(structs.replace(jobs.job(), spec=structs.replace(jobs.SPEC, dry_run=True)))
     replanned = commands.again("abcd2345", BOB, THERE)
     done = commands.again("abcd2345", BOB, THERE, planned=True)
     assert isinstance(replanned, Accepted)

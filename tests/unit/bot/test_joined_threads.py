@@ -1,8 +1,7 @@
 """What joined threads get, and plans and recordings: the verdict once in each thread, nothing beside a plan's card."""
 
-import dataclasses
-
 import pytest
+from msgspec import structs
 
 from bot.messages import Message
 from bot.plan import COMPLETE
@@ -61,9 +60,7 @@ async def test_joined_threads_hear_of_a_capture_that_came_to_nothing(bench: Benc
 
 
 async def test_a_plan_is_all_on_its_card(bench: Bench) -> None:
-    bench.store.create(
-        dataclasses.replace(jobs.job(created=bench.time), spec=dataclasses.replace(jobs.SPEC, dry_run=True))
-    )
+    bench.store.create(structs.replace(jobs.job(created=bench.time), spec=structs.replace(jobs.SPEC, dry_run=True)))
     bench.store.change(JOB, lambda old: old.to(JobState.RESOLVING).to(JobState.DONE, planned=PLANNED))
     await bench.clean()
     assert bench.chat.parts() == ["card"]
@@ -72,8 +69,8 @@ async def test_a_plan_is_all_on_its_card(bench: Bench) -> None:
 
 
 async def test_a_recording_that_was_let_go_ends_with_its_card(bench: Bench) -> None:
-    spec = dataclasses.replace(jobs.SPEC, mode=Mode.RECORD, keep=300.0)
-    bench.store.create(dataclasses.replace(jobs.job(created=bench.time), spec=spec))
+    spec = structs.replace(jobs.SPEC, mode=Mode.RECORD, keep=300.0)
+    bench.store.create(structs.replace(jobs.job(created=bench.time), spec=spec))
     for state in (JobState.RESOLVING, JobState.CAPTURING, JobState.ANALYSING, JobState.DELIVERING, JobState.DONE):
         bench.store.change(JOB, lambda old, state=state: old.to(state))  # type: ignore[misc]
     await bench.clean()

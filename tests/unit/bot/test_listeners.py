@@ -15,7 +15,7 @@ from tests.support import jobs
 from tests.support.twins import FakeChat, FakeQueue
 from workers.contract.errors import StoreUnavailable
 from workers.contract.job import Job, JobState, Person
-from workers.contract.spec import Limits
+from workers.contract.limits import Limits
 from workers.memory import InMemoryJobStore
 from workers.policy import Rules
 

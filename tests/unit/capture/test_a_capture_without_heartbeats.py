@@ -3,10 +3,10 @@
 import contextlib
 import hashlib
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.local_exec import POD, PORT, LocalPod, until_none
 from workers.capture import supervised

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from workers.capture.cluster import Cluster
 from workers.capture.exec_stream import STDERR, STDOUT

@@ -1,10 +1,10 @@
 """On a node's network a capture would see itself: that is left out, said, and compiles. Elsewhere nothing changes."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support import jobs
 from tests.support.cluster import MemoryCluster
@@ -12,7 +12,8 @@ from workers.capture import filters
 from workers.capture.own_traffic import without_ours
 from workers.capture.plans import Equipment
 from workers.capture.targets import ContainerInfo, NodeInfo, PodInfo, Target
-from workers.contract.spec import CaptureSpec, Limits, TargetKind, TargetRef
+from workers.contract.limits import Limits
+from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 from workers.delivery import Tools
 from workers.memory import MemoryArtifacts
 from workers.planning import Planning

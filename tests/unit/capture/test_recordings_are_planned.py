@@ -1,6 +1,6 @@
 """By which methods a target can be recorded, why not by the others, and what is said before. All pure."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from workers.capture.methods.inside import NET_RAW
 from workers.capture.planner import Ranking, announcement, rank

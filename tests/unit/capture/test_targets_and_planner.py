@@ -1,9 +1,9 @@
 """Which containers a spec means, which one will do, and what people are told otherwise. All pure."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from workers.capture.methods.inside import NET_RAW
 from workers.capture.planner import Ranking, announcement, inside_suffices, rank
@@ -30,7 +30,7 @@ ALL = Probe(frozenset("tcpdump timeout head tee sha256sum sleep cat chmod /dev/f
 
 
 def pod(name: str = "cart-1", *containers: ContainerInfo, **more: object) -> PodInfo:
-    return replace(PodInfo("shop", name, phase="Running", containers=containers or (APP, SIDE)), **more)  # type: ignore[arg-type]
+    return replace(PodInfo("shop", name, phase="Running", containers=containers or (APP, SIDE)), **more)
 
 
 def test_every_running_pod_by_name_and_its_containers_in_order() -> None:

@@ -1,11 +1,11 @@
 """What we say to tcpdump, and what is read from its stderr in pieces of any size."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from workers.capture.tcpdump import Trailer, attached_argv, parse_probe, sweep_argv, tcpdump_argv
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef

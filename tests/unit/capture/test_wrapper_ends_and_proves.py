@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.captures import all_written
 from tests.support.local_exec import SHELLS, LocalPod, marked, until_none
@@ -36,7 +36,7 @@ class Trial:
     def __init__(self, pod: LocalPod, folder: Path, **changes: object) -> None:
         self.job_id = new_job_id()
         self.pod = pod
-        self.spec = replace(SPEC, **changes)  # type: ignore[arg-type]
+        self.spec = replace(SPEC, **changes)
         self.spool = Spool(folder / f"{self.job_id}.pcap")
         self.capture = pod.capture(self.spec, self.job_id, self.spool)
 

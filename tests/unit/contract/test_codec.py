@@ -123,6 +123,7 @@ def test_an_int_is_a_float_and_a_bool_is_no_int() -> None:
         ({"target": "x"}, "CaptureSpec.target"),
         ({"target": {"kind": "pod"}}, "name"),
         ({"target": {"kind": "moon", "name": "x"}}, "moon"),
+        ({"others": [{"kind": "pod", "name": "y"}, {"kind": "pod", "name": 3}]}, r"CaptureSpec\.others\[1\]\.name"),
         ({"duration": "5"}, "CaptureSpec.duration"),
         ({"duration": True}, "CaptureSpec.duration"),
     ],

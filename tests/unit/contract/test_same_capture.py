@@ -1,9 +1,9 @@
 """Who asks for what is being captured already may join it: what makes two captures the same."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef, same_capture
 

@@ -4,12 +4,12 @@ import hashlib
 import random
 import subprocess
 import tracemalloc
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.support.two_ends import START, Seen, TwoEnds, pcap
 from tests.unit.analysis.captures import Pcap, udp

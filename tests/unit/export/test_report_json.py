@@ -1,8 +1,9 @@
 """The JSON people script against: documented keys, plain ASCII, nothing JSON has no word for."""
 
-import dataclasses
 import json
 import sys
+
+from msgspec import structs
 
 from tests.unit.findings.cases import NAMES, SPEC, facts, silent, target
 from workers.contract.codec import decode
@@ -23,7 +24,7 @@ def test_every_top_level_key_is_documented() -> None:
 
 
 def test_numbers_without_a_word_in_json_are_null() -> None:
-    report = build("abcdefgh", SPEC, [target(dataclasses.replace(facts(), first_at=float("nan")))], {}, 0.0)
+    report = build("abcdefgh", SPEC, [target(structs.replace(facts(), first_at=float("nan")))], {}, 0.0)
     assert json.loads(report_json(report))["targets"][0]["facts"]["first_at"] is None
 
 

@@ -58,7 +58,7 @@ def talk(
     sizes: dict[str, Any] = {"client_packets": 6, "server_packets": 5, "client_payload": 200, "server_payload": 900}
     if not answered:
         sizes = {"client_packets": about["syns"].count, "server_packets": int(about["handshake"] != "unanswered")}
-    sizes |= {key: about.pop(key) for key in list(about) if key in Conversation.__slots__ and key != "tcp"}
+    sizes |= {key: about.pop(key) for key in list(about) if key in Conversation.__struct_fields__ and key != "tcp"}
     sizes.setdefault("last_at", at + 1)
     return Conversation(nth, "tcp", client, 40_000 + nth, server, port, at, tcp=TcpFacts(**about), **sizes)
 

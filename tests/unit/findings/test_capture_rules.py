@@ -1,8 +1,7 @@
 """The capture itself: nothing in it, packets dropped, analysis failed; and ICMP errors."""
 
-import dataclasses
-
 import pytest
+from msgspec import structs
 
 from tests.unit.findings.cases import (
     CHECKOUT,
@@ -24,7 +23,7 @@ from workers.contract.facts import Facts, IcmpError
 from workers.contract.report import CaptureOutcome, Confidence, Severity
 
 EMPTY = Facts(format="pcap")
-FILTERED = dataclasses.replace(SPEC, filter="port 5432")
+FILTERED = structs.replace(SPEC, filter="port 5432")
 OUTCOME = CaptureOutcome(complete=True, started_at=1_000.0, ended_at=1_030.0)
 
 
@@ -94,7 +93,7 @@ def test_silence_that_the_captures_own_gaps_explain_is_not_reported() -> None:
         [*healthy(60), *silent(2)], [http(110, unanswered=4)], [dns("web.shop", 300, unanswered=9)], packets=3_000
     )
     assert rules(judge(target(one, outcome=lossy))) == {"capture-drops", "healthy"}
-    proved = dataclasses.replace(one, counts={"ack_lost_segment": 140})
+    proved = structs.replace(one, counts={"ack_lost_segment": 140})
     assert rules(judge(proved)) == {"healthy"}
 
 

@@ -1,7 +1,7 @@
 """Connection attempts: silence, refusal, SYNs sent again, handshakes left half open."""
 
-import dataclasses
-from dataclasses import replace
+from msgspec import structs
+from msgspec.structs import replace
 
 from tests.unit.findings.cases import (
     CHECKOUT_B,
@@ -64,7 +64,7 @@ def test_one_lost_attempt_among_many_is_a_note() -> None:
 
 
 def test_filter_of_one_direction_does_not_look_like_an_outage() -> None:
-    spec = dataclasses.replace(SPEC, filter="dst port 8080")
+    spec = structs.replace(SPEC, filter="dst port 8080")
     found = judge(facts([*silent(20)]), spec=spec)
     assert alarms(found) == []
     assert "one direction only" in only(found, "one-way").sentence

@@ -1,6 +1,6 @@
 """DNS: silence, failures, names nobody has, the search list, slowness."""
 
-import dataclasses
+from msgspec import structs
 
 from tests.unit.findings.cases import SPEC, alarms, dns, facts, healthy, judge, only, rules
 from workers.contract.report import Severity
@@ -21,7 +21,7 @@ def test_one_lost_query_is_a_note() -> None:
 
 
 def test_filter_on_queries_alone_does_not_look_like_silence() -> None:
-    spec = dataclasses.replace(SPEC, filter="udp dst port 53")
+    spec = structs.replace(SPEC, filter="udp dst port 53")
     assert alarms(judge(facts(names=[dns("web", 20, unanswered=20)]), spec=spec)) == []
 
 

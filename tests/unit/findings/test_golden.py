@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from tests.unit.findings.cases import SPEC, alarms
 from tests.unit.findings.golden import capture, connections, datagrams, dns, h2, http, resets, services, tls, transport
@@ -55,7 +56,7 @@ def targets(made: Made) -> list[TargetResult]:
 
 
 def judge(golden: Golden, seen: Sequence[TargetResult]) -> tuple[Finding, ...]:
-    return find(seen, NAMES, dataclasses.replace(SPEC, filter=golden.filter))
+    return find(seen, NAMES, structs.replace(SPEC, filter=golden.filter))
 
 
 @functools.cache
@@ -159,9 +160,7 @@ def test_drops_while_capturing_never_make_it_surer(golden: Golden) -> None:
     _, found = golden_findings(golden)
     before = max((SURE.index(f.confidence) for f in of_rule(golden, found)), default=0)
     seen = [
-        dataclasses.replace(
-            one, outcome=dataclasses.replace(one.outcome, kernel_dropped=max(1, one.outcome.packets // 20))
-        )
+        structs.replace(one, outcome=structs.replace(one.outcome, kernel_dropped=max(1, one.outcome.packets // 20)))
         for one in golden_findings(golden)[0]
     ]
     after = of_rule(golden, judge(golden, seen))

@@ -1,6 +1,6 @@
 """HTTP: errors, silence, slowness and who is to blame."""
 
-import dataclasses
+from msgspec import structs
 
 from tests.unit.findings.cases import (
     END,
@@ -95,7 +95,7 @@ def test_server_captured_too_counts_its_requests_once() -> None:
 
 def test_healthy_capture_says_so_with_figures() -> None:
     one = facts(healthy(40), [http(120)])
-    found = judge(dataclasses.replace(one, http=dataclasses.replace(one.http, latency=spread(0.01, 0.02, 120))))
+    found = judge(structs.replace(one, http=structs.replace(one.http, latency=spread(0.01, 0.02, 120))))
     finding = only(found, "healthy")
     assert finding.severity is Severity.OK
     assert finding.sentence == (

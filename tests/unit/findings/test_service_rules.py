@@ -1,10 +1,10 @@
 """Rules about databases, caches, brokers, gRPC, and what goes over UDP: where they speak up, and where not."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.unit.findings.cases import (
     CHECKOUT,
@@ -35,7 +35,7 @@ from workers.contract.facts_services import (
 )
 from workers.contract.report import CaptureOutcome, Confidence, Finding, Severity
 
-ONE_WAY = dataclasses.replace(SPEC, filter="dst port 5432")
+ONE_WAY = structs.replace(SPEC, filter="dst port 5432")
 
 
 def group(requests: int = 50, operation: str = "SELECT", protocol: str = "postgresql", **about: Any) -> ServiceGroup:

@@ -1,6 +1,6 @@
 """Of what a capture takes a place, and what is said when there is none."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from workers.contract.job import Job, Person, TargetProgress
 from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef

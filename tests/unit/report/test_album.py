@@ -4,9 +4,9 @@ import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.analysis.captures import ACK
 from tests.unit.findings import test_golden as golden_tests

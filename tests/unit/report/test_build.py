@@ -1,6 +1,6 @@
 """The verdict line, the notes and the names of a report."""
 
-import dataclasses
+from msgspec import structs
 
 from tests.unit.findings.cases import NAMES, SPEC, dns, facts, healthy, http, silent, talk, target
 from workers.contract.facts import DnsFacts, DnsName, Facts, HttpGroup, Tally, TlsFacts, TlsHandshake
@@ -55,7 +55,7 @@ def test_nothing_and_no_facts_have_verdicts_too() -> None:
     assert report().verdict == "Nothing was captured."
     lost = target(None, outcome=CaptureOutcome(reason="pod deleted"))
     assert report(lost).verdict == "Nothing was captured (pod deleted)."
-    assert report(dataclasses.replace(lost, analysis_error="out of memory")).verdict.startswith("Analysis failed for")
+    assert report(structs.replace(lost, analysis_error="out of memory")).verdict.startswith("Analysis failed for")
 
 
 def test_notes_tell_partial_targets_drops_and_limits() -> None:

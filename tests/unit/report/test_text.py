@@ -1,6 +1,6 @@
 """The report in a terminal, as Markdown and as tables."""
 
-import dataclasses
+from msgspec import structs
 
 from tests.unit.findings.cases import NAMES, SPEC, dns, facts, healthy, http, silent, target
 from workers.contract.facts import TlsHandshake
@@ -50,7 +50,7 @@ def test_long_tables_count_what_they_leave_out() -> None:
 
 
 def test_markdown_shows_names_as_text() -> None:
-    hostile = dataclasses.replace(SPEC, filter="`x` | <b>")
+    hostile = structs.replace(SPEC, filter="`x` | <b>")
     evil = http(50, errors=20, path="/<img src=x>|[a](b)`")
     built = build("abcdefgh", hostile, [target(facts(healthy(3), [evil]), "pod|`*x")], NAMES, 0.0)
     text = markdown(built, [("traffic.png", "Traffic [of] pods")])

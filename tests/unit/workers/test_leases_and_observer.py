@@ -3,10 +3,10 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from workers import leases, tasks
 from workers.contract.errors import StaleEpoch, StoreUnavailable

@@ -3,11 +3,11 @@
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support import jobs
 from tests.support.cluster import MemoryCluster

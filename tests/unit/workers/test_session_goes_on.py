@@ -3,10 +3,10 @@
 import threading
 import time
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support import jobs
 from tests.unit.workers.test_salvage import HEADER, Keeper, adopted, left, outcome_of, pod_named

@@ -1,11 +1,11 @@
 """Which pods of ours must go, and how the sweeper tries again where it could not reach."""
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support import jobs
 from tests.support.cluster import MemoryCluster

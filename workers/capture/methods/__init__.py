@@ -4,9 +4,10 @@
 yields the packets into its spool, and leaves nothing that runs.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from workers.capture.cluster import Cluster
 from workers.capture.plans import Equipment, Plan, Rejected, Right, Survey
@@ -45,8 +46,7 @@ class Capture(Protocol):
         """Move the end to so many seconds from now; any thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """What a method works with: the cluster, what the installation brings, and the job."""
 
     cluster: Cluster

@@ -6,10 +6,10 @@ folder to write to and run from. The capture is attached, as in every container 
 
 import contextlib
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 
 from workers.capture import errands
 from workers.capture.attached import AttachedCapture

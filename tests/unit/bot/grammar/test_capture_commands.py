@@ -3,7 +3,8 @@
 import pytest
 
 from bot.grammar import Capture, Help, parse, parse_words
-from workers.contract.spec import CaptureSpec, Limits, TargetKind, TargetRef
+from workers.contract.limits import Limits
+from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
 
 LIMITS = Limits()
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from bot.grammar import Mistake, parse, parse_words
-from workers.contract.spec import Limits
+from workers.contract.limits import Limits
 
 LIMITS = Limits()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.grammar import Command, Help, ListJobs, Mistake, Status, Stop, parse, parse_words
-from workers.contract.spec import Limits
+from workers.contract.limits import Limits
 
 LIMITS = Limits()
 

@@ -1,9 +1,8 @@
 """What holds for every text: nothing raises, corrections parse, a rendered command means itself."""
 
-import dataclasses
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bot.grammar import (
     Capture,
@@ -22,7 +21,8 @@ from bot.grammar import (
 from bot.grammar.filters import option_like
 from bot.grammar.vocabulary import COMMANDS, FINDINGS, OPTIONS, PCAP_WORDS, PLACELESS, RESERVED, TOPICS
 from bot.unmangle import unmangle
-from workers.contract.spec import METHODS, CaptureSpec, Limits, Mode, TargetKind, TargetRef, Until, UntilKind
+from workers.contract.limits import Limits
+from workers.contract.spec import METHODS, CaptureSpec, Mode, TargetKind, TargetRef, Until, UntilKind
 
 LIMITS = Limits()
 
@@ -82,7 +82,7 @@ def _specs(draw: st.DrawFn) -> CaptureSpec:
     placed = [target]
     for other in others:
         space = "" if other.kind in PLACELESS else draw(st.just("") | _LABEL)
-        there = dataclasses.replace(other, namespace="" if space == namespace else space)
+        there = structs.replace(other, namespace="" if space == namespace else space)
         if there not in placed:
             placed.append(there)
     if mode is Mode.BETWEEN and len(placed) < 2:

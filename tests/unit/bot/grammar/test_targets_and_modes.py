@@ -1,14 +1,15 @@
 """Several targets, both ends, recordings, grabs and extensions, and the options that came with them."""
 
-import dataclasses
 import sys
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from bot.grammar import Capture, Command, Extend, Grab, Help, parse, parse_words
 from bot.grammar.vocabulary import FINDINGS
-from workers.contract.spec import CaptureSpec, Limits, Mode, TargetKind, TargetRef, Until, UntilKind
+from workers.contract.limits import Limits
+from workers.contract.spec import CaptureSpec, Mode, TargetKind, TargetRef, Until, UntilKind
 from workers.findings.rules import RULES
 
 LIMITS = Limits()
@@ -100,7 +101,7 @@ def test_one_namespace_is_for_both_ends_and_labels_may_be_one() -> None:
 )
 def test_options(words: str, changed: dict[str, Any]) -> None:
     spec = spec_of(f"capture deploy/a {words}")
-    assert spec == dataclasses.replace(spec_of("capture deploy/a"), **changed)
+    assert spec == structs.replace(spec_of("capture deploy/a"), **changed)
 
 
 def test_wait_is_never_longer_than_allowed() -> None:

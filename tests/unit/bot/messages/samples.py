@@ -1,8 +1,7 @@
 """Jobs and reports as the messages get them, sober and absurd."""
 
-import dataclasses
-
 from hypothesis import strategies as st
+from msgspec import structs
 
 from workers.contract.facts import Conversation, DnsFacts, Facts, HttpFacts, Reset, Tally, TcpFacts, TlsFacts
 from workers.contract.job import Artifact, Job, JobState, Origin, Person, PlannedTarget, TargetProgress
@@ -96,14 +95,14 @@ PLANNED = (
 
 def recording() -> Job:
     """A job that keeps the last five minutes until 4601."""
-    spec = dataclasses.replace(SPEC, mode=Mode.RECORD, keep=300.0, duration=3600.0)
-    return dataclasses.replace(capturing(), spec=spec, deadline=4601.0)
+    spec = structs.replace(SPEC, mode=Mode.RECORD, keep=300.0, duration=3600.0)
+    return structs.replace(capturing(), spec=spec, deadline=4601.0)
 
 
 def plan_made() -> Job:
     """A dry run at its end."""
     job = queued().to(JobState.RESOLVING).to(JobState.DONE, planned=PLANNED)
-    return job.evolve(spec=dataclasses.replace(SPEC, dry_run=True))
+    return job.evolve(spec=structs.replace(SPEC, dry_run=True))
 
 
 ABSURD = st.one_of(

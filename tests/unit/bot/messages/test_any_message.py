@@ -17,8 +17,8 @@ from tests.support.examples import examples
 from tests.unit.bot.messages.samples import ABSURD, JOBS, REPORTS
 from workers.contract.errors import StoreUnavailable
 from workers.contract.job import Job
+from workers.contract.limits import Limits
 from workers.contract.report import Report
-from workers.contract.spec import Limits
 
 _SETTINGS = settings(
     max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -1,9 +1,9 @@
 """What is said of several targets, both ends, recordings, plans, waiting and joining."""
 
-import dataclasses
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from bot import messages
 from bot.grammar import Capture, parse
@@ -23,7 +23,8 @@ from tests.unit.bot.messages.samples import (
 )
 from tests.unit.bot.messages.test_words import buttons, lines
 from workers.contract.job import JobState, PlannedTarget, TargetProgress
-from workers.contract.spec import CaptureSpec, Limits, Mode
+from workers.contract.limits import Limits
+from workers.contract.spec import CaptureSpec, Mode
 
 
 def spec_of(text: str) -> CaptureSpec:
@@ -56,9 +57,9 @@ def test_the_echo(text: str, said: str) -> None:
 
 
 def test_the_echo_of_a_grab() -> None:
-    spec = dataclasses.replace(SPEC, mode=Mode.GRAB, recording="abcd2345", last=120.0)
+    spec = structs.replace(SPEC, mode=Mode.GRAB, recording="abcd2345", last=120.0)
     assert asked_for(spec) == "recording `abcd2345` of `deploy/checkout` in shop → `port 5432`, the last 2 min"
-    assert "all that is kept" in asked_for(dataclasses.replace(spec, last=0.0))
+    assert "all that is kept" in asked_for(structs.replace(spec, last=0.0))
 
 
 def test_a_recordings_card() -> None:
@@ -78,7 +79,7 @@ def test_a_recordings_card() -> None:
 
 def test_a_short_recording_is_only_grabbed_whole() -> None:
     job = recording()
-    short = job.evolve(spec=dataclasses.replace(job.spec, keep=60.0))
+    short = job.evolve(spec=structs.replace(job.spec, keep=60.0))
     assert [action for _, action, _ in buttons(messages.card(short, 1001.0))] == ["grab_all", "stop", "discard"]
 
 
@@ -99,14 +100,14 @@ def test_a_recording_that_was_stopped_keeps_what_it_held() -> None:
 
 
 def test_a_grabs_card_has_no_button_that_means_nothing() -> None:
-    spec = dataclasses.replace(SPEC, mode=Mode.GRAB, recording="abcd2345")
-    live = dataclasses.replace(capturing(), spec=spec)
+    spec = structs.replace(SPEC, mode=Mode.GRAB, recording="abcd2345")
+    live = structs.replace(capturing(), spec=spec)
     assert [label for label, _, _ in buttons(messages.card(live, 1001.0))] == ["Cancel"]
     assert buttons(messages.card(done(live), 1001.0)) == []
 
 
 def test_a_card_that_waits_for_a_pod_says_for_which() -> None:
-    spec = dataclasses.replace(SPEC, wait=300.0)
+    spec = structs.replace(SPEC, wait=300.0)
     job = queued().to(JobState.RESOLVING, message="checkout-x2x is not running yet.").evolve(spec=spec)
     card = messages.card(job, 1001.0)
     assert card.text == "Waiting for a pod: deploy/checkout in shop."
@@ -143,7 +144,7 @@ def test_a_gap_is_said_beside_its_pod_and_in_the_verdict() -> None:
     note = "replaced checkout-x2x after a gap of 4.2 s"
     pods = (TargetProgress("shop", "checkout-abc", "app", state="capturing", packets=3, note=note),)
     assert note in lines(messages.card(capturing().evolve(targets=pods), 1013.0))
-    gap = dataclasses.replace(report(), notes=(f"checkout-abc {note}.",))
+    gap = structs.replace(report(), notes=(f"checkout-abc {note}.",))
     assert note in lines(messages.verdict(gap, done()))
 
 
@@ -194,7 +195,7 @@ def test_an_offer_to_join_names_who_captures_and_how_to_capture_anyway() -> None
 
 
 def test_a_joined_thread_gets_the_verdict_and_the_way_to_the_files() -> None:
-    job = dataclasses.replace(done(), artifacts=(PCAP,))
+    job = structs.replace(done(), artifacts=(PCAP,))
     verdict = messages.joined_verdict(report(), job, [], "U099ZZZZZZ", "https://chat.example/1")
     assert verdict.text == "payments refused 12 of 12 connections on port 5432"
     assert "For <@U099ZZZZZZ>, who joined capture `abcd2345`. The pcap files are in its own thread." in lines(verdict)

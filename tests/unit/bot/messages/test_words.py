@@ -1,10 +1,10 @@
 """What the messages say, read aloud."""
 
-import dataclasses
 import re
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from bot import messages
 from bot.grammar import Mistake, parse
@@ -13,8 +13,8 @@ from bot.messages import Message
 from tests.unit.bot.messages.samples import ALICE, BOB, PCAP, PODS, SHA, SPEC, capturing, done, queued, report
 from workers.contract.errors import StoreUnavailable
 from workers.contract.job import Job, JobState, Person, TargetProgress
+from workers.contract.limits import Limits
 from workers.contract.report import Table
-from workers.contract.spec import Limits
 
 
 def lines(message: Message) -> str:
@@ -139,7 +139,7 @@ def test_a_verdict_says_the_fact_first_and_proves_its_files() -> None:
 
 def test_the_finding_behind_the_verdict_is_not_said_twice() -> None:
     found = report()
-    found = dataclasses.replace(found, verdict=found.findings[0].sentence)
+    found = structs.replace(found, verdict=found.findings[0].sentence)
     said = lines(messages.verdict(found, done()))
     assert said.count("answered all 12 attempts") == 1
     assert "*Critical*  frames 12, 15 of `checkout-7d9f8-x2x`" in said
@@ -147,17 +147,17 @@ def test_the_finding_behind_the_verdict_is_not_said_twice() -> None:
 
 def test_a_failed_analysis_is_told_once() -> None:
     found = report()
-    failed = dataclasses.replace(found.targets[1], facts=None, analysis_error="it ran out of memory")
-    found = dataclasses.replace(found, targets=(found.targets[0], failed))
+    failed = structs.replace(found.targets[1], facts=None, analysis_error="it ran out of memory")
+    found = structs.replace(found, targets=(found.targets[0], failed))
     assert "Analysis of checkout-7d9f8-abc failed: it ran out of memory" in lines(messages.verdict(found, done()))
-    found = dataclasses.replace(found, notes=("checkout-7d9f8-abc: not analysed, it ran out of memory.",))
+    found = structs.replace(found, notes=("checkout-7d9f8-abc: not analysed, it ran out of memory.",))
     assert lines(messages.verdict(found, done())).count("ran out of memory") == 1
 
 
 def test_the_table_is_the_reports_first() -> None:
     columns = ("From", "To", "Trouble")
     many = tuple(("checkout", f"payments-{n}", "1 refused") for n in range(20))
-    found = dataclasses.replace(report(), tables=(Table("Conversations", columns, many, more=7), Table("DNS", columns)))
+    found = structs.replace(report(), tables=(Table("Conversations", columns, many, more=7), Table("DNS", columns)))
     verdict = messages.verdict(found, done())
     [table] = [block for block in verdict.blocks if block["type"] == "table"]
     rows = [[cell["text"] for cell in row] for row in table["rows"]]

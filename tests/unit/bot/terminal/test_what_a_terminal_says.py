@@ -1,9 +1,9 @@
 """What the terminal prints, and its exit codes, for plans, recordings, offers and wrong words."""
 
-import dataclasses
 import json
 
 import pytest
+from msgspec import structs
 
 from bot.cli import WORDS, main
 from bot.commands import Already, Commands
@@ -71,7 +71,7 @@ def test_what_got_more_time_says_how_long_it_goes_on(capsys: pytest.CaptureFixtu
 
 def test_the_same_capture_is_named_with_the_way_around_it(capsys: pytest.CaptureFixture[str]) -> None:
     commands = Commands(InMemoryJobStore(), FakeQueue(), Rules(), lambda: 0.0)
-    refusal = _followed(commands, Already(dataclasses.replace(capturing(), spec=SPEC)), quiet=False)
+    refusal = _followed(commands, Already(structs.replace(capturing(), spec=SPEC)), quiet=False)
     assert answer(refusal, False) == 1
     said = capsys.readouterr().err
     assert "Capture abcd2345, asked for by alice, captures the same already" in said

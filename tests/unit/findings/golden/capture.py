@@ -1,7 +1,8 @@
 """The capture itself: what it holds, misses, and how far its times can be trusted."""
 
-import dataclasses
 from typing import Any
+
+from msgspec import structs
 
 from tests.unit.analysis.captures import ACK, PSH
 from tests.unit.findings.golden.traffic import (
@@ -44,7 +45,7 @@ def a_whole_capture() -> Scene:
 @fires("analysis-failed", "Analysis failed for checkout-7d9f: out of memory.")
 def analysis_ran_out_of_memory() -> list[TargetResult]:
     done = Scene().normal().target(bytes=5_000)
-    return [dataclasses.replace(done, facts=None, analysis_error="out of memory")]
+    return [structs.replace(done, facts=None, analysis_error="out of memory")]
 
 
 @fires("capture-partial", "can be read only in part", first=False)
