@@ -69,12 +69,13 @@ def _number(buffer: bytes, at: int, end: int) -> int:
 
     Below it, in four bits, is how many bytes it has with its line end.
     """
-    value, first = 0, at
-    while at < end and 48 <= buffer[at] <= 57 and at - first < 10:
+    value, first, last = 0, at, min(end - 2, at + 10)
+    while at < last and 48 <= buffer[at] <= 57:
         value = 10 * value + buffer[at] - 48
         at += 1
-    whole = at > first and at + 1 < end and buffer[at] == 13 and buffer[at + 1] == 10
-    return value << 4 | (at + 2 - first) if whole else -1
+    if at == first or at > end - 2 or buffer[at] != 13 or buffer[at + 1] != 10:
+        return -1
+    return value << 4 | (at + 2 - first)
 
 
 def _behind(buffer: bytes, at: int, end: int) -> int:
@@ -226,11 +227,13 @@ class RedisRequests(_Resp):
                 words = _number(buffer, at + 1, end) if buffer[at] == 42 else -1
                 if words < 16:
                     return at
-                at_name = at + 1 + (words & 15)
-                place = _behind_string(buffer, at_name, end)
+                name = at + 1 + (words & 15)
+                place = _behind_string(buffer, name, end)
                 if place < 0:
                     return at
-                word = WORDS.find(buffer, at_name + 1 + (_number(buffer, at_name + 1, end) & 15), place - 2)
+                while buffer[name] != 10:  # its size
+                    name += 1
+                word = WORDS.find(buffer, name + 1, place - 2)
                 if word is None:
                     return at
                 at, self._want, self._first = place, (words >> 4) - 1, False

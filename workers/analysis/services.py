@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, ClassVar
 from workers.analysis.addresses import endpoints
 from workers.analysis.flows import Half
 from workers.analysis.http_stage import JUDGED_AFTER, answer_not_captured
-from workers.analysis.samples import MAX_FRAMES, Durations, Frames, count
+from workers.analysis.samples import Durations, Frames, count
 from workers.analysis.service_pools import ServicePools, waits
 from workers.analysis.timeline import TimelineStage
 from workers.contract.facts_services import ServiceFacts, ServiceGroup
+from workers.contract.tallies import MAX_FRAMES
 from workers.packets.packet import Packet
 
 if TYPE_CHECKING:
