@@ -231,9 +231,7 @@ class RedisRequests(_Resp):
                 place = _behind_string(buffer, name, end)
                 if place < 0:
                     return at
-                while buffer[name] != 10:  # its size
-                    name += 1
-                word = WORDS.find(buffer, name + 1, place - 2)
+                word = WORDS.find(buffer, _behind(buffer, name, end), place - 2)
                 if word is None:
                     return at
                 at, self._want, self._first = place, (words >> 4) - 1, False
