@@ -76,7 +76,7 @@ cdef class RedisReplies(_Resp):
     @cython.locals(exchange=RedisExchange, place=Py_ssize_t, kind=int, elements=cython.longlong)
     cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.final
-    @cython.locals(exchange=RedisExchange, request=Request)
+    @cython.locals(exchange=RedisExchange, request=Request, push=bint)
     cdef _begin(self, int kind, Packet packet)
     @cython.final
     @cython.locals(request=Request)
