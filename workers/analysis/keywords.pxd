@@ -19,7 +19,7 @@ cdef class Keywords:
     cdef Keyword find(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end)
 
 
-@cython.locals(value=cython.long)
+@cython.locals(value=cython.ulong)
 cdef long _hash(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 @cython.locals(letter=int, first=Py_ssize_t)

@@ -50,8 +50,9 @@ def _hash(buffer: bytes, at: int, end: int) -> int:
     """The same for letters of both cases."""
     value = 0
     while at < end:
-        value = (33 * value + (buffer[at] & 0xDF)) & 0xFFFFFF
+        value = 33 * value + (buffer[at] & 0xDF)
         at += 1
+    value &= 0xFFFFFF
     return value ^ value >> 9
 
 

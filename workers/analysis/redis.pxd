@@ -15,7 +15,7 @@ cdef class RedisExchange(Exchange):
 
 cpdef recognise(object stage, object half, bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
-@cython.locals(value=cython.longlong, first=Py_ssize_t, whole=bint)
+@cython.locals(value=cython.longlong, first=Py_ssize_t, last=Py_ssize_t)
 cdef long long _number(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 cdef Py_ssize_t _behind(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
@@ -56,7 +56,7 @@ cdef class RedisRequests(_Resp):
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(words=cython.longlong, at_name=Py_ssize_t, place=Py_ssize_t, word=Keyword)
+    @cython.locals(words=cython.longlong, name=Py_ssize_t, place=Py_ssize_t, word=Keyword)
     cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef bint _begin(self, bytes line, Packet packet)
     @cython.final
@@ -76,7 +76,7 @@ cdef class RedisReplies(_Resp):
     @cython.locals(exchange=RedisExchange, place=Py_ssize_t, kind=int, elements=cython.longlong)
     cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.final
-    @cython.locals(exchange=RedisExchange, request=Request)
+    @cython.locals(exchange=RedisExchange, request=Request, push=bint)
     cdef _begin(self, int kind, Packet packet)
     @cython.final
     @cython.locals(request=Request)

@@ -69,12 +69,13 @@ def _number(buffer: bytes, at: int, end: int) -> int:
 
     Below it, in four bits, is how many bytes it has with its line end.
     """
-    value, first = 0, at
-    while at < end and 48 <= buffer[at] <= 57 and at - first < 10:
+    value, first, last = 0, at, min(end - 2, at + 10)
+    while at < last and 48 <= buffer[at] <= 57:
         value = 10 * value + buffer[at] - 48
         at += 1
-    whole = at > first and at + 1 < end and buffer[at] == 13 and buffer[at + 1] == 10
-    return value << 4 | (at + 2 - first) if whole else -1
+    if at == first or at > end - 2 or buffer[at] != 13 or buffer[at + 1] != 10:
+        return -1
+    return value << 4 | (at + 2 - first)
 
 
 def _behind(buffer: bytes, at: int, end: int) -> int:
@@ -224,25 +225,19 @@ class RedisRequests(_Resp):
         while at < end and not self.exchange.stopped:
             if self._want == 0:
                 words = _number(buffer, at + 1, end) if buffer[at] == 42 else -1
-                if words < 16:
-                    return at
-                at_name = at + 1 + (words & 15)
-                place = _behind_string(buffer, at_name, end)
-                if place < 0:
-                    return at
-                word = WORDS.find(buffer, at_name + 1 + (_number(buffer, at_name + 1, end) & 15), place - 2)
+                name = at + 1 + (words & 15)
+                place = _behind_string(buffer, name, end) if words >= 16 else -1
+                word = WORDS.find(buffer, _behind(buffer, name, end), place - 2) if place > 0 else None
                 if word is None:
                     return at
                 at, self._want, self._first = place, (words >> 4) - 1, False
                 self._ask(word.name, packet, special=word.special)
             elif self._first:
                 return at
-            while self._want:
-                place = _behind_string(buffer, at, end)
-                if place < 0:
-                    return at
-                at = place
-                self._want -= 1
+            while self._want and (place := _behind_string(buffer, at, end)) > 0:
+                at, self._want = place, self._want - 1
+            if self._want:
+                return at
             if self._asked is not None:
                 self._asked.end = packet.time
                 self._asked = None
@@ -348,7 +343,7 @@ class RedisReplies(_Resp):
         """Take whole strings, numbers, words and beginnings of arrays; the offset after them."""
         exchange = self.exchange
         while at < end and not exchange.stopped:
-            kind, elements = buffer[at], 0
+            kind, elements, place = buffer[at], 0, -1
             if kind == 36 and at + 1 < end and buffer[at + 1] != 45:
                 place = _behind_string(buffer, at, end)
             elif kind in (35, 40, 43, 44, 58, 95):
@@ -357,8 +352,6 @@ class RedisReplies(_Resp):
                 elements = _number(buffer, at + 1, end)
                 place = at + 1 + (elements & 15) if elements >= 0 else _behind_null(buffer, at, end)
                 elements = max(0, elements >> 4)
-            else:
-                return at
             if place < 0:
                 return at
             if self._want == 0 and elements == 0 and not exchange.pushes:
@@ -382,9 +375,8 @@ class RedisReplies(_Resp):
         if kind in (37, 62, 126):
             exchange.resp3 = True
         request = exchange.oldest(packet.number)
-        self._push = kind == 62 or (exchange.pushes and not exchange.resp3)
-        if self._push and request is not None and request.operation in _SUBSCRIBED:
-            self._push = False
+        push = kind == 62 or (exchange.pushes and not exchange.resp3)
+        self._push = push and (request is None or request.operation not in _SUBSCRIBED)
         self._request = None if self._push else request
         if self._request is not None:
             exchange.begin(self._request, self.begun, packet.number)

@@ -1,6 +1,6 @@
 cimport cython
 
-cdef long long FRAMES
+cdef long long _FRAMES
 
 
 cdef class Thinned:

@@ -8,7 +8,7 @@ from typing import Any
 from workers.contract.facts import MAX_FRAMES, Spread, Tally
 
 NANO = 1e-9
-FRAMES = MAX_FRAMES
+_FRAMES = MAX_FRAMES
 
 
 class Thinned:
@@ -95,7 +95,7 @@ class Frames:
     def add(self, frame: int) -> None:
         """One more, seen in this frame."""
         self.count += 1
-        if len(self.first) < FRAMES:
+        if len(self.first) < _FRAMES:
             self.first.append(frame)
 
     def tally(self) -> Tally:

@@ -39,7 +39,8 @@ cdef class ServiceStage:
     cdef TimelineStage _timeline
     cdef Thinned _answers
     cdef ServicePools _pools
-    cdef dict _groups, _spread, _protocols
+    cdef dict _groups
+    cdef public dict spread, protocols
     cdef long long _responses
     cdef public long long most_waiting, most_open, open, beyond, forgotten, not_captured, unjudged
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, ClassVar
 from workers.analysis.addresses import endpoints
 from workers.analysis.flows import Half
 from workers.analysis.http_stage import JUDGED_AFTER, answer_not_captured
-from workers.analysis.samples import MAX_FRAMES, Durations, Frames, count
+from workers.analysis.samples import Durations, Frames, count
+from workers.analysis.service_facts import Key, told
 from workers.analysis.service_pools import ServicePools, waits
 from workers.analysis.timeline import TimelineStage
-from workers.contract.facts_services import ServiceFacts, ServiceGroup
+from workers.contract.facts_services import ServiceFacts
+from workers.contract.tallies import MAX_FRAMES
 from workers.packets.packet import Packet
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ MAX_ERRORS = 64
 _FRAMES = MAX_FRAMES
 UNKNOWN = ""
 """The operation of responses whose request is not in the capture, and of errors nobody asked for."""
-_Key = tuple[str, str, int, str]
 
 
 class Request:
@@ -76,17 +77,9 @@ class _Group:
     """Requests of one protocol, server and operation."""
 
     __slots__ = (
-        "errors",
-        "failed",
-        "latency",
-        "operation",
-        "requests",
-        "responses",
-        "slowest",
-        "slowest_frame",
-        "unanswered",
+        "errors", "failed", "latency", "operation", "requests", "responses", "slowest", "slowest_frame", "unanswered",
         "waits",
-    )
+    )  # fmt: skip
 
     def __init__(self, operation: str, *, waits: bool) -> None:
         self.operation = operation
@@ -125,11 +118,11 @@ class ServiceStage:
         self._timeline = timeline
         self._answers = timeline.answers
         self._pools = ServicePools()
-        self._groups: dict[_Key, _Group] = {}
-        self._spread: dict[tuple[str, str, int], dict[str, _Group]] = {}
+        self._groups: dict[Key, _Group] = {}
+        self.spread: dict[tuple[str, str, int], dict[str, _Group]] = {}
         """The same ones, by protocol and server and then by operation."""
         self._responses = 0
-        self._protocols: dict[str, Frames] = {}
+        self.protocols: dict[str, Frames] = {}
         self.most_waiting, self.most_open = MAX_WAITING, MAX_OPEN
         self.open = 0
         """Requests that wait now."""
@@ -191,14 +184,6 @@ class ServiceStage:
         key = (exchange.protocol, client, *exchange.server)
         self._pools.over(key, exchange.answers, exchange.busy, exchange.began, exchange.free_at)
 
-    def tallied(self, protocol: str) -> Frames:
-        """Requests of one protocol."""
-        return self._protocols.setdefault(protocol, Frames())
-
-    def operations(self, protocol: str, server: str, port: int) -> dict[str, _Group]:
-        """The groups of one server by operation, as far as there are any."""
-        return self._spread.setdefault((protocol, server, port), {})
-
     def _group(self, exchange: "Exchange", operation: str) -> _Group | None:
         group = exchange.group
         if group is not None and group.operation is operation:
@@ -213,69 +198,18 @@ class ServiceStage:
         return group
 
     def finish(self) -> ServiceFacts:
-        """The busiest groups, those with errors or silence first."""
-        ranked = sorted(
-            self._groups.items(),
-            key=lambda item: (-(item[1].failed.count + item[1].unanswered.count), -item[1].requests.count),
-        )
-        return ServiceFacts(
-            requests=sum([tallied.count for tallied in self._protocols.values()]),
-            responses=self._responses,
-            protocols={name: tallied.count for name, tallied in sorted(self._protocols.items()) if tallied.count},
-            groups=tuple(_told(key, group) for key, group in ranked[:TOLD_GROUPS]),
-            more_groups=max(0, len(ranked) - TOLD_GROUPS),
-            pools=self._pools.told(),
-        )
-
-
-def _told(key: _Key, group: _Group) -> ServiceGroup:
-    protocol, server, port, operation = key
-    return ServiceGroup(
-        protocol=protocol,
-        server=server,
-        server_port=port,
-        operation=operation,
-        requests=group.requests.tally(),
-        responses=group.responses,
-        errors=dict(sorted(group.errors.items())),
-        failed=group.failed.tally(),
-        unanswered=group.unanswered.tally(),
-        latency=group.latency.spread(),
-        slowest_frame=group.slowest_frame,
-        waits=waits(protocol, operation),
-    )
+        """What was counted, as facts."""
+        return told(self._groups, self.protocols, self._responses, self._pools, TOLD_GROUPS)
 
 
 class Exchange:
-    """What one conversation asked and was answered. Protocols that keep more of it derive from this."""
+    """What one conversation asked and was answered; `asker` asks. Protocols that keep more of it derive from this."""
 
     __slots__ = (
-        "_beyond",
-        "_gap",
-        "_last",
-        "_stage",
-        "answers",
-        "asker",
-        "began",
-        "busy",
-        "ended",
-        "first",
-        "free_at",
-        "group",
-        "group_before",
-        "lost",
-        "numbered",
-        "operations",
-        "paired",
-        "server",
-        "spare",
-        "spoken",
-        "stopped",
-        "strays",
-        "tallied",
-        "waited",
-        "waiting",
-    )
+        "_beyond", "_gap", "_last", "_stage", "answers", "asker", "began", "busy", "ended", "first", "free_at",
+        "group", "group_before", "lost", "numbered", "operations", "paired", "server", "spare", "spoken", "stopped",
+        "strays", "tallied", "waited", "waiting",
+    )  # fmt: skip
     protocol: ClassVar[str] = ""
     IN_ORDER: ClassVar[bool] = True
     """Responses come in the order of the requests; else they name them by number."""
@@ -283,15 +217,13 @@ class Exchange:
     def __init__(self, stage: ServiceStage, asker: Half) -> None:
         self._stage = stage
         self.asker = asker
-        """The direction that sends requests."""
         self.server = endpoints(asker.key)[2:]
-        """Address and port."""
         self.spoken = self.protocol
-        self.operations = stage.operations(self.protocol, *self.server)
+        self.operations = stage.spread.setdefault((self.protocol, *self.server), {})
         self.group: _Group | None = None
         """The one of them that was needed last, and that before it."""
         self.group_before: _Group | None = None
-        self.tallied = stage.tallied(self.protocol)
+        self.tallied = stage.protocols.setdefault(self.protocol, Frames())
         self.waiting = 0
         """Requests from `first` to `_last`, in the order they were asked."""
         self.first: Request | None = None
@@ -316,7 +248,6 @@ class Exchange:
         self.answers = self.busy = self.began = self.free_at = 0
         """To requests that don't wait by nature: how many, how long the first to the last of them took together."""
         self.waited = False
-        """A request waited by nature."""
 
     def ask(self, operation: str, packet: Packet, number: int = -1) -> Request:
         """A request began to be known with this packet; its `end` may be moved on later."""
@@ -364,10 +295,8 @@ class Exchange:
             request.took, request.reply_frame = max(0, time - request.end), frame
 
     def reply(self, packet: Packet) -> None:
-        """A response without an error came with this packet as a whole.
-
-        For protocols that answer in order, and think of a request until the next one is asked at most.
-        """
+        """A response without an error came with this packet as a whole, and its request is no longer thought of."""
+        # in order, by protocols that keep no request beyond the next `ask`: then this one may be that one
         request = self.oldest(packet.number)
         if request is None:
             self.stray(packet.number)
