@@ -8,7 +8,6 @@ import warnings
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from workers.analysis.http_message import text
 from workers.analysis.tls_hostname import matches

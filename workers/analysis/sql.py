@@ -1,9 +1,8 @@
 # cython: annotation_typing=False
 """The verb of an SQL statement, and nothing else of it."""
 
-from workers.packets.pattern import Pattern
-
 from workers.analysis.keywords import Keywords
+from workers.packets.pattern import Pattern
 
 LOOK = 256
 """Bytes of a statement that are looked at; a verb behind a longer comment is not found."""
