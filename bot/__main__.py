@@ -116,7 +116,7 @@ class Bot:
             self._connected = handler.client.is_connected
             yield
         finally:
-            await handler.close_async()  # type: ignore[no-untyped-call]
+            await handler.close_async()
             await handler.client.aiohttp_client_session.close()
 
     async def _connect(self, handler: AsyncSocketModeHandler) -> None:

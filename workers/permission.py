@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from operator import methodcaller
 
 from workers.capture.targets import Target
 from workers.contract.errors import Busy, Denied
@@ -48,5 +49,5 @@ def admitted(job: Job, nodes: Sequence[str], targets: Sequence[Target], rules: R
             return
         if full != told:
             told, note = full, f"Waiting for a free place: {words}."
-            observer.update(lambda old, note=note: old.evolve(message=note))  # type: ignore[misc]
+            observer.update(methodcaller("evolve", message=note))
         time.sleep(LOOK_SECONDS)

@@ -298,7 +298,7 @@ class RedisJobStore:
     def _subscription(self, channel: str) -> "redis.client.PubSub":
         with self._subscribing:
             if channel not in self._subscriptions:
-                subscription: redis.client.PubSub = self._redis.pubsub()  # type: ignore[no-untyped-call]
+                subscription: redis.client.PubSub = self._redis.pubsub()
                 subscription.subscribe(self._key(channel))
                 self._subscriptions[channel] = subscription
             return self._subscriptions[channel]

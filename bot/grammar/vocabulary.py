@@ -28,7 +28,7 @@ FINDINGS = frozenset(
     " network-slow nothing-captured ntp-offset ntp-unanswered ntp-unsynchronised one-way pool-exhausted"
     " port-exhaustion port-scan quic-unanswered reset reset-middlebox retransmission-burst retransmissions retries"
     " service-errors service-slow service-unanswered stale-connection syn-flood syn-retried syn-unanswered"
-    " tls-alert tls-incomplete tls-refused zero-window".split()
+    " tls-alert tls-incomplete tls-refused window-limited zero-window".split()
 )
 """Rules whose finding may end a capture; `any` means the first one that tells of trouble."""
 

@@ -32,7 +32,11 @@ def test_demo_twice_offline(tmp_path: Path) -> None:
 def _check_files(out: Path) -> None:
     names = {path.suffix for path in out.iterdir()}
     assert names == {".md", ".pcap", ".png", ".json"}
-    for prefix, faulty, words in (("", "payments", "got no answer"), ("cart-", "web", "an MTU black hole swallows")):
+    for prefix, faulty, words in (
+        ("", "payments", "got no answer"),
+        ("cart-", "web", "an MTU black hole swallows"),
+        ("stock-", "stockdb", "PostgreSQL UPDATE is slow"),
+    ):
         report = json.loads((out / f"{prefix}report.json").read_text())
         (target,) = report["targets"]
         pcap = (out / target["pcap"]["name"]).read_bytes()

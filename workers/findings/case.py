@@ -9,7 +9,7 @@ from functools import cached_property
 from msgspec import Struct, field
 
 from workers.contract.facts import Conversation as Flow
-from workers.contract.facts import DnsName, Facts, HttpGroup, Tally, TcpFacts, TlsHandshake
+from workers.contract.facts import DnsName, Facts, HttpGroup, Tally, TcpFacts, TcpSide, TlsHandshake
 from workers.contract.facts_services import ServiceGroup
 from workers.contract.report import Confidence, FrameRef, Named, TargetResult
 from workers.contract.spec import CaptureSpec
@@ -43,6 +43,10 @@ class Talk(Struct, frozen=True):
     def path(self) -> str:
         """Where the facts hold it."""
         return f"conversations/{self.index}"
+
+    def ends(self, sender: str) -> tuple[TcpSide, TcpSide]:
+        """Facts of a sender ("client" or "server"), and of the side it sends to."""
+        return (self.tcp.server, self.tcp.client) if sender == "server" else (self.tcp.client, self.tcp.server)
 
 
 class Web(Struct, frozen=True):
@@ -248,10 +252,19 @@ def _one_way(facts: Facts, selective: bool) -> bool:
 
 
 def goes_on(flow: Flow) -> bool:
-    """Whether the only side seen must have been answered: it sends new data all the time, or only the server shows."""
+    """Whether the only side seen must have been answered: it sends new data all the time, or data after its SYN, or
+    only the server shows."""
     tcp = flow.tcp or TcpFacts()
     fresh = flow.client_packets - tcp.syns.count - tcp.retransmissions_client.count
-    return flow.client_packets <= 0 or (flow.client_payload > 0 and fresh > 2)
+    enough = fresh > (0 if tcp.syns.count > 0 else 2)
+    return flow.client_packets <= 0 or (flow.client_payload > 0 and enough)
+
+
+def one_sided(flow: Flow) -> bool:
+    """Whether one side's packets surely took another way past the capture: its silence proves nothing. RSTs don't
+    count: what stands on the way sends them in a side's name."""
+    resets = sum(1 for reset in (flow.tcp.resets if flow.tcp else ()) if reset.by == "server")
+    return min(flow.client_packets, flow.server_packets - resets) <= 0 and goes_on(flow)
 
 
 def refs(seen: Iterable[tuple[int, Iterable[int]]], most: int = 20) -> tuple[FrameRef, ...]:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from workers.contract.report import Confidence
 from workers.findings import filters
-from workers.findings.case import Case, Served, Talk, Web, finite, links, median
+from workers.findings.case import Case, Served, Talk, Web, finite, links, median, one_sided
 from workers.findings.words import listing, plural
 
 Seen = TypeVar("Seen", Web, Served)
@@ -55,9 +55,10 @@ class Server(Struct, Generic[Seen], frozen=True):
 
     @property
     def rtt(self) -> float | None:
-        """The network's own round trip to this server, seconds: the median handshake, else data to ACK."""
+        """The network's own round trip to this server, seconds: the median handshake, else the quickest of each
+        connection's ACKs of data, since most wait for something to go with (RFC 9293 section 3.8.6.3)."""
         shakes = finite(t.tcp.server_rtt for t in self.talks)
-        return median(shakes or finite(t.tcp.rtt.p50 for t in self.talks if t.tcp.rtt.count > 0))
+        return median(shakes or finite(t.tcp.rtt.min for t in self.talks if t.tcp.rtt.count > 0))
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -69,5 +70,6 @@ class Server(Struct, Generic[Seen], frozen=True):
         return links(self.bad, *fields)
 
     def confidence(self, *doubts: bool) -> Confidence:
-        """High, less a step for drops and each of `doubts`."""
-        return self.case.confidence({one.target for one in self.bad}, *doubts)
+        """High, less a step for drops, for connections with one direction unseen, and each of `doubts`."""
+        half = any(one_sided(t.flow) for t in self.talks)
+        return self.case.confidence({one.target for one in self.bad}, half, *doubts)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from workers.contract.report import Confidence, Finding, FrameRef, Severity
 from workers.findings import filters
-from workers.findings.case import Case, Talk, links, refs
+from workers.findings.case import Case, Talk, links, one_sided, refs
 from workers.findings.words import figures, listing, number, of, percent, plural, ratio
 
 MOST = 4
@@ -51,6 +51,12 @@ class Trouble(Struct, frozen=True):
         ports = {port for _, port in self.ends}
         names = listing(self.case.naming.called(t.flow) for t in self.bad)
         return f"{names}, port {ports.pop()}" if len(ports) == 1 else names
+
+    def side(self, side: str) -> str:
+        """What the troubled end of one side is called: "checkout-7d9f", "service payments"."""
+        if side == "server":
+            return listing((self.case.naming.called(t.flow) for t in self.bad), 2)
+        return listing(self.clients, 2)
 
     @property
     def clients(self) -> list[str]:
@@ -111,10 +117,12 @@ class Trouble(Struct, frozen=True):
         return refs((t.target, frames(t)) for t in self.bad)
 
     def confidence(self, *doubts: bool) -> Confidence:
-        """High, less a step for few cases, drops, conversations left out of the facts, and each of `doubts`."""
+        """High, less a step for few cases, drops, conversations left out of the facts, one direction unseen, and each
+        of `doubts`."""
         targets = {t.target for t in self.bad}
+        half = bool(targets & self.case.one_way) or any(one_sided(t.flow) for t in self.bad)
         left_out = any(facts.more_conversations > 0 for i, facts in self.case.facts if i in targets)
-        return self.case.confidence(targets, len(self.bad) < FEW, left_out, *doubts)
+        return self.case.confidence(targets, len(self.bad) < FEW, left_out, half, *doubts)
 
     def filter(self, condition: str) -> str:
         """A display filter: `condition` with these servers."""

@@ -21,7 +21,9 @@ from workers.report.build import shorten
 
 See = Callable[[Mapping[int, Look]], Mapping[int, CloseUp]]
 """Looks at the captures of targets, by their index; what could not be looked at is missing. Never raises."""
-STREAMS = frozenset({"retransmissions", "retransmission-burst", "zero-window", "client-slow", "network-slow"})
+STREAMS = frozenset(
+    {"retransmissions", "retransmission-burst", "zero-window", "window-limited", "client-slow", "network-slow"}
+)
 """Rules whose evidence is how data flows, not what was said."""
 LEAST_DATA = 4
 """Segments with data from which on sequence numbers are a picture."""

@@ -1,5 +1,6 @@
 """Put a report together: findings, the verdict line, and notes on what the reader must know beside them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from workers.report.tables import tables
 MAX_VERDICT = 140
 """Characters of the verdict: about what a phone's notification shows."""
 
+_CLAUSE = re.compile(r" \(|, |; ")
 BAD = (Severity.CRITICAL, Severity.WARNING)
 
 
@@ -64,8 +66,9 @@ def shorten(sentence: str, limit: int) -> str:
     if len(first) < limit:
         return first + "."
     head = first[: limit - 3]
-    clause = max(head.rfind(mark) for mark in (" (", ", ", "; "))
-    if clause >= limit * 0.6 and head.count("(", 0, clause) == head.count(")", 0, clause):
+    clauses = (found.start() for found in _CLAUSE.finditer(head))
+    clause = max((at for at in clauses if head.count("(", 0, at) == head.count(")", 0, at)), default=0)
+    if clause >= limit * 0.6:
         return head[:clause] + "."
     return head.rsplit(" ", 1)[0].rstrip(" ,;:(") + "..."
 

@@ -80,7 +80,7 @@ def png(drawn: Figure) -> bytes:
     """The picture as a file."""
     out = io.BytesIO()
     # not savefig, which draws everything once more beforehand
-    FigureCanvasAgg(drawn).print_png(out, metadata={"Software": "threadcap"})  # type: ignore[no-untyped-call]
+    FigureCanvasAgg(drawn).print_png(out, metadata={"Software": "threadcap"})
     return out.getvalue()
 
 

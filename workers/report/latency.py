@@ -1,11 +1,15 @@
-"""How long answers took: every sample over time, and percentiles of each kind beside each other."""
+"""How long answers took: every sample and its percentiles over time, and percentiles of each kind side by side."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.legend import Legend
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from workers.contract.pictures import LATENCY, PERCENTILES, Album
@@ -27,6 +31,7 @@ from workers.report.drawing import (
     time_axis,
     took,
 )
+from workers.report.trend import Trend, step, trend
 
 KINDS = {
     "http": ("HTTP response", BLUE, "o"),
@@ -57,7 +62,7 @@ def samples(album: Album) -> Samples:
 
 
 def latency(album: Album) -> Drawing | None:
-    """Each sample a point over time; None without samples."""
+    """Each sample a point over time, and lines of percentiles; None without samples."""
     found = samples(album)
     if not found:
         return None
@@ -66,22 +71,49 @@ def latency(album: Album) -> Drawing | None:
     drawn, axes = plot(HEIGHT + LEGEND_LINE * max(0, len(found) - 3))
     values = {kind: [seconds for _, seconds in points] for kind, points in found.items()}
     worst = max(values, key=lambda kind: rank(values[kind], 0.9))
+    length = step([len(kept) for kept in values.values()], end - start)
+    courses = {kind: trend(points, start, end - start, length) if length else None for kind, points in found.items()}
     for kind, points in found.items():
         label, colour, marker = KINDS[kind]
-        spread = Spread.of(values[kind])
+        spread, course = Spread.of(values[kind]), courses[kind]
         axes.scatter(
             [at - start for at, _ in points], values[kind], s=90 if len(points) < 200 else 45, color=colour,
-            marker=marker, alpha=0.55, linewidths=0, label=f"{label}: {spread.words}",
+            marker=marker, alpha=0.25 if course else 0.55, linewidths=0, label=f"{label}: {spread.words}",
         )  # fmt: skip
-        axes.axhline(spread.p90, color=colour, linewidth=2, linestyle="--", alpha=0.8)
+        if course is not None:
+            _course(axes, course, colour, marker)
+        elif not length:
+            axes.axhline(spread.p90, color=colour, linewidth=2, linestyle="--", alpha=0.8)
     _duration_axis(axes.yaxis, axes, [seconds for kept in values.values() for seconds in kept])
     axes.set_ylabel("time to answer")
     time_axis(axes, start, end)
-    axes.set_xlabel(f"{axes.get_xlabel()}; dashed: p90")
+    lines = f"lines: p50, and dashed p95, of each {took(length)}" if length else "dashed: p90"
+    axes.set_xlabel(f"{axes.get_xlabel()}; {lines}")
     title = f"Latency: 90 % of {KINDS[worst][0]}s within {took(rank(values[worst], 0.9))}"
     head(axes, title, columns=1)
-    alt = "; ".join(f"{KINDS[kind][0]} {Spread.of(kept).words}" for kind, kept in values.items())
+    for handle in cast(Legend, axes.get_legend()).legend_handles:
+        cast(Artist, handle).set_alpha(0.9)
+    alt = "; ".join(
+        f"{KINDS[kind][0]} {Spread.of(kept).words}{_worded(courses[kind], length)}" for kind, kept in values.items()
+    )
     return LATENCY, f"Latency over time: {alt}.", drawn
+
+
+def _course(axes: Axes, course: Trend, colour: str, marker: str) -> None:
+    """Both percentiles over time, on a white edge that sets them off from the points."""
+    for line, style, width in ((course.p50, "-", 4.5), (course.p95, (0, (2.2, 1.1)), 3.5)):
+        axes.plot(
+            course.middles, line, linestyle=style, linewidth=width, color=colour, marker=marker, markersize=9,
+            zorder=5, path_effects=[withStroke(linewidth=width + 2.5, foreground="white")],
+        )  # fmt: skip
+
+
+def _worded(course: Trend | None, length: float) -> str:
+    """ " (p95 of each 2 s from 4 ms to 60 ms)"."""
+    if course is None:
+        return ""
+    low, high = took(min(course.told)), took(max(course.told))
+    return f" (p95 of each {took(length)} {low})" if low == high else f" (p95 of each {took(length)} {low} to {high})"
 
 
 @dataclass(frozen=True, slots=True)

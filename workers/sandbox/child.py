@@ -35,7 +35,7 @@ def serve(memory: int) -> None:
         _answer({"end": True})
     except Exception as error:  # the boundary of the process: the worker learns what kind of error and where
         last = traceback.extract_tb(error.__traceback__)[-1]
-        _answer({"error": f"{type(error).__name__} at {os.path.basename(last.filename)}:{last.lineno}"})  # noqa: PTH119
+        _answer({"error": f"{type(error).__name__} at {last.filename.rpartition('/')[2]}:{last.lineno}"})
 
 
 def confine(memory: int) -> None:

@@ -46,6 +46,8 @@ IMAGES: dict[str, Image] = {
     "threadcap.example/scene/payments:1": _app("payments", "busybox"),
     "threadcap.example/scene/cart:1": _app("cart", "busybox"),
     "threadcap.example/scene/vault:1": _app("vault", user=NONROOT),
+    "threadcap.example/scene/stock:1": _app("stock", "busybox", "tcpdump"),
+    "threadcap.example/scene/stockdb:1": _app("stockdb", "busybox"),
     "threadcap.example/scene/firehose:1": _app("firehose", "busybox", "tcpdump"),
     "threadcap.example/scene/dns:1": Image(
         layers=("base", "busybox", "dnsmasq", "app-dns"),

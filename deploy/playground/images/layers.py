@@ -171,7 +171,7 @@ def _copy_file(source: Path, root: Path, inside: str, mode: int = 0o755) -> Path
     return target
 
 
-_PYTHON_APPS = ("web", "checkout", "payments", "cart", "vault", "firehose")
+_PYTHON_APPS = ("web", "checkout", "payments", "cart", "vault", "stock", "stockdb", "firehose")
 
 LAYERS: dict[str, Layer] = {
     "base": Layer(fill_base),

@@ -83,12 +83,12 @@ async def socket_app(slack: SlackEmulator, app: AsyncApp) -> AsyncIterator[Async
     """`app` over Socket Mode until the block ends."""
     web_client = AsyncWebClient(token=slack.app_token, base_url=slack.api_url)
     handler = AsyncSocketModeHandler(app, slack.app_token, web_client=web_client, ping_interval=1)
-    await handler.connect_async()  # type: ignore[no-untyped-call]
+    await handler.connect_async()
     await slack.sockets.wait_connected()
     try:
         yield handler
     finally:
-        await handler.close_async()  # type: ignore[no-untyped-call]
+        await handler.close_async()
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ FIELDS = (
     "ip4 ip6 tcp udp icmp syn synack fin rst dns_query dns_resp http_req http_resp tls_ch tls_sh tls_alert tls_cert"
     " retransmission out_of_order lost_segment duplicate_ack zero_window keep_alive spurious_retransmission"
     " reused_ports zero_window_probe keep_alive_ack"
-).split(" ")  # fmt: skip
+).split(" ")
 
 _BODY = "segments came out of order, which tshark does not put in order by default: it misses the message"
 _PORT = "HTTP on a port that tshark gives to another protocol"

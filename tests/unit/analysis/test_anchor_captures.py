@@ -14,7 +14,7 @@ ANSWERS = json.loads((ANCHORS / "anchors.json").read_text()) if PCAPS.exists() e
 COUNTS = (
     "ip4 ip6 tcp udp icmp syn synack fin rst dns_query dns_resp http_req tls_ch tls_sh tls_alert tls_cert"
     " retransmission fast_retransmission out_of_order lost_segment ack_lost_segment duplicate_ack keep_alive"
-).split(" ")  # fmt: skip
+).split(" ")
 SPLIT_REQUEST = {"example.pcap": {"http_req"}, "raw_packets.pcap": {"http_req"}}
 """Two requests that tshark shows in one frame, as it waits for a segment that came late; SSDP, left out of these
 answers and counted in those of `tshark.json`."""

@@ -20,6 +20,7 @@ from workers.contract.facts import (
     Spread,
     Tally,
     TcpFacts,
+    TcpSide,
     Timeline,
     TlsAlert,
     TlsFacts,
@@ -75,6 +76,24 @@ resets = st.builds(
     ip_id=counts,
     handshake_ip_id=counts,
 )
+senders = st.builds(
+    TcpSide,
+    offered=st.booleans(),
+    mss=counts,
+    window_scale=st.none() | st.integers(0, 14),
+    sacks=counts,
+    window_full=tallies,
+    zero_window_probes=tallies,
+    zero_window_probe_acks=counts,
+    most_in_flight=counts,
+    most_per_second=counts,
+    rtt=spreads,
+    too_big=tallies,
+    told_mtu=counts,
+    largest_acknowledged=counts,
+    undelivered=tallies,
+    undelivered_size=counts,
+)
 handshakes = st.sampled_from(["complete", "unanswered", "refused", "half-open", "unseen", "?"])
 tcps = st.builds(
     TcpFacts,
@@ -99,6 +118,8 @@ tcps = st.builds(
     fins=counts,
     rtt=spreads,
     refused_by=st.sampled_from(["", "reset", "icmp"]),
+    client=senders,
+    server=senders,
 )
 flows = st.builds(
     Conversation,
@@ -116,6 +137,7 @@ flows = st.builds(
     server_payload=counts,
     application=st.sampled_from(["", "http", "tls", "quic", "postgresql"]) | words,
     tcp=st.none() | tcps,
+    sides=st.sampled_from(["both", "client", "server", ""]),
 )
 groups = st.builds(
     HttpGroup, ips, ports, words, words, words | st.just("/healthz"), tallies, tables | st.just({"502": 4}), tallies,

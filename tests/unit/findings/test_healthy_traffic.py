@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import random
+from ipaddress import ip_address
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from tests.unit.findings.golden.traffic import (
     CHANGE_CIPHER,
     LEDGER,
     PAYMENTS,
+    POD,
     RESOLVER,
     VAULT,
     Scene,
@@ -31,6 +33,7 @@ from workers.contract.report import Finding, Named
 from workers.findings import find
 from workers.findings.find import ABOUT_CAPTURE
 
+CLIENT = ip_address(POD).packed
 NAMES = {
     ip: Named("service", name, "shop") for ip, name in ((PAYMENTS, "payments"), (LEDGER, "ledger"), (VAULT, "vault"))
 }
@@ -115,6 +118,48 @@ def test_healthy_traffic_raises_no_alarm(
     assert judge(dataclasses.replace(scene, frames=kept), dropped) == []
 
 
+def without(scene: Scene, share: float, side: str, seed: int) -> Scene:
+    """The scene as captured where a part of its TCP connections has one direction only: the other takes another way."""
+
+    def kept(frame: bytes) -> bool:
+        if frame[23] != 6:
+            return True
+        ports = (int.from_bytes(frame[at : at + 2]) for at in (34, 36))
+        from_client = frame[26:30] == CLIENT
+        port = next(ports) if from_client else list(ports)[1]
+        seen = random.Random(f"{seed}{port}").random() >= share
+        return seen or from_client != (side == "client")
+
+    return dataclasses.replace(scene, frames=[one for one in scene.frames if kept(one[1])])
+
+
+asymmetric = st.tuples(st.sampled_from([0.2, 0.6, 0.9, 1.0]), st.sampled_from(["client", "server"]))
+"""Part of the connections with a direction unseen, and whose packets are."""
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(
+    st.lists(connections, min_size=1, max_size=12),
+    asymmetric,
+    st.sampled_from([96, 262_144]),
+    st.floats(0, 0.9),
+    st.integers(0, 1_000),
+)
+def test_healthy_traffic_whose_answers_take_another_way_raises_no_alarm(
+    opened: list[tuple[tuple[str, int], float, float, list[tuple[str, int, float, int, float]], str]],
+    gone: tuple[float, str],
+    snaplen: int,
+    start: float,
+    seed: int,
+) -> None:
+    scene = Scene()
+    for one in opened:
+        write(scene, *one)
+    less = without(scene, *gone, seed)
+    assert judge(dataclasses.replace(less, snaplen=snaplen)) == []
+    assert judge(less.later(start)) == []
+
+
 def pairs(protocol: str, nth: int) -> tuple[bytes, bytes]:
     """A request that works, and its answer."""
     match protocol:
@@ -182,3 +227,31 @@ def test_healthy_services_raise_no_alarm(
     kept = [frame for frame in scene.frames if random.Random(f"{seed}{frame[0]}").random() >= holes]
     dropped = len(scene.frames) - len(kept)
     assert judge(dataclasses.replace(scene, frames=kept), dropped) == []
+
+
+@settings(max_examples=examples(30), deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["redis", "postgresql", "mysql", "kafka", "mongodb", "grpc"]),
+            st.floats(0, 6),
+            st.floats(0.0002, 0.015),
+            st.integers(1, 40),
+            st.sampled_from(["client", "server", "open"]),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    asymmetric,
+    st.floats(0, 0.9),
+    st.integers(0, 1_000),
+)
+def test_healthy_services_whose_answers_take_another_way_raise_no_alarm(
+    served: list[tuple[str, float, float, int, str]], gone: tuple[float, str], start: float, seed: int
+) -> None:
+    scene = Scene()
+    for one in served:
+        serve(scene, *one)
+    less = without(scene, *gone, seed)
+    assert judge(less) == []
+    assert judge(less.later(start)) == []

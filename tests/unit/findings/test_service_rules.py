@@ -21,7 +21,7 @@ from tests.unit.findings.cases import (
     tally,
     target,
 )
-from workers.contract.facts import Conversation, Facts, HttpFacts, HttpGroup
+from workers.contract.facts import Conversation, Facts, HttpFacts, HttpGroup, Spread
 from workers.contract.facts_http import Goaway, Http2Facts
 from workers.contract.facts_quic import QuicEnd, QuicFacts
 from workers.contract.facts_services import (
@@ -268,3 +268,12 @@ def test_an_address_in_use_is_told() -> None:
         "02:42:c6:12:00:01 found the address it was given in use 1 time (DHCPDECLINE); later it got one."
     )
     assert (told.severity, told.confidence) == (Severity.NOTE, Confidence.HIGH)
+
+
+def test_acks_that_wait_for_an_answer_are_no_slow_network() -> None:
+    """Connections from before the capture: most of their ACKs come with the answer or 40 ms late."""
+    late = Spread(20, 0.0003, 0.04, 0.04, 0.04)
+    flows = [talk(PAYMENTS, 5432, handshake="unseen", syns=tally(0), server_rtt=None, rtt=late) for _ in range(3)]
+    slow = group(latency=spread(0.06, 0.8), operation="UPDATE")
+    sentence = only(judge(seen(slow, flows=flows)), "service-slow").sentence
+    assert "The network's round trip is 0.3 ms, so the time is spent in service payments." in sentence

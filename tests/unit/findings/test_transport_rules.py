@@ -1,7 +1,9 @@
 """What happens on open connections: resets, loss, full buffers, long ways."""
 
+from typing import Any
+
 from tests.unit.findings.cases import alarms, facts, healthy, judge, only, reset, rules, talk, tally
-from workers.contract.report import Severity
+from workers.contract.report import Confidence, Severity
 
 
 def test_resets_after_the_request_are_critical() -> None:
@@ -11,6 +13,21 @@ def test_resets_after_the_request_are_critical() -> None:
     assert (
         "the server reset 4 of 14 connections before any response, typically 200 ms after the start" in finding.sentence
     )
+
+
+def test_resets_whose_answers_took_another_way_cut_off_nothing_that_is_known() -> None:
+    """SYN and data of the client, RSTs in the server's name, and not one SYN-ACK: the rest is out of sight."""
+    unseen: dict[str, Any] = {"handshake": "refused", "refused_by": "reset", "client_packets": 5, "client_payload": 900}
+    flows = [talk(resets=reset(stage), server_packets=1, server_payload=0, **unseen) for stage in ("refused",) * 6]
+    late = [talk(resets=reset("before-response"), server_packets=1, server_payload=0, **unseen) for _ in range(6)]
+    assert alarms(judge(facts([*flows, *late, *healthy(10)]))) == []
+
+
+def test_one_direction_alone_lowers_the_confidence() -> None:
+    again: dict[str, Any] = {"retransmissions_client": tally(30), "data_segments_client": 100, "client_packets": 120}
+    seen, unseen = [talk(**again) for _ in range(5)], [talk(**again, server_packets=0) for _ in range(5)]
+    assert only(judge(facts(seen)), "retransmissions").confidence is Confidence.HIGH
+    assert only(judge(facts([*unseen, *healthy(5)])), "retransmissions").confidence is Confidence.MEDIUM
 
 
 def test_reset_after_fin_is_normal() -> None:

@@ -20,7 +20,7 @@ def texts(figure: Figure) -> list[Box]:
     seen: list[Box] = []
     with mpl.rc_context(STYLE):
         canvas = FigureCanvasAgg(figure)
-        renderer: Any = canvas.get_renderer()  # type: ignore[no-untyped-call]
+        renderer: Any = canvas.get_renderer()
         draw_text = renderer.draw_text
 
         def record(gc: Any, x: float, y: float, s: str, *more: Any, mtext: Any = None, **others: Any) -> None:

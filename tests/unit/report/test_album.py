@@ -35,6 +35,7 @@ TELLING = {
     "retransmissions-server_sends_again": SEQUENCE,
     "retransmission-burst-the_way_is_gone_for_a_moment": SEQUENCE,
     "zero-window-client_stops_reading": SEQUENCE,
+    "window-limited-upload_over_a_long_way_without_scaling": SEQUENCE,
     "healthy-all_is_well": "",
     "clock-skew-clock_of_a_node_is_wrong": "",
 }

@@ -7,6 +7,7 @@ from workers.contract.facts import DnsFacts, DnsName, Facts, HttpGroup, Tally, T
 from workers.contract.facts_dns import DnsAddress
 from workers.contract.report import CaptureOutcome, Former, Named, Report, Severity, TargetResult
 from workers.report import Known, build, resolve_names
+from workers.report.build import shorten
 
 
 def report(*targets: TargetResult) -> Report:
@@ -41,6 +42,13 @@ def test_long_verdicts_end_at_a_word() -> None:
     )
     assert len(built.verdict) <= 140
     assert built.verdict.endswith("...")
+
+
+def test_long_verdicts_end_before_figures_in_brackets_rather_than_within() -> None:
+    slow = "checkout → service ledger (198.19.1.3:5432): PostgreSQL UPDATE is slow, 95 % within 806 ms"
+    told = f"{slow} (median 803 ms, worst 807 ms, 21 answers). The network's round trip is 0.3 ms."
+    assert shorten(told, 125) == f"{slow}."
+    assert shorten(told, 300) == f"{slow} (median 803 ms, worst 807 ms, 21 answers)."
 
 
 def test_nothing_and_no_facts_have_verdicts_too() -> None:

@@ -1,8 +1,10 @@
 """Pictures for any capture: empty, one packet, microseconds, days, many pods, hostile names. What they say is true."""
 
+import math
 import struct
 from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib.patches import StepPatch
 
@@ -14,6 +16,7 @@ from workers.contract.report import Report, TargetResult
 from workers.report import build
 from workers.report.charts import charts, drawings
 from workers.report.latency import KINDS
+from workers.report.trend import trend
 
 START = 1_795_300_000.25
 
@@ -94,6 +97,44 @@ def test_percentiles_name_the_slowest_where_few_are_known() -> None:
     samples = tuple((START + i * 0.01, 0.001 * (i + 1), "http") for i in range(200))
     many = {name: alt for name, alt, _ in drawings(album(timeline(latency=samples)))}
     assert "p50 100 ms, p90 180 ms, p99 198 ms of 200 values" in many[PERCENTILES]
+
+
+def course(every: float, count: int, slow: range, kind: str = "http") -> tuple[tuple[float, float, str], ...]:
+    """A sample `every` so many seconds, of 10 ms, in `slow` of 200 ms."""
+    return tuple((START + n * every, 0.2 if n in slow else 0.01, kind) for n in range(count))
+
+
+def test_percentiles_over_time_show_when_it_was_slow() -> None:
+    samples = course(0.1, 300, range(100, 160))
+    ((_, alt, figure),) = (one for one in drawings(album(timeline(latency=samples))) if one[0] == LATENCY)
+    assert "(p95 of each 2 s 10 ms to 200 ms)" in alt
+    (axes,) = figure.axes
+    assert axes.get_xlabel().endswith("lines: p50, and dashed p95, of each 2 s")
+    p50, p95 = axes.lines
+    for line in (p50, p95):
+        points: list[tuple[float, float]] = np.asarray(line.get_xydata(), float).tolist()
+        slow = {at for at, value in points if value > 0.1}
+        assert slow == {11.0, 13.0, 15.0}
+    assert p50.get_linestyle() != p95.get_linestyle()
+    assert overlaps(figure) == []
+
+
+def test_percentiles_over_time_need_values_enough() -> None:
+    for samples in (course(0.5, 30, range(5)), course(0.0, 300, range(5))):
+        ((_, alt, figure),) = (one for one in drawings(album(timeline(latency=samples))) if one[0] == LATENCY)
+        assert "of each" not in alt
+        assert figure.axes[0].get_xlabel().endswith("dashed: p90")
+
+
+def test_a_kind_that_comes_in_part_of_the_capture_has_a_line_there_alone() -> None:
+    early = course(0.1, 60, range(0), "dns")
+    pieces = trend([(at, seconds) for at, seconds, _ in early], START, 30.0, 2.0)
+    assert pieces is not None
+    assert [math.isnan(value) for value in pieces.p95] == [False] * 3 + [True] * 12
+    assert trend([(START, 0.1)] * 4, START, 30.0, 2.0) is None
+    samples = course(0.1, 300, range(0)) + early
+    (one,) = (one for one in drawings(album(timeline(latency=samples))) if one[0] == LATENCY)
+    assert len(one[2].axes[0].lines) == 4
 
 
 def test_every_kind_of_answer_has_its_line_and_row() -> None:

@@ -283,7 +283,7 @@ def test_where_nobody_could_look_the_sweeper_will(scene: Scene, monkeypatch: pyt
     salvage(job, scene.tools, Keeper(job))
     assert {(debt.job_id, debt.pod, debt.uid, debt.container) for debt in scene.debts} == {
         (job.id, "a", "uid-a", "app")
-    }  # fmt: skip
+    }
 
 
 class LostAnswer(MemoryArtifacts):

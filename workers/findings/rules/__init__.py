@@ -61,6 +61,7 @@ from workers.findings.rules import (
     tls_alert,
     tls_incomplete,
     tls_refused,
+    window_limited,
     zero_window,
 )
 
@@ -101,6 +102,7 @@ RULES: tuple[Rule, ...] = (
     retransmission_burst.check,
     retransmissions.check,
     zero_window.check,
+    window_limited.check,
     syn_retried.check,
     half_open.check,
     slow_client.check,

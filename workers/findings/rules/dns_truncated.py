@@ -1,7 +1,7 @@
 """DNS answers too long for UDP: the client asks again over TCP (RFC 7766), and fails where TCP port 53 is closed."""
 
 from workers.contract.report import Finding, Severity
-from workers.findings.case import Case, Talk, links, refs
+from workers.findings.case import Case, Talk, links, one_sided, refs
 from workers.findings.dns import Resolver, resolvers
 from workers.findings.trouble import fold
 from workers.findings.words import figures, listing, number, plural, ratio, safe
@@ -22,7 +22,7 @@ def check(case: Case) -> list[Finding]:
 def _failed(case: Case, talk: Talk) -> bool:
     if talk.target in case.one_way or not case.waited(talk.target, talk.flow.first_at):
         return False
-    return talk.tcp.handshake in ("unanswered", "refused", "half-open")
+    return talk.tcp.handshake in ("unanswered", "refused", "half-open") and not one_sided(talk.flow)
 
 
 def _finding(case: Case, resolver: Resolver) -> Finding | None:

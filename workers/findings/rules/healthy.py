@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 from workers.contract.report import Finding, Severity
 from workers.findings.backends import called
-from workers.findings.case import Case, Served, finite, median, pointers
-from workers.findings.words import duration, join, number, plural
+from workers.findings.case import Case, Served, finite, median, one_sided, pointers
+from workers.findings.words import duration, join, number, plural, ratio
 
 RULE = "healthy"
+
+HALF = 0.2
+"""Connections with one direction unseen; single ones end, or begin, outside the capture."""
 
 FEW = 20
 """Packets below which "no trouble" would promise more than anyone saw."""
@@ -25,7 +28,7 @@ def check(case: Case) -> list[Finding]:
         Finding(
             RULE,
             Severity.OK,
-            case.confidence((i for i, _ in case.facts), few, bool(case.one_way)),
+            case.confidence((i for i, _ in case.facts), few, _half(case)),
             f"Too little traffic to judge: {shown}, nothing wrong seen." if few else f"No trouble found: {shown}.",
             packets,
             (),
@@ -34,6 +37,11 @@ def check(case: Case) -> list[Finding]:
             facts=pointers((i, "packets") for i, _ in case.facts),
         )
     ]
+
+
+def _half(case: Case) -> bool:
+    """Whether much of the traffic shows one direction only."""
+    return bool(case.one_way) or ratio(sum(one_sided(t.flow) for t in case.talks), len(case.talks)) >= HALF
 
 
 def _tcp(case: Case) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """HTTP requests that never got a response although the capture went on."""
 
 from workers.contract.report import Finding, Severity
-from workers.findings.case import ANSWER_WAIT, Case, refs, tally
+from workers.findings.case import ANSWER_WAIT, Case, one_sided, refs, tally
 from workers.findings.trouble import fold
 from workers.findings.web import Site, mostly, sites
 from workers.findings.words import figures, of, ratio
@@ -26,7 +26,7 @@ def _judged(site: Site) -> int:
     """Unanswered requests, less those in flight when the capture ended and those a RST cut off (another rule's)."""
     if site.bad[0].target in site.case.one_way:
         return 0
-    silent = [t for t in site.talks if t.flow.server_payload <= 0]
+    silent = [t for t in site.talks if t.flow.server_payload <= 0 and not one_sided(t.flow)]
     if len(silent) < len(site.talks) and not any(any(w.group.statuses.values()) for w in site.all):
         return len(silent)  # it did answer, only not in HTTP that we can read
     flying = sum(

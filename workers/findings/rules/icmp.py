@@ -50,17 +50,26 @@ def _worth(errors: list[Seen]) -> bool:
     )
 
 
+def _obeyed(case: Case, error: IcmpError) -> bool:
+    """Whether every sender that was told a size sends what fits since, and that arrives (RFC 1191 section 3)."""
+    talks = case.talks_by_end.get((error.about_server, error.about_port), [])
+    told = [side for t in talks for side in (t.tcp.client, t.tcp.server) if side.too_big.count > 0]
+    return bool(told) and all(s.told_mtu > 0 and s.undelivered.count <= 0 < s.largest_acknowledged for s in told)
+
+
 def _finding(case: Case, errors: list[Seen]) -> Finding:
     first = errors[0][2]
     count = tally(e.seen for _, _, e in errors)
     mtu = min((e.mtu for _, _, e in errors if e.mtu > 0), default=0)
     clients = listing((case.name(e.about_client) for _, _, e in errors), 2)
+    obeyed = _obeyed(case, first)
+    follows = "; the sender obeys, as path MTU discovery has it" if obeyed else ""
     return Finding(
         RULE,
-        Severity.WARNING,
+        Severity.NOTE if obeyed else Severity.WARNING,
         case.confidence({i for i, _, _ in errors}),
         f"{case.name(first.sender)} answers {clients} → {case.server(first.about_server, first.about_port)} with "
-        f"{plural(count, 'ICMP error')}: {safe(first.kind, 40)}{f' (MTU {number(mtu)})' if mtu else ''}.",
+        f"{plural(count, 'ICMP error')}: {safe(first.kind, 40)}{f' (MTU {number(mtu)})' if mtu else ''}{follows}.",
         count,
         refs((i, e.seen.frames) for i, _, e in errors),
         NEXT_STEP.get(first.kind, OTHER_STEP),

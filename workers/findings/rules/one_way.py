@@ -1,7 +1,7 @@
 """Captures that show one direction only, by filter, routing or the place of the capture."""
 
 from workers.contract.report import Confidence, Finding, Severity
-from workers.findings.case import Case, Talk, goes_on, pointers
+from workers.findings.case import Case, one_sided, pointers
 from workers.findings.trouble import fold, troubles
 from workers.findings.words import figures, listing
 
@@ -40,7 +40,7 @@ def _some(case: Case) -> list[Finding]:
         Finding(
             RULE,
             Severity.NOTE,
-            trouble.confidence(),
+            case.confidence({t.target for t in trouble.bad}),
             f"{trouble.who}: {trouble.of('connection')} show one direction only though they go on; the other "
             "direction takes another way past this capture.",
             len(trouble.bad),
@@ -51,10 +51,6 @@ def _some(case: Case) -> list[Finding]:
             servers=trouble.servers,
             facts=trouble.links("client_packets", "server_packets"),
         )
-        for trouble in troubles(case, case.talks, _one_sided)
+        for trouble in troubles(case, case.talks, lambda talk: one_sided(talk.flow))
         if len(trouble.bad) >= LEAST and trouble.share >= SHARE
     )
-
-
-def _one_sided(talk: Talk) -> bool:
-    return min(talk.flow.client_packets, talk.flow.server_packets) <= 0 and goes_on(talk.flow)

@@ -1,7 +1,7 @@
 """Client ports used again soon after their last connection: a client, or a NAT before it, that runs out of ports."""
 
 from workers.contract.report import Finding, Severity
-from workers.findings.case import Case, Talk, finite
+from workers.findings.case import Case, Talk, finite, one_sided
 from workers.findings.trouble import Trouble, fold, troubles
 from workers.findings.words import duration, number, plural
 
@@ -31,7 +31,7 @@ def _soon(talk: Talk) -> bool:
 
 def _failed(talk: Talk) -> bool:
     slow = talk.tcp.syns.count > 1 and (talk.tcp.handshake_rtt or 0.0) >= SLOW
-    return slow or talk.tcp.handshake in ("unanswered", "refused", "half-open")
+    return slow or (talk.tcp.handshake in ("unanswered", "refused", "half-open") and not one_sided(talk.flow))
 
 
 def _finding(trouble: Trouble) -> Finding:

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from workers.contract.report import Finding, Severity
 from workers.findings import filters
-from workers.findings.case import Case, Talk, links, refs
+from workers.findings.case import Case, Talk, links, one_sided, refs
 from workers.findings.trouble import fold
 from workers.findings.words import figures, listing, number, plural, ratio
 
@@ -29,7 +29,7 @@ def check(case: Case) -> list[Finding]:
 
 def _in_vain(talk: Talk) -> bool:
     checked = talk.tcp.handshake == "half-open" and any(r.by == "client" for r in talk.tcp.resets)
-    return checked or talk.tcp.handshake in ("unanswered", "refused")
+    return checked or (talk.tcp.handshake in ("unanswered", "refused") and not one_sided(talk.flow))
 
 
 def _ends(talks: list[Talk]) -> dict[tuple[str, int], None]:

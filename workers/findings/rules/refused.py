@@ -1,7 +1,7 @@
 """Connection attempts that are refused: a RST or an ICMP error answers the SYN."""
 
 from workers.contract.report import Finding
-from workers.findings.case import Case
+from workers.findings.case import Case, Talk
 from workers.findings.trouble import Trouble, fold, severity, troubles
 
 RULE = "connection-refused"
@@ -13,7 +13,12 @@ CRITICAL_SHARE = 0.2
 def check(case: Case) -> list[Finding]:
     """One finding for each server that refuses."""
     attempts = [t for t in case.talks if t.tcp.syns.count > 0]
-    return fold(_finding(trouble) for trouble in troubles(case, attempts, lambda t: t.tcp.handshake == "refused"))
+    return fold(_finding(trouble) for trouble in troubles(case, attempts, _refused))
+
+
+def _refused(talk: Talk) -> bool:
+    """A client that goes on to send data had its SYN accepted, out of our sight; what was reset came later."""
+    return talk.tcp.handshake == "refused" and talk.flow.client_payload <= 0
 
 
 def _finding(trouble: Trouble) -> Finding:

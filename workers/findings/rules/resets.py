@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from workers.contract.facts import Reset
 from workers.contract.report import Finding, Severity
-from workers.findings.case import Case, Talk, finite, median
+from workers.findings.case import Case, Talk, finite, median, one_sided
 from workers.findings.trouble import Trouble, fold, troubles
 from workers.findings.words import duration
 
@@ -41,6 +41,7 @@ def _first(talk: Talk, side: str, stage: str) -> Reset | None:
     """The RST that ended the talk, when it is of this side and stage; later ones only echo it."""
     first = next((r for r in talk.tcp.resets if r.stage not in ("refused", "after-fin")), None)
     closed = talk.tcp.fins > 0 and stage == "after-data"  # an orderly close was under way
+    closed = closed or (stage == "before-response" and one_sided(talk.flow))  # the response was out of our sight
     return first if first is not None and (first.by, first.stage) == (side, stage) and not closed else None
 
 

@@ -71,7 +71,7 @@ def _finding(case: Case, target: int, facts: Facts, burst: tuple[float, float, i
     return Finding(
         RULE,
         Severity.WARNING,
-        case.confidence([target], facts.more_conversations > 0),
+        case.confidence([target], facts.more_conversations > 0, target in case.one_way),
         f"{case.pod(target)}: {number(count)} of {number(again)} retransmissions fall within {duration(seconds)}, "
         f"{duration(at)} into the capture{_clock(facts.timeline.start_at + at)}: a short outage, not steady loss."
         f"{path(case, hit)}",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from workers.contract.facts import Tally
 from workers.contract.report import Finding, Severity
-from workers.findings.case import Case, Talk, refs, tally
+from workers.findings.case import Case, Talk, one_sided, refs, tally
 from workers.findings.sides import path
 from workers.findings.trouble import Trouble, fold, troubles
 from workers.findings.words import number, percent, ratio
@@ -102,7 +102,8 @@ def _explanation(trouble: Trouble, side: str, doubled: bool, quiet: bool) -> str
         return "; the capture may hold every packet twice."
     if quiet:
         return ", about once a connection and at no cost: probes of the sender more likely than loss."
-    stuck = sum(1 for t in trouble.bad if t.flow.server_packets <= 0)
+    silent = [t for t in trouble.bad if t.flow.server_packets <= 0 and t.target not in trouble.case.one_way]
+    stuck = sum(1 for t in silent if not one_sided(t.flow))
     where = f", in {trouble.of('connection')}."
     return where + (f" {number(stuck)} of these never got an answer." if stuck else _path(trouble, side))
 

@@ -32,7 +32,7 @@ _PROBES = frozenset({("redis", "HELLO"), ("redis", "CLIENT")})
 
 SERIOUS = {
     "redis": "BUSY CLUSTERDOWN LOADING MASTERDOWN MISCONF NOAUTH NOREPLICAS OOM READONLY WRONGPASS",
-    "mysql": "1044 1045 1047 1130 1053 1114 1205 1213 1290 1792 1836 3024",
+    "mysql": "1043 1044 1045 1047 1130 1053 1114 1205 1213 1290 1792 1836 3024 3159",
     "kafka": (
         "BROKER_NOT_AVAILABLE COORDINATOR_NOT_AVAILABLE KAFKA_STORAGE_ERROR LEADER_NOT_AVAILABLE NETWORK_EXCEPTION"
         " NOT_ENOUGH_REPLICAS NOT_ENOUGH_REPLICAS_AFTER_APPEND NOT_LEADER_OR_FOLLOWER REPLICA_NOT_AVAILABLE"
@@ -57,7 +57,7 @@ MEANING = {
     "1044": "access denied", "1045": "access denied", "1053": "server shutting down", "1054": "no such column",
     "1064": "syntax error", "1130": "host not allowed", "1114": "table full", "1146": "no such table",
     "1205": "lock wait timeout", "1213": "deadlock", "1290": "read-only", "1836": "read-only",
-    "3024": "execution time exceeded",
+    "1043": "not understood, as TLS where there is none", "3024": "execution time exceeded", "3159": "TLS required",
     "LOADING": "loading its data", "READONLY": "a replica, read-only", "OOM": "memory limit reached",
     "NOAUTH": "no password given", "WRONGPASS": "wrong password", "CLUSTERDOWN": "cluster down",
     "MISCONF": "can't save to disk", "BUSY": "a script blocks it", "WRONGTYPE": "wrong type of key",

@@ -5,6 +5,7 @@ from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, refs, tally
 from workers.findings.trouble import fold
 from workers.findings.web import Site, request, sites
+from workers.findings.windows import limited
 from workers.findings.words import duration, figures, plural, ratio
 
 RULE = "client-slow"
@@ -35,8 +36,10 @@ def _reads(group: HttpGroup) -> bool:
 
 
 def _to_blame(site: Site) -> bool:
-    """Whether it is the client, not a server that does not read, a lossy way or sheer size."""
+    """Whether it is the client, not a server that does not read, a lossy way, a small window or sheer size."""
     talks = site.talks
+    if any(limited(t, "client") is not None for t in talks):
+        return False
     if not any(_sends(w.group) for w in site.bad):
         return any(t.tcp.zero_windows_client.count > 0 for t in talks)
     again = tally(t.tcp.retransmissions_client for t in talks)

@@ -1,14 +1,14 @@
 """Connections that only the client believes in: the server's pod was replaced, or lost its state, meanwhile."""
 
 from workers.contract.report import Finding, Severity
-from workers.findings.case import Case, Talk
+from workers.findings.case import Case, Talk, one_sided
 from workers.findings.trouble import Trouble, fold, troubles
 from workers.findings.words import number
 
 RULE = "stale-connection"
 
 REPEATS = 3
-"""Times the same data, or keep-alive, goes unanswered before silence is no loss any more (over 1.4 s by RFC 6298)."""
+"""Times the same data goes unanswered before silence is no loss any more (over 1.4 s by RFC 6298)."""
 
 LARGE = 1200
 """Bytes of a packet that may be too large for the way rather than unwelcome; another rule's matter."""
@@ -34,7 +34,7 @@ def _stale(talk: Talk) -> str:
         return "reset" if unknown and first.stage == "before-response" and 0 <= first.waited <= AT_ONCE else ""
     again = tcp.retransmissions_client.count - max(0, tcp.syns.count - 1)
     if flow.server_packets <= 0:
-        return "silent" if tcp.handshake == "unseen" and max(again, tcp.keep_alives.count) >= REPEATS else ""
+        return "silent" if tcp.handshake == "unseen" and again >= REPEATS and not one_sided(flow) else ""
     stuck = again >= REPEATS and tcp.unacknowledged_client > 0
     return "silent" if stuck and tcp.largest_resent_client < LARGE and flow.server_payload > 0 else ""
 

@@ -5,7 +5,7 @@ from collections import Counter
 from workers.contract.facts import Facts
 from workers.contract.report import Finding, Severity
 from workers.findings import filters
-from workers.findings.case import Case, Talk, links, pointers, refs
+from workers.findings.case import Case, Talk, links, one_sided, pointers, refs
 from workers.findings.words import figures, number, percent, plural, ratio
 
 RULE = "syn-flood"
@@ -32,10 +32,12 @@ def _target(case: Case, target: int, facts: Facts) -> Finding | None:
     counts = facts.counts
     unfinished = max(0, counts.get("tcp_half_open", 0)) + max(0, counts.get("tcp_unanswered", 0))
     opened, seconds = max(unfinished, counts.get("tcp_connections", 0)), max(facts.duration, 1.0)
+    seen = [t for t in case.talks if t.target == target and t.tcp.handshake in ("half-open", "unanswered")]
+    unseen = ratio(sum(1 for t in seen if one_sided(t.flow)), len(seen))  # their answers take another way
+    unfinished -= round(unseen * unfinished)
+    seen = [t for t in seen if case.pods.get(t.flow.client) != target and not one_sided(t.flow)]
     if unfinished < LEAST or unfinished < SHARE * opened or unfinished / seconds < RATE or target in case.one_way:
         return None
-    seen = [t for t in case.talks if t.target == target and t.tcp.handshake in ("half-open", "unanswered")]
-    seen = [t for t in seen if case.pods.get(t.flow.client) != target]
     ends = Counter((t.flow.server, t.flow.server_port) for t in seen)
     if not ends:
         return None

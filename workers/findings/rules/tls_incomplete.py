@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from workers.contract.report import Finding, Severity
 from workers.findings import filters
-from workers.findings.case import Case, Hello, links
+from workers.findings.case import Case, Hello, links, one_sided
 from workers.findings.tls import for_name, refs_of, server_of, servers, who
 from workers.findings.trouble import fold
 from workers.findings.words import figures, number, of, ratio
@@ -34,9 +34,8 @@ def _stopped(case: Case, hello: Hello) -> bool:
     tls, flow = hello.tls, hello.flow
     if flow is None or flow.tcp is None or not tls.client_hello_frame or tls.server_hello_frame or tls.alerts:
         return False
-    unseen = (
-        flow.tcp.lost_segments.count > 0 or flow.server_payload > 0
-    )  # it did answer, only not in a way we could read
+    # it did answer, only not in a way we could read, or not past this capture
+    unseen = flow.tcp.lost_segments.count > 0 or flow.server_payload > 0 or one_sided(flow)
     return not unseen and hello.target not in case.one_way and case.waited(hello.target, flow.first_at)
 
 

@@ -1,4 +1,4 @@
-"""A full receive buffer: the process at that end does not read as fast as the other sends."""
+"""A full receive buffer: the process at that end does not read as fast as the other sends (RFC 9293 section 3.8.6)."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from workers.contract.facts import Tally
 from workers.contract.report import Finding, Severity
 from workers.findings.case import Case, Talk, refs, tally
 from workers.findings.trouble import Trouble, fold, troubles
-from workers.findings.words import duration, number
+from workers.findings.words import duration, plural
 
 RULE = "zero-window"
 
@@ -43,20 +43,48 @@ def _seconds(trouble: Trouble) -> float:
     return max((t.tcp.zero_window_seconds for t in trouble.bad), default=0.0)
 
 
+def _probes(talk: Talk, side: str) -> Tally:
+    """The other side's questions whether there is room again. Linux asks with what looks like a keep-alive (a sequence
+    number just below the expected one): it counts where each was answered with a zero window."""
+    asked, again = talk.ends(side)[1].zero_window_probes, talk.tcp.keep_alives
+    return asked if asked.count > 0 or again.count >= _full(talk, side).count else again
+
+
+def _refused(trouble: Trouble, side: str) -> int:
+    """Probes answered: still full. To keep-alives such answers are counted as zero windows alone."""
+    return sum(max(0, t.ends(side)[0].zero_window_probe_acks) for t in trouble.bad)
+
+
 def _finding(trouble: Trouble, side: str, seconds: float, count: int) -> Finding:
-    slow = trouble.server if side == "server" else ", ".join(trouble.clients[:2])
-    waited = f", for up to {duration(seconds)}" if seconds >= SECONDS else ""
+    slow = trouble.side(side)
+    other = "client" if side == "server" else "server"
+    most = "up to " if len(trouble.bad) > 1 else ""
+    waited = f", for {most}{duration(seconds)}" if seconds >= SECONDS else ""
+    asked = tally(_probes(t, side) for t in trouble.bad)
+    probed = f"; the {other} probed {plural(asked, 'time')} for room" if asked else ""
     return Finding(
         RULE,
         Severity.WARNING if seconds >= WARNING_SECONDS else Severity.NOTE,
         trouble.confidence(),
-        f"{trouble.who}: {slow} stopped reading {number(count)} times in {trouble.of('connection')} "
-        f"(zero window){waited}; the process there is slow, not the network.",
+        f"{trouble.who}: {slow} stopped reading {plural(count, 'time')} in {trouble.of('connection')} "
+        f"(zero window){waited}{probed}; the process there is slow, not the network.",
         count,
-        refs((t.target, _full(t, side).frames) for t in trouble.bad),
-        f"Look at {slow}: CPU throttling, a blocked thread, or slow storage behind it.",
-        trouble.filter("tcp.analysis.zero_window"),
-        figures=trouble.figures(announced=count, longest_s=seconds),
+        refs((t.target, seen.frames[:10]) for t in trouble.bad for seen in (_full(t, side), _probes(t, side))),
+        f"Look at the process on {slow}: CPU throttling, a blocked thread, or slow storage behind it; `ss -tnm` there "
+        "shows what waits to be read (Recv-Q).",
+        trouble.filter("(tcp.analysis.zero_window || tcp.analysis.zero_window_probe || tcp.analysis.keep_alive)"),
+        figures=trouble.figures(
+            announced=count,
+            longest_s=seconds,
+            probes=asked,
+            probes_refused=_refused(trouble, side),
+            filled=tally(t.ends(side)[1].window_full for t in trouble.bad),
+        ),
         servers=trouble.servers,
-        facts=trouble.links(f"tcp/zero_windows_{side}", "tcp/zero_window_seconds"),
+        facts=trouble.links(
+            f"tcp/zero_windows_{side}",
+            "tcp/zero_window_seconds",
+            f"tcp/{other}/zero_window_probes",
+            f"tcp/{other}/window_full",
+        ),
     )

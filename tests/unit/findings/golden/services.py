@@ -153,6 +153,15 @@ def too_many_connections() -> Scene:
     return scene
 
 
+@fires("service-errors", "4 of 4 MySQL requests failed (login): TLS required (3159) 4 times")
+def database_that_insists_on_tls() -> Scene:
+    scene = Scene().normal()
+    for n in range(4):
+        link = scene.tcp(LEDGER, 3306, n * 0.5).open().send("s", mysql.GREETING).send("c", mysql.login()).wait(0.001)
+        link.send("s", mysql.error(3159, 2)).close("s")
+    return scene
+
+
 @quiet("connections-full", "tls-refused", "pool-exhausted")
 def database_at_work() -> Scene:
     """Five connections, one after another used for a query; TLS is asked for, declined, and done without."""

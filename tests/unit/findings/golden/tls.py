@@ -90,7 +90,10 @@ def hellos_of_the_last_moments() -> Scene:
     return scene
 
 
-@fires("tls-refused", "the server does not do TLS on this port, it speaks plain http; 4 of 4 connections asked for it")
+@fires(
+    "tls-refused",
+    "does not do TLS on this port, it answered 4 TLS hellos in plain HTTP; 4 of 4 connections asked for it",
+)
 def https_to_a_plain_port() -> Scene:
     scene = Scene().normal()
     for n in range(4):
@@ -99,7 +102,29 @@ def https_to_a_plain_port() -> Scene:
     return scene
 
 
-@fires("tls-refused", "the server does not do TLS on this port, it speaks plain PostgreSQL; 4 of 4 connections")
+@fires(
+    "tls-refused", "does not do TLS on this port, it answered 4 TLS hellos in plain Redis; 4 of 4 connections asked for"
+)
+def rediss_to_a_plain_port() -> Scene:
+    scene = Scene().normal()
+    for n in range(4):
+        link = scene.tcp(VAULT, 6379, n * 0.5).open().send("c", client_hello("vault.shop")).wait(0.002)
+        link.send("s", b"-ERR Protocol error: unbalanced quotes in request\r\n").close("s")
+    return scene
+
+
+@quiet("tls-refused")
+def redis_with_tls_beside_redis_without() -> Scene:
+    """Two ports of one server."""
+    scene = Scene().normal()
+    for n in range(4):
+        talk(hello(scene, n * 0.5, certificate(("vault.shop",))))
+        link = scene.tcp(VAULT, 6379, n * 0.5).open()
+        link.send("c", b"*1\r\n$4\r\nPING\r\n").wait(0.001).send("s", b"+PONG\r\n").close()
+    return scene
+
+
+@fires("tls-refused", "does not do TLS on this port, it said no to 4 requests for it (PostgreSQL); 4 of 4 connections")
 def database_without_tls() -> Scene:
     scene = Scene().normal()
     for n in range(4):

@@ -133,14 +133,23 @@ class Link:
         self.now += seconds
         return self
 
+    def behind(self, side: str) -> int:
+        """Relative number of the byte that a side sends next."""
+        return self._next[side]
+
+    def number(self, side: str, relative: int) -> int:
+        """A relative sequence number of a side as it is on the wire."""
+        return self._base[side] + relative
+
     def packet(self, side: str, flags: int, data: bytes = b"", **about: Any) -> "Link":
-        """One packet from a side at `now`, as its numbers stand; `about`: seq, ack (relative), ttl, ip_id, window."""
+        """One packet from a side at `now`, as its numbers stand; `about`: seq, ack (relative), ttl, ip_id, window,
+        options."""
         other = "s" if side == "c" else "c"
         seq = self._base[side] + about.get("seq", self._next[side])
         ack = self._base[other] + about.get("ack", self._next[other]) if flags & ACK else 0
         ends = ((self.client, self.client_port), (self.server, self.port))
         source, destination = ends if side == "c" else ends[::-1]
-        options = SYN_OPTIONS if flags & SYN else b""
+        options = about.get("options", SYN_OPTIONS if flags & SYN else b"")
         words = (20 + len(options)) // 4 << 12 | flags
         window = about.get("window", self.window)
         head = struct.pack("!HHIIHHHH", source[1], destination[1], seq, ack, words, window, 0, 0) + options
@@ -186,9 +195,9 @@ class Link:
         """The handshake."""
         return self.syn(repeats).synack().wait(0.0001).packet("c", ACK)
 
-    def established(self) -> "Link":
-        """Open since before the capture."""
-        self._next = {"c": 5_001, "s": 7_001}
+    def established(self, client: int = 5_001, server: int = 7_001) -> "Link":
+        """Open since before the capture, or by a handshake of other packets; what each side sends next."""
+        self._next = {"c": client, "s": server}
         return self
 
     def get(self, path: str, status: int = 200, took: float = 0.004, **about: Any) -> "Link":
