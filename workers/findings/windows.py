@@ -1,6 +1,6 @@
 """Transfers that the receive window limits: a window's worth of bytes a round trip is all that TCP lets through."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from workers.findings.case import Talk
 from workers.findings.words import ratio
@@ -35,8 +35,7 @@ SECONDS = 1.0
 """What the transfer takes at least."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """What holds a sender back."""
 
     window: int
