@@ -58,7 +58,13 @@ def flight_is_comparable(truth: Truth, side: str) -> bool:
     """Whether tcp.analysis.bytes_in_flight means the same as our bytes in flight, in the frames of one sender.
 
     tshark adds up the segments it saw and saw no ACK of, those before the first ACK too; ours is the distance from the
-    latest ACK to the segment's end, so it has what the capture lacks, and is not told without an ACK.
+    latest ACK to the segment's end, so it has what the capture lacks, and is not told without an ACK. A keep-alive's
+    byte, long acknowledged, is in flight for tshark: seen where its sender sends nothing else.
     """
     whole = truth.plan.view == "cs" and truth.plan.opening == "complete"
-    return whole and not truth.having("lost_segment", side) and not truth.having("ack_lost_segment")
+    return (
+        whole
+        and not truth.having("lost_segment", side)
+        and not truth.having("ack_lost_segment")
+        and (not truth.having("keep_alive", side) or any(one.side == side and one.payload > 1 for one in truth.frames))
+    )
