@@ -80,7 +80,7 @@ def _peers(path: str) -> Iterator[tuple[str, Used]]:
     """Each peer that is here."""
     rows = {
         "capinfos": ["capinfos", "-cdszu", path],
-        "tcptrace": ["tcptrace", "-n", path],
+        "tcptrace": ["tcptrace", "-n", "-l", "-r", path],
         "tshark": ["tshark", "-n", "-q", "-z", "conv,tcp", "-r", path],
         "nfstream": [str(NFSTREAM), "-c", _NFSTREAM, path],
     }

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import IO
 
 LONG = 5.0
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""An installation has its bytecode: from the second run on, as here."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,7 +37,7 @@ def cpu(argv: Sequence[str], times: int = 3, stdin: IO[bytes] | None = None) -> 
 def _once(argv: Sequence[str], stdin: IO[bytes] | None = None) -> Used:
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as wrong:
         began = time.perf_counter()
-        child = subprocess.Popen(argv, stdin=stdin, stdout=out, stderr=wrong, cwd=ROOT)
+        child = subprocess.Popen(argv, stdin=stdin, stdout=out, stderr=wrong, cwd=ROOT, env=_ENVIRONMENT)
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - began
         child.returncode = os.waitstatus_to_exitcode(status)

@@ -49,7 +49,7 @@ _PEERS = {
     "tshark": ("tshark -q -z conv,tcp", 25.0),
     "scapy": ("scapy PcapReader", 800.0),
     "nfstream": ("nfstream", 18.0),
-    "tcptrace": ("tcptrace", 3.5),
+    "tcptrace": ("tcptrace -l -r", 3.5),
     "capinfos": ("capinfos -cdszu", 0.6),
 }
 ROWS = (
