@@ -198,19 +198,22 @@ def serve(scene: Scene, protocol: str, at: float, took: float, count: int, end: 
         link.close("s" if end == "server" else "c")
 
 
+services = st.lists(
+    st.tuples(
+        st.sampled_from(["redis", "postgresql", "mysql", "kafka", "mongodb", "grpc"]),
+        st.floats(0, 6),
+        st.floats(0.0002, 0.015),
+        st.integers(1, 40),
+        st.sampled_from(["client", "server", "open"]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
 @settings(max_examples=examples(20), deadline=None)
 @given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["redis", "postgresql", "mysql", "kafka", "mongodb", "grpc"]),
-            st.floats(0, 6),
-            st.floats(0.0002, 0.015),
-            st.integers(1, 40),
-            st.sampled_from(["client", "server", "open"]),
-        ),
-        min_size=1,
-        max_size=8,
-    ),
+    services,
     st.sampled_from([64, 96, 128, 262_144]),
     st.floats(0, 0.9),
     st.floats(0, 0.04),
@@ -231,17 +234,7 @@ def test_healthy_services_raise_no_alarm(
 
 @settings(max_examples=examples(30), deadline=None)
 @given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["redis", "postgresql", "mysql", "kafka", "mongodb", "grpc"]),
-            st.floats(0, 6),
-            st.floats(0.0002, 0.015),
-            st.integers(1, 40),
-            st.sampled_from(["client", "server", "open"]),
-        ),
-        min_size=1,
-        max_size=8,
-    ),
+    services,
     asymmetric,
     st.floats(0, 0.9),
     st.integers(0, 1_000),
