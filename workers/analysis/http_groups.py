@@ -10,7 +10,6 @@ from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, is_printable
 from workers.analysis.samples import NANO, Durations, Frames, tally
 from workers.contract.facts import HttpGroup, HttpPool
 from workers.contract.facts_http import HIDDEN
-from workers.packets.packet import Packet
 from workers.packets.scan import digest, same
 
 MAX_GROUPS = 2048
@@ -25,7 +24,8 @@ TOLD_POOLS = 100
 PROTOCOLS = ("http/1", "h2", "grpc")
 _OTHER_STATUS = 1000
 _NAMES = (HIDDEN, *(str(status) for status in range(1, _OTHER_STATUS)), "other")
-_BUCKETS = 4096
+_SLOTS, _TAG, _PLACE = 8192, 0x7FFFF000, 0xFFF
+"""How many places a group may stand at; what one holds: a part of the group's hash, and its number from one on."""
 
 
 class _Status:
@@ -77,18 +77,14 @@ class Group:
     """Transactions of one server, protocol, method, host and path."""
 
     __slots__ = (
-        "_hashed", "_host", "_method", "_next", "_path", "_protocol", "_server", "download", "errors", "grpc",
-        "grpc_errors", "latency", "repeats", "requests", "resets", "slowest", "slowest_frame", "statuses",
-        "unanswered", "upload",
+        "_host", "_method", "_path", "_protocol", "_server", "download", "errors", "grpc", "grpc_errors", "latency",
+        "repeats", "requests", "resets", "slowest", "slowest_frame", "statuses", "unanswered", "upload",
     )  # fmt: skip
 
     def __init__(self, server: bytes, method: bytes, host: bytes, path: bytes, protocol: int) -> None:
         self._server, self._method, self._host, self._path = server, method, host, path
         """Address and port as on the wire; the others as they are told."""
         self._protocol = protocol
-        self._hashed = 0
-        self._next: Group | None = None
-        """Another one of the same bucket."""
         self.requests = Frames()
         self.statuses = Statuses()
         self.errors: Frames | None = None
@@ -165,7 +161,8 @@ class Groups:
 
     def __init__(self) -> None:
         self.all: list[Group] = []
-        self._buckets: list[Group | None] = [None] * _BUCKETS
+        self._slots = [0] * 8192
+        """What is not kept is known from here: most of it from one of these."""
 
     def find(self, head: Head, data: bytes, server: bytes, protocol: int) -> Group | None:
         """The group of a request whose head stands in `data`, to this address and port; None when it isn't kept."""
@@ -175,11 +172,12 @@ class Groups:
         hashed = digest(data, host, head.host_end, hashed)
         hashed = digest(data, method, head.method_end, hashed)
         hashed = digest(server, 0, len(server), hashed)
-        first = self._buckets[hashed % _BUCKETS]
-        group = first
-        while group is not None:
+        slot = hashed % _SLOTS
+        found = self._slots[slot]
+        while found:
+            group = self.all[(found & _PLACE) - 1] if found & _TAG == hashed & _TAG else None
             if (
-                group._hashed == hashed
+                group is not None
                 and len(group._path) == path_size
                 and len(group._host) == host_size
                 and len(group._method) == method_size
@@ -190,7 +188,8 @@ class Groups:
                 and group._server == server
             ):
                 return group
-            group = group._next
+            slot = (slot + 1) % _SLOTS
+            found = self._slots[slot]
         if not (
             is_printable(data, method, method + method_size, _METHOD)
             and is_printable(data, host, host + host_size, _HOST)
@@ -208,9 +207,8 @@ class Groups:
         group = Group(
             server, data[method : head.method_end], data[host : head.host_end], data[path : head.path_end], protocol
         )
-        group._hashed, group._next = hashed, first
-        self._buckets[hashed % _BUCKETS] = group
         self.all.append(group)
+        self._slots[slot] = hashed & _TAG | len(self.all)
         return group
 
     def named(self, server: bytes, method: bytes, host: bytes, path: bytes, protocol: int) -> Group | None:
@@ -225,12 +223,14 @@ class Groups:
 class Request:
     """One request that waits for its response."""
 
-    __slots__ = ("begun", "end", "frame", "group", "is_connect", "is_head", "next", "pair", "status")
+    __slots__ = ("begun", "end", "frame", "group", "is_connect", "is_head", "kept", "next", "pair", "status")
 
     is_head: bool
     is_connect: bool
     """Its method, where the response is framed in a way of its own (RFC 9112 section 6.3)."""
     group: Group | None
+    kept: bool
+    """Remembered as a try."""
     next: "Request | None"
     """Sent later on the same connection, and waiting, too (HTTP/1)."""
     pair: bytes
@@ -240,16 +240,6 @@ class Request:
     end: int
     status: int
     """Of its final response; 0 while there is none."""
-
-
-def requested(group: Group | None, both: bytes, packet: Packet) -> Request:
-    """A new request; not by a constructor, whose call costs more."""
-    request = Request.__new__(Request)
-    request.group, request.pair, request.next = group, both, None
-    request.is_head = request.is_connect = False
-    request.frame, request.status = packet.number, 0
-    request.begun = request.end = packet.time
-    return request
 
 
 def pair(key: bytes) -> bytes:
@@ -268,6 +258,7 @@ class Tries:
         """Remember this try; whether the same client tried before in vain."""
         key = request.pair[: (len(request.pair) - 2) // 2] + identity
         before = self._latest.pop(key, None)
+        request.kept = True
         self._latest[key] = request
         if len(self._latest) > MAX_TRIES:
             del self._latest[next(iter(self._latest))]

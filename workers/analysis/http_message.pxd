@@ -1,6 +1,9 @@
 cimport cython
 
+from workers.packets cimport words
 from workers.packets.scan cimport find
+
+cdef unsigned long long _BLANKS, _ONES, _BELOW_14, _TOPS
 
 cdef Py_ssize_t MAX_IDENTITY, _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS, _LOOK
 
@@ -49,6 +52,7 @@ cdef Py_ssize_t _method_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t
 @cython.locals(byte=int)
 cdef Py_ssize_t _path_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
+@cython.locals(low=cython.ulonglong, word=cython.ulonglong)
 cdef Py_ssize_t _line_stop(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
 @cython.locals(behind=Py_ssize_t)
@@ -64,4 +68,5 @@ cpdef str text(bytes raw, Py_ssize_t limit)
 
 cpdef bytes printable(bytes raw, Py_ssize_t limit)
 
+@cython.locals(word=cython.ulonglong)
 cpdef bint is_printable(const unsigned char* data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t limit) noexcept

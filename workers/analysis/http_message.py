@@ -1,6 +1,7 @@
 # cython: annotation_typing=False
 """Message heads of HTTP/1.x: telling them from other bytes, and the few fields that are facts (RFC 9112)."""
 
+from workers.packets import words
 from workers.packets.pattern import Pattern
 from workers.packets.scan import find
 
@@ -16,6 +17,8 @@ _CUT_LINE = Pattern(rb"(" + rb"|".join(_METHODS) + rb") ([/*hH][^\r\n]{0,32768})
 _STARTS = (b"HTTP/1.", *(method + b" " for method in _METHODS))
 _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS = 512, 32_768, 31, 18
 _LOOK = 2048
+_BLANKS, _ONES, _BELOW_14, _TOPS = 0x2020202020202020, 0x0101010101010101, 0x0E0E0E0E0E0E0E0E, 0x8080808080808080
+"""To look at eight bytes at once."""
 
 
 class Head:
@@ -269,17 +272,17 @@ def _path_end(data: bytes, at: int, end: int) -> int:
 
 def _line_stop(data: bytes, at: int, end: int) -> int:
     """Where the first carriage return or line feed stands, or the end."""
-    while at < end:
-        while (
-            at + 8 <= end
-            and data[at] > 13 and data[at + 1] > 13 and data[at + 2] > 13 and data[at + 3] > 13
-            and data[at + 4] > 13 and data[at + 5] > 13 and data[at + 6] > 13 and data[at + 7] > 13
-        ):  # fmt: skip
+    while at + 8 <= end:
+        word = words.eight(data, at)
+        low = (word - _BELOW_14) & ~word & _TOPS  # of bytes below 14; what stands above the first may be wrong
+        if low == 0:
             at += 8
-        while at < end and data[at] > 13:
-            at += 1
-        if at < end and (data[at] == 13 or data[at] == 10):
-            break
+            continue
+        at += words.first(low)
+        if data[at] == 13 or data[at] == 10:
+            return at
+        at += 1
+    while at < end and data[at] != 13 and data[at] != 10:
         at += 1
     return min(at, end)
 
@@ -334,8 +337,10 @@ def is_printable(data: bytes, at: int, end: int, limit: int) -> bool:
     """Whether these bytes are told as they are."""
     if end - at > limit:
         return False
-    while at < end:
-        if not 32 <= data[at] <= 126:
+    while at + 8 <= end:
+        word = words.eight(data, at)
+        if ((word - _BLANKS) | (word + _ONES) | word) & _TOPS:  # below a blank, above a tilde, above ASCII
             return False
-        at += 1
-    return True
+        at += 8
+    word = words.rest(data, at, end) | _BLANKS << 8 * (end - at)
+    return ((word - _BLANKS) | (word + _ONES) | word) & _TOPS == 0

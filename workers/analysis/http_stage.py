@@ -14,7 +14,6 @@ from workers.analysis.http_groups import (
     Request,
     Statuses,
     Tries,
-    requested,
 )
 from workers.analysis.http_message import Head
 from workers.analysis.samples import Durations, Frames, count
@@ -43,6 +42,9 @@ class HttpStage:
         self._responses = 0
         self._statuses = Statuses()
         self._latency = Durations(1024)
+        self._answers = timeline.answers
+        self._spare: Request | None = None
+        """Requests that are over and that nobody knows any more."""
         self.beyond = 0
         """Requests of groups that were not kept."""
         self.unjudged = 0
@@ -75,7 +77,21 @@ class HttpStage:
             self.beyond += 1
         else:
             group.requests.add(packet.number)
-        return requested(group, both, packet)
+        request = self._spare
+        if request is None:
+            request = Request.__new__(Request)  # the constructor's call costs more
+        else:
+            self._spare = request.next
+        request.group, request.pair, request.next = group, both, None
+        request.is_head = request.is_connect = request.kept = False
+        request.frame, request.status = packet.number, 0
+        request.begun = request.end = packet.time
+        return request
+
+    def release(self, request: Request) -> None:
+        """Nobody knows this request any more but those that remember tries."""
+        if not request.kept:
+            request.next, self._spare = self._spare, request
 
     def response(self, status: int, request: Request | None, first_byte: int, packet: Packet) -> None:
         """A response's head is complete; its first byte came at `first_byte`. Status 0: not visible."""
@@ -88,8 +104,11 @@ class HttpStage:
             took = 0
         request.status = status
         self._latency.add(took)
-        self._timeline.latency(first_byte, took, "http")
-        group = request.group
+        group, answers = request.group, self._answers
+        if answers.count < answers.due:
+            answers.count += 1  # nothing is kept of most
+        else:
+            self._timeline.latency(first_byte, took, "http")
         if group is None:
             return
         group.statuses.add(status)

@@ -61,6 +61,9 @@ class Durations(Thinned):
 
     def add(self, nanoseconds: int) -> None:
         """Add one; negative ones (timestamps that go backwards) count as 0."""
+        if self.count < self.due and self.least <= nanoseconds <= self.most:
+            self.count += 1  # nothing is kept of most
+            return
         value = max(nanoseconds, 0)
         if self.count == 0 or value < self.least:
             self.least = value
