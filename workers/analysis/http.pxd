@@ -1,6 +1,6 @@
 cimport cython
 
-from workers.analysis.http_groups cimport Group, Pool, Request, pair
+from workers.analysis.http_groups cimport Group, Pool, Request, pair, served
 from workers.analysis.http_message cimport Head, looks_like_start
 from workers.analysis.http_stage cimport HttpStage
 from workers.packets.packet cimport Packet
@@ -29,7 +29,7 @@ cdef class HttpParser(Parser):
     cdef int _state
     cdef bytes _held, _both, _server
     cdef long long _left, _first_byte
-    cdef unsigned long long _owed
+    cdef unsigned long long _owed, _served
     cdef Request _uploading
     cdef Group _receiving
     cdef Pool _pool

@@ -12,7 +12,7 @@ them (a frame cut by the snaplen shows its message at once); `HttpFacts` counts 
 from collections.abc import Callable
 
 from workers.analysis.flows import Half
-from workers.analysis.http_groups import Group, Pool, Request, pair
+from workers.analysis.http_groups import Group, Pool, Request, pair, served
 from workers.analysis.http_message import Head, looks_like_start
 from workers.analysis.http_stage import HttpStage, answer_not_captured
 from workers.packets import marks
@@ -55,7 +55,7 @@ class HttpParser(Parser):
 
     __slots__ = (
         "_across", "_answered_any", "_both", "_first_byte", "_half", "_held", "_latest", "_left", "_loose", "_oldest",
-        "_owed", "_pool", "_receiving", "_server", "_stage", "_state", "_uploading", "_waiting", "ended", "lost",
+        "_owed", "_pool", "_receiving", "_served", "_server", "_stage", "_state", "_uploading", "_waiting", "ended", "lost",
         "successor", "upgraded",
     )  # fmt: skip
 
@@ -74,6 +74,7 @@ class HttpParser(Parser):
         """Whose response is under way, while its length can be measured."""
         self._answered_any = False
         self._both = self._server = b""
+        self._served = 0
         """Who asks whom, as on the wire: `HttpStage.request`."""
         self._pool: Pool | None = None
         self._across: Outer | None = None
@@ -244,7 +245,8 @@ class HttpParser(Parser):
         if not self._both:
             self._both = pair(self._half.key)
             self._server = self._both[(len(self._both) - 2) // 2 :]
-        request = self._stage.request(data, self._server, self._both, packet)
+            self._served = served(self._server, 0)
+        request = self._stage.request(data, self._server, self._served, self._both, packet)
         request.begun = self._first_byte
         if self._waiting >= MAX_WAITING:
             self._take()

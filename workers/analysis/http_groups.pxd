@@ -53,9 +53,13 @@ cdef class Groups:
     cdef unsigned int _slots[8192]
 
     @cython.locals(method=Py_ssize_t, host=Py_ssize_t, path=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t, hashed=cython.ulonglong, slot=cython.ulonglong, found=cython.ulonglong, group=Group)
-    cpdef Group find(self, Head head, bytes data, bytes server, int protocol)
+    cpdef Group find(self, Head head, bytes data, bytes server, int protocol, unsigned long long hashed)
     @cython.locals(head=Head)
     cpdef Group named(self, bytes server, bytes method, bytes host, bytes path, int protocol)
+    cdef Group _plainly(self, Head head, bytes data, bytes server, int protocol)
+
+
+cpdef unsigned long long served(bytes server, int protocol)
 
 
 @cython.final

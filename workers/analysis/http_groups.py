@@ -164,14 +164,16 @@ class Groups:
         self._slots = [0] * 8192
         """What is not kept is known from here: most of it from one of these."""
 
-    def find(self, head: Head, data: bytes, server: bytes, protocol: int) -> Group | None:
-        """The group of a request whose head stands in `data`, to this address and port; None when it isn't kept."""
+    def find(self, head: Head, data: bytes, server: bytes, protocol: int, hashed: int) -> Group | None:
+        """The group of a request whose head stands in `data`, to this address and port; None when it isn't kept.
+
+        `hashed` is of the last two: by `served`.
+        """
         method, host, path = head.method, head.host, head.path
         method_size, host_size, path_size = head.method_end - method, head.host_end - host, head.path_end - path
-        hashed = digest(data, path, head.path_end, protocol)
-        hashed = digest(data, host, head.host_end, hashed)
-        hashed = digest(data, method, head.method_end, hashed)
-        hashed = digest(server, 0, len(server), hashed)
+        if path != head.method_end + 1:  # method and path are hashed as one
+            return self._plainly(head, data, server, protocol)
+        hashed = digest(data, host, head.host_end, digest(data, method, head.path_end, hashed))
         slot = hashed % _SLOTS
         found = self._slots[slot]
         while found:
@@ -191,17 +193,11 @@ class Groups:
             slot = (slot + 1) % _SLOTS
             found = self._slots[slot]
         if not (
-            is_printable(data, method, method + method_size, _METHOD)
-            and is_printable(data, host, host + host_size, _HOST)
-            and is_printable(data, path, path + path_size, _PATH)
+            is_printable(data, host, head.host_end, _HOST)
+            and is_printable(data, path, head.path_end, _PATH)
+            and is_printable(data, method, head.method_end, _METHOD)
         ):
-            return self.named(
-                server,
-                printable(data[method : head.method_end], _METHOD),
-                printable(data[host : head.host_end], _HOST),
-                printable(data[path : head.path_end], _PATH),
-                protocol,
-            )
+            return self._plainly(head, data, server, protocol)
         if len(self.all) >= MAX_GROUPS:
             return None
         group = Group(
@@ -214,10 +210,25 @@ class Groups:
     def named(self, server: bytes, method: bytes, host: bytes, path: bytes, protocol: int) -> Group | None:
         """The group of what is told so, printable and not too long."""
         head = Head()
-        head.method_end = head.host = len(method)
-        head.host_end = head.path = head.host + len(host)
-        head.path_end = head.path + len(path)
-        return self.find(head, method + host + path, server, protocol)
+        head.method_end, head.path = len(method), len(method) + 1
+        head.path_end = head.host = head.path + len(path)
+        head.host_end = head.host + len(host)
+        return self.find(head, b"%b %b%b" % (method, path, host), server, protocol, served(server, protocol))
+
+    def _plainly(self, head: Head, data: bytes, server: bytes, protocol: int) -> Group | None:
+        """The group of a request that is not told as it stands in `data`."""
+        return self.named(
+            server,
+            printable(data[head.method : head.method_end], _METHOD),
+            printable(data[head.host : head.host_end], _HOST),
+            printable(data[head.path : head.path_end], _PATH),
+            protocol,
+        )
+
+
+def served(server: bytes, protocol: int) -> int:
+    """The hash that a group's begins with."""
+    return digest(server, 0, len(server), protocol)
 
 
 class Request:

@@ -18,6 +18,7 @@ _STARTS = (b"HTTP/1.", *(method + b" " for method in _METHODS))
 _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS = 512, 32_768, 31, 18
 _LOOK = 2048
 _BLANKS, _ONES, _BELOW_14, _TOPS = 0x2020202020202020, 0x0101010101010101, 0x0E0E0E0E0E0E0E0E, 0x8080808080808080
+_LETTERS = 0x4040404040404040
 """To look at eight bytes at once."""
 
 
@@ -144,7 +145,7 @@ class Head:
                 at = self._field(data, at, end, byte)
             at = _line_stop(data, at, end)
             while at < end and data[at] != 10:
-                at = _line_stop(data, at + 1, end)
+                at = at + 1 if at + 1 < end and data[at + 1] == 10 else _line_stop(data, at + 1, end)
             at += 1
         return -1
 
@@ -306,13 +307,19 @@ def _is(data: bytes, at: int, end: int, name: bytes, size: int) -> bool:
     """Whether this name, told in small letters, stands here in any letters."""
     if at + size > end:
         return False
-    place = 0
-    while place < size:
-        byte, wanted = data[at + place], name[place]
-        if byte != wanted and (byte + 32 != wanted or wanted < 97):
+    if size < 8:
+        return _alike(words.rest(data, at, at + size), words.rest(name, 0, size))
+    place, last = 0, size - 8
+    while place < last:
+        if not _alike(words.eight(data, at + place), words.eight(name, place)):
             return False
-        place += 1
-    return True
+        place += 8
+    return _alike(words.eight(data, at + last), words.eight(name, last))
+
+
+def _alike(word: int, wanted: int) -> bool:
+    """Whether bytes are these small letters, or their capitals, and hyphens."""
+    return (word ^ wanted) & ~((wanted & _LETTERS) >> 1) == 0
 
 
 _PRINTABLE = bytes(byte if 32 <= byte < 127 else ord("?") for byte in range(256))

@@ -22,7 +22,7 @@ cdef class HttpStage:
     cdef public long long beyond, unjudged, not_captured
 
     @cython.locals(head=Head, request=Request, group=Group, size=Py_ssize_t, first=int)
-    cpdef Request request(self, bytes data, bytes server, bytes both, Packet packet)
+    cpdef Request request(self, bytes data, bytes server, unsigned long long served, bytes both, Packet packet)
     cpdef Group group(self, bytes server, str host, str method, str path, str protocol)
     @cython.locals(request=Request)
     cpdef Request asked(self, Group group, bytes both, Packet packet)

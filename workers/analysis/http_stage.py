@@ -51,11 +51,11 @@ class HttpStage:
         self.not_captured = 0
         """Requests whose response fell into a gap of the capture."""
 
-    def request(self, data: bytes, server: bytes, both: bytes, packet: Packet) -> Request:
+    def request(self, data: bytes, server: bytes, served: int, both: bytes, packet: Packet) -> Request:
         """A request's head of HTTP/1 is complete, and read from `data`; `server` is the server's address and port,
-        `both` as by `pair`."""
+        `served` their hash, `both` as by `pair`."""
         head = self.head
-        request = self.asked(self._groups.find(head, data, server, 0), both, packet)
+        request = self.asked(self._groups.find(head, data, server, 0, served), both, packet)
         size, first = head.method_end - head.method, data[head.method]
         request.is_head = size == 4 and first == 72 and data[head.method : head.method_end] == b"HEAD"
         request.is_connect = size == 7 and first == 67 and data[head.method : head.method_end] == b"CONNECT"
