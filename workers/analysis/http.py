@@ -55,8 +55,8 @@ class HttpParser(Parser):
 
     __slots__ = (
         "_across", "_answered_any", "_both", "_first_byte", "_half", "_held", "_latest", "_left", "_loose", "_oldest",
-        "_owed", "_pool", "_receiving", "_served", "_server", "_stage", "_state", "_uploading", "_waiting", "ended", "lost",
-        "successor", "upgraded",
+        "_owed", "_pool", "_receiving", "_served", "_server", "_stage", "_state", "_uploading", "_waiting", "ended",
+        "lost", "successor", "upgraded",
     )  # fmt: skip
 
     def __init__(self, stage: HttpStage, half: Half) -> None:

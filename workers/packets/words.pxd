@@ -37,11 +37,15 @@ cdef extern from *:
         return ((low & 0xFFFFFFFFu) | middle << 32) ^ (high + (left >> 32) + (right >> 32) + (middle >> 32));
     #endif
     }
+    static CYTHON_INLINE unsigned int words_big(const unsigned char *data, Py_ssize_t at) {
+        return __builtin_bswap32(words_four(data, at));
+    }
     static CYTHON_INLINE Py_ssize_t words_first(unsigned long long word) {
         return __builtin_ctzll(word) >> 3;
     }
     """
     unsigned int four "words_four"(const unsigned char *data, Py_ssize_t at) noexcept nogil
+    unsigned int big "words_big"(const unsigned char *data, Py_ssize_t at) noexcept nogil
     unsigned long long eight "words_eight"(const unsigned char *data, Py_ssize_t at) noexcept nogil
     unsigned long long rest "words_rest"(const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept nogil
     Py_ssize_t first "words_first"(unsigned long long word) noexcept nogil

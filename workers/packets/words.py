@@ -9,6 +9,11 @@ def four(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 4], "little")
 
 
+def big(data: bytes, at: int) -> int:
+    """Four bytes, the first of them its highest."""
+    return int.from_bytes(data[at : at + 4], "big")
+
+
 def eight(data: bytes, at: int) -> int:
     """Eight bytes."""
     return int.from_bytes(data[at : at + 8], "little")
