@@ -1,7 +1,7 @@
 cimport cython
 
 from workers.analysis.http_message cimport Head, is_printable, printable
-from workers.analysis.samples cimport Durations, Frames
+from workers.analysis.samples cimport Durations, Frames, durations, frames
 from workers.packets.scan cimport digest, same
 
 cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, MAX_STATUSES

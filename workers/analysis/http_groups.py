@@ -7,7 +7,7 @@ of one request (X-Request-ID; Idempotency-Key of draft-ietf-httpapi-idempotency-
 
 from workers.analysis.addresses import address, endpoints
 from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, is_printable, printable
-from workers.analysis.samples import NANO, Durations, Frames, tally
+from workers.analysis.samples import NANO, Durations, Frames, durations, frames, tally
 from workers.contract.facts import HttpGroup, HttpPool
 from workers.contract.facts_http import HIDDEN
 from workers.packets.scan import digest, same
@@ -85,7 +85,7 @@ class Group:
         self._server, self._method, self._host, self._path = server, method, host, path
         """Address and port as on the wire; the others as they are told."""
         self._protocol = protocol
-        self.requests = Frames()
+        self.requests = frames()
         self.statuses = Statuses()
         self.errors: Frames | None = None
         self.unanswered: Frames | None = None
@@ -93,7 +93,7 @@ class Group:
         self.resets: dict[str, Frames] = {}
         self.grpc: dict[str, int] = {}
         self.grpc_errors: Frames | None = None
-        self.latency = Durations(128)
+        self.latency = durations(128)
         self.upload: Durations | None = None
         self.download: Durations | None = None
         self.slowest = -1
@@ -117,13 +117,13 @@ class Group:
     def answered(self, request: "Request") -> None:
         """Note how long it took to send."""
         if self.upload is None:
-            self.upload = Durations(64)
+            self.upload = durations(64)
         self.upload.add(request.end - request.begun)
 
     def received(self, nanoseconds: int) -> None:
         """Note how long a response took from its first byte to its last."""
         if self.download is None:
-            self.download = Durations(64)
+            self.download = durations(64)
         self.download.add(nanoseconds)
 
     @property
@@ -151,7 +151,7 @@ class Group:
             protocol=PROTOCOLS[self._protocol],
             grpc_statuses=dict(sorted(self.grpc.items())),
             grpc_errors=tally(self.grpc_errors),
-            resets={error: frames.tally() for error, frames in sorted(self.resets.items())},
+            resets={error: seen.tally() for error, seen in sorted(self.resets.items())},
             **spreads,
         )
 
