@@ -1,4 +1,4 @@
-"""Bytes taken as one number, the first of them its lowest; compiled modules have them in C (words.pxd).
+"""Bytes taken as one number, the first of them its lowest; compiled modules have them in C (__init__.pxd).
 
 Who calls vouches for the bounds.
 """
