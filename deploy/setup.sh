@@ -54,6 +54,7 @@ lock=deploy/requirements/$([ "$for_what" = test ] && echo dev || echo run).txt
 stamp=.venv/.stamp-$for_what
 core=(pyproject.toml workers/core/*.p[yx]*)
 for typed in workers/*/*.pxd; do core+=("$typed" "${typed%.pxd}.py"); done
+core+=(workers/packets/words/*.p[xy]*)
 want=$(digest "$lock" "${core[@]}")
 if ! fresh "$stamp" "$want" && ! { [ "$for_what" = run ] && fresh .venv/.stamp-test "$(digest deploy/requirements/dev.txt "${core[@]}")"; }; then
   [ -x .venv/bin/python ] || /usr/bin/python3.11 -m venv .venv

@@ -3,7 +3,7 @@ cimport cython
 from workers.analysis.http cimport HttpParser, expected
 from workers.analysis.http_message cimport looks_like_start
 from workers.analysis.tls cimport looks_like_record
-from workers.packets.stream cimport Parser, Stream
+from workers.packets.stream cimport Outer, Parser, Stream
 from workers.packets.packet cimport Packet
 
 cdef Py_ssize_t _SHORT
@@ -19,13 +19,12 @@ cdef class Applications:
     cdef Parser _parser(self, object half)
 
 
-cdef class Recogniser(Parser):
+cdef class Recogniser(Outer):
     cdef Applications _applications
     cdef object _half
     cdef public bytes short
     cdef bint _known, _loose, _lost
     cdef public tuple _refused
-    cdef public Parser inner
 
     @cython.locals(skip=cython.longlong, held=bytes, joined=bytes, inner=Parser)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)

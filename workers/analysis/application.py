@@ -26,7 +26,7 @@ from workers.analysis.services import ServiceStage
 from workers.analysis.tls import TlsStage, looks_like_record
 from workers.packets import marks
 from workers.packets.packet import Packet
-from workers.packets.stream import Parser, Stream
+from workers.packets.stream import Outer, Parser, Stream
 
 _DNS_PORT = b"\x00\x35"
 _H2 = b"\0P"
@@ -73,10 +73,10 @@ class Applications:
         return Recogniser(self, half)
 
 
-class Recogniser(Parser):
+class Recogniser(Outer):
     """Stands as the parser until the protocol is known, then passes bytes through."""
 
-    __slots__ = ("_applications", "_half", "_known", "_loose", "_lost", "_refused", "inner", "short")
+    __slots__ = ("_applications", "_half", "_known", "_loose", "_lost", "_refused", "short")
 
     def __init__(self, applications: Applications, half: Half) -> None:
         self._applications = applications
@@ -88,7 +88,7 @@ class Recogniser(Parser):
         """Services that this conversation turned out not to speak."""
         self._lost = False
         """Bytes are missing before the first that were recognised: maybe whole messages."""
-        self.inner: Parser | None = None
+        self.inner = None
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""

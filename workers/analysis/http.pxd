@@ -1,11 +1,11 @@
 cimport cython
 
-from workers.analysis.http_groups cimport Group, Pool, Request, pair
+from workers.analysis.http_groups cimport Group, Pool, Request, pair, served
 from workers.analysis.http_message cimport Head, looks_like_start
 from workers.analysis.http_stage cimport HttpStage
 from workers.packets.packet cimport Packet
 from workers.packets.scan cimport find
-from workers.packets.stream cimport Parser
+from workers.packets.stream cimport Outer, Parser
 
 cdef Py_ssize_t MAX_HEAD, MAX_WAITING
 
@@ -29,11 +29,11 @@ cdef class HttpParser(Parser):
     cdef int _state
     cdef bytes _held, _both, _server
     cdef long long _left, _first_byte
-    cdef unsigned long long _owed
+    cdef unsigned long long _owed, _served
     cdef Request _uploading
     cdef Group _receiving
     cdef Pool _pool
-    cdef object _across
+    cdef Outer _across
     cdef Request _oldest, _latest
     cdef int _waiting
     cdef public bint lost, ended
@@ -43,6 +43,7 @@ cdef class HttpParser(Parser):
     cpdef bint between(self)
     @cython.locals(rest=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.final
     cdef _pay(self, Packet packet)
     cpdef skipped(self, Packet packet, bint whole)
     cpdef fin(self, Packet packet)
@@ -50,21 +51,31 @@ cdef class HttpParser(Parser):
     @cython.locals(request=Request, hidden=bint)
     cpdef close(self, long long now)
     cdef _lose(self)
+    @cython.final
     @cython.locals(state=int, taken=cython.longlong)
     cdef Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.final
     @cython.locals(held=bytes, first=Head, limit=Py_ssize_t, behind=Py_ssize_t, before=Py_ssize_t)
     cdef Py_ssize_t _collect_head(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef _odd_head(self, bytes raw, Packet packet, bint cut)
+    @cython.final
     @cython.locals(head=Head)
     cdef _head(self, bytes data, Packet packet)
+    @cython.final
     @cython.locals(request=Request)
     cdef _request(self, bytes data, Packet packet)
+    @cython.final
     @cython.locals(request=Request)
     cdef Request _take(self)
-    @cython.locals(request=Request, status=int)
+    @cython.final
+    @cython.locals(request=Request, status=int, asker=HttpParser)
     cdef _response(self, Head head, Packet packet)
-    @cython.locals(asker=HttpParser)
-    cdef Request _answered(self, int status)
+    @cython.final
+    @cython.locals(across=Outer, inner=Parser)
+    cdef HttpParser _asker(self)
+    @cython.final
+    cdef Request _answered(self, HttpParser asker, int status)
+    @cython.final
     cdef _body(self, Head head, bint to_close)
     @cython.locals(newline=Py_ssize_t, behind=Py_ssize_t, line=bytes)
     cdef Py_ssize_t _collect_line(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)

@@ -12,13 +12,13 @@ them (a frame cut by the snaplen shows its message at once); `HttpFacts` counts 
 from collections.abc import Callable
 
 from workers.analysis.flows import Half
-from workers.analysis.http_groups import Group, Pool, Request, pair
+from workers.analysis.http_groups import Group, Pool, Request, pair, served
 from workers.analysis.http_message import Head, looks_like_start
 from workers.analysis.http_stage import HttpStage, answer_not_captured
 from workers.packets import marks
 from workers.packets.packet import Packet
 from workers.packets.scan import find
-from workers.packets.stream import Parser
+from workers.packets.stream import Outer, Parser
 
 PORTS = frozenset({80, 3128, 8080, 8088})
 """Where broken request lines count as requests too (the server's 400 answers them)."""
@@ -55,8 +55,8 @@ class HttpParser(Parser):
 
     __slots__ = (
         "_across", "_answered_any", "_both", "_first_byte", "_half", "_held", "_latest", "_left", "_loose", "_oldest",
-        "_owed", "_pool", "_receiving", "_server", "_stage", "_state", "_uploading", "_waiting", "ended", "lost",
-        "successor", "upgraded",
+        "_owed", "_pool", "_receiving", "_served", "_server", "_stage", "_state", "_uploading", "_waiting", "ended",
+        "lost", "successor", "upgraded",
     )  # fmt: skip
 
     def __init__(self, stage: HttpStage, half: Half) -> None:
@@ -74,9 +74,10 @@ class HttpParser(Parser):
         """Whose response is under way, while its length can be measured."""
         self._answered_any = False
         self._both = self._server = b""
+        self._served = 0
         """Who asks whom, as on the wire: `HttpStage.request`."""
         self._pool: Pool | None = None
-        self._across: object = None
+        self._across: Outer | None = None
         """The recogniser of the other direction, once it has one."""
         self._oldest: Request | None = None
         self._latest: Request | None = None
@@ -244,7 +245,8 @@ class HttpParser(Parser):
         if not self._both:
             self._both = pair(self._half.key)
             self._server = self._both[(len(self._both) - 2) // 2 :]
-        request = self._stage.request(data, self._server, self._both, packet)
+            self._served = served(self._server, 0)
+        request = self._stage.request(data, self._server, self._served, self._both, packet)
         request.begun = self._first_byte
         if self._waiting >= MAX_WAITING:
             self._take()
@@ -266,8 +268,8 @@ class HttpParser(Parser):
         return request
 
     def _response(self, head: Head, packet: Packet) -> None:
-        status = head.status
-        request = self._answered(status)
+        status, asker = head.status, self._asker()
+        request = self._answered(asker, status) if asker is not None else None
         self._stage.response(status, request, self._first_byte, packet)
         self._receiving = None
         if request is not None:
@@ -275,7 +277,7 @@ class HttpParser(Parser):
                 self._pool = self._stage.pooled(request, self._pool, self._first_byte, first=not self._answered_any)
             if status >= 200:
                 self._receiving = request.group
-                self._answered_any = self._answered_any or request.group is not None
+                self._answered_any = True
         if status == 101 or (request is not None and request.is_connect and 200 <= status < 300):
             self._state = _LOST
             self.upgraded = request if status == 101 else None
@@ -283,15 +285,22 @@ class HttpParser(Parser):
             self._state = _HEAD
         else:
             self._body(head, to_close=True)
+        if asker is not None and request is not None and status >= 200 and request is not asker._uploading:
+            self._stage.release(request)
 
-    def _answered(self, status: int) -> Request | None:
+    def _asker(self) -> "HttpParser | None":
+        """The parser of the other direction."""
+        across = self._across
+        if across is None:
+            outer = getattr(self._half.peer.stream, "parser", None)
+            if not isinstance(outer, Outer):
+                return None
+            across = self._across = outer
+        inner = across.inner
+        return inner if isinstance(inner, HttpParser) else None
+
+    def _answered(self, asker: "HttpParser", status: int) -> Request | None:
         """The request this response belongs to; an interim response leaves it waiting."""
-        if self._across is None:
-            self._across = getattr(self._half.peer.stream, "parser", None)
-        inner = getattr(self._across, "inner", None)
-        if not isinstance(inner, HttpParser):
-            return None
-        asker = inner
         if not asker._waiting:
             return None
         while self.lost and asker._waiting > 1:

@@ -1,14 +1,13 @@
 cimport cython
 
 from workers.analysis.http_message cimport Head, is_printable, printable
-from workers.analysis.samples cimport Durations, Frames
-from workers.packets.packet cimport Packet
+from workers.analysis.samples cimport Durations, Frames, durations, frames
 from workers.packets.scan cimport digest, same
 
 cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, MAX_STATUSES
 cdef long long MAX_TRIES, PATIENCE, MAX_POOLS
 cdef int _OTHER_STATUS
-cdef unsigned long long _BUCKETS
+cdef unsigned long long _SLOTS, _TAG, _PLACE
 
 
 @cython.final
@@ -35,8 +34,6 @@ cdef class Statuses:
 cdef class Group:
     cdef bytes _server, _method, _host, _path
     cdef int _protocol
-    cdef unsigned long long _hashed
-    cdef Group _next
     cdef public Frames requests, errors, unanswered, repeats, grpc_errors
     cdef public Statuses statuses
     cdef public dict resets, grpc
@@ -53,26 +50,26 @@ cdef class Group:
 @cython.final
 cdef class Groups:
     cdef public list all
-    cdef list _buckets
+    cdef unsigned int _slots[8192]
 
-    @cython.locals(method=Py_ssize_t, host=Py_ssize_t, path=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t, hashed=cython.ulonglong, first=Group, group=Group)
-    cpdef Group find(self, Head head, bytes data, bytes server, int protocol)
+    @cython.locals(method=Py_ssize_t, host=Py_ssize_t, path=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t, hashed=cython.ulonglong, slot=cython.ulonglong, found=cython.ulonglong, group=Group)
+    cpdef Group find(self, Head head, bytes data, bytes server, int protocol, unsigned long long hashed)
     @cython.locals(head=Head)
     cpdef Group named(self, bytes server, bytes method, bytes host, bytes path, int protocol)
+    cdef Group _plainly(self, Head head, bytes data, bytes server, int protocol)
+
+
+cpdef unsigned long long served(bytes server, int protocol)
 
 
 @cython.final
-@cython.freelist(256)
 cdef class Request:
-    cdef public bint is_head, is_connect
+    cdef public bint is_head, is_connect, kept
     cdef public Group group
     cdef public bytes pair
     cdef public Request next
     cdef public long long frame, begun, end, status
 
-
-@cython.locals(request=Request)
-cpdef Request requested(Group group, bytes both, Packet packet)
 
 @cython.locals(ports=Py_ssize_t)
 cpdef bytes pair(bytes key)

@@ -7,10 +7,9 @@ of one request (X-Request-ID; Idempotency-Key of draft-ietf-httpapi-idempotency-
 
 from workers.analysis.addresses import address, endpoints
 from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, is_printable, printable
-from workers.analysis.samples import NANO, Durations, Frames, tally
+from workers.analysis.samples import NANO, Durations, Frames, durations, frames, tally
 from workers.contract.facts import HttpGroup, HttpPool
 from workers.contract.facts_http import HIDDEN
-from workers.packets.packet import Packet
 from workers.packets.scan import digest, same
 
 MAX_GROUPS = 2048
@@ -25,7 +24,8 @@ TOLD_POOLS = 100
 PROTOCOLS = ("http/1", "h2", "grpc")
 _OTHER_STATUS = 1000
 _NAMES = (HIDDEN, *(str(status) for status in range(1, _OTHER_STATUS)), "other")
-_BUCKETS = 4096
+_SLOTS, _TAG, _PLACE = 8192, 0x7FFFF000, 0xFFF
+"""How many places a group may stand at; what one holds: a part of the group's hash, and its number from one on."""
 
 
 class _Status:
@@ -77,19 +77,15 @@ class Group:
     """Transactions of one server, protocol, method, host and path."""
 
     __slots__ = (
-        "_hashed", "_host", "_method", "_next", "_path", "_protocol", "_server", "download", "errors", "grpc",
-        "grpc_errors", "latency", "repeats", "requests", "resets", "slowest", "slowest_frame", "statuses",
-        "unanswered", "upload",
+        "_host", "_method", "_path", "_protocol", "_server", "download", "errors", "grpc", "grpc_errors", "latency",
+        "repeats", "requests", "resets", "slowest", "slowest_frame", "statuses", "unanswered", "upload",
     )  # fmt: skip
 
     def __init__(self, server: bytes, method: bytes, host: bytes, path: bytes, protocol: int) -> None:
         self._server, self._method, self._host, self._path = server, method, host, path
         """Address and port as on the wire; the others as they are told."""
         self._protocol = protocol
-        self._hashed = 0
-        self._next: Group | None = None
-        """Another one of the same bucket."""
-        self.requests = Frames()
+        self.requests = frames()
         self.statuses = Statuses()
         self.errors: Frames | None = None
         self.unanswered: Frames | None = None
@@ -97,7 +93,7 @@ class Group:
         self.resets: dict[str, Frames] = {}
         self.grpc: dict[str, int] = {}
         self.grpc_errors: Frames | None = None
-        self.latency = Durations(128)
+        self.latency = durations(128)
         self.upload: Durations | None = None
         self.download: Durations | None = None
         self.slowest = -1
@@ -121,13 +117,13 @@ class Group:
     def answered(self, request: "Request") -> None:
         """Note how long it took to send."""
         if self.upload is None:
-            self.upload = Durations(64)
+            self.upload = durations(64)
         self.upload.add(request.end - request.begun)
 
     def received(self, nanoseconds: int) -> None:
         """Note how long a response took from its first byte to its last."""
         if self.download is None:
-            self.download = Durations(64)
+            self.download = durations(64)
         self.download.add(nanoseconds)
 
     @property
@@ -155,7 +151,7 @@ class Group:
             protocol=PROTOCOLS[self._protocol],
             grpc_statuses=dict(sorted(self.grpc.items())),
             grpc_errors=tally(self.grpc_errors),
-            resets={error: frames.tally() for error, frames in sorted(self.resets.items())},
+            resets={error: seen.tally() for error, seen in sorted(self.resets.items())},
             **spreads,
         )
 
@@ -165,21 +161,25 @@ class Groups:
 
     def __init__(self) -> None:
         self.all: list[Group] = []
-        self._buckets: list[Group | None] = [None] * _BUCKETS
+        self._slots = [0] * 8192
+        """What is not kept is known from here: most of it from one of these."""
 
-    def find(self, head: Head, data: bytes, server: bytes, protocol: int) -> Group | None:
-        """The group of a request whose head stands in `data`, to this address and port; None when it isn't kept."""
+    def find(self, head: Head, data: bytes, server: bytes, protocol: int, hashed: int) -> Group | None:
+        """The group of a request whose head stands in `data`, to this address and port; None when it isn't kept.
+
+        `hashed` is of the last two: by `served`.
+        """
         method, host, path = head.method, head.host, head.path
         method_size, host_size, path_size = head.method_end - method, head.host_end - host, head.path_end - path
-        hashed = digest(data, path, head.path_end, protocol)
-        hashed = digest(data, host, head.host_end, hashed)
-        hashed = digest(data, method, head.method_end, hashed)
-        hashed = digest(server, 0, len(server), hashed)
-        first = self._buckets[hashed % _BUCKETS]
-        group = first
-        while group is not None:
+        if path != head.method_end + 1:  # method and path are hashed as one
+            return self._plainly(head, data, server, protocol)
+        hashed = digest(data, host, head.host_end, digest(data, method, head.path_end, hashed))
+        slot = hashed % _SLOTS
+        found = self._slots[slot]
+        while found:
+            group = self.all[(found & _PLACE) - 1] if found & _TAG == hashed & _TAG else None
             if (
-                group._hashed == hashed
+                group is not None
                 and len(group._path) == path_size
                 and len(group._host) == host_size
                 and len(group._method) == method_size
@@ -190,47 +190,58 @@ class Groups:
                 and group._server == server
             ):
                 return group
-            group = group._next
+            slot = (slot + 1) % _SLOTS
+            found = self._slots[slot]
         if not (
-            is_printable(data, method, method + method_size, _METHOD)
-            and is_printable(data, host, host + host_size, _HOST)
-            and is_printable(data, path, path + path_size, _PATH)
+            is_printable(data, host, head.host_end, _HOST)
+            and is_printable(data, path, head.path_end, _PATH)
+            and is_printable(data, method, head.method_end, _METHOD)
         ):
-            return self.named(
-                server,
-                printable(data[method : head.method_end], _METHOD),
-                printable(data[host : head.host_end], _HOST),
-                printable(data[path : head.path_end], _PATH),
-                protocol,
-            )
+            return self._plainly(head, data, server, protocol)
         if len(self.all) >= MAX_GROUPS:
             return None
         group = Group(
             server, data[method : head.method_end], data[host : head.host_end], data[path : head.path_end], protocol
         )
-        group._hashed, group._next = hashed, first
-        self._buckets[hashed % _BUCKETS] = group
         self.all.append(group)
+        self._slots[slot] = hashed & _TAG | len(self.all)
         return group
 
     def named(self, server: bytes, method: bytes, host: bytes, path: bytes, protocol: int) -> Group | None:
         """The group of what is told so, printable and not too long."""
         head = Head()
-        head.method_end = head.host = len(method)
-        head.host_end = head.path = head.host + len(host)
-        head.path_end = head.path + len(path)
-        return self.find(head, method + host + path, server, protocol)
+        head.method_end, head.path = len(method), len(method) + 1
+        head.path_end = head.host = head.path + len(path)
+        head.host_end = head.host + len(host)
+        return self.find(head, b"%b %b%b" % (method, path, host), server, protocol, served(server, protocol))
+
+    def _plainly(self, head: Head, data: bytes, server: bytes, protocol: int) -> Group | None:
+        """The group of a request that is not told as it stands in `data`."""
+        return self.named(
+            server,
+            printable(data[head.method : head.method_end], _METHOD),
+            printable(data[head.host : head.host_end], _HOST),
+            printable(data[head.path : head.path_end], _PATH),
+            protocol,
+        )
+
+
+def served(server: bytes, protocol: int) -> int:
+    """The hash that a group's begins with."""
+    return digest(server, 0, len(server), protocol)
 
 
 class Request:
     """One request that waits for its response."""
 
-    __slots__ = ("begun", "end", "frame", "group", "is_connect", "is_head", "next", "pair", "status")
+    __slots__ = ("begun", "end", "frame", "group", "is_connect", "is_head", "kept", "next", "pair", "status")
 
     is_head: bool
     is_connect: bool
     """Its method, where the response is framed in a way of its own (RFC 9112 section 6.3)."""
     group: Group | None
+    kept: bool
+    """Remembered as a try."""
     next: "Request | None"
     """Sent later on the same connection, and waiting, too (HTTP/1)."""
     pair: bytes
@@ -240,16 +251,6 @@ class Request:
     end: int
     status: int
     """Of its final response; 0 while there is none."""
-
-
-def requested(group: Group | None, both: bytes, packet: Packet) -> Request:
-    """A new request; not by a constructor, whose call costs more."""
-    request = Request.__new__(Request)
-    request.group, request.pair, request.next = group, both, None
-    request.is_head = request.is_connect = False
-    request.frame, request.status = packet.number, 0
-    request.begun = request.end = packet.time
-    return request
 
 
 def pair(key: bytes) -> bytes:
@@ -268,6 +269,7 @@ class Tries:
         """Remember this try; whether the same client tried before in vain."""
         key = request.pair[: (len(request.pair) - 2) // 2] + identity
         before = self._latest.pop(key, None)
+        request.kept = True
         self._latest[key] = request
         if len(self._latest) > MAX_TRIES:
             del self._latest[next(iter(self._latest))]

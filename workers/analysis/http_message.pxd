@@ -1,6 +1,9 @@
 cimport cython
 
+from workers.packets cimport words
 from workers.packets.scan cimport find
+
+cdef unsigned long long _BLANKS, _ONES, _BELOW_14, _TOPS, _LETTERS
 
 cdef Py_ssize_t MAX_IDENTITY, _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS, _LOOK
 
@@ -49,6 +52,7 @@ cdef Py_ssize_t _method_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t
 @cython.locals(byte=int)
 cdef Py_ssize_t _path_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
+@cython.locals(low=cython.ulonglong, word=cython.ulonglong)
 cdef Py_ssize_t _line_stop(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
 @cython.locals(behind=Py_ssize_t)
@@ -56,7 +60,9 @@ cdef Py_ssize_t _version_at(const unsigned char* data, Py_ssize_t at, Py_ssize_t
 
 cdef bint _blank(int byte) noexcept
 
-@cython.locals(place=Py_ssize_t, byte=int, wanted=int)
+cdef bint _alike(unsigned long long word, unsigned long long wanted) noexcept
+
+@cython.locals(place=Py_ssize_t, last=Py_ssize_t)
 cdef bint _is(const unsigned char* data, Py_ssize_t at, Py_ssize_t end, const unsigned char* name, Py_ssize_t size) noexcept
 
 @cython.locals(piece=bytes, read=str)
@@ -64,4 +70,5 @@ cpdef str text(bytes raw, Py_ssize_t limit)
 
 cpdef bytes printable(bytes raw, Py_ssize_t limit)
 
+@cython.locals(word=cython.ulonglong)
 cpdef bint is_printable(const unsigned char* data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t limit) noexcept

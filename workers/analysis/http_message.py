@@ -1,6 +1,7 @@
 # cython: annotation_typing=False
 """Message heads of HTTP/1.x: telling them from other bytes, and the few fields that are facts (RFC 9112)."""
 
+from workers.packets import words
 from workers.packets.pattern import Pattern
 from workers.packets.scan import find
 
@@ -16,6 +17,9 @@ _CUT_LINE = Pattern(rb"(" + rb"|".join(_METHODS) + rb") ([/*hH][^\r\n]{0,32768})
 _STARTS = (b"HTTP/1.", *(method + b" " for method in _METHODS))
 _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS = 512, 32_768, 31, 18
 _LOOK = 2048
+_BLANKS, _ONES, _BELOW_14, _TOPS = 0x2020202020202020, 0x0101010101010101, 0x0E0E0E0E0E0E0E0E, 0x8080808080808080
+_LETTERS = 0x4040404040404040
+"""To look at eight bytes at once."""
 
 
 class Head:
@@ -141,7 +145,7 @@ class Head:
                 at = self._field(data, at, end, byte)
             at = _line_stop(data, at, end)
             while at < end and data[at] != 10:
-                at = _line_stop(data, at + 1, end)
+                at = at + 1 if at + 1 < end and data[at + 1] == 10 else _line_stop(data, at + 1, end)
             at += 1
         return -1
 
@@ -269,17 +273,17 @@ def _path_end(data: bytes, at: int, end: int) -> int:
 
 def _line_stop(data: bytes, at: int, end: int) -> int:
     """Where the first carriage return or line feed stands, or the end."""
-    while at < end:
-        while (
-            at + 8 <= end
-            and data[at] > 13 and data[at + 1] > 13 and data[at + 2] > 13 and data[at + 3] > 13
-            and data[at + 4] > 13 and data[at + 5] > 13 and data[at + 6] > 13 and data[at + 7] > 13
-        ):  # fmt: skip
+    while at + 8 <= end:
+        word = words.eight(data, at)
+        low = (word - _BELOW_14) & ~word & _TOPS  # of bytes below 14; what stands above the first may be wrong
+        if low == 0:
             at += 8
-        while at < end and data[at] > 13:
-            at += 1
-        if at < end and (data[at] == 13 or data[at] == 10):
-            break
+            continue
+        at += words.first(low)
+        if data[at] == 13 or data[at] == 10:
+            return at
+        at += 1
+    while at < end and data[at] != 13 and data[at] != 10:
         at += 1
     return min(at, end)
 
@@ -303,13 +307,19 @@ def _is(data: bytes, at: int, end: int, name: bytes, size: int) -> bool:
     """Whether this name, told in small letters, stands here in any letters."""
     if at + size > end:
         return False
-    place = 0
-    while place < size:
-        byte, wanted = data[at + place], name[place]
-        if byte != wanted and (byte + 32 != wanted or wanted < 97):
+    if size < 8:
+        return _alike(words.rest(data, at, at + size), words.rest(name, 0, size))
+    place, last = 0, size - 8
+    while place < last:
+        if not _alike(words.eight(data, at + place), words.eight(name, place)):
             return False
-        place += 1
-    return True
+        place += 8
+    return _alike(words.eight(data, at + last), words.eight(name, last))
+
+
+def _alike(word: int, wanted: int) -> bool:
+    """Whether bytes are these small letters, or their capitals, and hyphens."""
+    return (word ^ wanted) & ~((wanted & _LETTERS) >> 1) == 0
 
 
 _PRINTABLE = bytes(byte if 32 <= byte < 127 else ord("?") for byte in range(256))
@@ -334,8 +344,10 @@ def is_printable(data: bytes, at: int, end: int, limit: int) -> bool:
     """Whether these bytes are told as they are."""
     if end - at > limit:
         return False
-    while at < end:
-        if not 32 <= data[at] <= 126:
+    while at + 8 <= end:
+        word = words.eight(data, at)
+        if ((word - _BLANKS) | (word + _ONES) | word) & _TOPS:  # below a blank, above a tilde, above ASCII
             return False
-        at += 1
-    return True
+        at += 8
+    word = words.rest(data, at, end) | _BLANKS << 8 * (end - at)
+    return ((word - _BLANKS) | (word + _ONES) | word) & _TOPS == 0

@@ -1,8 +1,8 @@
 cimport cython
 
-from workers.analysis.http_groups cimport Group, Groups, Pool, Pools, Request, Statuses, Tries, requested
+from workers.analysis.http_groups cimport Group, Groups, Pool, Pools, Request, Statuses, Tries
 from workers.analysis.http_message cimport Head
-from workers.analysis.samples cimport Durations, count
+from workers.analysis.samples cimport Durations, Thinned, count
 from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
 
@@ -15,15 +15,18 @@ cdef class HttpStage:
     cdef Tries _tries
     cdef Pools _pools
     cdef Durations _latency
+    cdef Thinned _answers
+    cdef Request _spare
     cdef public Head head
     cdef long long _requests, _responses
     cdef public long long beyond, unjudged, not_captured
 
     @cython.locals(head=Head, request=Request, group=Group, size=Py_ssize_t, first=int)
-    cpdef Request request(self, bytes data, bytes server, bytes both, Packet packet)
+    cpdef Request request(self, bytes data, bytes server, unsigned long long served, bytes both, Packet packet)
     cpdef Group group(self, bytes server, str host, str method, str path, str protocol)
     @cython.locals(request=Request)
     cpdef Request asked(self, Group group, bytes both, Packet packet)
-    @cython.locals(took=cython.longlong, group=Group)
+    cdef release(self, Request request)
+    @cython.locals(took=cython.longlong, group=Group, answers=Thinned)
     cpdef response(self, int status, Request request, long long first_byte, Packet packet)
     cpdef Pool pooled(self, Request request, Pool pool, long long first_byte, bint first)

@@ -14,7 +14,6 @@ from workers.analysis.http_groups import (
     Request,
     Statuses,
     Tries,
-    requested,
 )
 from workers.analysis.http_message import Head
 from workers.analysis.samples import Durations, Frames, count
@@ -43,17 +42,20 @@ class HttpStage:
         self._responses = 0
         self._statuses = Statuses()
         self._latency = Durations(1024)
+        self._answers = timeline.answers
+        self._spare: Request | None = None
+        """Requests that are over and that nobody knows any more."""
         self.beyond = 0
         """Requests of groups that were not kept."""
         self.unjudged = 0
         self.not_captured = 0
         """Requests whose response fell into a gap of the capture."""
 
-    def request(self, data: bytes, server: bytes, both: bytes, packet: Packet) -> Request:
+    def request(self, data: bytes, server: bytes, served: int, both: bytes, packet: Packet) -> Request:
         """A request's head of HTTP/1 is complete, and read from `data`; `server` is the server's address and port,
-        `both` as by `pair`."""
+        `served` their hash, `both` as by `pair`."""
         head = self.head
-        request = self.asked(self._groups.find(head, data, server, 0), both, packet)
+        request = self.asked(self._groups.find(head, data, server, 0, served), both, packet)
         size, first = head.method_end - head.method, data[head.method]
         request.is_head = size == 4 and first == 72 and data[head.method : head.method_end] == b"HEAD"
         request.is_connect = size == 7 and first == 67 and data[head.method : head.method_end] == b"CONNECT"
@@ -75,7 +77,21 @@ class HttpStage:
             self.beyond += 1
         else:
             group.requests.add(packet.number)
-        return requested(group, both, packet)
+        request = self._spare
+        if request is None:
+            request = Request.__new__(Request)  # the constructor's call costs more
+        else:
+            self._spare = request.next
+        request.group, request.pair, request.next = group, both, None
+        request.is_head = request.is_connect = request.kept = False
+        request.frame, request.status = packet.number, 0
+        request.begun = request.end = packet.time
+        return request
+
+    def release(self, request: Request) -> None:
+        """Nobody knows this request any more but those that remember tries."""
+        if not request.kept:
+            request.next, self._spare = self._spare, request
 
     def response(self, status: int, request: Request | None, first_byte: int, packet: Packet) -> None:
         """A response's head is complete; its first byte came at `first_byte`. Status 0: not visible."""
@@ -88,8 +104,11 @@ class HttpStage:
             took = 0
         request.status = status
         self._latency.add(took)
-        self._timeline.latency(first_byte, took, "http")
-        group = request.group
+        group, answers = request.group, self._answers
+        if answers.count < answers.due:
+            answers.count += 1  # nothing is kept of most
+        else:
+            self._timeline.latency(first_byte, took, "http")
         if group is None:
             return
         group.statuses.add(status)

@@ -3,19 +3,27 @@
 
 from collections.abc import Collection
 
+from workers.packets import words
+
 _LONGEST = 32
+_CAPITALS, _SPREAD = 0xDFDFDFDFDFDFDFDF, 0x9E3779B97F4A7C15
 
 
 class Keyword:
     """One word."""
 
-    __slots__ = ("name", "special", "wire")
+    __slots__ = ("_exact", "_packed", "_size", "name", "special", "wire")
 
     def __init__(self, name: str, special: bool) -> None:
         self.name = name
         self.special = special
         """What that means, who asked for it says."""
         self.wire = name.encode()
+        self._size = len(self.wire)
+        self._packed = _pack(self.wire, 0, self._size)
+        exact = bytes(0xDF if 65 <= byte <= 90 else 0xFF for byte in self.wire)
+        self._exact = _pack(exact, 0, self._size)
+        """Of its first eight bytes, the bits that tell it from others: all but the case of letters."""
 
 
 class Keywords:
@@ -29,31 +37,37 @@ class Keywords:
         """Where a word's hash points to, or behind that."""
         for name in sorted(names):
             word = Keyword(name, name in special)
-            place = _hash(word.wire, 0, len(word.wire)) & self._mask
+            place = _hash(word._packed, word._size) & self._mask
             while self._slots[place] is not None:
                 place = (place + 1) & self._mask
             self._slots[place] = word
 
     def find(self, buffer: bytes, at: int, end: int) -> Keyword | None:
         """The word that is written here, as a whole."""
-        if end - at > _LONGEST:
+        size = end - at
+        if not 0 < size <= _LONGEST:
             return None
-        place = _hash(buffer, at, end) & self._mask
+        packed = _pack(buffer, at, end)
+        place = _hash(packed, size) & self._mask
         while True:
             word = self._slots[place]
-            if word is None or (len(word.wire) == end - at and _same(word.wire, buffer, at, end)):
+            if word is None or (
+                word._size == size
+                and (packed ^ word._packed) & word._exact == 0
+                and (size <= 8 or _same(word.wire, buffer, at, end))
+            ):
                 return word
             place = (place + 1) & self._mask
 
 
-def _hash(buffer: bytes, at: int, end: int) -> int:
+def _pack(buffer: bytes, at: int, end: int) -> int:
+    """The first eight bytes as a number, or as many as there are."""
+    return words.eight(buffer, at) if end - at >= 8 else words.rest(buffer, at, end)
+
+
+def _hash(packed: int, size: int) -> int:
     """The same for letters of both cases."""
-    value = 0
-    while at < end:
-        value = 33 * value + (buffer[at] & 0xDF)
-        at += 1
-    value &= 0xFFFFFF
-    return value ^ value >> 9
+    return words.fold((packed & _CAPITALS) ^ size, _SPREAD)
 
 
 def _same(word: bytes, buffer: bytes, at: int, end: int) -> bool:

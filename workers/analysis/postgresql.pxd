@@ -4,6 +4,7 @@ from workers.analysis.framing cimport FramedParser, ServiceParser
 from workers.analysis.services cimport Exchange, Request
 from workers.analysis.sql cimport verb, verb_at
 from workers.packets.packet cimport Packet
+from workers.packets cimport words
 from workers.packets.scan cimport find
 
 cdef int _ASKS, _TELLS, _EXTENDED, _ASIDE, _ROW, _ERROR, _COMPLETE, _READY

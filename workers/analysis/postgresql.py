@@ -12,6 +12,7 @@ from workers.analysis.flows import Half
 from workers.analysis.framing import FramedParser, ServiceParser
 from workers.analysis.services import Exchange, Request, ServiceStage
 from workers.analysis.sql import LOOK, verb, verb_at
+from workers.packets import words
 from workers.packets.packet import Packet
 from workers.packets.scan import find
 
@@ -91,7 +92,7 @@ def _startup(buffer: bytes, at: int, end: int) -> bool:
 
 
 def _four(buffer: bytes, at: int) -> int:
-    return buffer[at] << 24 | buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3]
+    return words.big(buffer, at)
 
 
 def _chain(buffer: bytes, at: int, end: int, kinds: int) -> bool:
@@ -118,7 +119,10 @@ def _whole(buffer: bytes, at: int, end: int, kinds: int) -> int:
 
 def _behind_rows(buffer: bytes, at: int, end: int) -> int:
     """The offset behind all DataRows that are here as a whole, one behind another."""
-    while at < end and buffer[at] == _ROW and (size := _whole(buffer, at, end, _TELLS)) > 0:
+    while end - at >= 5 and buffer[at] == _ROW:
+        size = 1 + _four(buffer, at + 1)
+        if not 5 <= size <= end - at:
+            break
         at += size
     return at
 

@@ -65,10 +65,9 @@ def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int)
 
 
 def _number(buffer: bytes, at: int, end: int) -> int:
-    """The number that stands here up to a line end; -1 when there is none, or not all of it.
-
-    Below it, in four bits, is how many bytes it has with its line end.
-    """
+    """The number that stands here up to a line end, and in four bits below it its size with that; -1 for none."""
+    if at + 3 <= end and buffer[at + 1] == 13 and buffer[at + 2] == 10 and 48 <= buffer[at] <= 57:
+        return (buffer[at] - 48) << 4 | 3  # most have one digit
     value, first, last = 0, at, min(end - 2, at + 10)
     while at < last and 48 <= buffer[at] <= 57:
         value = 10 * value + buffer[at] - 48

@@ -28,4 +28,10 @@ cdef class Frames:
     cpdef add(self, long long frame)
 
 
+@cython.locals(made=Durations)
+cpdef Durations durations(long long limit)
+
+@cython.locals(made=Frames)
+cpdef Frames frames()
+
 cpdef count(dict counter, str name, long long limit=*)

@@ -1,23 +1,22 @@
 cimport cython
 
-cdef unsigned long long _SEED, _ALL
+from workers.packets cimport words
+
+cdef unsigned long long _SEED, _ODD
 
 cpdef Py_ssize_t find(bytes data, int byte, Py_ssize_t at, Py_ssize_t end)
 
-@cython.locals(end=Py_ssize_t)
+@cython.locals(last=Py_ssize_t, place=Py_ssize_t)
 cpdef bint same(
     const unsigned char *one, Py_ssize_t at, const unsigned char *other, Py_ssize_t there, Py_ssize_t size
 ) noexcept
 
-@cython.locals(hashed=cython.ulonglong)
+@cython.locals(hashed=cython.ulonglong, size=cython.ulonglong)
 cpdef unsigned long long digest(
     const unsigned char *data, Py_ssize_t at, Py_ssize_t end, unsigned long long before
 ) noexcept
 
 @cython.locals(half=Py_ssize_t, one=cython.ulonglong, other=cython.ulonglong, at=Py_ssize_t)
 cpdef unsigned long long digest_both(const unsigned char *key, Py_ssize_t size, int number) noexcept
-
-@cython.locals(high=cython.uint)
-cdef unsigned int _four(const unsigned char *data, Py_ssize_t at) noexcept
 
 cpdef bytes piece(const unsigned char *data, Py_ssize_t at, Py_ssize_t end)

@@ -5,9 +5,11 @@ and objects.
 
 import os
 
-_SEED = int.from_bytes(os.urandom(4), "big") >> 1
-"""Captures cannot know it, and so cannot choose bytes of one hash."""
-_ALL = 0xFFFFFFFFFFFFFFFF
+from workers.packets import words
+
+_SEED = int.from_bytes(os.urandom(8), "big")
+_ODD = int.from_bytes(os.urandom(8), "big") | 1
+"""Captures cannot know them, and so cannot choose bytes of one hash."""
 
 
 def find(data: bytes, byte: int, at: int, end: int) -> int:
@@ -22,50 +24,37 @@ def find(data: bytes, byte: int, at: int, end: int) -> int:
 
 def same(one: bytes, at: int, other: bytes, there: int, size: int) -> bool:
     """Whether so many bytes are the same; the caller vouches that both have as many."""
-    end = at + size
-    there -= at
-    while at + 4 <= end:
-        if one[at] != other[at + there] or one[at + 1] != other[at + there + 1]:
+    if size < 8:
+        return words.rest(one, at, at + size) == words.rest(other, there, there + size)
+    place, last = 0, size - 8
+    while place < last:
+        if words.eight(one, at + place) != words.eight(other, there + place):
             return False
-        if one[at + 2] != other[at + there + 2] or one[at + 3] != other[at + there + 3]:
-            return False
-        at += 4
-    while at < end:
-        if one[at] != other[at + there]:
-            return False
-        at += 1
-    return True
+        place += 8
+    return words.eight(one, at + last) == words.eight(other, there + last)
 
 
 def digest(data: bytes, at: int, end: int, before: int) -> int:
     """A hash of 31 bits, seeded, that goes on from `before`; the caller vouches for the bounds."""
     hashed = before ^ _SEED
-    while at + 4 <= end:
-        hashed = (hashed ^ _four(data, at)) * 625341585 & _ALL
-        hashed ^= hashed >> 29
-        at += 4
-    while at < end:
-        hashed = (hashed ^ data[at]) * 625341585 & _ALL
-        at += 1
-    return (hashed ^ hashed >> 29) & 0x7FFFFFFF
+    while at + 8 <= end:
+        hashed = words.fold(hashed ^ words.eight(data, at), _ODD)
+        at += 8
+    size = end - at
+    return words.fold(hashed ^ words.rest(data, at, end) ^ size << 56, _ODD) & 0x7FFFFFFF
 
 
 def digest_both(key: bytes, size: int, number: int) -> int:
     """A hash of a conversation's key with ports, and a number: the same for both directions."""
     half = (size - 4) // 2
-    one = _SEED ^ (key[size - 4] << 8 | key[size - 3])
-    other = _SEED ^ (key[size - 2] << 8 | key[size - 1])
-    at = 0
-    while at + 4 <= half:
-        one = (one ^ _four(key, at)) * 625341585 & _ALL
-        other = (other ^ _four(key, half + at)) * 625341585 & _ALL
-        at += 4
-    return (((one ^ one >> 29) + (other ^ other >> 29) ^ number) * 625341585 & _ALL) >> 33
-
-
-def _four(data: bytes, at: int) -> int:
-    high = data[at + 3]
-    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | high << 24
+    one, other, at = _SEED ^ words.rest(key, size - 4, size - 2) << 40, _SEED ^ words.rest(key, size - 2, size) << 40, 0
+    while at + 8 <= half:
+        one = words.fold(one ^ words.eight(key, at), _ODD)
+        other = words.fold(other ^ words.eight(key, half + at), _ODD)
+        at += 8
+    one = words.fold(one ^ words.rest(key, at, half), _ODD) >> 1
+    other = words.fold(other ^ words.rest(key, half + at, half + half), _ODD) >> 1
+    return words.fold(one + other ^ number, _ODD) >> 33
 
 
 def piece(data: bytes, at: int, end: int) -> bytes:

@@ -15,6 +15,10 @@ cdef class Parser:
     cpdef close(self, long long now)
 
 
+cdef class Outer(Parser):
+    cdef public Parser inner
+
+
 @cython.final
 cdef class Stream:
     cdef public Parser parser

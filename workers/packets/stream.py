@@ -49,6 +49,13 @@ class Parser:
         """The conversation is over, at `now`, and both its directions were handed on."""
 
 
+class Outer(Parser):
+    """Stands for another parser, once that is known."""
+
+    __slots__ = ("inner",)
+    inner: Parser | None
+
+
 class Stream:
     """One direction. `next` is the sequence number waited for, -1 before the first payload."""
 

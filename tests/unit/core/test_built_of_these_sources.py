@@ -24,7 +24,8 @@ def test_what_is_compiled_is_built_of_these_sources() -> None:
     """As deploy/setup.sh has it, which builds all of it when this digest changes."""
     core = [path for path in sorted((ROOT / "workers" / "core").glob("*.p[yx]*")) if path.is_file()]
     typed = [path for module in MODULES for path in (module.with_suffix(".pxd"), module.with_suffix(".py"))]
-    sources = [LOCK, ROOT / "pyproject.toml", *core, *typed]
+    words = sorted((ROOT / "workers" / "packets" / "words").glob("*.p[xy]*"))
+    sources = [LOCK, ROOT / "pyproject.toml", *core, *typed, *words]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     built = (ROOT / ".venv" / ".stamp-test").read_text().strip()
     assert built == digest, "older than its sources: run deploy/setup.sh test"

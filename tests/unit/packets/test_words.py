@@ -1,0 +1,94 @@
+"""Bytes compared, hashed and looked up as words: compiled, and as the same sources say in plain Python."""
+
+import runpy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.analysis import http_message, keywords, redis_commands, sql
+from workers.packets import scan, words
+
+BYTES = st.binary(max_size=40)
+
+
+def _plain(module: Any) -> dict[str, Callable[..., Any]]:
+    return runpy.run_path(f"workers/{module.__name__.split('.', 1)[1].replace('.', '/')}.py")
+
+
+SCANS = (vars(scan), _plain(scan))
+MESSAGES = (vars(http_message), _plain(http_message))
+
+
+@given(BYTES, BYTES, BYTES, BYTES)
+def test_bytes_are_the_same_and_have_one_hash_wherever_they_stand(one: bytes, other: bytes, a: bytes, b: bytes) -> None:
+    left, right = a + one + b, b + one + a
+    for known in SCANS:
+        same, digest = known["same"], known["digest"]
+        assert same(left, len(a), right, len(b), len(one))
+        assert digest(left, len(a), len(a + one), 7) == digest(right, len(b), len(b + one), 7)
+        size = min(len(one), len(other))
+        assert same(one, 0, other, 0, size) == (one[:size] == other[:size])
+        assert digest(one, 0, len(one), 7) != digest(other, 0, len(other), 7) or one == other
+        assert 0 <= digest(one, 0, len(one), 7) < 1 << 31
+
+
+@given(st.binary(min_size=1, max_size=40), st.integers(0, 39), st.integers(1, 255))
+def test_one_byte_makes_a_difference(data: bytes, at: int, change: int) -> None:
+    at %= len(data)
+    changed = data[:at] + bytes([data[at] ^ change]) + data[at + 1 :]
+    for known in SCANS:
+        assert not known["same"](data, 0, changed, 0, len(data))
+        assert known["digest"](data, 0, len(data), 0) != known["digest"](changed, 0, len(data), 0)
+
+
+@pytest.mark.parametrize("size", [4, 16])
+@given(st.data())
+def test_both_directions_have_one_hash(size: int, data: st.DataObject) -> None:
+    one, other, port, far = (data.draw(st.binary(min_size=n, max_size=n)) for n in (size, size, 2, 2))
+    for known in SCANS:
+        both = known["digest_both"]
+        key, back = one + other + port + far, other + one + far + port
+        assert both(key, len(key), 5) == both(back, len(back), 5)
+        assert both(key, len(key), 5) != both(key, len(key), 6)
+
+
+@given(st.binary(max_size=20), st.integers(0, 12))
+def test_what_is_printable(data: bytes, at: int) -> None:
+    at = min(at, len(data))
+    printable = all(32 <= byte <= 126 for byte in data[at:])
+    for known in MESSAGES:
+        assert known["is_printable"](data, at, len(data), 30) == printable
+        assert not known["is_printable"](data, 0, len(data), len(data) - 1)
+
+
+def test_words_in_plain() -> None:
+    data = bytes(range(1, 12))
+    assert (words.four(data, 1), words.big(data, 1)) == (0x05040302, 0x02030405)
+    assert (words.eight(data, 0), words.rest(data, 8, 11)) == (0x0807060504030201, 0x0B0A09)
+    assert [words.first(0x80 << 8 * place) for place in range(8)] == list(range(8))
+    assert words.fold(1 << 63, 6) == 3
+
+
+@given(st.sampled_from(sorted(redis_commands.COMMANDS)), st.data())
+def test_keywords_in_any_case_and_nothing_else(name: str, data: st.DataObject) -> None:
+    plain = _plain(keywords)["Keywords"](redis_commands.COMMANDS)
+    wire = bytearray(name.encode())
+    for place in data.draw(st.sets(st.integers(0, len(wire) - 1))):
+        wire[place] ^= 0x20 if 65 <= wire[place] <= 90 else 0
+    assert plain.find(b"." + wire + b".", 1, 1 + len(wire)).name == name
+    wire[data.draw(st.integers(0, len(wire) - 1))] ^= data.draw(st.integers(1, 255))
+    known = wire.isascii() and wire.decode().upper() in redis_commands.COMMANDS
+    assert (plain.find(bytes(wire), 0, len(wire)) is not None) == known
+
+
+@given(st.sampled_from(["SELECT", "DO", "CHECKPOINT", "DEALLOCATE", "SAVEPOINT", "ROLLBACK", "DESCRIBE"]), st.data())
+def test_verbs_in_any_case(name: str, data: st.DataObject) -> None:
+    wire = bytearray(name.encode())
+    for place in data.draw(st.sets(st.integers(0, len(wire) - 1))):
+        wire[place] ^= 0x20
+    assert sql.verb(bytes(wire)) == name
+    wire[data.draw(st.integers(0, len(wire) - 1))] = data.draw(st.sampled_from(b"JQZjqz"))
+    assert sql.verb(bytes(wire)) == "other"

@@ -1,0 +1,52 @@
+cdef extern from *:
+    """
+    #include <string.h>
+    static CYTHON_INLINE unsigned int words_four(const unsigned char *data, Py_ssize_t at) {
+        unsigned int word;
+        memcpy(&word, data + at, 4);
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        word = __builtin_bswap32(word);
+    #endif
+        return word;
+    }
+    static CYTHON_INLINE unsigned long long words_eight(const unsigned char *data, Py_ssize_t at) {
+        unsigned long long word;
+        memcpy(&word, data + at, 8);
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        word = __builtin_bswap64(word);
+    #endif
+        return word;
+    }
+    static CYTHON_INLINE unsigned long long words_rest(const unsigned char *data, Py_ssize_t at, Py_ssize_t end) {
+        Py_ssize_t size = end - at;
+        if (size >= 4)
+            return words_four(data, at) | (unsigned long long)words_four(data, end - 4) << (8 * (size - 4));
+        if (size <= 0)
+            return 0;
+        return data[at] | (unsigned long long)data[at + size / 2] << (8 * (size / 2))
+            | (unsigned long long)data[end - 1] << (8 * (size - 1));
+    }
+    static CYTHON_INLINE unsigned long long words_fold(unsigned long long one, unsigned long long other) {
+    #ifdef __SIZEOF_INT128__
+        unsigned __int128 both = (unsigned __int128)one * other;
+        return (unsigned long long)both ^ (unsigned long long)(both >> 64);
+    #else
+        unsigned long long low = (one & 0xFFFFFFFFu) * (other & 0xFFFFFFFFu), high = (one >> 32) * (other >> 32);
+        unsigned long long left = (one >> 32) * (other & 0xFFFFFFFFu), right = (one & 0xFFFFFFFFu) * (other >> 32);
+        unsigned long long middle = (low >> 32) + (left & 0xFFFFFFFFu) + (right & 0xFFFFFFFFu);
+        return ((low & 0xFFFFFFFFu) | middle << 32) ^ (high + (left >> 32) + (right >> 32) + (middle >> 32));
+    #endif
+    }
+    static CYTHON_INLINE unsigned int words_big(const unsigned char *data, Py_ssize_t at) {
+        return __builtin_bswap32(words_four(data, at));
+    }
+    static CYTHON_INLINE Py_ssize_t words_first(unsigned long long word) {
+        return __builtin_ctzll(word) >> 3;
+    }
+    """
+    unsigned int four "words_four"(const unsigned char *data, Py_ssize_t at) noexcept nogil
+    unsigned int big "words_big"(const unsigned char *data, Py_ssize_t at) noexcept nogil
+    unsigned long long eight "words_eight"(const unsigned char *data, Py_ssize_t at) noexcept nogil
+    unsigned long long rest "words_rest"(const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept nogil
+    Py_ssize_t first "words_first"(unsigned long long word) noexcept nogil
+    unsigned long long fold "words_fold"(unsigned long long one, unsigned long long other) noexcept nogil

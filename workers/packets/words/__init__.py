@@ -1,0 +1,35 @@
+"""Bytes taken as one number, the first of them its lowest; compiled modules have them in C (__init__.pxd).
+
+Who calls vouches for the bounds.
+"""
+
+
+def four(data: bytes, at: int) -> int:
+    """Four bytes."""
+    return int.from_bytes(data[at : at + 4], "little")
+
+
+def big(data: bytes, at: int) -> int:
+    """Four bytes, the first of them its highest."""
+    return int.from_bytes(data[at : at + 4], "big")
+
+
+def eight(data: bytes, at: int) -> int:
+    """Eight bytes."""
+    return int.from_bytes(data[at : at + 8], "little")
+
+
+def rest(data: bytes, at: int, end: int) -> int:
+    """Fewer than eight bytes, or none."""
+    return int.from_bytes(data[at:end], "little")
+
+
+def first(word: int) -> int:
+    """The place of the first byte that is not zero; there is one."""
+    return (word & -word).bit_length() - 1 >> 3
+
+
+def fold(one: int, other: int) -> int:
+    """Both halves of a product of 64-bit numbers, in 64 bits."""
+    both = one * other
+    return both & 0xFFFFFFFFFFFFFFFF ^ both >> 64
