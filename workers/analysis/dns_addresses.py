@@ -93,7 +93,7 @@ class DnsAddresses:
         """Changes that were told and then forgotten."""
 
     def note(self, key: bytes, length: int, message: Message, data: bytes, time: int, name: str) -> None:
-        """A client got an answer with addresses for a name; the key leads to it, its length tells how long addresses are."""
+        """A client, to which the key leads, got an answer with addresses for a name."""
         half = 4 if length == 12 else 16
         if length < 2 * half:
             return

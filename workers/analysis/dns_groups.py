@@ -184,7 +184,7 @@ class Groups:
     def __init__(self) -> None:
         self.every: list[Group] = []
         self._slots = [0] * 4096
-        """A group's hash and place, which counts from 1; 0 for none. Most queries beyond are seen here not to be kept."""
+        """A group's hash and place, which counts from 1; 0 for none. Here it is seen of most that they are not kept."""
 
     def of(self, name: Name, qtype: int, key: bytes, length: int) -> Group | None:
         """The group of a query between the ends of a key; None when it isn't kept."""
