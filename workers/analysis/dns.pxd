@@ -35,14 +35,19 @@ cdef class DnsStage:
     @cython.locals(message=Message)
     cpdef message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp)
     @cython.locals(
-        key=bytes, waiting=Waiting, name=Name, hashed=cython.ulonglong, group=Group,
+        waiting=Waiting, name=Name, hashed=cython.ulonglong, group=Group,
         known=Asked, asked=Asked, oldest=Asked,
     )
-    cdef _query(self, Message message, bytes buffer, Packet packet, bint udp)
+    cdef _query(
+        self, Message message, const unsigned char *data, const unsigned char *key, Py_ssize_t length, Packet packet,
+        bint udp,
+    )
     @cython.locals(asked=Asked, waited=cython.longlong)
     cdef _again(self, Group group, Asked same, Packet packet)
     @cython.locals(asked=Asked, group=Group, took=cython.longlong, name=Name)
-    cdef _response(self, Message message, bytes buffer, Packet packet)
+    cdef _response(
+        self, Message message, const unsigned char *data, const unsigned char *key, Py_ssize_t length, Packet packet
+    )
     @cython.locals(group=Group)
     cdef _judge(self, Asked asked, long long now)
 

@@ -81,28 +81,28 @@ class DnsStage:
             packet.mask |= _RESP if message.response else _QUERY
         if message.response:
             self._tcp_responses += not udp
-            self._response(message, buffer, packet)
+            self._response(message, buffer, packet.key, len(packet.key), packet)
         else:
             self._tcp_queries += not udp
-            self._query(message, buffer, packet, udp)
+            self._query(message, buffer, packet.key, len(packet.key), packet, udp)
 
-    def _query(self, message: Message, buffer: bytes, packet: Packet, udp: bool) -> None:
+    def _query(self, message: Message, data: bytes, key: bytes, length: int, packet: Packet, udp: bool) -> None:
         self._queries += 1
         if message.edns >= 0:
             self._edns_queries += 1
             self._dnssec_ok += message.dnssec_ok
             self._edns_sizes.add(message.edns)
-        key, waiting = packet.key, self._waiting
-        name = self._names.of(message, buffer)
-        group = self._groups.of(name, message.qtype, key)
+        waiting = self._waiting
+        name = self._names.of(message, data)
+        group = self._groups.of(name, message.qtype, key, length)
         self.beyond += group is None
-        hashed = digest_both(key, len(key), message.id)
-        known = waiting.find(key, message.id, hashed)
+        hashed = digest_both(key, length, message.id)
+        known = waiting.find(key, length, message.id, hashed)
         if known is not None and (group is None or known.group is not group):
             self._judge(known, packet.time)
             waiting.drop(known)
             known = None
-        asked = known if known is not None else waiting.add(key, message.id, hashed, name)
+        asked = known if known is not None else waiting.add(key, length, message.id, hashed, name)
         if group is not None:
             self._again(group, known, packet)
             group.queries.add(packet.number)
@@ -129,27 +129,27 @@ class DnsStage:
         if waited >= ASKED_AGAIN and (same is not None or waited <= GIVEN_UP):
             group.asked_again(packet.number, waited)
 
-    def _response(self, message: Message, buffer: bytes, packet: Packet) -> None:
+    def _response(self, message: Message, data: bytes, key: bytes, length: int, packet: Packet) -> None:
         self._responses += 1
         self._truncated += message.truncated
         self._rcodes.add(message.rcode)
-        asked = self._waiting.answered(packet.key, message.id)
+        asked = self._waiting.answered(key, length, message.id)
         if asked is None:
             return
         group = asked.group
         if message.rcode == 0 and message.addresses:
             if group is not None:
-                self.addresses.note(packet, message, buffer, group.name)
+                self.addresses.note(key, length, message, data, packet.time, group.name)
             else:
                 name = asked.name
-                if name is None or not name.is_of(message, buffer):
-                    name = self._names.of(message, buffer)
-                self.addresses.note(packet, message, buffer, name.text)
+                if name is None or not name.is_of(message, data):
+                    name = self._names.of(message, data)
+                self.addresses.note(key, length, message, data, packet.time, name.text)
         took = max(0, packet.time - asked.time)
         self._latency.add(took)
         self._timeline.latency(packet.time, took, "dns")
         if group is not None:
-            group.answer(message, buffer, took)
+            group.answer(message, data, took)
         self._waiting.drop(asked)
 
     def _judge(self, asked: Asked, now: int) -> None:
@@ -192,19 +192,24 @@ class DnsStage:
 
     def _tried(self) -> dict[Client, dict[str, Tried]]:
         """Names by client and server, their types put together."""
-        tried: dict[Client, dict[str, Tried]] = {}
+        tried: dict[bytes, dict[str, Tried]] = {}
         for group in self._groups.every:
-            seen = tried.setdefault(_ends(group), {}).setdefault(group.name.lower(), Tried())
+            names = tried.get(group.ends)
+            if names is None:
+                names = tried[group.ends] = {}
+            seen = names.get(group.key)
+            if seen is None:
+                seen = names[group.key] = Tried()
             seen.nxdomain += group.rcodes.count(3)
-            seen.found = seen.found or bool(group.found())
+            seen.found = seen.found or group.has_found()
             seen.frames += group.queries.first
-        return tried
+        return {_ends(ends): names for ends, names in tried.items()}
 
 
-def _ends(group: Group) -> Client:
+def _ends(ends: bytes) -> Client:
     """Addresses of client and server as text."""
-    half = len(group.ends) // 2
-    return address(group.ends[:half]), address(group.ends[half:])
+    half = len(ends) // 2
+    return address(ends[:half]), address(ends[half:])
 
 
 def _rank(group: Group) -> tuple[int, int]:
@@ -214,7 +219,7 @@ def _rank(group: Group) -> tuple[int, int]:
 
 
 def _told(group: Group) -> DnsName:
-    client, server = _ends(group)
+    client, server = _ends(group.ends)
     return DnsName(
         name=group.name,
         qtype=type_name(group.qtype),

@@ -5,12 +5,13 @@ Kept is each change only: another answer with the same address for the same name
 the client asked for, whatever CNAMEs lead on from it. Bounded by forgetting what was told longest ago.
 """
 
+from operator import itemgetter
+
 from workers.analysis.addresses import address
 from workers.analysis.dns_message import Message
 from workers.analysis.samples import NANO
 from workers.contract.facts_dns import DnsAddress
-from workers.packets.packet import Packet
-from workers.packets.scan import digest, piece, same
+from workers.packets.scan import digest
 
 MAX_PAIRS = 1024
 """Client and address."""
@@ -20,27 +21,64 @@ _BUCKETS = 2048
 
 
 class _Pair:
-    """A client, an address that it was given, and for which names; both packed."""
+    """A client, an address that it was given, and for which names."""
 
-    __slots__ = ("client", "first", "given", "hash", "names", "next", "times")
+    __slots__ = ("ends", "first", "half", "hash", "kept", "latest", "names", "next", "size", "times")
 
     def __init__(self) -> None:
-        self.client = self.given = b""
+        self.ends = [0] * 8
+        """Both addresses, four bytes a number; of so many bytes each: `half` and `size`."""
+        self.half = self.size = 0
         self.hash = 0
         self.next = 0
         """In its bucket: a place in the list of pairs, of which 0 is none."""
-        self.names: list[str] = []
+        self.names: list[str] = [""] * MAX_CHANGES
         self.times = [0] * 16
         """When, of each name."""
+        self.kept = 0
         self.first = 0
-        """Place of the oldest of both."""
+        """How many of both, and the place of the oldest."""
+        self.latest: str | None = None
 
-    def is_of(self, key: bytes, half: int, buffer: bytes, at: int, size: int) -> bool:
-        """Whether it is of the client in the second half of a key's addresses, and this address in the buffer."""
-        client, given = self.client, self.given
-        if len(client) != half or len(given) != size:
+    def is_of(self, client: bytes, half: int, given: bytes, at: int, size: int) -> bool:
+        """Whether it is of the client behind `half` bytes of a key, and this address in a message."""
+        if self.half != half or self.size != size:
             return False
-        return same(given, 0, buffer, at, size) and same(client, 0, key, half, half)
+        place = 0
+        while place < half:
+            if self.ends[place >> 2] != _word(client, half + place):
+                return False
+            place += 4
+        place = 0
+        while place < size:
+            if self.ends[half + place >> 2] != _word(given, at + place):
+                return False
+            place += 4
+        return True
+
+    def begin(self, client: bytes, half: int, given: bytes, at: int, size: int) -> None:
+        """Be of these, with no names yet."""
+        self.half, self.size = half, size
+        self.kept = self.first = 0
+        self.latest = None
+        for place in range(0, half, 4):
+            self.ends[place >> 2] = _word(client, half + place)
+        for place in range(0, size, 4):
+            self.ends[half + place >> 2] = _word(given, at + place)
+
+    def tell(self, every: list[tuple[int, str, str, str]]) -> None:
+        """When, client, address and name of each change, the oldest first."""
+        ends = bytes([word >> shift & 255 for word in self.ends for shift in (0, 8, 16, 24)])
+        client, given = address(ends[: self.half]), address(ends[self.half : self.half + self.size])
+        for index in range(self.kept):
+            place = (self.first + index) % self.kept
+            every.append((self.times[place], client, given, self.names[place]))
+
+
+def _word(data: bytes, at: int) -> int:
+    """Four bytes as one number."""
+    high = data[at + 3]
+    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | high << 24
 
 
 class DnsAddresses:
@@ -54,44 +92,49 @@ class DnsAddresses:
         self.forgotten = 0
         """Changes that were told and then forgotten."""
 
-    def note(self, packet: Packet, message: Message, buffer: bytes, name: str) -> None:
-        """A client got an answer with addresses for a name."""
-        key = packet.key
-        half = (len(key) - 4) // 2
+    def note(self, key: bytes, length: int, message: Message, data: bytes, time: int, name: str) -> None:
+        """A client, to which the key leads, got an answer with addresses for a name."""
+        half = 4 if length == 12 else 16
+        if length < 2 * half:
+            return
         hashed = digest(key, half, 2 * half, 0)
         for index in range(message.addresses):
             at, size = message.places[index], message.sizes[index]
-            pair = self._pair(key, half, buffer, at, size, digest(buffer, at, at + size, hashed))
-            self._keep(pair, packet.time, name)
+            pair = self._pair(key, half, data, at, size, digest(data, at, at + size, hashed))
+            if pair.latest is not name:
+                self._keep(pair, time, name)
 
-    def _pair(self, key: bytes, half: int, buffer: bytes, at: int, size: int, hashed: int) -> _Pair:
+    def _pair(self, key: bytes, half: int, data: bytes, at: int, size: int, hashed: int) -> _Pair:
         """What is kept of the client that this key leads to, and an address; `hashed` is of both."""
         place = self._buckets[hashed & (_BUCKETS - 1)]
         while place:
             pair = self._pairs[place]
-            if pair.hash == hashed and pair.is_of(key, half, buffer, at, size):
+            if pair.hash == hashed and pair.is_of(key, half, data, at, size):
                 return pair
             place = pair.next
-        return self._new(hashed, piece(key, half, 2 * half), piece(buffer, at, at + size))
+        pair = self._new(hashed)
+        pair.begin(key, half, data, at, size)
+        return pair
 
-    def _new(self, hashed: int, client: bytes, given: bytes) -> _Pair:
-        pair = _Pair()
+    def _new(self, hashed: int) -> _Pair:
+        """One that is free: another one, or the oldest."""
         if len(self._pairs) <= MAX_PAIRS:
             place = len(self._pairs)
+            pair = _Pair()
             self._pairs.append(pair)
         else:
             place = self._oldest
             self._oldest = place % MAX_PAIRS + 1
             self._forget(place)
-            self._pairs[place] = pair
-        pair.client, pair.given, pair.hash = client, given, hashed
+            pair = self._pairs[place]
+        pair.hash = hashed
         pair.next = self._buckets[hashed & (_BUCKETS - 1)]
         self._buckets[hashed & (_BUCKETS - 1)] = place
         return pair
 
     def _forget(self, place: int) -> None:
         old = self._pairs[place]
-        self.forgotten += len(old.names)
+        self.forgotten += old.kept
         bucket = old.hash & (_BUCKETS - 1)
         if self._buckets[bucket] == place:
             self._buckets[bucket] = old.next
@@ -102,32 +145,23 @@ class DnsAddresses:
         before.next = old.next
 
     def _keep(self, pair: _Pair, time: int, name: str) -> None:
-        names, kept, first = pair.names, len(pair.names), pair.first
-        if kept:
-            latest = names[first - 1 if first else kept - 1]
-            if latest is name or latest == name:
-                return
-        if kept < self._changes:
-            pair.times[kept] = time
-            names.append(name)
+        if pair.latest == name:
+            return
+        pair.latest = name
+        if pair.kept < self._changes:
+            place = pair.kept
+            pair.kept = place + 1
         else:
-            pair.times[first] = time
-            names[first] = name
-            pair.first = first + 1 if first + 1 < kept else 0
+            place = pair.first
+            pair.first = place + 1 if place + 1 < pair.kept else 0
             self.forgotten += 1
+        pair.times[place] = time
+        pair.names[place] = name
 
     def told(self) -> tuple[DnsAddress, ...]:
         """As facts."""
-        pairs = self._pairs[self._oldest :] + self._pairs[1 : self._oldest]
-        every = [(time, pair, name) for pair in pairs for time, name in _changes(pair)]
-        every.sort(key=lambda one: one[0])
-        return tuple(
-            DnsAddress(address(pair.client), address(pair.given), name, time * NANO) for time, pair, name in every
-        )
-
-
-def _changes(pair: _Pair) -> list[tuple[int, str]]:
-    """When, and the name; the oldest first."""
-    kept = len(pair.names)
-    places = [*range(pair.first, kept), *range(pair.first)]
-    return [(pair.times[place], pair.names[place]) for place in places]
+        every: list[tuple[int, str, str, str]] = []
+        for pair in self._pairs[self._oldest :] + self._pairs[1 : self._oldest]:
+            pair.tell(every)
+        every.sort(key=itemgetter(0))
+        return tuple([DnsAddress(client, given, name, time * NANO) for time, client, given, name in every])

@@ -14,7 +14,7 @@ cdef class Name:
     cdef public unsigned long long hash
 
     @cython.locals(begin=Py_ssize_t, size=Py_ssize_t)
-    cdef bint is_of(self, Message message, bytes buffer) noexcept
+    cdef bint is_of(self, Message message, const unsigned char *data) noexcept
 
 
 @cython.final
@@ -23,7 +23,7 @@ cdef class Names:
     cdef Name _none
 
     @cython.locals(begin=Py_ssize_t, slot=Py_ssize_t, name=Name, text=str)
-    cdef Name of(self, Message message, bytes buffer)
+    cdef Name of(self, Message message, const unsigned char *data)
 
 
 @cython.final
@@ -35,6 +35,8 @@ cdef class Numbers:
 
     @cython.locals(place=int)
     cdef void add(self, int number) noexcept
+    @cython.locals(place=int)
+    cpdef long long count(self, int number)
 
 
 @cython.final
@@ -42,7 +44,6 @@ cdef class Group:
     cdef public str name, key
     cdef public bytes ends
     cdef public int qtype, last
-    cdef public unsigned long long hash
     cdef public Frames queries, unanswered, again
     cdef public Durations again_after, latency
     cdef public long long answered, retried, truncated, chain, tcp
@@ -50,17 +51,20 @@ cdef class Group:
     cdef bytes _answer
     cdef list _found
 
-    cdef bint is_for(self, Name name, int qtype, bytes key, Py_ssize_t ends) noexcept
+    cdef bint is_for(self, Name name, int qtype, const unsigned char *key, Py_ssize_t ends) noexcept
     cdef asked_again(self, long long frame, long long after)
     cdef not_answered(self, long long frame)
-    cdef answer(self, Message message, bytes buffer, long long took)
-    cdef _keep(self, Message message, bytes buffer)
+    cdef answer(self, Message message, const unsigned char *data, long long took)
+    cpdef bint has_found(self)
+    cdef _keep(self, Message message, const unsigned char *data)
 
 
 @cython.final
 cdef class Groups:
     cdef public list every
-    cdef list _slots
+    cdef unsigned long long _slots[4096]
 
-    @cython.locals(ends=Py_ssize_t, hashed=cython.ulonglong, slot=Py_ssize_t, group=Group)
-    cdef Group of(self, Name name, int qtype, bytes key)
+    @cython.locals(
+        ends=Py_ssize_t, hashed=cython.ulonglong, slot=Py_ssize_t, held=cython.ulonglong, group=Group
+    )
+    cdef Group of(self, Name name, int qtype, const unsigned char *key, Py_ssize_t length)

@@ -26,11 +26,11 @@ class Name:
         self.key = text.lower()
         self.hash = hash(self.key) & 0x7FFFFFFF
 
-    def is_of(self, message: Message, buffer: bytes) -> bool:
+    def is_of(self, message: Message, data: bytes) -> bool:
         """Whether a message asks for it, byte by byte."""
         begin = message.start + 12
         size = len(self.wire)
-        return message.asked == begin + size and same(self.wire, 0, buffer, begin, size)
+        return message.asked == begin + size and same(self.wire, 0, data, begin, size)
 
 
 class Names:
@@ -38,21 +38,26 @@ class Names:
 
     def __init__(self) -> None:
         self._slots: list[Name | None] = [None] * _SEEN
+        """Two to a hash, the later one first."""
         self._none = Name(b"", "")
 
-    def of(self, message: Message, buffer: bytes) -> Name:
+    def of(self, message: Message, data: bytes) -> Name:
         """The name that a message asks for; an empty one when it asks for none."""
         if not message.asked:
             return self._none
         begin = message.start + 12
-        slot = digest(buffer, begin, message.asked, 0) & (_SEEN - 1)
+        slot = digest(data, begin, message.asked, 0) & (_SEEN - 2)
         name = self._slots[slot]
-        if name is not None and name.is_of(message, buffer):
+        if name is not None and name.is_of(message, data):
             return name
-        text = message.name(buffer)
+        name = self._slots[slot + 1]
+        if name is not None and name.is_of(message, data):
+            return name
+        text = message.name(data)
         if message.asked - begin != (len(text) + 2 if text else 1):  # a pointer was a part of it
             return Name(b"", text)
-        name = self._slots[slot] = Name(piece(buffer, begin, message.asked), text)
+        self._slots[slot + 1] = self._slots[slot]
+        name = self._slots[slot] = Name(piece(data, begin, message.asked), text)
         return name
 
 
@@ -82,7 +87,10 @@ class Numbers:
 
     def count(self, number: int) -> int:
         """How many of this one."""
-        return sum(self._counts[place] for place in range(self._known) if self._numbers[place] == number)
+        place = 0
+        while place < self._known and self._numbers[place] != number:
+            place += 1
+        return self._counts[place] if place < self._known else 0
 
     def told(self, name: Callable[[int], str]) -> dict[str, int]:
         """By name, in the names' order."""
@@ -96,8 +104,8 @@ class Group:
     """Queries for one name and type from one client to one server."""
 
     __slots__ = (
-        "_answer", "_found", "again", "again_after", "answered", "chain", "ends", "hash", "key", "last", "latency",
-        "name", "qtype", "queries", "rcodes", "retried", "tcp", "truncated", "unanswered",
+        "_answer", "_found", "again", "again_after", "answered", "chain", "ends", "key", "last", "latency", "name",
+        "qtype", "queries", "rcodes", "retried", "tcp", "truncated", "unanswered",
     )  # fmt: skip
 
     def __init__(self, name: Name, qtype: int, ends: bytes) -> None:
@@ -107,7 +115,6 @@ class Group:
         self.qtype = qtype
         self.ends = ends
         """Addresses of client and server."""
-        self.hash = 0
         self.queries = Frames()
         self.answered = 0
         self.unanswered: Frames | None = None
@@ -143,23 +150,27 @@ class Group:
             self.unanswered = Frames()
         self.unanswered.add(frame)
 
-    def answer(self, message: Message, buffer: bytes, took: int) -> None:
+    def answer(self, message: Message, data: bytes, took: int) -> None:
         """Count an answer."""
         self.answered += 1
         if message.aliases > self.chain:
-            self.chain = max(self.chain, message.chain(buffer))
+            self.chain = max(self.chain, message.chain(data))
         self.truncated += message.truncated
         self.rcodes.add(message.rcode)
         self.latency.add(took)
         if message.rcode == 0:
-            self._keep(message, buffer)
+            self._keep(message, data)
 
-    def _keep(self, message: Message, buffer: bytes) -> None:
+    def _keep(self, message: Message, data: bytes) -> None:
         if message.found and message.told - message.start <= _MAX_KEPT:
-            self._answer = piece(buffer, message.start, message.told)
+            self._answer = piece(data, message.start, message.told)
         else:
             self._answer = b""
-            self._found = message.what_was_found(buffer)
+            self._found = message.what_was_found(data)
+
+    def has_found(self) -> bool:
+        """Whether the latest answer held an address or a name."""
+        return bool(self._answer or self._found)
 
     def found(self) -> list[bytes | str]:
         """What the latest answer held."""
@@ -172,23 +183,25 @@ class Groups:
 
     def __init__(self) -> None:
         self.every: list[Group] = []
-        self._slots: list[Group | None] = [None] * _SLOTS
+        self._slots = [0] * 4096
+        """A group's hash and place, which counts from 1; 0 for none. Here it is seen of most that they are not kept."""
 
-    def of(self, name: Name, qtype: int, key: bytes) -> Group | None:
-        """The group of a query between these ends; None when it isn't kept."""
-        ends = len(key) - 4
+    def of(self, name: Name, qtype: int, key: bytes, length: int) -> Group | None:
+        """The group of a query between the ends of a key; None when it isn't kept."""
+        ends = length - 4
         hashed = digest(key, 0, ends, name.hash + qtype)
         slot = hashed & (_SLOTS - 1)
-        group = self._slots[slot]
-        while group is not None:
-            if group.hash == hashed and group.is_for(name, qtype, key, ends):
-                return group
+        held = self._slots[slot]
+        while held:
+            if held >> 11 == hashed:
+                group = self.every[(held & 0x7FF) - 1]
+                if group.is_for(name, qtype, key, ends):
+                    return group
             slot = (slot + 1) & (_SLOTS - 1)
-            group = self._slots[slot]
+            held = self._slots[slot]
         if len(self.every) >= MAX_NAMES:
             return None
         group = Group(name, qtype, piece(key, 0, ends))
-        group.hash = hashed
-        self._slots[slot] = group
         self.every.append(group)
+        self._slots[slot] = hashed << 11 | len(self.every)
         return group

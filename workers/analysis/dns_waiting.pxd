@@ -1,19 +1,30 @@
 cimport cython
 
 from workers.analysis.dns_groups cimport Group, Name
-from workers.packets.scan cimport digest_both, same
+from workers.packets.scan cimport digest_both
 
-cdef Py_ssize_t _BUCKETS
+cdef Py_ssize_t _BUCKETS, _LONGEST
 
 
 @cython.final
 cdef class Asked:
-    cdef public int place, next, older, newer, id
-    cdef public long long time, frame
     cdef public unsigned long long hash
-    cdef public bytes key
+    cdef public int place, next, older, newer, id, length
+    cdef unsigned int ends[9]
+    cdef public long long time, frame
     cdef public Group group
     cdef public Name name
+
+    @cython.locals(place=Py_ssize_t)
+    cdef void begin(self, const unsigned char *key, Py_ssize_t length) noexcept
+    @cython.locals(place=Py_ssize_t)
+    cdef bint is_of(self, const unsigned char *key, Py_ssize_t length) noexcept
+    @cython.locals(half=Py_ssize_t, place=Py_ssize_t, ports=cython.uint)
+    cdef bint is_answered(self, const unsigned char *key, Py_ssize_t length) noexcept
+
+
+@cython.locals(high=cython.uint)
+cdef unsigned int _word(const unsigned char *data, Py_ssize_t at) noexcept
 
 
 @cython.final
@@ -24,17 +35,13 @@ cdef class Waiting:
     cdef public Py_ssize_t count
 
     @cython.locals(asked=Asked, newest=Asked, bucket=Py_ssize_t)
-    cdef Asked add(self, bytes key, int number, unsigned long long hashed, Name name)
+    cdef Asked add(self, const unsigned char *key, Py_ssize_t length, int number, unsigned long long hashed, Name name)
     @cython.locals(place=int, asked=Asked)
-    cdef Asked find(self, bytes key, int number, unsigned long long hashed)
-    @cython.locals(hashed=cython.ulonglong, place=int, asked=Asked, size=Py_ssize_t)
-    cdef Asked answered(self, bytes key, int number)
+    cdef Asked find(self, const unsigned char *key, Py_ssize_t length, int number, unsigned long long hashed)
+    @cython.locals(hashed=cython.ulonglong, place=int, asked=Asked)
+    cdef Asked answered(self, const unsigned char *key, Py_ssize_t length, int number)
     @cython.locals(asked=Asked)
     cdef Asked latest(self, Group group)
     cdef Asked oldest(self)
     @cython.locals(bucket=Py_ssize_t, place=int, before=Asked)
     cdef drop(self, Asked asked)
-
-
-@cython.locals(ports=Py_ssize_t, half=Py_ssize_t)
-cdef bint _answers(const unsigned char *query, Py_ssize_t length, const unsigned char *key, Py_ssize_t size) noexcept

@@ -2,15 +2,19 @@
 """Queries that wait for their answers, in order, found by addresses, ports and id in either direction."""
 
 from workers.analysis.dns_groups import Group, Name
-from workers.packets.scan import digest_both, same
+from workers.packets.scan import digest_both
 
 _BUCKETS = 4096
+_LONGEST = 36
+"""Bytes of a key with ports."""
 
 
 class Asked:
     """A query that waits for its answer. Others are meant by their places, of which 0 is none."""
 
-    __slots__ = ("frame", "group", "hash", "id", "key", "name", "newer", "next", "older", "place", "time")
+    __slots__ = (
+        "ends", "frame", "group", "hash", "id", "length", "name", "newer", "next", "older", "place", "time"
+    )  # fmt: skip
 
     def __init__(self, place: int) -> None:
         self.place = place
@@ -18,12 +22,49 @@ class Asked:
         """In its bucket, or of those that are free."""
         self.older = self.newer = 0
         self.hash = 0
-        self.key = b""
+        self.ends = [0] * 9
+        """The key, four bytes a number: so many bytes long."""
+        self.length = 0
         self.id = 0
         self.time = 0
         self.frame = 0
         self.group: Group | None = None
         self.name: Name | None = None
+
+    def begin(self, key: bytes, length: int) -> None:
+        """Be one with this key."""
+        self.length = length = min(length, _LONGEST)
+        place = 0
+        while place < length:
+            self.ends[place >> 2] = _word(key, place)
+            place += 4
+
+    def is_of(self, key: bytes, length: int) -> bool:
+        """Whether this is its key."""
+        if length != self.length:
+            return False
+        place = 0
+        while place < length and self.ends[place >> 2] == _word(key, place):
+            place += 4
+        return place >= length
+
+    def is_answered(self, key: bytes, length: int) -> bool:
+        """Whether a key is that of the other direction."""
+        if length != self.length:
+            return False
+        half, place = (length - 4) // 2, 0
+        while place < half:
+            if self.ends[place >> 2] != _word(key, half + place) or self.ends[half + place >> 2] != _word(key, place):
+                return False
+            place += 4
+        ports = _word(key, length - 4)
+        return self.ends[half >> 1] == (ports >> 16 | (ports & 0xFFFF) << 16)
+
+
+def _word(data: bytes, at: int) -> int:
+    """Four bytes as one number."""
+    high = data[at + 3]
+    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | high << 24
 
 
 class Waiting:
@@ -36,7 +77,7 @@ class Waiting:
         self._oldest = self._newest = 0
         self.count = 0
 
-    def add(self, key: bytes, number: int, hashed: int, name: Name) -> Asked:
+    def add(self, key: bytes, length: int, number: int, hashed: int, name: Name) -> Asked:
         """A query that nobody waits for yet."""
         if self._free:
             asked = self._every[self._free]
@@ -44,7 +85,8 @@ class Waiting:
         else:
             asked = Asked(len(self._every))
             self._every.append(asked)
-        asked.key, asked.id, asked.name = key, number, name
+        asked.begin(key, length)
+        asked.id, asked.name = number, name
         asked.hash = hashed
         bucket = hashed & (_BUCKETS - 1)
         asked.next = self._buckets[bucket]
@@ -59,24 +101,23 @@ class Waiting:
         self.count += 1
         return asked
 
-    def find(self, key: bytes, number: int, hashed: int) -> Asked | None:
+    def find(self, key: bytes, length: int, number: int, hashed: int) -> Asked | None:
         """The query with this key and id."""
         place = self._buckets[hashed & (_BUCKETS - 1)]
         while place:
             asked = self._every[place]
-            if asked.hash == hashed and asked.id == number and asked.key == key:
+            if asked.hash == hashed and asked.id == number and asked.is_of(key, length):
                 return asked
             place = asked.next
         return None
 
-    def answered(self, key: bytes, number: int) -> Asked | None:
+    def answered(self, key: bytes, length: int, number: int) -> Asked | None:
         """The query that an answer with this key and id is to."""
-        size = len(key)
-        hashed = digest_both(key, size, number)
+        hashed = digest_both(key, length, number)
         place = self._buckets[hashed & (_BUCKETS - 1)]
         while place:
             asked = self._every[place]
-            if asked.hash == hashed and asked.id == number and _answers(asked.key, len(asked.key), key, size):
+            if asked.hash == hashed and asked.id == number and asked.is_answered(key, length):
                 return asked
             place = asked.next
         return None
@@ -115,16 +156,3 @@ class Waiting:
         asked.next = self._free
         self._free = asked.place
         self.count -= 1
-
-
-def _answers(query: bytes, length: int, key: bytes, size: int) -> bool:
-    """Whether a key is that of the other direction."""
-    if length != size:
-        return False
-    ports = size - 4
-    half = ports // 2
-    if query[ports] != key[ports + 2] or query[ports + 1] != key[ports + 3]:
-        return False
-    if query[ports + 2] != key[ports] or query[ports + 3] != key[ports + 1]:
-        return False
-    return same(query, 0, key, half, half) and same(query, half, key, 0, half)

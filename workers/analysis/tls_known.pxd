@@ -2,10 +2,11 @@ cimport cython
 
 from workers.analysis.http_message cimport text
 from workers.analysis.tls_messages cimport Hello, client_hello, server_hello
+from workers.packets.scan cimport digest, same
 
-cdef Py_ssize_t MAX_SHAPES, MAX_NAMES, MAX_CHAINS, MAX_CHAIN_BYTES
+cdef Py_ssize_t MAX_SHAPES, MAX_NAMES, MAX_CHAINS, MAX_CHAIN_BYTES, _BUCKETS
 
-cdef int _SERVER_NAME, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS, _KEY_SHARE, _FIRST_RANDOM
+cdef int _SERVER_NAME, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS, _KEY_SHARE, _FIRST_RANDOM, _PIECES
 
 
 cdef class Count:
@@ -22,6 +23,32 @@ cdef class Said:
     cdef public tuple alpn
     cdef public bint retry
     cdef public Count count
+    cdef bytes shape
+    cdef unsigned long long hash
+    cdef Said next
+
+
+@cython.final
+cdef class Pieces:
+    cdef unsigned long long hash
+    cdef int number
+    cdef Py_ssize_t begins[32]
+    cdef Py_ssize_t ends[32]
+
+    cdef bint add(self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept
+    @cython.locals(done=Py_ssize_t, index=int, at=Py_ssize_t, end=Py_ssize_t)
+    cdef bint are(self, const unsigned char *shape, Py_ssize_t size, const unsigned char *data) noexcept
+
+
+@cython.final
+cdef class Shapes:
+    cdef list _buckets
+    cdef int _number
+
+    @cython.locals(said=Said)
+    cdef Said find(self, Pieces pieces, const unsigned char *data)
+    @cython.locals(place=int, bucket=Py_ssize_t)
+    cdef keep(self, Said said, Pieces pieces, const unsigned char *data)
 
 
 cdef class Name:
@@ -32,25 +59,27 @@ cdef class Name:
 cdef class Hellos:
     cdef public dict names
     cdef public Name asked
-    cdef dict _tcp, _quic, _servers, _named
+    cdef Shapes _tcp, _quic, _servers
+    cdef Pieces _pieces
+    cdef dict _named
     cdef Py_ssize_t _name_at, _name_end
 
-    @cython.locals(known=dict, shape=bytes, said=Said, hello=Hello)
+    @cython.locals(shapes=Shapes, pieces=Pieces, kept=bint, said=Said, hello=Hello)
     cpdef Said client(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, str transport)
-    @cython.locals(shape=bytes, said=Said, hello=Hello)
+    @cython.locals(shapes=Shapes, pieces=Pieces, kept=bint, said=Said, hello=Hello)
     cpdef Said server(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     @cython.locals(name=Name)
     cdef Name _name(self, bytes raw)
     cdef Name _name_of(self, str name)
-    @cython.locals(suites=Py_ssize_t, behind=Py_ssize_t, wanted=Py_ssize_t, after=Py_ssize_t, kind=int, pieces=list)
-    cdef bytes _client_shape(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
-    cdef bint _finds_name(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    @cython.locals(suites=Py_ssize_t, behind=Py_ssize_t, wanted=Py_ssize_t, after=Py_ssize_t, kind=int, pieces=Pieces)
+    cdef bint _client_shape(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
+    cdef bint _finds_name(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 
-@cython.locals(wanted=Py_ssize_t, after=Py_ssize_t, kind=int, pieces=list)
-cdef bytes _server_shape(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+@cython.locals(wanted=Py_ssize_t, after=Py_ssize_t, kind=int)
+cdef bint _server_shape(Pieces pieces, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end)
 cpdef bytes piece(const unsigned char *data, Py_ssize_t at, Py_ssize_t end)
-cdef bint _retries(bytes buffer, Py_ssize_t at)
+cdef bint _retries(const unsigned char *buffer, Py_ssize_t at)
 
 
 cdef class Chain:

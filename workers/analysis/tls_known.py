@@ -9,8 +9,11 @@ before, or is odd in any way, is read by `tls_messages` and `certificates`. All 
 from workers.analysis import tls_names
 from workers.analysis.http_message import text
 from workers.analysis.tls_messages import MAX_NAME, RETRY_RANDOM, Hello, client_hello, server_hello
+from workers.packets.scan import digest, same
 
 MAX_SHAPES, MAX_NAMES = 256, 1024
+_BUCKETS = 256
+_PIECES = 32
 MAX_CHAINS, MAX_CHAIN_BYTES = 64, 16_384
 _SERVER_NAME, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS, _KEY_SHARE = 0, 10, 11, 13, 16, 43, 51
 _FIRST_RANDOM = RETRY_RANDOM[0]
@@ -43,13 +46,77 @@ def numbers(counts: dict[str, Count]) -> dict[str, int]:
 class Said:
     """What a ClientHello or ServerHello says."""
 
-    __slots__ = ("alpn", "count", "ja3", "ja4", "retry", "suite", "version")
+    __slots__ = ("alpn", "count", "hash", "ja3", "ja4", "next", "retry", "shape", "suite", "version")
 
     def __init__(self, hello: Hello, suite: str) -> None:
         self.version, self.alpn = tls_names.version(hello.version), hello.alpn
         self.ja3, self.ja4, self.suite = hello.ja3, hello.ja4, suite
         self.retry = hello.retry
         self.count: Count | None = None
+        self.shape = b""
+        self.hash = 0
+        self.next: Said | None = None
+        """In its bucket."""
+
+
+class Pieces:
+    """Where the bytes of a shape lie in a message, in order, and a hash of them."""
+
+    __slots__ = ("begins", "ends", "hash", "number")
+
+    def __init__(self) -> None:
+        self.begins = [0] * 32
+        self.ends = [0] * 32
+        self.hash = self.number = 0
+
+    def add(self, data: bytes, at: int, end: int) -> bool:
+        """One more; False when there are too many."""
+        if self.number == _PIECES:
+            return False
+        self.begins[self.number], self.ends[self.number] = at, end
+        self.number += 1
+        self.hash = digest(data, at, end, self.hash)
+        return True
+
+    def are(self, shape: bytes, size: int, data: bytes) -> bool:
+        """Whether this is what they are put together."""
+        done = index = 0
+        while index < self.number:
+            at, end = self.begins[index], self.ends[index]
+            if end - at > size - done or not same(shape, done, data, at, end - at):
+                return False
+            done += end - at
+            index += 1
+        return done == size
+
+
+class Shapes:
+    """find(pieces) -> what hellos of that shape say, if it is kept. All are forgotten when there are too many."""
+
+    __slots__ = ("_buckets", "_number")
+
+    def __init__(self) -> None:
+        self._buckets: list[Said | None] = [None] * _BUCKETS
+        self._number = 0
+
+    def find(self, pieces: Pieces, data: bytes) -> Said | None:
+        """Of a shape that lies in these pieces of a message."""
+        said = self._buckets[pieces.hash & (_BUCKETS - 1)]
+        while said is not None:
+            if said.hash == pieces.hash and pieces.are(said.shape, len(said.shape), data):
+                return said
+            said = said.next
+        return None
+
+    def keep(self, said: Said, pieces: Pieces, data: bytes) -> None:
+        """For the next one of this shape."""
+        if self._number >= MAX_SHAPES:
+            self._number, self._buckets = 0, [None] * _BUCKETS
+        self._number += 1
+        said.shape = b"".join([data[pieces.begins[place] : pieces.ends[place]] for place in range(pieces.number)])
+        said.hash, bucket = pieces.hash, pieces.hash & (_BUCKETS - 1)
+        said.next = self._buckets[bucket]
+        self._buckets[bucket] = said
 
 
 class Name:
@@ -71,43 +138,39 @@ class Hellos:
     def __init__(self) -> None:
         self.names: dict[str, Count] = {}
         self.asked = NOBODY
-        self._tcp: dict[bytes, Said] = {}
-        self._quic: dict[bytes, Said] = {}
-        self._servers: dict[bytes, Said] = {}
+        self._tcp, self._quic, self._servers = Shapes(), Shapes(), Shapes()
+        self._pieces = Pieces()
         self._named: dict[bytes, Name] = {}
         self._name_at = self._name_end = 0
 
     def client(self, buffer: bytes, at: int, end: int, transport: str) -> Said:
         """What the ClientHello between two places says."""
-        known = self._quic if transport == "quic" else self._tcp
-        shape = self._client_shape(buffer, at, end)
-        if shape is not None:
-            said = known.get(shape)
+        shapes, pieces = self._quic if transport == "quic" else self._tcp, self._pieces
+        kept = self._client_shape(buffer, at, end)
+        if kept:
+            said = shapes.find(pieces, buffer)
             if said is not None:
                 self.asked = self._name(piece(buffer, self._name_at, self._name_end))
                 return said
         hello = client_hello(buffer[at:end], transport)
         said = Said(hello, "")
         self.asked = self._name_of(hello.sni)
-        if shape is not None:
-            if len(known) >= MAX_SHAPES:
-                known.clear()
-            known[shape] = said
+        if kept:
+            shapes.keep(said, pieces, buffer)
         return said
 
     def server(self, buffer: bytes, at: int, end: int) -> Said:
         """What the ServerHello between two places says."""
-        shape = _server_shape(buffer, at, end)
-        if shape is not None:
-            said = self._servers.get(shape)
+        shapes, pieces = self._servers, self._pieces
+        kept = _server_shape(pieces, buffer, at, end)
+        if kept:
+            said = shapes.find(pieces, buffer)
             if said is not None:
                 return said
         hello = server_hello(buffer[at:end])
         said = Said(hello, tls_names.suite(hello.cipher))
-        if shape is not None:
-            if len(self._servers) >= MAX_SHAPES:
-                self._servers.clear()
-            self._servers[shape] = said
+        if kept:
+            shapes.keep(said, pieces, buffer)
         return said
 
     def _name(self, raw: bytes) -> Name:
@@ -122,38 +185,40 @@ class Hellos:
     def _name_of(self, name: str) -> Name:
         return Name(name, counted(self.names, name, 256)) if name else NOBODY
 
-    def _client_shape(self, buffer: bytes, at: int, end: int) -> bytes | None:
-        """The shape of a ClientHello that holds together; where its server name lies is noted."""
+    def _client_shape(self, buffer: bytes, at: int, end: int) -> bool:
+        """Whether a ClientHello holds together: note its shape's pieces, and where its server name lies."""
+        pieces = self._pieces
+        pieces.number = pieces.hash = 0
         self._name_at = self._name_end = 0
         if end - at < 41:
-            return None
+            return False
         suites = at + 35 + buffer[at + 34]  # behind random and session id
         if suites + 2 > end:
-            return None
+            return False
         behind = suites + 2 + (buffer[suites] << 8 | buffer[suites + 1])
         if behind + 1 > end:
-            return None
-        pieces = [piece(buffer, at, at + 2), piece(buffer, suites, behind)]
+            return False
+        pieces.add(buffer, at, at + 2)
+        pieces.add(buffer, suites, behind)
         at = behind + 1 + buffer[behind]  # behind the compressions
         if at + 2 > end or at + 2 + (buffer[at] << 8 | buffer[at + 1]) != end:
-            return None
+            return False
         at += 2
         wanted = at
         while at < end:
             if end - at < 4:
-                return None
+                return False
             kind, after = buffer[at] << 8 | buffer[at + 1], at + 4 + (buffer[at + 2] << 8 | buffer[at + 3])
             if after > end:
-                return None
+                return False
             if kind == _SERVER_NAME and not self._finds_name(buffer, at + 4, after):
-                return None
+                return False
             if kind not in (_GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS):
-                pieces.append(piece(buffer, wanted, at + 2))
+                if not pieces.add(buffer, wanted, at + 2):
+                    return False
                 wanted = after
             at = after
-        if wanted < end:
-            pieces.append(piece(buffer, wanted, end))
-        return b"".join(pieces)
+        return pieces.add(buffer, wanted, end)
 
     def _finds_name(self, buffer: bytes, at: int, end: int) -> bool:
         """Whether an extension is the only one of its kind, and holds one host name and no more."""
@@ -165,30 +230,32 @@ class Hellos:
         ) == end - at - 5
 
 
-def _server_shape(buffer: bytes, at: int, end: int) -> bytes | None:
-    """The shape of a ServerHello that holds together, and is not one of the drafts' or of a retry."""
+def _server_shape(pieces: Pieces, buffer: bytes, at: int, end: int) -> bool:
+    """Whether a ServerHello holds together, and is not one of the drafts' or of a retry: note its shape's pieces."""
+    pieces.number = pieces.hash = 0
     if end - at < 38 or buffer[at] != 3 or (buffer[at + 2] == _FIRST_RANDOM and _retries(buffer, at)):
-        return None
-    pieces, wanted = [piece(buffer, at, at + 2)], at + 35 + buffer[at + 34]
+        return False
+    pieces.add(buffer, at, at + 2)
+    wanted = at + 35 + buffer[at + 34]
     at = wanted + 3
     if at > end:
-        return None
+        return False
     if at < end:
         if at + 2 > end or at + 2 + (buffer[at] << 8 | buffer[at + 1]) != end:
-            return None
+            return False
         at += 2
     while at < end:
         if end - at < 4:
-            return None
+            return False
         kind, after = buffer[at] << 8 | buffer[at + 1], at + 4 + (buffer[at + 2] << 8 | buffer[at + 3])
         if after > end:
-            return None
+            return False
         if kind == _KEY_SHARE:
-            pieces.append(piece(buffer, wanted, at + 2))
+            if not pieces.add(buffer, wanted, at + 2):
+                return False
             wanted = after
         at = after
-    pieces.append(piece(buffer, wanted, end))
-    return b"".join(pieces)
+    return pieces.add(buffer, wanted, end)
 
 
 def piece(data: bytes, at: int, end: int) -> bytes:
@@ -197,7 +264,7 @@ def piece(data: bytes, at: int, end: int) -> bytes:
 
 
 def _retries(buffer: bytes, at: int) -> bool:
-    return buffer[at + 2 : at + 34] == RETRY_RANDOM
+    return piece(buffer, at + 2, at + 34) == RETRY_RANDOM
 
 
 class Chain:

@@ -97,3 +97,12 @@ def test_what_was_told_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch)
         ("192.0.2.3", "y.example.com"),
         ("192.0.2.3", "z.example.com"),
     ]
+
+
+def test_a_place_is_used_again_for_longer_and_shorter_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dns_addresses, "MAX_PAIRS", 1)
+    pcap, last = Pcap(), []
+    for at, one in enumerate(("192.0.2.1", "2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2", "192.0.2.3")):
+        ask(pcap, at, CLIENT, "a.example.com", (one,))
+        last.append([found[1] for found in told(pcap.facts())])
+    assert last == [["192.0.2.1"], ["2001:db8::1"], ["192.0.2.1"], ["2001:db8::2"], ["192.0.2.2"], ["192.0.2.3"]]

@@ -110,6 +110,17 @@ def test_random_session_key_and_name_are_no_part_of_a_shape() -> None:
     assert hellos.server(answer, 0, len(answer)) is hellos.server(answer[:2] + bytes(32) + answer[34:], 0, len(answer))
 
 
+def test_shapes_beyond_the_bound_and_of_very_many_pieces_are_read_again() -> None:
+    hellos, noise = Hellos(), random.Random(2)
+    bodies = [client(noise, extension(1_000 + number, b"\0"), EXTENSIONS[3]) for number in range(600)]
+    bodies.append(client(noise, *[extension(2_000 + number, b"\0") for number in range(60)]))
+    for body in bodies * 2:
+        assert told(hellos.client(body, 0, len(body), "tcp")) == told(Hellos().client(body, 0, len(body), "tcp"))
+    kept, many = bodies[-2], bodies[-1]
+    assert hellos.client(kept, 0, len(kept), "tcp") is hellos.client(kept, 0, len(kept), "tcp")
+    assert hellos.client(many, 0, len(many), "tcp") is not hellos.client(many, 0, len(many), "tcp")
+
+
 def conversations(*splits: int) -> TlsFacts:
     """Of a handshake said twice, its flights cut at these bytes."""
     pcap, noise = Pcap(), random.Random(3)
