@@ -47,7 +47,7 @@ def digest(data: bytes, at: int, end: int, before: int) -> int:
     while at < end:
         hashed = (hashed ^ data[at]) * 625341585 & _ALL
         at += 1
-    return (hashed ^ hashed >> 29) & 0x7FFFFFFF
+    return (hashed ^ hashed >> 37) & 0x7FFFFFFF  # not 29 again, which would take back the last fold
 
 
 def digest_both(key: bytes, size: int, number: int) -> int:
