@@ -36,7 +36,7 @@ cdef class HttpParser(Parser):
     cdef Outer _across
     cdef Request _oldest, _latest
     cdef int _waiting
-    cdef public bint lost, ended
+    cdef public bint lost
     cdef public Request upgraded
     cdef public object successor
 

@@ -55,7 +55,7 @@ class HttpParser(Parser):
 
     __slots__ = (
         "_across", "_answered_any", "_both", "_first_byte", "_half", "_held", "_latest", "_left", "_loose", "_oldest",
-        "_owed", "_pool", "_receiving", "_served", "_server", "_stage", "_state", "_uploading", "_waiting", "ended",
+        "_owed", "_pool", "_receiving", "_served", "_server", "_stage", "_state", "_uploading", "_waiting",
         "lost", "successor", "upgraded",
     )  # fmt: skip
 
@@ -85,7 +85,6 @@ class HttpParser(Parser):
         self._waiting = 0
         self.lost = False
         """A gap swallowed at least one message head, maybe."""
-        self.ended = False
         self.upgraded: Request | None = None
         """The request that 101 answered: what follows is another protocol (RFC 9110 section 7.8)."""
         self.successor: Callable[[bytes, int, int, Packet], int] | None = None
@@ -143,14 +142,10 @@ class HttpParser(Parser):
             return
         if self._state == _HEAD and self._held:
             self._odd_head(self._held, packet, cut=True)
-        if self._state != _TO_CLOSE:
-            self._lose()
+        self._lose()
 
     def close(self, now: int) -> None:
         """The conversation is over at `now`: what still waits was not answered, unless it is too young to be judged."""
-        if self.ended:
-            return
-        self.ended = True
         state = self._half.flow.state
         over = state is not None and bool(state.fins or state.resets)
         hidden = self._waiting > 0 and answer_not_captured(self._half)
@@ -325,7 +320,7 @@ class HttpParser(Parser):
         behind = newline + 1 if newline >= 0 else min(end, at + 4096)
         self._held += buffer[at:behind]
         if newline < 0:
-            if len(self._held) > 4096:
+            if len(self._held) >= 4096:
                 self._lose()
             return end
         line = self._held.strip()

@@ -76,9 +76,7 @@ class Head:
         return True
 
     def identity(self, data: bytes) -> bytes:
-        """What tells a request from every other: the id it carries with method and target; empty when it has none."""
-        if self.known_as == self.known_as_end:
-            return b""
+        """What tells a request that carries an id from every other: that, with method and target."""
         known_as, method = data[self.known_as : self.known_as_end], data[self.method : self.method_end]
         return b" ".join((known_as, method, data[self.path : self.target_end]))[:MAX_IDENTITY]
 

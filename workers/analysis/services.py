@@ -330,8 +330,7 @@ class Exchange:
             self._stage.stray(self, error, frame)
 
     def _take(self, request: Request) -> None:
-        if not request.waits:
-            return
+        """One that waits."""
         before, behind = request.before, request.behind
         request.waits, request.before, request.behind = False, None, None
         if before is None:

@@ -209,9 +209,7 @@ class TlsStage:
         del self._done[MAX_HANDSHAKES:]
 
     def finish(self) -> TlsFacts:
-        """Handshakes in the order they began; when there are too many, those with trouble are kept first."""
-        for conversation in list(self._live):
-            self.end(conversation)
+        """Handshakes in the order they began, once all of them ended; of too many, those with trouble are kept first."""
         self._shrink()
         self._done.sort(key=_number)
         places: dict[int, int] = {-1: -1}

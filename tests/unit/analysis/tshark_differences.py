@@ -36,6 +36,12 @@ def _meets_zero(truth: Truth, frame: Frame) -> bool:
     return any(one.ack == 0 or (one.end + bool(one.flags & (SYN | FIN))) % 2**32 == 0 for one in so_far)
 
 
+def _begins_below_zero(truth: Truth, frame: Frame) -> bool:
+    """It is its sender's first, of at most a byte, just below sequence number 0."""
+    first = next(one for one in truth.frames if one.side == frame.side)
+    return frame is first and frame.payload <= 1 and (frame.end - frame.payload) % 2**32 == 2**32 - 1
+
+
 DIFFERENCES = (
     Difference(
         name="ack_lost_segment",
@@ -43,6 +49,13 @@ DIFFERENCES = (
         ours="every ACK of data that the capture lacks is marked",
         why="a duplicate ACK of the one direction says nothing about what the capture lacks of the other",
         excuses=_repeats_its_ack,
+    ),
+    Difference(
+        name="keep_alive",
+        theirs="said of a sender's first segment at 2^32 - 1: it is one below the 0 that stands for a number not known",
+        ours="not said before it is known what the sender was to send next",
+        why="a keep-alive is one below the next expected sequence number, and none is expected of the first segment",
+        excuses=_begins_below_zero,
     ),
     Difference(
         name=ANY,

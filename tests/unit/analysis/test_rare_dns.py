@@ -1,0 +1,108 @@
+"""DNS in the forms that hardly any capture has: cut, damaged, beyond what is kept, and hashes that are the same."""
+
+import struct
+
+import pytest
+
+from tests.unit.analysis.captures import ACK, CLIENT, PSH, Pcap, Tcp, dns, udp
+from tests.unit.analysis.talks import checked
+from tests.unit.analysis.test_dns import RESOLVER, with_records
+from tests.unit.analysis.test_dns_addresses import answer, record
+from tests.unit.analysis.test_dns_forms import asked
+from workers.analysis import dns_addresses, dns_groups, dns_waiting
+from workers.analysis import dns as dns_stage
+from workers.analysis.dns_message import read_message
+from workers.contract.facts import DnsFacts
+
+INTERPRETED = str(dns_stage.__file__).endswith(".py")
+
+
+def over_tcp(*pieces: tuple[int, bytes]) -> DnsFacts:
+    """Facts of a client's bytes at these offsets of its stream; the server acknowledges all at the end."""
+    pcap = Pcap()
+    tcp = Tcp(pcap, server_port=53, server=RESOLVER).handshake()
+    for number, (at, data) in enumerate(pieces):
+        tcp.send(1 + number, "c", PSH | ACK, 1 + at, 1, data)
+    at, data = pieces[-1]
+    tcp.send(9, "s", ACK, 1, 1 + at + len(data))
+    return checked(pcap).dns
+
+
+def framed(message: bytes) -> bytes:
+    return len(message).to_bytes(2, "big") + message
+
+
+@pytest.mark.parametrize(("size", "malformed"), [(11, 1), (12, 0)])
+def test_a_message_shorter_than_a_header_is_malformed_unless_the_snaplen_cut_it(size: int, malformed: int) -> None:
+    pcap = Pcap(snaplen=14 + 20 + 8 + 6)
+    asked(pcap, 0, 4000, dns(1, "a.shop")[:size])
+    facts = checked(pcap)
+    assert (facts.counts["malformed"], facts.dns.queries) == (malformed, 0)
+
+
+def test_another_name_under_the_same_id_and_port_leaves_the_first_query_unanswered() -> None:
+    pcap = Pcap()
+    asked(pcap, 0, 4000, dns(7, "a.shop"))
+    asked(pcap, 2, 4000, dns(7, "b.shop"))
+    pcap.add(2.1, udp(RESOLVER, 53, CLIENT, 4000, dns(7, "b.shop", response=True)))
+    told = {one.name: (one.answered, one.unanswered.frames) for one in checked(pcap).dns.names}
+    assert told == {"a.shop": (0, (1,)), "b.shop": (1, ())}
+
+
+def test_clients_beyond_those_kept_are_judged_and_given_addresses_too() -> None:
+    pcap = Pcap()
+    for number in range(1_030):
+        client = f"198.18.{4 + (number >> 8)}.{number & 255}"
+        asked(pcap, number / 1_000, 4000, dns(number, "a.shop"), client)
+        if number == 1_029:
+            pcap.add(2, udp(RESOLVER, 53, client, 4000, answer(number, "a.shop", ("192.0.2.1",))))
+    pcap.add(9, udp(CLIENT, 1, CLIENT, 2, b""))
+    facts = checked(pcap).dns
+    assert (facts.queries, facts.unanswered.count, facts.more_names) == (1_030, 1_029, 1_024 - len(facts.names))
+    assert [(one.client, one.name) for one in facts.addresses] == [("198.18.8.5", "a.shop")]
+
+
+def test_what_cannot_be_a_length_ends_the_reading_of_a_connection() -> None:
+    facts = over_tcp((0, framed(dns(1, "a.shop")) + framed(b"short") + framed(dns(2, "b.shop"))))
+    assert [one.name for one in facts.names] == ["a.shop"]
+
+
+def test_messages_behind_a_gap_are_not_read() -> None:
+    first, lost, last = (framed(dns(number, f"{number}.shop")) for number in (1, 2, 3))
+    facts = over_tcp((0, first + lost[:4]), (len(first + lost), last), (len(first + lost + last), last))
+    assert [one.name for one in facts.names] == ["1.shop"]
+
+
+def test_of_an_answer_too_long_to_keep_the_first_eight_are_told() -> None:
+    addresses = [record(b"\xc0\x0c", 1, bytes([192, 0, 2, number])) for number in range(10)]
+    message = dns(1, "a.shop", response=True)
+    long = with_records(message, 11, 0, record(b"\xc0\x0c", 46, bytes(1_100)), *addresses)
+    pcap = Pcap()
+    asked(pcap, 0, 4000, dns(1, "a.shop"))
+    pcap.add(0.1, udp(RESOLVER, 53, CLIENT, 4000, long))
+    assert checked(pcap).dns.names[0].answers == tuple(f"192.0.2.{number}" for number in range(8))
+
+
+@pytest.mark.parametrize(("at", "end"), [(0, 11), (-1, 12), (8, 19), (1, 14)])
+def test_no_message_is_read_from_less_than_a_header_or_outside_of_the_bytes(at: int, end: int) -> None:
+    with pytest.raises(ValueError, match="no message"):
+        read_message(bytes(13), at, end)
+
+
+@pytest.mark.skipif(not INTERPRETED, reason="what is compiled has its hash function within")
+def test_names_clients_and_addresses_of_one_hash_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    pcap = Pcap()
+    for number, (client, qtype) in enumerate(((CLIENT, 1), (CLIENT, 28), ("198.18.7.7", 1), ("198.18.7.7", 28))):
+        for port in (4000, 4001, 53):
+            asked(pcap, number, port, dns(9, f"{number}.shop", qtype=qtype), client)
+            data = bytes([192, 0, 2, number]) if qtype == 1 else bytes(15) + bytes([number])
+            back = with_records(dns(9, f"{number}.shop", response=True, qtype=qtype), 1, 0, record(b"\xc0\x0c", qtype, data))
+            pcap.add(number + 0.5, udp(RESOLVER, 53, client, port, back))
+    usual = checked(pcap).dns
+    assert len(usual.names) == len(usual.addresses) == 4
+    for module in (dns_addresses, dns_groups):
+        monkeypatch.setattr(module, "digest", lambda *_: 0)
+    for module in (dns_stage, dns_waiting):
+        monkeypatch.setattr(module, "digest_both", lambda *_: 0)
+    monkeypatch.setattr(dns_groups, "hash", lambda _: 0, raising=False)
+    assert checked(pcap).dns == usual

@@ -1,0 +1,85 @@
+"""Services in what hardly any capture has: too much of one thing, and messages that come when they should not."""
+
+import pytest
+
+from tests.unit.analysis.talks import counts, talk
+from tests.unit.analysis.test_postgresql import (
+    BIND,
+    EXECUTE,
+    FLUSH,
+    HELLO,
+    READY,
+    SSL,
+    SYNC,
+    done,
+    message,
+    parse,
+    postgresql,
+    query,
+    startup,
+)
+from tests.unit.analysis.test_redis import ask, redis
+from workers.analysis.samples import Durations
+from workers.analysis.sql import verb
+
+
+@pytest.mark.parametrize("word", ["S" * 32, "S" * 33, "SELECTS", "SELEC"])
+def test_what_is_no_word_of_the_protocol_is_other(word: str) -> None:
+    assert verb(word.encode() + b" 1") == "other"
+    assert counts(redis((0.1, "c", ask(word.encode())), (0.2, "s", b"+OK\r\n"))) == {"other": (1, 1, {})}
+
+
+def test_a_distribution_that_was_taken_elsewhere() -> None:
+    spread = Durations.of(5, 10**9, 5 * 10**9, [10**9, 3 * 10**9, 5 * 10**9]).spread()
+    assert (spread.count, spread.min, spread.p50, spread.max) == (5, 1.0, 3.0, 5.0)
+
+
+def test_answers_beyond_those_kept_on_the_timeline_are_thinned() -> None:
+    said = []
+    for number in range(30):
+        said += [(number, "c", ask(b"PING") * 100), (number + 0.5, "s", b"+PONG\r\n" * 100)]
+    facts = redis(*said)
+    assert counts(facts) == {"PING": (3_000, 3_000, {})}
+    told = [at - facts.first_at for at, _, kind in facts.timeline.latency if kind == "redis"]
+    assert 1_400 < len(told) <= 1_502
+    assert sum(at < 15 for at in told) / len(told) == pytest.approx(0.5, abs=0.01)
+
+
+def test_bytes_to_be_skipped_when_the_protocol_was_given_up_are_nobodys() -> None:
+    """The client's do not add up while the server is amidst a long row."""
+    facts = talk(
+        (0.1, "c", startup()),
+        (0.2, "s", message("D", bytes(900))[:500]),
+        (0.3, "c", b"what is no message at all"),
+        (0.4, "s", bytes(404)),
+        (0.5, "s", bytes(10)),
+        port=6432,
+    )
+    assert (facts.services.requests, facts.conversations[0].application) == (0, "")
+
+
+def test_a_unit_that_was_ready_before_its_sync_is_not_taken_for_the_next_request() -> None:
+    facts = postgresql(
+        (1.0, "c", parse(b"SELECT 1") + BIND + EXECUTE + FLUSH),
+        (1.1, "s", message("1") + message("2") + done(b"SELECT 1")),
+        (1.2, "c", SYNC),
+        (1.3, "c", query(b"UPDATE t SET a = 1")),
+        (1.4, "s", done(b"UPDATE 1")),
+    )
+    assert counts(facts) == {"startup": (1, 1, {}), "SELECT": (1, 1, {}), "UPDATE": (1, 1, {})}
+
+
+def test_an_answer_about_encryption_whose_request_fell_into_a_gap() -> None:
+    facts = talk(
+        (0.1, "c", SSL),
+        (0.2, "C", bytes(9)),
+        (0.3, "c", startup()),
+        (0.4, "s", b"N"),
+        (0.5, "c", query(b"SELECT 1")),
+        (0.6, "s", HELLO),
+        (0.7, "c", query(b"SELECT 1")),
+        (0.8, "s", READY),
+        port=6432,
+    )
+    assert counts(facts)["ssl-request"] == (1, 0, {})
+    assert counts(facts)["SELECT"] == (2, 2, {})
