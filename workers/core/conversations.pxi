@@ -48,7 +48,7 @@ cdef class HalfView:
         if half.stream == NO_STREAM:
             return None
         if self.made is None:
-            self.made = self.core.open_stream(self)
+            self.made = self.core.handlers.open_stream(self)
             self.made.next = half.stream_next
         elif not half.queued and not self.flow.over:
             self.made.next = half.stream_next

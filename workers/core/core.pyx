@@ -16,7 +16,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 import os
 
-from workers.packets.stream cimport Stream
+from workers.packets.stream cimport Handlers, Stream
 from workers.packets.packet cimport Packet
 
 cdef extern from "Python.h":

@@ -3,29 +3,22 @@
 cdef class Core(Results):
     """batch(buffer, records) as they come; close() at the end; then the results.
 
-    `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; `glue` has
-    `open_stream(half)`, `datagram(packet, source, destination)` -> name, `long_header(packet, half)`,
-    `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, each as the plain core has it.
+    `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; what is
+    to be read goes to `handlers`; `glue` has `icmp_error(packet)`, as the plain core has it.
     """
 
     cdef Packet packet
     cdef object decode
+    cdef Handlers handlers
     cdef object glue
-    cdef object open
-    cdef object over
-    cdef object latency
-    cdef object datagrams
     cdef list views
     cdef dict numbers
 
-    def __init__(self, packet, decode, glue, udp_ports, tcp_ports):
+    def __init__(self, packet, decode, handlers, glue, udp_ports, tcp_ports):
         self.packet = packet
         self.decode = decode
+        self.handlers = handlers
         self.glue = glue
-        self.open = glue.open_stream
-        self.over = glue.over
-        self.latency = glue.latency
-        self.datagrams = glue.datagram
         self.names = [""]
         self.numbers = {"": 0}
         self.views = []
@@ -135,7 +128,7 @@ cdef class Core(Results):
         (<Packet>packet).sequence = event.sequence
         (<Packet>packet).key = (<HalfView>view).key
         if (<HalfView>view).made is None:
-            (<HalfView>view).made = self.open_stream(<HalfView>view)
+            (<HalfView>view).made = self.handlers.open_stream(<HalfView>view)
             event.first = 1
         stream = <PyObject*>(<HalfView>view).made
         if event.first:
@@ -165,7 +158,7 @@ cdef class Core(Results):
         cdef const byte *ports = <const byte*>PyBytes_AS_STRING(key) + len(key) - 4
         cdef Packet packet = self.filled(event)
         packet.key = key
-        flow.application = self.named(self.datagrams(packet, two(ports), two(ports + 2)))
+        flow.application = self.named(self.handlers.datagram(packet, two(ports), two(ports + 2)))
         self.marked(packet.mask, event)
         return 0
 
@@ -175,7 +168,7 @@ cdef class Core(Results):
         cdef Packet packet = self.filled(event)
         packet.key = view.key
         flow.client_side = event.client
-        self.glue.long_header(packet, view)
+        self.handlers.long_header(packet, view)
         self.marked(packet.mask, event)
         return 0
 
@@ -193,11 +186,11 @@ cdef class Core(Results):
             packet.mask = 0
             view.one.stream, view.other.stream
             view.over = True
-            self.over(view, packet, flow.capture_end)
+            self.handlers.over(view, packet, flow.capture_end)
             view.let_go()
             self.views[event.flow] = None
         if flow.handshake_rtt >= 0:
-            self.latency(flow.first_syn_time, flow.handshake_rtt)
+            self.handlers.latency(flow.first_syn_time, flow.handshake_rtt)
         settle(s, event.flow)
         return 0
 
@@ -249,10 +242,6 @@ cdef class Core(Results):
         view.flow = flow
         view.key = turned_key(f, side)
         return view
-
-    def open_stream(self, half):
-        """A new stream for a direction."""
-        return self.open(half)
 
     cdef int named(self, name) except -1:
         number = self.numbers.get(name)
@@ -314,7 +303,7 @@ cdef class Core(Results):
             pooled(&s.carriers),
         ]
         return (
-            memory, self.packet, self.decode, self.glue, self.open, self.over, self.latency, self.datagrams,
+            memory, self.packet, self.decode, self.handlers, self.glue,
             self.names, self.numbers, self.views,
         )
 
@@ -323,7 +312,7 @@ cdef class Core(Results):
         cdef State kept
         cdef bytes data
         cdef list memory
-        memory, self.packet, self.decode, self.glue, self.open, self.over, self.latency, self.datagrams, \
+        memory, self.packet, self.decode, self.handlers, self.glue, \
             self.names, self.numbers, self.views = state
         kept = s[0]
         memcpy(s, PyBytes_AS_STRING(memory[0]), sizeof(State))
