@@ -189,7 +189,7 @@ cdef class Core(Results):
             self.handlers.over(view, packet, flow.capture_end)
             view.let_go()
             self.views[event.flow] = None
-        if flow.handshake_rtt >= 0:
+        if flow.kind == 6 and flow.handshake_rtt >= 0:
             self.handlers.latency(flow.first_syn_time, flow.handshake_rtt)
         settle(s, event.flow)
         return 0
