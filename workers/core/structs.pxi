@@ -39,6 +39,10 @@ cdef enum:                  # bits of a port
     READ_UDP = 1            # its datagrams are read
     READ_TCP = 2            # whatever its segments begin with is handed on
 
+cdef enum:                  # bits of what is viewed, beside 1: parsers hear of it, and 2: Python has its view
+    OTHER_CLIENT = 4        # the view says that side 1 is the client
+    WANTS_KEY = 8           # its parsers look at the packet's key
+
 cdef enum:
     SEGMENT = 0
     DATAGRAM = 1
@@ -146,7 +150,7 @@ cdef struct Flow:           # three cache lines, of which packets need two; from
     int64_t bin_end         # of the second at hand, counted from the first packet
     byte client
     byte stage
-    byte viewed             # 1: parsers hear of it, 2: Python has its view
+    byte viewed             # bits
     byte application        # place of its name, 0 for none
     byte refused_by         # 0 nobody, 1 reset, 2 icmp
     byte key_length

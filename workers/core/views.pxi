@@ -13,6 +13,16 @@ cdef class Core(Results):
     cdef object glue
     cdef list views
     cdef dict numbers
+    cdef PyObject **streams
+    """Of each direction that has one, by slot and side: those of the views, which own them."""
+
+    def __cinit__(self):
+        self.streams = <PyObject**>calloc(2 * SLOTS, sizeof(PyObject*))
+        if self.streams == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.streams)
 
     def __init__(self, packet, decode, handlers, glue, udp_ports, tcp_ports):
         self.packet = packet
@@ -84,21 +94,19 @@ cdef class Core(Results):
         return 0
 
     cdef inline void look_ahead(self, const Event *event) noexcept:
-        """Ask early for the objects that the next events need."""
-        cdef const Event *one = event + 3
-        cdef PyObject *view
-        if one.kind == SEGMENT and self.s.flows[one.flow].viewed & 2:
-            prefetch(PyList_GET_ITEM(self.views, one.flow))
-        one = event + 2
-        if one.kind == SEGMENT and self.s.flows[one.flow].viewed & 2:
-            prefetch(<PyObject*>self.view_of(one))
-        one = event + 1
-        if one.kind == SEGMENT and self.s.flows[one.flow].viewed & 2:
-            prefetch(<PyObject*>(<HalfView>self.view_of(one)).made)
+        """Ask early for the objects that the next events need: streams, then their parsers."""
+        cdef const char *stream = <const char*>self.stream_of(event + 3)
+        if stream != NULL:
+            prefetch(stream)
+            prefetch(stream + LINE)
+        stream = <const char*>self.stream_of(event + 2)
+        if stream != NULL:
+            stream = <const char*><PyObject*>(<Stream><PyObject*>stream).parser
+            prefetch(stream)
+            prefetch(stream + LINE)
 
-    cdef inline PyObject* view_of(self, const Event *event) noexcept:
-        cdef PyObject *flow = PyList_GET_ITEM(self.views, event.flow)
-        return <PyObject*>((<FlowView>flow).other if event.side else (<FlowView>flow).one)
+    cdef inline PyObject* stream_of(self, const Event *event) noexcept:
+        return self.streams[2 * event.flow + event.side] if event.kind == SEGMENT else NULL
 
     cdef Packet filled(self, Event *event):
         cdef Packet packet = self.packet
@@ -112,25 +120,16 @@ cdef class Core(Results):
         return 0
 
     cdef int segment(self, Event *event) except -1:
-        # what Python owns is borrowed here: of all that is looked at, views and their streams stay until `closed`
+        # what Python owns is borrowed here: views and their streams stay until `closed`
         cdef State *s = &self.s
-        cdef Half *half = &s.flows[event.flow].halves[event.side]
+        cdef Flow *flow = &s.flows[event.flow]
+        cdef Half *half = &flow.halves[event.side]
         cdef PyObject *packet = <PyObject*>self.packet
-        cdef PyObject *flow
-        cdef PyObject *view
-        cdef PyObject *stream
-        if not s.flows[event.flow].viewed & 2:
-            self.viewed(event.flow)
-        flow = PyList_GET_ITEM(self.views, event.flow)
-        view = <PyObject*>((<FlowView>flow).other if event.side else (<FlowView>flow).one)
-        (<FlowView>flow).client_side = event.client
+        cdef PyObject *stream = self.streams[2 * event.flow + event.side]
+        if stream == NULL or flow.viewed & (WANTS_KEY | OTHER_CLIENT) != (OTHER_CLIENT if event.client else 0):
+            stream = self.prepared(event)
         fill(<Packet>packet, event)
         (<Packet>packet).sequence = event.sequence
-        (<Packet>packet).key = (<HalfView>view).key
-        if (<HalfView>view).made is None:
-            (<HalfView>view).made = self.handlers.open_stream(<HalfView>view)
-            event.first = 1
-        stream = <PyObject*>(<HalfView>view).made
         if event.first:
             (<Stream>stream).next = half.stream_next
             (<Stream>stream).skip = half.stream_skip
@@ -151,6 +150,20 @@ cdef class Core(Results):
                 half.stream = WATCHED if (<Stream>stream).watching() else PARSED
                 half.doubts = DOUBTS if half.stream == WATCHED else max(half.doubts - 1, 0)
         return 0
+
+    cdef PyObject* prepared(self, Event *event) except NULL:
+        """The stream of an event, a new one if it has none; its conversation's client, and key, as they are wanted."""
+        cdef Flow *flow = &self.s.flows[event.flow]
+        cdef FlowView seen = self.viewed(event.flow)
+        cdef HalfView view = seen.half(event.side)
+        seen.client_side = event.client
+        flow.viewed = 3 | (OTHER_CLIENT if event.client else 0) | (WANTS_KEY if to_or_from(flow, 53) else 0)
+        self.packet.key = view.key
+        if view.made is None:
+            view.made = self.handlers.open_stream(view)
+            event.first = 1
+        self.streams[2 * event.flow + event.side] = <PyObject*>view.made
+        return <PyObject*>view.made
 
     cdef int datagram(self, Event *event) except -1:
         cdef Flow *flow = &self.s.flows[event.flow]
@@ -188,6 +201,7 @@ cdef class Core(Results):
             view.over = True
             self.handlers.over(view, packet, flow.capture_end)
             view.let_go()
+            self.streams[2 * event.flow] = self.streams[2 * event.flow + 1] = NULL
             self.views[event.flow] = None
         if flow.kind == 6 and flow.handshake_rtt >= 0:
             self.handlers.latency(flow.first_syn_time, flow.handshake_rtt)
