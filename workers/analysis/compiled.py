@@ -22,14 +22,12 @@ UNKNOWN = Spread()
 
 
 class CompiledCore:
-    """See plain.PlainCore. What the core hands on comes back through the methods named as in core.pyx."""
+    """See plain.PlainCore. What the core hands on goes to the stages."""
 
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
         self._decoder = Decoder()
-        self.open_stream, self.over, self.latency = stages.open_stream, stages.over, stages.latency
-        self.datagram, self.long_header = stages.datagram, stages.long_header
-        self._core = Core(Packet(), self._decoder.decode, self, UDP_PORTS, SERVICE_PORTS)
+        self._core = Core(Packet(), self._decoder.decode, stages, self, UDP_PORTS, SERVICE_PORTS)
         self.batch = self._core.batch
 
     def __getattr__(self, name: str) -> int:

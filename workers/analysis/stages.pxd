@@ -5,12 +5,12 @@ from workers.analysis.dns cimport DnsStage
 from workers.analysis.http_stage cimport HttpStage
 from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
-from workers.packets.stream cimport Stream
+from workers.packets.stream cimport Handlers, Stream
 
 cdef int _DNS
 
 
-cdef class Stages:
+cdef class Stages(Handlers):
     cdef public dict late
     cdef public object keeper, tls, quic, services, ntp, dhcp, icmp
     cdef public TimelineStage timeline
@@ -19,7 +19,7 @@ cdef class Stages:
     cdef public Applications applications
 
     cpdef Stream open_stream(self, object half)
-    cpdef datagram(self, Packet packet, int source, int destination)
+    cpdef str datagram(self, Packet packet, int source, int destination)
     cpdef long_header(self, Packet packet, object half)
     @cython.locals(before=cython.ulonglong, one=Stream, other=Stream)
     cpdef over(self, object flow, Packet packet, long long now)

@@ -16,14 +16,14 @@ from workers.analysis.services import ServiceStage
 from workers.analysis.timeline import TimelineStage
 from workers.analysis.tls import TlsStage
 from workers.packets.packet import Packet
-from workers.packets.stream import Stream
+from workers.packets.stream import Handlers, Stream
 
 _DNS = DNS
 UDP_PORTS = frozenset({*DNS_PORTS, *DHCP_PORTS, NTP, SSDP})
 """Datagrams from and to these ports are read."""
 
 
-class Stages:
+class Stages(Handlers):
     """One of each, and the ways into them. `late` counts frames by marks found after the frame was counted."""
 
     def __init__(self) -> None:

@@ -81,7 +81,7 @@ cdef void reset(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
         stage = IN_HANDSHAKE
     elif flow.fins:
         stage = AFTER_FIN
-    elif flow.halves[flow.client].payload and not flow.halves[1 - flow.client].payload:
+    elif flow.counted[flow.client].payload and not flow.counted[1 - flow.client].payload:
         stage = BEFORE_RESPONSE
     else:
         stage = AFTER_DATA

@@ -23,32 +23,32 @@ cdef class HalfView:
 
     @property
     def initial(self):
-        return self.half().initial
+        return self.half().initial if self.flow.protocol == 6 else UNSET
 
     @property
     def last_ack(self):
-        return self.half().last_ack
+        return self.half().last_ack if self.flow.protocol == 6 else UNSET
 
     @property
     def packets(self):
-        return self.half().packets
+        return self.core.s.flows[self.index].counted[self.side].packets
 
     @property
     def bytes(self):
-        return self.half().bytes
+        return self.core.s.flows[self.index].counted[self.side].bytes
 
     @property
     def payload(self):
-        return self.half().payload
+        return self.core.s.flows[self.index].counted[self.side].payload
 
     @property
     def stream(self):
         """The direction's stream, None before its first payload."""
         cdef Half *half = self.half()
-        if half.stream == NO_STREAM:
+        if self.flow.protocol != 6 or half.stream == NO_STREAM:
             return None
         if self.made is None:
-            self.made = self.core.open_stream(self)
+            self.made = self.core.handlers.open_stream(self)
             self.made.next = half.stream_next
         elif not half.queued and not self.flow.over:
             self.made.next = half.stream_next
@@ -87,11 +87,11 @@ cdef class FlowView:
 
     @property
     def fins(self):
-        return self.core.s.flows[self.index].fins
+        return self.core.s.flows[self.index].fins if self.protocol == 6 else 0
 
     @property
     def resets(self):
-        return self.core.s.flows[self.index].resets != NONE
+        return self.protocol == 6 and self.core.s.flows[self.index].resets != NONE
 
     @property
     def application(self):

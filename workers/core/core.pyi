@@ -14,6 +14,7 @@ class Core:
         self,
         packet: object,
         decode: Callable[..., None],
+        handlers: object,
         glue: object,
         udp_ports: Iterable[int],
         tcp_ports: Iterable[int],

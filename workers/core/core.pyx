@@ -16,11 +16,11 @@ from libc.string cimport memcmp, memcpy, memset
 
 import os
 
-from workers.packets.stream cimport Stream
+from workers.packets.stream cimport Handlers, Stream
 from workers.packets.packet cimport Packet
 
-cdef extern from "Python.h":
-    PyObject* PyList_GET_ITEM(list some, Py_ssize_t place)     # borrowed
+cdef extern from "stdlib.h":
+    int posix_memalign(void **memory, size_t alignment, size_t size) nogil
 
 cdef extern from *:
     """

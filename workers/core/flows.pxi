@@ -96,6 +96,13 @@ cdef int32_t confirmed(State *s, const byte *key, const Ends *ends, int32_t inde
     return NONE
 
 
+cdef inline void ask_for(const Flow *flow, int lines) noexcept nogil:
+    """Ask early for a conversation's first cache lines."""
+    cdef int line
+    for line in range(lines):
+        prefetch(<const char*>flow + 64 * line)
+
+
 cdef int32_t open_flow(State *s, Pkt *p, const Ends *ends) noexcept nogil:
     """A new conversation, which begins with this packet. There is room: `step` sees to it."""
     cdef int32_t index = s.free_flow
@@ -108,7 +115,9 @@ cdef int32_t open_flow(State *s, Pkt *p, const Ends *ends) noexcept nogil:
         flow = &s.flows[index]
     else:
         s.free_flow = flow.next_in_bucket
-    memset(flow, 0, sizeof(Flow))
+        if s.free_flow != NONE:
+            ask_for(&s.flows[s.free_flow], 3)
+    memset(flow, 0, sizeof(Flow) if p.kind == 6 else OF_TCP)
     s.opened += 1
     s.live += 1
     flow.id = s.opened
@@ -124,12 +133,13 @@ cdef int32_t open_flow(State *s, Pkt *p, const Ends *ends) noexcept nogil:
     flow.hash = ends.bucket
     flow.next_in_bucket = s.buckets[ends.bucket]
     s.buckets[ends.bucket] = index
-    flow.handshake_rtt = flow.initial_rtt = flow.server_rtt = flow.reused_after = UNSET
-    flow.syns = flow.out_of_order = flow.lost_segments = flow.duplicate_acks = flow.keep_alives = flow.resets = NONE
     flow.bin_end = p.time + SECOND
     flow.tunnel = carrier(s, p) if p.tunnel else NONE
-    for side in range(2):
-        begin_half(&flow.halves[side])
+    if p.kind == 6:
+        flow.handshake_rtt = flow.initial_rtt = flow.server_rtt = flow.reused_after = UNSET
+        flow.syns = flow.out_of_order = flow.lost_segments = flow.duplicate_acks = flow.keep_alives = flow.resets = NONE
+        for side in range(2):
+            begin_half(&flow.halves[side])
     if p.kind == 6 or p.kind == 17:
         source = two(p.key + p.key_length - 4)
         destination = two(p.key + p.key_length - 2)
@@ -176,6 +186,15 @@ cdef void forget(State *s, int32_t index) noexcept nogil:
 cdef void release(State *s, int32_t index) noexcept nogil:
     """Give back the slot of a conversation whose facts were taken."""
     cdef Flow *flow = &s.flows[index]
+    give(&s.carriers, flow.tunnel)
+    if flow.kind == 6:
+        release_tcp(s, flow)
+    flow.used = FREE
+    flow.next_in_bucket = s.free_flow
+    s.free_flow = index
+
+
+cdef void release_tcp(State *s, Flow *flow) noexcept nogil:
     cdef int side
     give(&s.frame_lists, flow.syns)
     give(&s.frame_lists, flow.out_of_order)
@@ -183,16 +202,12 @@ cdef void release(State *s, int32_t index) noexcept nogil:
     give(&s.frame_lists, flow.duplicate_acks)
     give(&s.frame_lists, flow.keep_alives)
     give(&s.reset_lists, flow.resets)
-    give(&s.carriers, flow.tunnel)
     for side in range(2):
         give(&s.frame_lists, flow.halves[side].retransmissions)
         give(&s.frame_lists, flow.halves[side].zero_windows)
         give(&s.sample_lists, flow.halves[side].rtt)
         if flow.halves[side].extra != NONE:
             release_extra(s, flow.halves[side].extra)
-    flow.used = FREE
-    flow.next_in_bucket = s.free_flow
-    s.free_flow = index
 
 
 cdef void release_extra(State *s, int32_t index) noexcept nogil:
@@ -214,7 +229,7 @@ cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
         tally(s, flow)
     count_port(s, flow)
     s.ended += 1
-    if not flow.viewed and flow.handshake_rtt < 0 and flow.last_frame <= s.dispatched:
+    if told_to_nobody(s, flow):
         settle(s, index)
         return
     event = &s.events[s.waiting]
@@ -224,6 +239,11 @@ cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
     event.client = flow.client
     event.number = p.number
     event.time = p.time
+
+
+cdef inline bint told_to_nobody(State *s, Flow *flow) noexcept nogil:
+    """Whether no parser has to hear of a conversation's end."""
+    return not flow.viewed and flow.last_frame <= s.dispatched and not (flow.kind == 6 and flow.handshake_rtt >= 0)
 
 
 cdef void count_port(State *s, Flow *flow) noexcept nogil:
@@ -240,7 +260,7 @@ cdef void count_port(State *s, Flow *flow) noexcept nogil:
     else:
         return
     port = two(flow.key + flow.key_length - (4 if flow.client else 2))
-    s.ports[row * 65536 + port] += flow.halves[0].packets + flow.halves[1].packets
+    s.ports[row * 65536 + port] += flow.counted[0].packets + flow.counted[1].packets
 
 
 cdef void settle(State *s, int32_t index) noexcept nogil:
@@ -249,7 +269,7 @@ cdef void settle(State *s, int32_t index) noexcept nogil:
     cdef Kept one
     cdef int32_t at, above
     one.healthy = not (flow.kind == 6 and troubled(flow))
-    one.size = flow.halves[0].bytes + flow.halves[1].bytes
+    one.size = flow.counted[0].bytes + flow.counted[1].bytes
     one.id = flow.id
     one.flow = index
     if s.kept_number < KEPT:
@@ -329,6 +349,7 @@ cdef int32_t listed(State *s, bint by_id) noexcept nogil:
     """Fill `order` with the live conversations, as they lie; how many there are."""
     cdef int32_t index, number = 0
     for index in range(s.touched):
+        prefetch(&s.flows[index + 8])   # or what lies behind, which does no harm
         if s.flows[index].used == LIVE:
             s.order[number].place = s.flows[index].id if by_id else s.flows[index].last_frame
             s.order[number].flow = index
@@ -341,9 +362,18 @@ cdef void sort(Rank *order, int32_t number) noexcept nogil:
 
 
 cdef void evict(State *s, Pkt *p) noexcept nogil:
-    cdef int32_t place
+    """Those of which nobody is told first: their order shows nowhere, and need not be found."""
+    cdef int32_t place, number = 0
     least_first(s.order, listed(s, False), MAX_LIVE // 4, s.seed)
-    sort(s.order, MAX_LIVE // 4)
     for place in range(MAX_LIVE // 4):
-        s.evicted += 1
+        if place + 4 < MAX_LIVE // 4:
+            ask_for(&s.flows[s.order[place + 4].flow], 3)
+        if told_to_nobody(s, &s.flows[s.order[place].flow]):
+            close_flow(s, s.order[place].flow, p)
+        else:
+            s.order[number] = s.order[place]
+            number += 1
+    sort(s.order, number)
+    for place in range(number):
         close_flow(s, s.order[place].flow, p)
+    s.evicted += MAX_LIVE // 4

@@ -18,8 +18,7 @@ cdef class Results:
         cdef State *s = &self.s
         s.seed = int.from_bytes(os.urandom(8), "little")
         s.buckets = <int32_t*>malloc(BUCKETS * sizeof(int32_t))
-        s.flows = <Flow*>calloc(FEW, sizeof(Flow))
-        s.room = FEW
+        self.make_room(FEW)
         s.ports = <uint64_t*>calloc(3 * 65536, sizeof(uint64_t))
         s.events = <Event*>calloc(MAX_EVENTS, sizeof(Event))
         s.order = <Rank*>calloc(SLOTS, sizeof(Rank))
@@ -41,14 +40,16 @@ cdef class Results:
         """Have slots for so many conversations, and some more."""
         cdef State *s = &self.s
         cdef int32_t room = min(<int32_t>SLOTS, max(wanted, s.room * 2))
-        cdef Flow *more
+        cdef void *more = NULL
         if wanted <= s.room:
             return 0
-        more = <Flow*>realloc(s.flows, room * sizeof(Flow))
-        if more == NULL:
+        if posix_memalign(&more, LINE, room * sizeof(Flow)):
             raise MemoryError
-        memset(&more[s.room], 0, (room - s.room) * sizeof(Flow))
-        s.flows = more
+        if s.room:
+            memcpy(more, s.flows, s.room * sizeof(Flow))
+        memset(<char*>more + s.room * sizeof(Flow), 0, (room - s.room) * sizeof(Flow))
+        free(s.flows)
+        s.flows = <Flow*>more
         s.room = room
         return 0
 
@@ -117,11 +118,13 @@ cdef class Results:
         cdef Flow *flow = &s.flows[index]
         cdef Half *client = &flow.halves[flow.client]
         cdef Half *server = &flow.halves[1 - flow.client]
+        cdef Counted *asked = &flow.counted[flow.client]
+        cdef Counted *answered = &flow.counted[1 - flow.client]
         told = {
             "id": flow.id, "protocol": flow.kind, "key": turned_key(flow, flow.client), "first": flow.first,
             "last": flow.last, "first_frame": flow.first_frame, "application": self.names[flow.application],
-            "client": (client.packets, client.bytes, client.payload),
-            "server": (server.packets, server.bytes, server.payload), "tunnel": self.carrier(flow.tunnel),
+            "client": (asked.packets, asked.bytes, asked.payload),
+            "server": (answered.packets, answered.bytes, answered.payload), "tunnel": self.carrier(flow.tunnel),
         }
         if flow.kind == 6:
             told["tcp"] = {
@@ -138,11 +141,11 @@ cdef class Results:
                 "zero_time": flow.zero_time + still_zero(flow, client) + still_zero(flow, server),
                 "resets": self.reset_list(flow.resets), "ecn": client.offered & server.offered & OFFERS_ECN != 0,
                 "idle": (flow.idle_gaps, flow.longest_idle, flow.longest_idle_frame),
-                "sides": (self.side(client), self.side(server)),
+                "sides": (self.side(client, asked.payload), self.side(server, answered.payload)),
             }
         return told
 
-    cdef object side(self, Half *half):
+    cdef object side(self, Half *half, int64_t payload):
         """What is told of each sender, by name."""
         cdef Extra *more
         told = {
@@ -150,7 +153,7 @@ cdef class Results:
             "window_scale": half.scale if half.scale != UNSET else None,
             "sack_permitted": half.offered & OFFERS_SACK != 0, "timestamps": half.offered & OFFERS_TIMESTAMPS != 0,
             "window_updates": half.window_updates, "most_in_flight": half.most_in_flight,
-            "most_per_second": max(half.most_per_second, half.payload - half.bin_base),
+            "most_per_second": max(half.most_per_second, payload - half.bin_base),
             "rtt": self.sampled(half.rtt), "largest_acknowledged": half.largest_acknowledged,
         }
         if half.extra == NONE:

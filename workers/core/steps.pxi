@@ -45,10 +45,9 @@ cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_s
     """Ask early for memory that the next packets need: their headers, then their buckets, then their conversations."""
     cdef const Record *one
     cdef const byte *frame
-    cdef const char *flow
     cdef Ends ends
     cdef int32_t index
-    cdef int line
+    cdef int side
     if at + 8 < number:
         prefetch(s.base + records[at + 8].start + 40)
     if at + 4 < number:
@@ -60,9 +59,12 @@ cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_s
             prefetch(&s.buckets[ends.bucket])
     index = s.buckets[s.soon[(at + 2) & 3]]
     if index != NONE:
-        flow = <const char*>&s.flows[index]
-        for line in range(8):
-            prefetch(flow + 64 * line)
+        ask_for(&s.flows[index], 2)
+        one = &records[at + 2]
+        if at + 2 < number and one.captured >= 38 and s.base[one.start + 23] == 6:
+            for side in range(2):
+                prefetch(&s.flows[index].halves[side])
+                prefetch(&s.flows[index].halves[side].stream_next)
 
 
 cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at) noexcept nogil:
@@ -105,12 +107,12 @@ cdef inline Flow* placed(State *s, Pkt *p, int32_t *index, int *side) noexcept n
 
 
 cdef inline void counted(Flow *flow, int side, Pkt *p) noexcept nogil:
-    cdef Half *half = &flow.halves[side]
+    cdef Counted *mine = &flow.counted[side]
     flow.last_frame = p.number
     flow.last = p.time
-    half.packets += 1
-    half.bytes += p.ip_length
-    half.payload += p.payload_length
+    mine.packets += 1
+    mine.bytes += p.ip_length
+    mine.payload += p.payload_length
 
 
 cdef void other_step(State *s, Pkt *p) noexcept nogil:

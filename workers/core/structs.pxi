@@ -9,6 +9,8 @@ cdef enum:
     UNSET = -1
     NONE = -1               # no entry of a pool
     KEY = 36                # most bytes of a conversation's key
+    LINE = 64               # bytes of a cache line
+    OF_TCP = 3 * LINE       # where in a flow begins what is of TCP alone
     MAX_LIVE = 16384        # as flows.MAX_LIVE
     MAX_EVENTS = 8192
     FEW = 512               # slots to begin with
@@ -36,6 +38,10 @@ cdef enum:
 cdef enum:                  # bits of a port
     READ_UDP = 1            # its datagrams are read
     READ_TCP = 2            # whatever its segments begin with is handed on
+
+cdef enum:                  # bits of what is viewed, beside 1: parsers hear of it, and 2: Python has its view
+    OTHER_CLIENT = 4        # the view says that side 1 is the client
+    WANTS_KEY = 8           # its parsers look at the packet's key
 
 cdef enum:
     SEGMENT = 0
@@ -85,7 +91,13 @@ cdef struct Pkt:
     byte outer[32]
 
 
-cdef struct Half:           # what every packet needs comes first
+cdef struct Counted:        # of one direction
+    int64_t packets
+    int64_t bytes
+    int64_t payload
+
+
+cdef struct Half:           # a direction of TCP: two cache lines for every packet, and one for what is seldom
     int64_t next
     int64_t next_time
     int64_t last_ack
@@ -94,9 +106,6 @@ cdef struct Half:           # what every packet needs comes first
     int64_t sample_end
     int64_t sample_time
     int64_t tried_end       # of the packet whose delivery is awaited
-    int64_t packets
-    int64_t bytes
-    int64_t payload
     int64_t stream_next
     int64_t stream_skip
     int32_t window
@@ -105,33 +114,33 @@ cdef struct Half:           # what every packet needs comes first
     uint32_t most_in_flight
     uint32_t duplicates
     uint32_t data_segments
-    uint32_t queued         # events of this direction that wait
+    uint32_t tried_start
+    uint32_t tried_size
+    int32_t rtt
+    int32_t extra           # what few conversations have
+    uint16_t queued         # events of this direction that wait
     byte stream
     byte pending            # segments wait behind a hole
     byte lost               # the stream was told that bytes are missing
     byte doubts             # times to ask still whether its protocol is known
     byte latest             # what the latest packet was
-    uint32_t tried_start
-    uint32_t tried_size
-    int32_t extra           # what few conversations have
-    int32_t rtt
+    byte finished
+    int64_t initial
+    int64_t zero_since
+    int64_t bin_base        # payload before the second at hand began
+    int64_t most_per_second
     int32_t retransmissions
     int32_t zero_windows
     uint32_t window_updates
     uint32_t largest_resent
     uint32_t identification # of the latest SYN or SYN-ACK, and its hops
     byte hops
-    byte finished
     byte offered            # by the SYN or SYN-ACK, bits
-    int8_t scale            # of the window, UNSET for none
     uint16_t mss
-    int64_t initial
-    int64_t zero_since
-    int64_t bin_base        # payload before the second at hand began
-    int64_t most_per_second
+    int64_t scale           # of the window, UNSET for none
 
 
-cdef struct Flow:           # what every packet needs comes first
+cdef struct Flow:           # three cache lines, of which packets need two; from the halves on it is of TCP alone
     uint64_t one            # its ends, as in Ends
     uint64_t other
     uint32_t sort
@@ -141,37 +150,39 @@ cdef struct Flow:           # what every packet needs comes first
     int64_t bin_end         # of the second at hand, counted from the first packet
     byte client
     byte stage
-    byte viewed             # 1: parsers hear of it, 2: Python has its view
+    byte viewed             # bits
     byte application        # place of its name, 0 for none
     byte refused_by         # 0 nobody, 1 reset, 2 icmp
     byte key_length
     byte used
     byte kind
-    Half halves[2]
-    byte key[KEY]
-    uint32_t hash
-    int32_t tunnel
+    Counted counted[2]
     int64_t id
     int64_t first
+    byte key[KEY]
+    uint32_t hash
     int64_t first_frame
+    int64_t capture_end     # the latest packet time when it ended
+    int64_t tunnel
+    Half halves[2]
+    int64_t handshake_rtt
     int64_t first_syn_time
     int64_t last_syn_time
-    int64_t handshake_rtt
     int64_t initial_rtt
     int64_t server_rtt
-    int64_t reused_after
-    int64_t zero_time
-    int64_t capture_end     # the latest packet time when it ended
-    int64_t longest_idle
-    int64_t longest_idle_frame
-    uint32_t idle_gaps
-    uint32_t fins
     int32_t syns
     int32_t out_of_order
     int32_t lost_segments
     int32_t duplicate_acks
     int32_t keep_alives
     int32_t resets
+    int64_t reused_after
+    int64_t zero_time
+    int64_t longest_idle
+    int64_t longest_idle_frame
+    uint32_t idle_gaps
+    uint32_t fins
+    int64_t unused[3]       # whole cache lines
 
 
 cdef struct Extra:

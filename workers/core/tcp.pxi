@@ -311,8 +311,8 @@ cdef void next_second(Flow *flow, Pkt *p) noexcept nogil:
     cdef int side
     for side in range(2):
         half = &flow.halves[side]
-        half.most_per_second = max(half.most_per_second, half.payload - half.bin_base)
-        half.bin_base = half.payload
+        half.most_per_second = max(half.most_per_second, flow.counted[side].payload - half.bin_base)
+        half.bin_base = flow.counted[side].payload
     if idle > SECOND:
         flow.idle_gaps += 1
         if idle > flow.longest_idle:

@@ -3,29 +3,32 @@
 cdef class Core(Results):
     """batch(buffer, records) as they come; close() at the end; then the results.
 
-    `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; `glue` has
-    `open_stream(half)`, `datagram(packet, source, destination)` -> name, `long_header(packet, half)`,
-    `icmp_error(packet)`, `over(flow, packet, now)`, `latency(time, took)`, each as the plain core has it.
+    `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; what is
+    to be read goes to `handlers`; `glue` has `icmp_error(packet)`, as the plain core has it.
     """
 
     cdef Packet packet
     cdef object decode
+    cdef Handlers handlers
     cdef object glue
-    cdef object open
-    cdef object over
-    cdef object latency
-    cdef object datagrams
     cdef list views
     cdef dict numbers
+    cdef PyObject **streams
+    """Of each direction that has one, by slot and side: those of the views, which own them."""
 
-    def __init__(self, packet, decode, glue, udp_ports, tcp_ports):
+    def __cinit__(self):
+        self.streams = <PyObject**>calloc(2 * SLOTS, sizeof(PyObject*))
+        if self.streams == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.streams)
+
+    def __init__(self, packet, decode, handlers, glue, udp_ports, tcp_ports):
         self.packet = packet
         self.decode = decode
+        self.handlers = handlers
         self.glue = glue
-        self.open = glue.open_stream
-        self.over = glue.over
-        self.latency = glue.latency
-        self.datagrams = glue.datagram
         self.names = [""]
         self.numbers = {"": 0}
         self.views = []
@@ -91,21 +94,19 @@ cdef class Core(Results):
         return 0
 
     cdef inline void look_ahead(self, const Event *event) noexcept:
-        """Ask early for the objects that the next events need."""
-        cdef const Event *one = event + 3
-        cdef PyObject *view
-        if one.kind == SEGMENT and self.s.flows[one.flow].viewed & 2:
-            prefetch(PyList_GET_ITEM(self.views, one.flow))
-        one = event + 2
-        if one.kind == SEGMENT and self.s.flows[one.flow].viewed & 2:
-            prefetch(<PyObject*>self.view_of(one))
-        one = event + 1
-        if one.kind == SEGMENT and self.s.flows[one.flow].viewed & 2:
-            prefetch(<PyObject*>(<HalfView>self.view_of(one)).made)
+        """Ask early for the objects that the next events need: streams, then their parsers."""
+        cdef const char *stream = <const char*>self.stream_of(event + 3)
+        if stream != NULL:
+            prefetch(stream)
+            prefetch(stream + LINE)
+        stream = <const char*>self.stream_of(event + 2)
+        if stream != NULL:
+            stream = <const char*><PyObject*>(<Stream><PyObject*>stream).parser
+            prefetch(stream)
+            prefetch(stream + LINE)
 
-    cdef inline PyObject* view_of(self, const Event *event) noexcept:
-        cdef PyObject *flow = PyList_GET_ITEM(self.views, event.flow)
-        return <PyObject*>((<FlowView>flow).other if event.side else (<FlowView>flow).one)
+    cdef inline PyObject* stream_of(self, const Event *event) noexcept:
+        return self.streams[2 * event.flow + event.side] if event.kind == SEGMENT else NULL
 
     cdef Packet filled(self, Event *event):
         cdef Packet packet = self.packet
@@ -119,25 +120,16 @@ cdef class Core(Results):
         return 0
 
     cdef int segment(self, Event *event) except -1:
-        # what Python owns is borrowed here: of all that is looked at, views and their streams stay until `closed`
+        # what Python owns is borrowed here: views and their streams stay until `closed`
         cdef State *s = &self.s
-        cdef Half *half = &s.flows[event.flow].halves[event.side]
+        cdef Flow *flow = &s.flows[event.flow]
+        cdef Half *half = &flow.halves[event.side]
         cdef PyObject *packet = <PyObject*>self.packet
-        cdef PyObject *flow
-        cdef PyObject *view
-        cdef PyObject *stream
-        if not s.flows[event.flow].viewed & 2:
-            self.viewed(event.flow)
-        flow = PyList_GET_ITEM(self.views, event.flow)
-        view = <PyObject*>((<FlowView>flow).other if event.side else (<FlowView>flow).one)
-        (<FlowView>flow).client_side = event.client
+        cdef PyObject *stream = self.streams[2 * event.flow + event.side]
+        if stream == NULL or flow.viewed & (WANTS_KEY | OTHER_CLIENT) != (OTHER_CLIENT if event.client else 0):
+            stream = self.prepared(event)
         fill(<Packet>packet, event)
         (<Packet>packet).sequence = event.sequence
-        (<Packet>packet).key = (<HalfView>view).key
-        if (<HalfView>view).made is None:
-            (<HalfView>view).made = self.open_stream(<HalfView>view)
-            event.first = 1
-        stream = <PyObject*>(<HalfView>view).made
         if event.first:
             (<Stream>stream).next = half.stream_next
             (<Stream>stream).skip = half.stream_skip
@@ -159,13 +151,27 @@ cdef class Core(Results):
                 half.doubts = DOUBTS if half.stream == WATCHED else max(half.doubts - 1, 0)
         return 0
 
+    cdef PyObject* prepared(self, Event *event) except NULL:
+        """The stream of an event, a new one if it has none; its conversation's client, and key, as they are wanted."""
+        cdef Flow *flow = &self.s.flows[event.flow]
+        cdef FlowView seen = self.viewed(event.flow)
+        cdef HalfView view = seen.half(event.side)
+        seen.client_side = event.client
+        flow.viewed = 3 | (OTHER_CLIENT if event.client else 0) | (WANTS_KEY if to_or_from(flow, 53) else 0)
+        self.packet.key = view.key
+        if view.made is None:
+            view.made = self.handlers.open_stream(view)
+            event.first = 1
+        self.streams[2 * event.flow + event.side] = <PyObject*>view.made
+        return <PyObject*>view.made
+
     cdef int datagram(self, Event *event) except -1:
         cdef Flow *flow = &self.s.flows[event.flow]
         cdef bytes key = turned_key(flow, event.side)
         cdef const byte *ports = <const byte*>PyBytes_AS_STRING(key) + len(key) - 4
         cdef Packet packet = self.filled(event)
         packet.key = key
-        flow.application = self.named(self.datagrams(packet, two(ports), two(ports + 2)))
+        flow.application = self.named(self.handlers.datagram(packet, two(ports), two(ports + 2)))
         self.marked(packet.mask, event)
         return 0
 
@@ -175,7 +181,7 @@ cdef class Core(Results):
         cdef Packet packet = self.filled(event)
         packet.key = view.key
         flow.client_side = event.client
-        self.glue.long_header(packet, view)
+        self.handlers.long_header(packet, view)
         self.marked(packet.mask, event)
         return 0
 
@@ -193,11 +199,12 @@ cdef class Core(Results):
             packet.mask = 0
             view.one.stream, view.other.stream
             view.over = True
-            self.over(view, packet, flow.capture_end)
+            self.handlers.over(view, packet, flow.capture_end)
             view.let_go()
+            self.streams[2 * event.flow] = self.streams[2 * event.flow + 1] = NULL
             self.views[event.flow] = None
-        if flow.handshake_rtt >= 0:
-            self.latency(flow.first_syn_time, flow.handshake_rtt)
+        if flow.kind == 6 and flow.handshake_rtt >= 0:
+            self.handlers.latency(flow.first_syn_time, flow.handshake_rtt)
         settle(s, event.flow)
         return 0
 
@@ -249,10 +256,6 @@ cdef class Core(Results):
         view.flow = flow
         view.key = turned_key(f, side)
         return view
-
-    def open_stream(self, half):
-        """A new stream for a direction."""
-        return self.open(half)
 
     cdef int named(self, name) except -1:
         number = self.numbers.get(name)
@@ -314,7 +317,7 @@ cdef class Core(Results):
             pooled(&s.carriers),
         ]
         return (
-            memory, self.packet, self.decode, self.glue, self.open, self.over, self.latency, self.datagrams,
+            memory, self.packet, self.decode, self.handlers, self.glue,
             self.names, self.numbers, self.views,
         )
 
@@ -323,7 +326,7 @@ cdef class Core(Results):
         cdef State kept
         cdef bytes data
         cdef list memory
-        memory, self.packet, self.decode, self.glue, self.open, self.over, self.latency, self.datagrams, \
+        memory, self.packet, self.decode, self.handlers, self.glue, \
             self.names, self.numbers, self.views = state
         kept = s[0]
         memcpy(s, PyBytes_AS_STRING(memory[0]), sizeof(State))

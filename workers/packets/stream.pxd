@@ -5,6 +5,9 @@ from workers.packets.packet cimport Packet
 cdef long long _MASK, _HALF, MAX_PENDING, MAX_PIECES
 
 
+cdef class Stream
+
+
 cdef class Parser:
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cpdef skipped(self, Packet packet, bint whole)
@@ -17,6 +20,14 @@ cdef class Parser:
 
 cdef class Outer(Parser):
     cdef public Parser inner
+
+
+cdef class Handlers:
+    cpdef Stream open_stream(self, object half)
+    cpdef str datagram(self, Packet packet, int source, int destination)
+    cpdef long_header(self, Packet packet, object half)
+    cpdef over(self, object flow, Packet packet, long long now)
+    cpdef latency(self, long long time, long long took)
 
 
 @cython.final

@@ -8,6 +8,8 @@ never filled; marks it earns go to `late`, since its frame was counted before. B
 too. Payload is copied only when it waits behind a hole.
 """
 
+from typing import Any
+
 from workers.packets.packet import Packet
 
 MAX_PENDING = 128 * 1024
@@ -54,6 +56,30 @@ class Outer(Parser):
 
     __slots__ = ("inner",)
     inner: Parser | None
+
+
+class Handlers:
+    """What a core hands packets and conversations to."""
+
+    def open_stream(self, half: Any) -> "Stream":
+        """The stream of a direction that sends its first payload."""
+        raise NotImplementedError
+
+    def datagram(self, packet: Packet, source: int, destination: int) -> str:
+        """One datagram from or to a port that is read; the application it belongs to, "" for none."""
+        raise NotImplementedError
+
+    def long_header(self, packet: Packet, half: Any) -> None:
+        """A datagram that begins as QUIC does, on other ports."""
+        raise NotImplementedError
+
+    def over(self, flow: Any, packet: Packet, now: int) -> None:
+        """A conversation that a parser knows is over, at `now`."""
+        raise NotImplementedError
+
+    def latency(self, time: int, took: int) -> None:
+        """One handshake."""
+        raise NotImplementedError
 
 
 class Stream:

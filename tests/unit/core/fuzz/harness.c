@@ -40,6 +40,12 @@ void *core_realloc(void *before, size_t size) {
     return memory;
 }
 
+int core_posix_memalign(void **memory, size_t alignment, size_t size) {
+    int failed = posix_memalign(memory, alignment, size);
+    alive += failed == 0;
+    return failed;
+}
+
 void core_free(void *memory) {
     alive -= memory != NULL;
     free(memory);

@@ -60,7 +60,7 @@ def build(folder: Path = BUILD) -> Path:
     _call(sys.executable, "-m", "cython", "-3", "-I", str(sources), *name, str(sources / "core.pyx"), "-o", str(made))
     python = (f"-I{sysconfig.get_path('include')}", f"-L{sysconfig.get_config_var('LIBDIR')}", "-lpython3.11")
     harness, unsanitized, uncounted = (str(Path(__file__).with_name(name)) for name in BESIDE)
-    counted = [f"-D{name}=core_{name}" for name in ("malloc", "calloc", "realloc", "free")]
+    counted = [f"-D{name}=core_{name}" for name in ("malloc", "calloc", "realloc", "posix_memalign", "free")]
     left_out = (f"-fsanitize-ignorelist={unsanitized}", f"-fsanitize-coverage-ignorelist={uncounted}")
     clang = ("clang", "-O1", "-g", "-w", *SANITIZERS)
     _call(*clang, *left_out, *counted, python[0], "-c", str(made), "-o", str(folder / "core.o"))
