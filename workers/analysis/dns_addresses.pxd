@@ -1,6 +1,7 @@
 cimport cython
 
 from workers.analysis.dns_message cimport Message
+from workers.packets cimport words
 from workers.packets.scan cimport digest
 
 cdef Py_ssize_t _BUCKETS
@@ -25,10 +26,6 @@ cdef class _Pair:
     )
     @cython.locals(index=int, place=int, word=cython.uint, shift=int)
     cpdef tell(self, list every)
-
-
-@cython.locals(high=cython.uint)
-cdef unsigned int _word(const unsigned char *data, Py_ssize_t at) noexcept
 
 
 cdef class DnsAddresses:

@@ -11,6 +11,7 @@ from workers.analysis.addresses import address
 from workers.analysis.dns_message import Message
 from workers.analysis.samples import NANO
 from workers.contract.facts_dns import DnsAddress
+from workers.packets import words
 from workers.packets.scan import digest
 
 MAX_PAIRS = 1024
@@ -46,12 +47,12 @@ class _Pair:
             return False
         place = 0
         while place < half:
-            if self.ends[place >> 2] != _word(client, half + place):
+            if self.ends[place >> 2] != words.four(client, half + place):
                 return False
             place += 4
         place = 0
         while place < size:
-            if self.ends[half + place >> 2] != _word(given, at + place):
+            if self.ends[half + place >> 2] != words.four(given, at + place):
                 return False
             place += 4
         return True
@@ -62,9 +63,9 @@ class _Pair:
         self.kept = self.first = 0
         self.latest = None
         for place in range(0, half, 4):
-            self.ends[place >> 2] = _word(client, half + place)
+            self.ends[place >> 2] = words.four(client, half + place)
         for place in range(0, size, 4):
-            self.ends[half + place >> 2] = _word(given, at + place)
+            self.ends[half + place >> 2] = words.four(given, at + place)
 
     def tell(self, every: list[tuple[int, str, str, str]]) -> None:
         """When, client, address and name of each change, the oldest first."""
@@ -73,12 +74,6 @@ class _Pair:
         for index in range(self.kept):
             place = (self.first + index) % self.kept
             every.append((self.times[place], client, given, self.names[place]))
-
-
-def _word(data: bytes, at: int) -> int:
-    """Four bytes as one number."""
-    high = data[at + 3]
-    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | high << 24
 
 
 class DnsAddresses:

@@ -1,6 +1,7 @@
 cimport cython
 
 from workers.analysis.dns_groups cimport Group, Name
+from workers.packets cimport words
 from workers.packets.scan cimport digest_both
 
 cdef Py_ssize_t _BUCKETS, _LONGEST
@@ -21,10 +22,6 @@ cdef class Asked:
     cdef bint is_of(self, const unsigned char *key, Py_ssize_t length) noexcept
     @cython.locals(half=Py_ssize_t, place=Py_ssize_t, ports=cython.uint)
     cdef bint is_answered(self, const unsigned char *key, Py_ssize_t length) noexcept
-
-
-@cython.locals(high=cython.uint)
-cdef unsigned int _word(const unsigned char *data, Py_ssize_t at) noexcept
 
 
 @cython.final

@@ -2,6 +2,7 @@
 """Queries that wait for their answers, in order, found by addresses, ports and id in either direction."""
 
 from workers.analysis.dns_groups import Group, Name
+from workers.packets import words
 from workers.packets.scan import digest_both
 
 _BUCKETS = 4096
@@ -36,7 +37,7 @@ class Asked:
         self.length = length = min(length, _LONGEST)
         place = 0
         while place < length:
-            self.ends[place >> 2] = _word(key, place)
+            self.ends[place >> 2] = words.four(key, place)
             place += 4
 
     def is_of(self, key: bytes, length: int) -> bool:
@@ -44,7 +45,7 @@ class Asked:
         if length != self.length:
             return False
         place = 0
-        while place < length and self.ends[place >> 2] == _word(key, place):
+        while place < length and self.ends[place >> 2] == words.four(key, place):
             place += 4
         return place >= length
 
@@ -54,17 +55,13 @@ class Asked:
             return False
         half, place = (length - 4) // 2, 0
         while place < half:
-            if self.ends[place >> 2] != _word(key, half + place) or self.ends[half + place >> 2] != _word(key, place):
+            if self.ends[place >> 2] != words.four(key, half + place) or self.ends[half + place >> 2] != words.four(
+                key, place
+            ):
                 return False
             place += 4
-        ports = _word(key, length - 4)
+        ports = words.four(key, length - 4)
         return self.ends[half >> 1] == (ports >> 16 | (ports & 0xFFFF) << 16)
-
-
-def _word(data: bytes, at: int) -> int:
-    """Four bytes as one number."""
-    high = data[at + 3]
-    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | high << 24
 
 
 class Waiting:

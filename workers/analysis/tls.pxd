@@ -1,6 +1,7 @@
 cimport cython
 
-from workers.analysis.tls_known cimport Chain, Chains, Count, Hellos, Name, Said, counted, numbers, piece
+from workers.analysis.tls_known cimport Chain, Chains, Count, Hellos, Name, Said, counted, numbers
+from workers.packets.scan cimport piece
 from workers.packets.packet cimport Packet
 from workers.packets.stream cimport Parser
 

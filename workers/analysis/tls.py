@@ -11,10 +11,11 @@ from workers.analysis import tls_names
 from workers.analysis.certificates import Certificates
 from workers.analysis.flows import Half
 from workers.analysis.samples import NANO
-from workers.analysis.tls_known import Chain, Count, Hellos, Said, counted, numbers, piece
+from workers.analysis.tls_known import Chain, Count, Hellos, Said, counted, numbers
 from workers.contract.facts import MAX_FRAMES, TlsAlert, TlsFacts, TlsHandshake
 from workers.packets import marks
 from workers.packets.packet import Packet
+from workers.packets.scan import piece
 from workers.packets.stream import Parser
 
 MAX_HANDSHAKES = 500
@@ -209,7 +210,7 @@ class TlsStage:
         del self._done[MAX_HANDSHAKES:]
 
     def finish(self) -> TlsFacts:
-        """Handshakes in the order they began, once all of them ended; of too many, those with trouble are kept first."""
+        """Handshakes in the order they began, once all ended; of too many, those with trouble are kept first."""
         self._shrink()
         self._done.sort(key=_number)
         places: dict[int, int] = {-1: -1}

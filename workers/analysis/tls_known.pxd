@@ -2,7 +2,7 @@ cimport cython
 
 from workers.analysis.http_message cimport text
 from workers.analysis.tls_messages cimport Hello, client_hello, server_hello
-from workers.packets.scan cimport digest, same
+from workers.packets.scan cimport digest, piece, same
 
 cdef Py_ssize_t MAX_SHAPES, MAX_NAMES, MAX_CHAINS, MAX_CHAIN_BYTES, _BUCKETS
 
@@ -78,7 +78,6 @@ cdef class Hellos:
 
 @cython.locals(wanted=Py_ssize_t, after=Py_ssize_t, kind=int)
 cdef bint _server_shape(Pieces pieces, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end)
-cpdef bytes piece(const unsigned char *data, Py_ssize_t at, Py_ssize_t end)
 cdef bint _retries(const unsigned char *buffer, Py_ssize_t at)
 
 

@@ -9,7 +9,7 @@ before, or is odd in any way, is read by `tls_messages` and `certificates`. All 
 from workers.analysis import tls_names
 from workers.analysis.http_message import text
 from workers.analysis.tls_messages import MAX_NAME, RETRY_RANDOM, Hello, client_hello, server_hello
-from workers.packets.scan import digest, same
+from workers.packets.scan import digest, piece, same
 
 MAX_SHAPES, MAX_NAMES = 256, 1024
 _BUCKETS = 256
@@ -256,11 +256,6 @@ def _server_shape(pieces: Pieces, buffer: bytes, at: int, end: int) -> bool:
             wanted = after
         at = after
     return pieces.add(buffer, wanted, end)
-
-
-def piece(data: bytes, at: int, end: int) -> bytes:
-    """The bytes between two places that lie within; compiled, a slice of `bytes` costs three times as much."""
-    return data[at:end]
 
 
 def _retries(buffer: bytes, at: int) -> bool:

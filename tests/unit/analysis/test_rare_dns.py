@@ -1,7 +1,5 @@
 """DNS in the forms that hardly any capture has: cut, damaged, beyond what is kept, and hashes that are the same."""
 
-import struct
-
 import pytest
 
 from tests.unit.analysis.captures import ACK, CLIENT, PSH, Pcap, Tcp, dns, udp
@@ -9,8 +7,8 @@ from tests.unit.analysis.talks import checked
 from tests.unit.analysis.test_dns import RESOLVER, with_records
 from tests.unit.analysis.test_dns_addresses import answer, record
 from tests.unit.analysis.test_dns_forms import asked
-from workers.analysis import dns_addresses, dns_groups, dns_waiting
 from workers.analysis import dns as dns_stage
+from workers.analysis import dns_addresses, dns_groups, dns_waiting
 from workers.analysis.dns_message import read_message
 from workers.contract.facts import DnsFacts
 
@@ -96,7 +94,9 @@ def test_names_clients_and_addresses_of_one_hash_stay_apart(monkeypatch: pytest.
         for port in (4000, 4001, 53):
             asked(pcap, number, port, dns(9, f"{number}.shop", qtype=qtype), client)
             data = bytes([192, 0, 2, number]) if qtype == 1 else bytes(15) + bytes([number])
-            back = with_records(dns(9, f"{number}.shop", response=True, qtype=qtype), 1, 0, record(b"\xc0\x0c", qtype, data))
+            back = with_records(
+                dns(9, f"{number}.shop", response=True, qtype=qtype), 1, 0, record(b"\xc0\x0c", qtype, data)
+            )
             pcap.add(number + 0.5, udp(RESOLVER, 53, client, port, back))
     usual = checked(pcap).dns
     assert len(usual.names) == len(usual.addresses) == 4
