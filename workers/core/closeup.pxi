@@ -71,12 +71,10 @@ cdef class CoreCloseUp(Results):
         cdef int why = ROOM
         cdef bytes inner
         while why != ALL:
-            self.make_room(self.s.touched + 1)
             self.s.base = <const byte*>PyBytes_AS_STRING(buffer)
             with nogil:
                 why = pass_over(&self.s, &self.g, found.items, found.number, &at)
             if why == PLAIN:
-                self.make_room(self.s.touched + 1)
                 inner = read_plainly(&self.s, self.packet, self.decode, buffer, &found.items[at - 1])
                 look_at(&self.s, &self.g, &self.s.packet)
 

@@ -269,7 +269,7 @@ cdef int pass_over(State *s, Glass *g, const Record *records, Py_ssize_t number,
     """Take records from `at` on; why it stopped (see `run`)."""
     cdef const Record *one
     while at[0] < number:
-        if s.touched == s.room:
+        if s.touched == SLOTS:
             return ROOM
         one = &records[at[0]]
         at[0] += 1

@@ -16,9 +16,12 @@ cdef class Results:
 
     cdef int make(self) except -1:
         cdef State *s = &self.s
+        cdef void *flows = NULL
         s.seed = int.from_bytes(os.urandom(8), "little")
         s.buckets = <int32_t*>malloc(BUCKETS * sizeof(int32_t))
-        self.make_room(FEW)
+        if posix_memalign(&flows, LINE, SLOTS * sizeof(Flow)):  # takes memory as slots are used, and only then
+            raise MemoryError
+        s.flows = <Flow*>flows
         s.ports = <uint64_t*>calloc(3 * 65536, sizeof(uint64_t))
         s.events = <Event*>calloc(MAX_EVENTS, sizeof(Event))
         s.order = <Rank*>calloc(SLOTS, sizeof(Rank))
@@ -34,23 +37,6 @@ cdef class Results:
         s.extras.size = sizeof(Extra)
         s.carriers.size = sizeof(Carrier)
         begin_timeline(&s.timeline)
-        return 0
-
-    cdef int make_room(self, int32_t wanted) except -1:
-        """Have slots for so many conversations, and some more."""
-        cdef State *s = &self.s
-        cdef int32_t room = min(<int32_t>SLOTS, max(wanted, s.room * 2))
-        cdef void *more = NULL
-        if wanted <= s.room:
-            return 0
-        if posix_memalign(&more, LINE, room * sizeof(Flow)):
-            raise MemoryError
-        if s.room:
-            memcpy(more, s.flows, s.room * sizeof(Flow))
-        memset(<char*>more + s.room * sizeof(Flow), 0, (room - s.room) * sizeof(Flow))
-        free(s.flows)
-        s.flows = <Flow*>more
-        s.room = room
         return 0
 
     def __dealloc__(self):

@@ -70,7 +70,7 @@ cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_s
 cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at) noexcept nogil:
     """Take records from `at` on; why it stopped."""
     while at[0] < number:
-        if s.pressing or s.waiting > MAX_EVENTS - MAX_LIVE // 4 - 4 or s.touched == s.room:
+        if s.pressing or s.waiting > MAX_EVENTS - MAX_LIVE // 4 - 4 or s.touched == SLOTS:
             return ROOM
         look_ahead(s, records, at[0], number)
         account(s, &records[at[0]])

@@ -13,7 +13,6 @@ cdef enum:
     OF_TCP = 3 * LINE       # where in a flow begins what is of TCP alone
     MAX_LIVE = 16384        # as flows.MAX_LIVE
     MAX_EVENTS = 8192
-    FEW = 512               # slots to begin with
     SLOTS = 25084           # live flows, those whose end waits as an event, one eviction, and those that are told
     KEPT = 500              # as flows.MAX_KEPT
     BUCKETS = 65536
@@ -320,8 +319,7 @@ cdef struct State:
     # the table
     int32_t live
     int32_t free_flow
-    int32_t touched         # slots used so far, of `room`
-    int32_t room
+    int32_t touched         # slots used so far, of SLOTS
     int32_t waiting
     int32_t pressing        # a direction has several events waiting
     int64_t dispatched      # the last packet whose events were taken

@@ -46,12 +46,10 @@ cdef class Core(Results):
         cdef Py_ssize_t at = 0
         cdef int why = ROOM
         while why != ALL:
-            self.make_room(self.s.touched + 1)
             self.s.base = <const byte*>PyBytes_AS_STRING(buffer)
             with nogil:
                 why = run(&self.s, found.items, found.number, &at)
             self.dispatch(buffer)
-            self.make_room(self.s.touched + 1)
             if why == PLAIN:
                 self.plain(buffer, &found.items[at - 1])
         self.packet.buffer = b""
@@ -334,8 +332,6 @@ cdef class Core(Results):
         s.events, s.order, s.read_ports = kept.events, kept.order, kept.read_ports
         s.frame_lists.memory = s.sample_lists.memory = s.reset_lists.memory = s.extras.memory = s.carriers.memory = NULL
         s.base = NULL
-        s.room = kept.room
-        self.make_room(s.touched)
         data = memory[1]
         memcpy(s.buckets, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         data = memory[2]

@@ -28,7 +28,7 @@ MAX_SIZE = 4_096
 TRAFFIC = 64
 READ = 50
 """Inputs a second, at least, while the corpus is read."""
-ROOM = {"MAX_LIVE": MAX_LIVE, "MAX_EVENTS": 40, "FEW": 2, "SLOTS": MAX_LIVE + 548, "BUCKETS": 64}
+ROOM = {"MAX_LIVE": MAX_LIVE, "MAX_EVENTS": 40, "SLOTS": MAX_LIVE + 548, "BUCKETS": 64}
 SANITIZERS = ("-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
 
 
