@@ -96,7 +96,9 @@ def test_names_clients_and_addresses_of_one_hash_stay_apart(monkeypatch: pytest.
         for port in (4000, 4001, 53):
             asked(pcap, number, port, dns(9, f"{number}.shop", qtype=qtype), client)
             data = bytes([192, 0, 2, number]) if qtype == 1 else bytes(15) + bytes([number])
-            back = with_records(dns(9, f"{number}.shop", response=True, qtype=qtype), 1, 0, record(b"\xc0\x0c", qtype, data))
+            back = with_records(
+                dns(9, f"{number}.shop", response=True, qtype=qtype), 1, 0, record(b"\xc0\x0c", qtype, data)
+            )
             pcap.add(number + 0.5, udp(RESOLVER, 53, client, port, back))
     usual = checked(pcap).dns
     assert len(usual.names) == len(usual.addresses) == 4

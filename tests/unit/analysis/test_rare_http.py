@@ -120,7 +120,9 @@ def test_requests_and_clients_beyond_those_kept_are_counted_and_no_more() -> Non
     for client in range(1_026):
         tcp = Tcp(pcap, client=f"198.19.{client >> 8}.{client & 255}").handshake(client)
         paths = (client,) if client < 1_025 else range(2_000, 3_100)
-        request = b"".join(asked(f"/{path}") for path in paths) + with_id * 2 if client == 1_025 else asked(f"/{client}")
+        request = (
+            b"".join(asked(f"/{path}") for path in paths) + with_id * 2 if client == 1_025 else asked(f"/{client}")
+        )
         tcp.send(client + 0.1, "c", PSH | ACK, 1, 1, request)
         replies = failed * 130 if client == 1_025 else OK
         tcp.send(client + 0.2, "s", PSH | ACK, 1, 1 + len(request), replies)

@@ -23,7 +23,8 @@ def test_a_byte_is_found_where_it_stands_first_within_the_bounds() -> None:
 
 
 @pytest.mark.parametrize(
-    "form", ["%c", "abc%c", "abcd%c", "abcdefg%c", "%cbcd", "a%ccd", "ab%cd", "abcdefgh%cjkl", "abcdefghijk%c", "%c" * 2]
+    "form",
+    ["%c", "abc%c", "abcd%c", "abcdefg%c", "%cbcd", "a%ccd", "ab%cd", "abcdefgh%cjkl", "abcdefghijk%c", "%c" * 2],
 )
 def test_hashes_of_bytes_that_differ_in_one_place_are_spread_over_their_low_bits(form: str) -> None:
     """Where tables look: a chain of 256 would be as long as whoever chooses the bytes likes."""
