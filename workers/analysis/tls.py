@@ -209,7 +209,7 @@ class TlsStage:
         del self._done[MAX_HANDSHAKES:]
 
     def finish(self) -> TlsFacts:
-        """Handshakes in the order they began, once all of them ended; of too many, those with trouble are kept first."""
+        """Handshakes in the order they began, once all ended; of too many, those with trouble are kept first."""
         self._shrink()
         self._done.sort(key=_number)
         places: dict[int, int] = {-1: -1}

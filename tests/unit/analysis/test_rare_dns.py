@@ -1,7 +1,5 @@
 """DNS in the forms that hardly any capture has: cut, damaged, beyond what is kept, and hashes that are the same."""
 
-import struct
-
 import pytest
 
 from tests.unit.analysis.captures import ACK, CLIENT, PSH, Pcap, Tcp, dns, udp
@@ -9,8 +7,8 @@ from tests.unit.analysis.talks import checked
 from tests.unit.analysis.test_dns import RESOLVER, with_records
 from tests.unit.analysis.test_dns_addresses import answer, record
 from tests.unit.analysis.test_dns_forms import asked
-from workers.analysis import dns_addresses, dns_groups, dns_waiting
 from workers.analysis import dns as dns_stage
+from workers.analysis import dns_addresses, dns_groups, dns_waiting
 from workers.analysis.dns_message import read_message
 from workers.contract.facts import DnsFacts
 
