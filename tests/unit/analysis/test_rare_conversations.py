@@ -65,7 +65,7 @@ def test_a_packet_that_went_in_circles_is_neither_refused_nor_too_big() -> None:
 
 
 def test_of_points_at_one_time_the_nearest_to_the_line_counts() -> None:
-    points = [(0, 0), (1, 5), (1, 1), (1, 9), (2, 3)]
+    points: list[tuple[float, float]] = [(0, 0), (1, 5), (1, 1), (1, 9), (2, 3)]
     assert _hull(points, 1) == [(0, 0), (1, 1), (2, 3)]
     assert _hull(points, -1) == [(0, 0), (1, 9), (2, 3)]
 
