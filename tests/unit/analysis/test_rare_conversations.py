@@ -54,14 +54,16 @@ def icmp(kind: int, code: int) -> bytes:
     )
 
 
-def test_a_packet_that_went_in_circles_is_neither_refused_nor_too_big() -> None:
+@pytest.mark.parametrize(("kind", "code", "too_big"), [(11, 0, 0), (3, 4, 1)], ids=["in circles", "too big"])
+def test_an_error_that_refuses_nothing_and_names_no_size(kind: int, code: int, too_big: int) -> None:
     pcap = Pcap()
     Tcp(pcap).send(0, "c", 2, 0)
-    pcap.add(0.1, icmp(11, 0)).add(5, udp(CLIENT, 1, SERVER, 2, b""))
+    pcap.add(0.1, icmp(kind, code)).add(5, udp(CLIENT, 1, SERVER, 2, b""))
     facts = checked(pcap)
     flow = next(one for one in facts.conversations if one.protocol == "tcp")
     assert flow.tcp is not None
-    assert (flow.tcp.handshake, facts.icmp_errors[0].about_port) == ("unanswered", 80)
+    assert (flow.tcp.handshake, facts.icmp_errors[0].about_port, facts.icmp_errors[0].mtu) == ("unanswered", 80, 0)
+    assert flow.tcp.client.too_big.count == too_big
 
 
 def test_of_points_at_one_time_the_nearest_to_the_line_counts() -> None:
@@ -122,17 +124,19 @@ def test_of_many_packets_in_a_datagram_the_first_are_read() -> None:
 
 def test_data_of_a_request_that_was_answered_already() -> None:
     client_says, server_says = h2.Peer(), h2.Peer()
-    two = h2.Talk().begin().say(0.1, "c", client_says.call(1, "/a", b"hello")[:-15])
+    fields = ((":method", "POST"), (":scheme", "http"), (":path", "/a"), (":authority", "shop"))
+    two = h2.Talk().begin().say(0.1, "c", client_says.headers(1, *fields))
     two.say(0.2, "s", server_says.response(1, end=False)).say(0.3, "c", h2.data(1, b"x", end=True))
     (group,) = checked(two.pcap).http.groups
     assert (group.requests.count, group.latency.count, group.unanswered.count) == (1, 1, 0)
+    assert group.latency.max == pytest.approx(0.1)
 
 
 def test_a_gap_in_a_frame_that_is_no_header_hides_nothing() -> None:
     client_says, server_says = h2.Peer(), h2.Peer()
-    settings = h2.frame(4, 0, struct.pack("!HI", 3, 100) * 20)
-    two = h2.Talk().begin().say(0.1, "c", settings[:20]).lose("c", settings[20:90])
-    two.say(0.2, "c", settings[90:], client_says.get(1, "/a")).say(0.3, "s", server_says.response(1))
+    goaway = h2.frame(7, 0, bytes(40))
+    two = h2.Talk().begin().say(0.1, "c", goaway[:11]).lose("c", goaway[11:14])
+    two.say(0.2, "c", goaway[14:], client_says.get(1, "/a")).say(0.3, "s", server_says.response(1))
     ping = h2.frame(0x21, 0, bytes(900))  # of a kind unknown here
     two.say(0.4, "c", ping[:100]).say(0.5, "c", ping[100:], client_says.get(3, "/a")).say(
         0.6, "s", server_says.response(3)
