@@ -20,12 +20,14 @@ test-long:
 	@deploy/setup.sh long
 	$(ROOT) $(PY) -m tests.long
 
-# Branches of the plain reference and the parsers that no unit test takes.
+# Branches of the plain reference and the parsers that no unit test takes: interpreted first, then beside the compiled.
+COVERED := -m pytest -q -p no:xdist --timeout 900 -m "not long"
+coverage: export COVERAGE_FILE = build/coverage
 coverage: setup-test
 	mkdir -p build
-	COVERAGE_FILE=build/coverage $(PY) -m coverage run \
-	  -m pytest -q -p no:xdist --timeout 900 -m "not long" $(addprefix tests/unit/,packets analysis core findings)
-	COVERAGE_FILE=build/coverage $(PY) -m coverage report
+	$(PY) -m coverage run $(COVERED) -p tests.support.interpreted $(addprefix tests/unit/,packets analysis findings)
+	$(PY) -m coverage run --append $(COVERED) $(addprefix tests/unit/,packets analysis core findings)
+	$(PY) -m coverage report
 
 bench:
 	@deploy/setup.sh bench

@@ -88,12 +88,10 @@ class Certificates:
         return chain
 
     def match(self, chain: Chain, asked: str) -> str:
-        """How the server's own certificate, which is readable, covers the name asked for."""
-        found = chain.matches.get(asked)
-        if found is None:
-            if len(chain.matches) >= MAX_MATCHES:
-                chain.matches.clear()
-            found = chain.matches[asked] = _sni_match(asked, self._read[chain.numbers[0]])
+        """How the server's own certificate, which is readable, covers a name that is not yet among its `matches`."""
+        if len(chain.matches) >= MAX_MATCHES:
+            chain.matches.clear()
+        found = chain.matches[asked] = _sni_match(asked, self._read[chain.numbers[0]])
         return found
 
     def told(self, number: int) -> Certificate:

@@ -197,8 +197,6 @@ def _sequence(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> int
     ahead = (sequence - expected) & _MASK
     if ahead > _HALF:
         return _below(packet, mine, theirs, half, span, ahead)
-    if span == 0 and ahead == 0:
-        return 0
     if ahead == 0 and packet.payload_length == 1 and theirs.window == 0:
         return marks.ZERO_WINDOW_PROBE
     found = marks.LOST_SEGMENT if ahead else 0

@@ -149,8 +149,6 @@ cdef uint64_t judge_sequence(Flow *flow, Half *mine, Half *theirs, Pkt *p) noexc
     ahead = (<int64_t>p.sequence - mine.next) & MASK
     if ahead > HALF:
         return below(flow, mine, theirs, p, span, ahead)
-    if span == 0 and ahead == 0:
-        return 0
     if ahead == 0 and p.payload_length == 1 and theirs.window == 0:
         return M_ZERO_WINDOW_PROBE
     found = M_LOST_SEGMENT if ahead else 0

@@ -1,5 +1,7 @@
 """DNS in the forms that hardly any capture has: cut, damaged, beyond what is kept, and hashes that are the same."""
 
+import struct
+
 import pytest
 
 from tests.unit.analysis.captures import ACK, CLIENT, PSH, Pcap, Tcp, dns, udp
@@ -87,19 +89,30 @@ def test_no_message_is_read_from_less_than_a_header_or_outside_of_the_bytes(at: 
         read_message(bytes(13), at, end)
 
 
+def _over_ip6(here: int, there: int, message: bytes) -> bytes:
+    """An Ethernet frame with a datagram between two IPv6 addresses."""
+    datagram = struct.pack("!HHHH", here, there, 8 + len(message), 0) + message
+    return (
+        bytes(12) + b"\x86\xdd" + struct.pack("!IHBB", 0x60000000, len(datagram), 17, 64) + bytes(31) + b"\1" + datagram
+    )
+
+
 @pytest.mark.skipif(not INTERPRETED, reason="what is compiled has its hash function within")
 def test_names_clients_and_addresses_of_one_hash_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     pcap = Pcap()
-    for number, (client, qtype) in enumerate(((CLIENT, 1), (CLIENT, 28), ("198.18.7.7", 1), ("198.18.7.7", 28))):
-        for port in (4000, 4001, 53):
-            asked(pcap, number, port, dns(9, f"{number}.shop", qtype=qtype), client)
-            data = bytes([192, 0, 2, number]) if qtype == 1 else bytes(15) + bytes([number])
-            back = with_records(
-                dns(9, f"{number}.shop", response=True, qtype=qtype), 1, 0, record(b"\xc0\x0c", qtype, data)
-            )
-            pcap.add(number + 0.5, udp(RESOLVER, 53, client, port, back))
+    clients = [(CLIENT, 1), (CLIENT, 28), ("198.18.7.7", 1), ("198.18.7.7", 28)]
+    cases = [(*case, 4_000 + 10 * number, 53) for number, case in enumerate(clients)]
+    cases += [(*case, 53, there) for there in (53, 4_000) for case in clients[:2]]
+    for number, (client, qtype, here, there) in enumerate(cases):
+        pcap.add(0, udp(client, here, RESOLVER, there, dns(9 + qtype, f"{number}.shop", qtype=qtype)))
+    pcap.add(0, _over_ip6(4_000, 53, dns(10, "six.shop")))
+    for number, (client, qtype, here, there) in enumerate(cases):
+        data = bytes([192, 0, 2, number]) if qtype == 1 else bytes(15) + bytes([number])
+        back = dns(9 + qtype, f"{number}.shop", response=True, qtype=qtype)
+        back = with_records(back, 1, 0, record(b"\xc0\x0c", qtype, data))
+        pcap.add(number + 0.5, udp(RESOLVER, there, client, here, back))
     usual = checked(pcap).dns
-    assert len(usual.names) == len(usual.addresses) == 4
+    assert (len(usual.names), len(usual.addresses)) == (9, 8)
     for module in (dns_addresses, dns_groups):
         monkeypatch.setattr(module, "digest", lambda *_: 0)
     for module in (dns_stage, dns_waiting):

@@ -1,4 +1,4 @@
-"""HTTP in what hardly any capture has: heads nobody should send, endless ones, gaps in bodies, beyond all bounds."""
+"""HTTP in what hardly any capture has: odd heads, endless ones, gaps in bodies, and beyond all bounds."""
 
 import struct
 

@@ -5,7 +5,7 @@ import pytest
 from workers.packets.packet import Packet
 from workers.packets.stream import Parser, Stream
 
-MARK = 1 << 5
+MARK, GAP = 1 << 5, 1 << 6
 
 
 class Told(Parser):
@@ -21,6 +21,7 @@ class Told(Parser):
 
     def gap(self, size: int, packet: Packet) -> None:
         self.heard.append(size)
+        packet.mask |= GAP
 
 
 class Watching(Told):
@@ -68,9 +69,9 @@ def test_what_waited_is_handed_on_once_the_receiver_has_it_and_its_marks_count_l
     proof = segment(0, b"", 9)
     proof.mask = 1
     one.acknowledged(proof, 14)
-    assert (parser.heard, proof.mask, late) == ([2, b"cd"], 1, {MARK: 2})
+    assert (parser.heard, proof.mask, late) == ([2, b"cd"], 1, {MARK: 2, GAP: 1})
     one.acknowledged(proof, 14)
-    assert late == {MARK: 2}
+    assert late == {MARK: 2, GAP: 1}
 
 
 def test_a_stream_watches_while_its_parser_does_and_nothing_waits() -> None:
