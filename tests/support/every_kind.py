@@ -45,7 +45,9 @@ async def every_kind(
         try:
             await client.apply([*_namespaces(name), *pods])
             found = {pod["metadata"]["name"]: await _started(client, pod) for pod in pods}
-            await client.apply([_caller(name, [pod.address for pod in found.values()], kept)])
+            caller = _caller(name, [pod.address for pod in found.values()], kept)
+            await client.apply([caller])
+            await _started(client, caller)  # else the first of the captures may be over before the first ping
             yield found
         finally:
             for space in _namespaces(name):
