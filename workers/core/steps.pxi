@@ -70,7 +70,7 @@ cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_s
 cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at) noexcept nogil:
     """Take records from `at` on; why it stopped."""
     while at[0] < number:
-        if s.pressing or s.waiting > MAX_EVENTS - MAX_LIVE // 4 - 4 or s.touched == SLOTS:
+        if s.pressing or s.waiting >= AT_ONCE or s.touched == SLOTS:
             return ROOM
         look_ahead(s, records, at[0], number)
         account(s, &records[at[0]])
@@ -316,7 +316,7 @@ cdef Event* queue(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
     cdef Event *event = waiting(s, SEGMENT, index, side, p)
     event.acked = flow.halves[1 - side].last_ack
     event.first = half.queued == 0
-    if half.queued:         # what the parser says to the first bytes may spare it all that follow
+    if half.queued >= ENOUGH:
         s.pressing = 1
     half.queued += 1
     half.stream = PARSED

@@ -32,6 +32,8 @@ cdef enum:                  # what a direction's bytes are to the application pa
 
 cdef enum:
     DOUBTS = 4
+    ENOUGH = 8              # events of one direction: what the parser says to the first may spare it all that follow
+    AT_ONCE = 512           # events that are handed on together, so that the code for them is loaded once
     SELDOM = 32             # of so many packets' events one asks whether a parser gave up, which later few do
 
 cdef enum:                  # bits of a port
@@ -321,7 +323,7 @@ cdef struct State:
     int32_t free_flow
     int32_t touched         # slots used so far, of SLOTS
     int32_t waiting
-    int32_t pressing        # a direction has several events waiting
+    int32_t pressing        # a direction has many events waiting
     int64_t dispatched      # the last packet whose events were taken
     Pool frame_lists
     Pool sample_lists
