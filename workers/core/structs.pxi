@@ -165,6 +165,7 @@ cdef struct Flow:           # three cache lines, of which packets need two; from
     int64_t first_frame
     int64_t capture_end     # the latest packet time when it ended
     int64_t tunnel
+    int64_t unused          # up to a whole cache line
     Half halves[2]
     int64_t handshake_rtt
     int64_t first_syn_time
@@ -183,7 +184,7 @@ cdef struct Flow:           # three cache lines, of which packets need two; from
     int64_t longest_idle_frame
     uint32_t idle_gaps
     uint32_t fins
-    int64_t unused[3]       # whole cache lines
+    int64_t unused_behind[3]
 
 
 cdef struct Extra:
