@@ -5,7 +5,7 @@ The same semantics as the plain Python of workers.packets and workers.analysis, 
 used where there is no compiler. Application parsers exist once, beside this: what they may want is handed to them in
 order, after each batch of records; bytes they said they don't need are passed over here. Each stage is a file:
 `structs`, `pools`, `records`, `decode`, `transport`, `flows`, `options`, `control`, `tcp`, `timeline`, `steps`; what
-Python sees is in `conversations`, `results` and `views`. `glass` and `closeup` look at a capture once more, for its pictures.
+Python sees is in `conversations`, `facts`, `results` and `views`. `glass` and `closeup` look at a capture once more, for its pictures.
 """
 
 from cpython.object cimport PyObject
@@ -15,6 +15,8 @@ from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 import os
+
+from workers.contract.facts import Reset, Spread, Tally, TcpFacts, TcpSide
 
 from workers.packets.stream cimport Handlers, Stream
 from workers.packets.packet cimport Packet
@@ -90,6 +92,7 @@ include "control.pxi"
 include "tcp.pxi"
 include "flows.pxi"
 include "steps.pxi"
+include "facts.pxi"
 include "results.pxi"
 include "conversations.pxi"
 include "views.pxi"
