@@ -1,8 +1,6 @@
 """The compiled core (workers.core) put to the protocol stages: the same results as `plain.PlainCore`, much sooner."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from workers.analysis import icmp
 from workers.analysis.addresses import endpoints
@@ -11,11 +9,14 @@ from workers.analysis.flows import NAMES, Ports, sides, tunnel
 from workers.analysis.samples import NANO
 from workers.analysis.stages import UDP_PORTS, Stages
 from workers.analysis.timeline import Bins
-from workers.contract.facts import Conversation
+from workers.contract.facts import Conversation, TcpFacts
 from workers.core.core import Core
 from workers.packets import marks
 from workers.packets.decode import Decoder
 from workers.packets.packet import Packet
+
+Counted = tuple[int, int, int]
+"""Packets, bytes and payload of one side."""
 
 
 class CompiledCore:
@@ -69,7 +70,7 @@ class CompiledCore:
             self._stages.keeper.offer(rank, partial(self._conversation, place))
 
     def _conversation(self, place: int) -> Conversation:
-        return _conversation(self._core.flow(place))
+        return _conversation(*self._core.flow(place))
 
     # -- what the core asks for --------------------------------------------------------------------------------
 
@@ -84,27 +85,34 @@ class CompiledCore:
             self._core.too_big(place, side, packet.number, packet.error_mtu)
 
 
-def _conversation(flow: Mapping[str, Any]) -> Conversation:
-    client, client_port, server, server_port = endpoints(flow["key"])
-    protocol = flow["protocol"]
+def _conversation(
+    number: int,
+    protocol: int,
+    key: bytes,
+    first: int,
+    last: int,
+    first_frame: int,
+    application: str,
+    asked: Counted,
+    answered: Counted,
+    carrier: tuple[int, bytes, int] | None,
+    tcp: TcpFacts | None,
+) -> Conversation:
+    client, client_port, server, server_port = endpoints(key)
     return Conversation(
-        id=flow["id"],
-        protocol=NAMES.get(protocol, f"ip-{protocol}"),
-        client=client,
-        client_port=client_port,
-        server=server,
-        server_port=server_port,
-        first_at=flow["first"] * NANO,
-        last_at=flow["last"] * NANO,
-        client_packets=flow["client"][0],
-        client_bytes=flow["client"][1],
-        client_payload=flow["client"][2],
-        server_packets=flow["server"][0],
-        server_bytes=flow["server"][1],
-        server_payload=flow["server"][2],
-        first_frame=flow["first_frame"],
-        application=flow["application"],
-        tcp=flow.get("tcp"),
-        tunnel=tunnel(*flow["tunnel"]) if flow["tunnel"] else None,
-        sides=sides(flow["client"][0], flow["server"][0]),
+        number,
+        NAMES.get(protocol) or f"ip-{protocol}",
+        client,
+        client_port,
+        server,
+        server_port,
+        first * NANO,
+        last * NANO,
+        *asked,
+        *answered,
+        first_frame,
+        application,
+        tcp,
+        tunnel(*carrier) if carrier else None,
+        sides(asked[0], answered[0]),
     )

@@ -98,20 +98,18 @@ cdef class Results:
         )
 
     def flow(self, int32_t index):
-        """One conversation's figures, by name; times in nanoseconds, and what is of TCP as a fact."""
+        """A conversation's id, protocol, client's key, times of its first and last packet in nanoseconds, first frame,
+        application, packets, bytes and payload by client and by server, tunnel, and what is told of its TCP."""
         cdef State *s = &self.s
         cdef Flow *flow = &s.flows[index]
         cdef Counted *asked = &flow.counted[flow.client]
         cdef Counted *answered = &flow.counted[1 - flow.client]
-        told = {
-            "id": flow.id, "protocol": flow.kind, "key": turned_key(flow, flow.client), "first": flow.first,
-            "last": flow.last, "first_frame": flow.first_frame, "application": self.names[flow.application],
-            "client": (asked.packets, asked.bytes, asked.payload),
-            "server": (answered.packets, answered.bytes, answered.payload), "tunnel": self.carrier(flow.tunnel),
-        }
-        if flow.kind == 6:
-            told["tcp"] = tcp_facts(s, flow)
-        return told
+        return (
+            flow.id, flow.kind, turned_key(flow, flow.client), flow.first, flow.last, flow.first_frame,
+            self.names[flow.application], (asked.packets, asked.bytes, asked.payload),
+            (answered.packets, answered.bytes, answered.payload), self.carrier(flow.tunnel),
+            tcp_facts(s, flow) if flow.kind == 6 else None,
+        )
 
     cdef object carrier(self, int32_t where):
         """(kind, addresses of the ends, identifier), None for none"""
