@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from workers.analysis import Analyser, collector
+from workers import collector
 
 CHUNK = 1 << 20
 
 
 def feed(name: str) -> None:
     """Print the number of packets."""
+    from workers.analysis import Analyser
+
+    collector.calm()
     analyser = Analyser()
     with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -27,10 +30,12 @@ def feed(name: str) -> None:
 
 def timed(name: str) -> None:
     """Feed from memory; then findings and verdict, as for a thread."""
+    from workers.analysis import Analyser
     from workers.contract.report import CaptureOutcome, TargetResult
     from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
     from workers.report import build, resolve_names
 
+    collector.calm()
     data = Path(name).read_bytes()
     chunks = [data[at : at + CHUNK] for at in range(0, len(data), CHUNK)]
     del data
