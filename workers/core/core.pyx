@@ -66,6 +66,12 @@ cdef extern from *:
     #define WRAP 0x100000000LL
     #define trailing_zeros(mask) __builtin_ctzll(mask)
     #define prefetch(place) __builtin_prefetch(place)
+    #include <sys/mman.h>
+    #ifdef MADV_HUGEPAGE
+    #define in_large_pages(memory, size) madvise(memory, size, MADV_HUGEPAGE)
+    #else
+    #define in_large_pages(memory, size) 0
+    #endif
     static inline uint64_t folded(uint64_t one, uint64_t other) {
         unsigned __int128 product = (unsigned __int128)one * other;
         return (uint64_t)product ^ (uint64_t)(product >> 64);
@@ -79,6 +85,7 @@ cdef extern from *:
     const int64_t MASK, HALF, WRAP
     int trailing_zeros(uint64_t mask) nogil
     void prefetch(const void *place) nogil
+    int in_large_pages(void *memory, size_t size) nogil
     uint64_t folded(uint64_t one, uint64_t other) nogil
 
 include "structs.pxi"

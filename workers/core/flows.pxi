@@ -260,7 +260,9 @@ cdef void count_port(State *s, Flow *flow) noexcept nogil:
     else:
         return
     port = two(flow.key + flow.key_length - (4 if flow.client else 2))
-    s.ports[row * 65536 + port] += flow.counted[0].packets + flow.counted[1].packets
+    port += row * 65536
+    s.ports[port] += flow.counted[0].packets + flow.counted[1].packets
+    s.port_blocks[port // BLOCK] = 1
 
 
 cdef void settle(State *s, int32_t index) noexcept nogil:

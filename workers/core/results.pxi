@@ -18,8 +18,9 @@ cdef class Results:
         cdef void *flows = NULL
         s.seed = int.from_bytes(os.urandom(8), "little")
         s.buckets = <int32_t*>malloc(BUCKETS * sizeof(int32_t))
-        if posix_memalign(&flows, LINE, SLOTS * sizeof(Flow)):  # takes memory as slots are used, and only then
+        if posix_memalign(&flows, LARGE, SLOTS * sizeof(Flow)):  # takes memory as slots are used, and only then
             raise MemoryError
+        in_large_pages(<char*>flows + LARGE, SLOTS * sizeof(Flow) - LARGE)  # but for what few conversations take
         s.flows = <Flow*>flows
         s.ports = <uint64_t*>calloc(3 * 65536, sizeof(uint64_t))
         s.events = <Event*>calloc(MAX_EVENTS, sizeof(Event))
@@ -78,11 +79,13 @@ cdef class Results:
     @property
     def ports(self):
         """(protocol, server port) -> packets."""
-        cdef int place
+        cdef State *s = &self.s
+        cdef int block, place
         protocols = (6, 17, 132)
         return {
-            (protocols[place >> 16], place & 65535): self.s.ports[place]
-            for place in range(3 * 65536) if self.s.ports[place]
+            (protocols[place >> 16], place & 65535): s.ports[place]
+            for block in range(BLOCKS) if s.port_blocks[block]
+            for place in range(block * BLOCK, (block + 1) * BLOCK) if s.ports[place]
         }
 
     @property
