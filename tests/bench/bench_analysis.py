@@ -1,9 +1,10 @@
 """How fast analysis is: ratios of whole processes' CPU time taken in one run, against tshark, scapy, nfstream, tcptrace
-and capinfos, on captures made from a seed (see made.py). `ours` feeds the analyser and does no more, `analyze` is the
-terminal's program. What is asked for is printed beside what was measured.
+and capinfos, on captures made from a seed (see made.py). `ours` feeds the analyser and does no more, `tcp` is its core
+without the parsers of protocols (most peers have none), `analyze` is the terminal's program. Ours run in turns with
+each peer. What is asked for is printed beside what was measured.
 
-Run: `make bench ONLY=analysis`; with THREADCAP_BENCH_LONG=1 a stream of 10 GB, too. The best of three; one run of what
-takes over five seconds. Peers that are not installed are left out, and that is said.
+Run: `make bench ONLY=analysis`; with THREADCAP_BENCH_LONG=1 a stream of 10 GB, too. Means of three turns; one run of a
+peer that takes over five seconds, between two of ours. Peers that are not installed are left out, and that is said.
 """
 
 import itertools
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 
 from tests.bench import bench_cli_start, results
 from tests.bench.made import Made, made
-from tests.bench.processes import ROOT, Used, cpu
+from tests.bench.processes import ROOT, Used, beside, cpu
 from tests.bench.table import lines
 
 NFSTREAM = ROOT / "build" / "peers" / "bin" / "python"
@@ -51,8 +52,8 @@ def main() -> None:
         _endless(captures["mixed"], 10)
     bench_cli_start.main()
     print(f"-- asked for and measured; load {os.getloadavg()[0]:.1f}")
-    for what, asked, measured in lines(results.found()):
-        print(f"{what:58} {asked:26} {measured}")
+    for what, asked, measured, alone in lines(results.found()):
+        print(f"{what:58} {asked:26} {measured:30} {alone}")
 
 
 def ours(what: str, *words: str) -> list[str]:
@@ -62,22 +63,25 @@ def ours(what: str, *words: str) -> list[str]:
 
 def _against_peers(name: str, capture: Made) -> None:
     path = str(capture.path)
+    analyze = cpu([sys.executable, "-m", "bot.cli", "analyze", path, "--json"])
     feed = cpu(ours("feed", path))
     packets = json.loads(feed.said)["packets"]
     print(f"-- {name}: {packets:,} packets")
-    for who, used in itertools.chain([("ours", feed)], _analyze(path), _peers(path), _scapy(path, packets)):
-        ratio, rate = used.cpu / feed.cpu, packets / used.cpu
-        shown = f"{who:12}{used.cpu:9.2f} s CPU {used.megabytes:7.0f} MB {rate:12,.0f} packets/s {ratio:8.2f} x ours"
-        print(shown, flush=True)
+    for who, used in (("ours", feed), ("tcp", cpu(ours("tcp", path))), ("analyze", analyze)):
+        print(f"{who:12}{used.cpu:9.2f} s CPU {used.megabytes:7.0f} MB {packets / used.cpu:12,.0f} packets/s")
         results.note(f"analysis_{name}", **{f"{who}_cpu_s": used.cpu, f"{who}_mb": used.megabytes})
+    for who, (all_facts, tcp, peer) in itertools.chain(_peers(path), _scapy(path, packets)):
+        ratios = {f"{who}_ratio": peer.cpu / all_facts.cpu, f"{who}_tcp_ratio": peer.cpu / tcp.cpu}
+        in_turns = " ".join(
+            f"{ratio:8.2f} x {what}" for ratio, what in zip(ratios.values(), ("ours", "tcp"), strict=True)
+        )
+        rate = packets / peer.cpu
+        print(f"{who:12}{peer.cpu:9.2f} s CPU {peer.megabytes:7.0f} MB {rate:12,.0f} packets/s {in_turns}", flush=True)
+        results.note(f"analysis_{name}", **{f"{who}_cpu_s": peer.cpu, f"{who}_mb": peer.megabytes}, **ratios)
 
 
-def _analyze(path: str) -> Iterator[tuple[str, Used]]:
-    yield "analyze", cpu([sys.executable, "-m", "bot.cli", "analyze", path, "--json"])
-
-
-def _peers(path: str) -> Iterator[tuple[str, Used]]:
-    """Each peer that is here."""
+def _peers(path: str) -> Iterator[tuple[str, list[Used]]]:
+    """Each peer that is here, behind ours."""
     rows = {
         "capinfos": ["capinfos", "-cdszu", path],
         "tcptrace": ["tcptrace", "-n", "-l", "-r", path],
@@ -86,17 +90,18 @@ def _peers(path: str) -> Iterator[tuple[str, Used]]:
     }
     for who, argv in rows.items():
         if shutil.which(argv[0]):
-            yield who, cpu(argv)
+            yield who, beside([ours("feed", path), ours("tcp", path), argv])
         else:
             print(f"{who:12} not installed")
 
 
-def _scapy(path: str, packets: int) -> Iterator[tuple[str, Used]]:
+def _scapy(path: str, packets: int) -> Iterator[tuple[str, list[Used]]]:
     """Its time for all packets, reckoned from the first ones; start-up is taken as it is."""
-    few, more = (cpu([sys.executable, "-c", _SCAPY, path, str(number)], 1) for number in (1, SLICE))
+    few = cpu([sys.executable, "-c", _SCAPY, path, "1"], 1)
+    *mine, more = beside([ours("feed", path), ours("tcp", path), [sys.executable, "-c", _SCAPY, path, str(SLICE)]])
     each = (more.cpu - few.cpu) / (SLICE - 1)
     print(f"scapy reads {SLICE:,} packets; the rest is reckoned")
-    yield "scapy", Used(few.cpu + each * packets, more.megabytes, 0.0, "")
+    yield "scapy", [*mine, Used(few.cpu + each * packets, more.megabytes, 0.0, "")]
 
 
 def _flood(capture: Made) -> None:
@@ -113,12 +118,14 @@ def _flood(capture: Made) -> None:
 
 
 def _in_process(name: str, capture: Made) -> None:
-    """Feeding alone, from memory, and how soon the verdict is there."""
-    said = [json.loads(cpu(ours("timed", str(capture.path)), 1).said) for _ in range(3)]
-    best, packets = min(one["feed_s"] for one in said), said[0]["packets"]
-    verdict = min(one["verdict_s"] for one in said)
-    print(f"in-process, {name}: {packets / best / 1e6:.2f} million packets/s; last byte to verdict {verdict:.3f} s")
-    results.note(f"analysis_{name}", packets=packets, feed_s=best, verdict_s=verdict)
+    """Feeding alone, for all facts and for TCP's, and how soon the verdict is there."""
+    path = str(capture.path)
+    said, alone = ([json.loads(cpu(ours(what, path), 1).said) for _ in range(3)] for what in ("timed", "tcp"))
+    packets, verdict = said[0]["packets"], min(one["verdict_s"] for one in said)
+    best, tcp = (min(one["feed_s"] for one in runs) for runs in (said, alone))
+    rates = f"{packets / best / 1e6:.2f} million packets/s, TCP facts alone {packets / tcp / 1e6:.2f}"
+    print(f"in-process, {name}: {rates}; last byte to verdict {verdict:.3f} s")
+    results.note(f"analysis_{name}", packets=packets, feed_s=best, tcp_feed_s=tcp, verdict_s=verdict)
 
 
 def _endless(capture: Made, gigabytes: int) -> None:

@@ -1,7 +1,9 @@
 """What the analysis benchmarks run as processes of their own: `python -m tests.bench.ours WHAT FILE`.
 
 - `feed`: nothing but the analyser, fed chunks of 1 MiB from the file, or from standard input for "-"
-- `timed`: the same from memory; prints packets, seconds of feeding, and seconds from the last byte to the verdict
+- `tcp`: conversations and TCP facts alone: the analyser's core with no protocol's parser behind it, as tcptrace,
+  tshark's `conv,tcp` and capinfos have none; prints packets and seconds of feeding
+- `timed`: the same for all facts, and seconds from the last byte to the verdict
 - `endless`: writes a stream of so many GB as the third word says, made from the file
 """
 
@@ -10,17 +12,24 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from workers import collector
+
+if __name__ == "__main__":
+    collector.calm()  # before all the imports, through which it would look many times
+
+from workers.analysis import Analyser
+from workers.packets.capture import CaptureReader
+from workers.packets.decode import Decoder
+from workers.packets.packet import Packet
+from workers.packets.stream import Handlers, Parser, Stream
 
 CHUNK = 1 << 20
 
 
 def feed(name: str) -> None:
     """Print the number of packets."""
-    from workers.analysis import Analyser
-
-    collector.calm()
     analyser = Analyser()
     with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -28,21 +37,55 @@ def feed(name: str) -> None:
     print(json.dumps({"packets": analyser.finish().packets}))
 
 
+class _Unread(Parser):
+    """Needs none of the bytes."""
+
+    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        return sys.maxsize
+
+
+class _TcpAlone(Handlers):
+    """Wants nothing of what the core finds."""
+
+    def open_stream(self, half: Any) -> Stream:
+        return Stream(_Unread(), {})
+
+    def over(self, flow: Any, packet: Packet, now: int) -> None:
+        pass
+
+    def latency(self, time: int, took: int) -> None:
+        pass
+
+    def icmp_error(self, packet: Packet) -> None:
+        pass
+
+
+def tcp(name: str) -> None:
+    """Print packets, and seconds of feeding."""
+    from workers.core.core import Core
+
+    reader = CaptureReader()
+    wants = _TcpAlone()
+    core = Core(Packet(), Decoder().decode, wants, wants, (), ())
+
+    def take(chunk: bytes) -> None:
+        for buffer, records in reader.feed(chunk):
+            core.batch(buffer, records)
+
+    seconds = _seconds(name, take)
+    core.close()
+    conversations = [core.flow(place) for _, place in core.kept]
+    print(json.dumps({"packets": core.totals["frames"], "feed_s": seconds, "told": len(conversations)}))
+
+
 def timed(name: str) -> None:
-    """Feed from memory; then findings and verdict, as for a thread."""
-    from workers.analysis import Analyser
+    """Feed; then findings and verdict, as for a thread."""
     from workers.contract.report import CaptureOutcome, TargetResult
     from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
     from workers.report import build, resolve_names
 
-    collector.calm()
-    data = Path(name).read_bytes()
-    chunks = [data[at : at + CHUNK] for at in range(0, len(data), CHUNK)]
-    del data
-    analyser, began = Analyser(), time.process_time()
-    for chunk in chunks:
-        analyser.feed(chunk)
-    fed = time.process_time()
+    analyser = Analyser()
+    seconds, fed = _seconds(name, analyser.feed), time.process_time()
     facts = analyser.finish()
     target = TargetResult("shop", "web", "app", outcome=CaptureOutcome(complete=True), facts=facts)
     report = build(
@@ -50,10 +93,19 @@ def timed(name: str) -> None:
     )
     ready = time.process_time()
     print(
-        json.dumps(
-            {"packets": facts.packets, "feed_s": fed - began, "verdict_s": ready - fed, "verdict": report.verdict}
-        )
+        json.dumps({"packets": facts.packets, "feed_s": seconds, "verdict_s": ready - fed, "verdict": report.verdict})
     )
+
+
+def _seconds(name: str, take: Callable[[bytes], None]) -> float:
+    """What taking the chunks costs, each right after it was read, as it comes from a socket; reading is not counted."""
+    taken = 0.0
+    with Path(name).open("rb") as file:
+        while chunk := file.read(CHUNK):
+            began = time.process_time()
+            take(chunk)
+            taken += time.process_time() - began
+    return taken
 
 
 def endless(name: str, gigabytes: str) -> None:
@@ -66,5 +118,5 @@ def endless(name: str, gigabytes: str) -> None:
 
 if __name__ == "__main__":
     collector.calm()
-    WHAT: dict[str, Callable[..., None]] = {"feed": feed, "timed": timed, "endless": endless}
+    WHAT: dict[str, Callable[..., None]] = {"feed": feed, "tcp": tcp, "timed": timed, "endless": endless}
     WHAT[sys.argv[1]](*sys.argv[2:])

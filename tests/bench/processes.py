@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import IO
 
 LONG = 5.0
+"""Seconds of CPU: what takes more is run once."""
+TURNS = 3
 SAID = 65_536
 """Characters: what is read makes this process large, and its size at the fork counts as that of its children."""
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -34,6 +36,24 @@ def cpu(argv: Sequence[str], times: int = 3, stdin: IO[bytes] | None = None) -> 
     """The least of so many runs, or of one that takes over LONG seconds. Ends the bench when the program fails."""
     first = _once(argv, stdin)
     return first if first.cpu > LONG else min([first, *(_once(argv) for _ in range(times - 1))])
+
+
+def beside(rows: Sequence[Sequence[str]]) -> list[Used]:
+    """What each of several programs uses, the mean of so many runs, in turns: a machine that is slow for a while is
+    so for all of them. The last is the one they are compared with; it is run once only if it takes over LONG seconds.
+    """
+    *others, _ = rows
+    rounds = [[_once(argv) for argv in rows]]
+    while len(rounds) < TURNS and rounds[0][-1].cpu <= LONG:
+        rounds.append([_once(argv) for argv in rows])
+    if len(rounds) == 1:
+        rounds.append([_once(argv) for argv in others])
+    return [_mean([one[place] for one in rounds if place < len(one)]) for place in range(len(rows))]
+
+
+def _mean(runs: Sequence[Used]) -> Used:
+    cpu, wall = (sum(values) / len(runs) for values in zip(*((one.cpu, one.wall) for one in runs), strict=True))
+    return Used(cpu, max(one.megabytes for one in runs), wall, runs[0].said)
 
 
 def _once(argv: Sequence[str], stdin: IO[bytes] | None = None) -> Used:

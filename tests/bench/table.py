@@ -16,21 +16,22 @@ class Row:
     value: Callable[[Found], float]
     unit: str = "x"
     at_most: bool = False
+    alone: Callable[[Found], float] | None = None
+    """The same with TCP facts alone; None where that is no question."""
 
-    def measured(self, found: Found) -> float | None:
-        """None where it was not."""
+    def words(self, found: Found) -> tuple[str, str, str, str]:
+        """What, asked, measured with all facts, and with TCP facts alone; marked where it falls short."""
+        bound = "at most" if self.at_most else "at least"
+        alone = self._measured(self.alone, found) if self.alone else ""
+        return self.what, f"{bound} {self.asked:g} {self.unit}", self._measured(self.value, found), alone
+
+    def _measured(self, figure: Callable[[Found], float], found: Found) -> str:
         try:
-            return self.value(found)
+            value = figure(found)
         except KeyError:
-            return None
-
-    def words(self, found: Found) -> tuple[str, str, str]:
-        """What, asked, measured; marked where it falls short."""
-        bound, value = "at most" if self.at_most else "at least", self.measured(found)
-        if value is None:
-            return self.what, f"{bound} {self.asked:g} {self.unit}", "not measured"
+            return "not measured"
         short = value > self.asked if self.at_most else value < self.asked
-        return self.what, f"{bound} {self.asked:g} {self.unit}", f"{value:.3g} {self.unit}{', short' if short else ''}"
+        return f"{value:.3g} {self.unit}{', short' if short else ''}"
 
 
 def _against(peer: str, capture: str, ours: str = "ours_cpu_s") -> Callable[[Found], float]:
@@ -41,8 +42,8 @@ def _figure(bench: str, name: str) -> Callable[[Found], float]:
     return lambda found: found[bench][name]
 
 
-def _rate(bench: str) -> Callable[[Found], float]:
-    return lambda found: found[bench]["packets"] / found[bench]["feed_s"] / 1e6
+def _rate(bench: str, feeding: str) -> Callable[[Found], float]:
+    return lambda found: found[bench]["packets"] / found[bench][feeding] / 1e6
 
 
 _PEERS = {
@@ -54,17 +55,33 @@ _PEERS = {
 }
 ROWS = (
     *(
-        Row(f"times as fast as {name}, {kind}", asked, _against(peer, f"analysis_{kind}"))
+        Row(
+            f"times as fast as {name}, {kind}",
+            asked,
+            _figure(f"analysis_{kind}", f"{peer}_ratio"),
+            alone=_figure(f"analysis_{kind}", f"{peer}_tcp_ratio"),
+        )
         for peer, (name, asked) in _PEERS.items()
         for kind in ("mixed", "small")
     ),
     *(
-        Row(f"in-process against capinfos, {kind}", 1.5, _against("capinfos", f"analysis_{kind}", "feed_s"))
+        Row(
+            f"in-process against capinfos, {kind}",
+            1.5,
+            _against("capinfos", f"analysis_{kind}", "feed_s"),
+            alone=_against("capinfos", f"analysis_{kind}", "tcp_feed_s"),
+        )
         for kind in ("mixed", "small")
     ),
     Row("times as fast as tshark, flood of a million conversations", 15, _against("tshark", "analysis_flood")),
     *(
-        Row(f"in-process, {kind}", 5, _rate(f"analysis_{kind}"), "million packets/s")
+        Row(
+            f"in-process, {kind}",
+            5,
+            _rate(f"analysis_{kind}", "feed_s"),
+            "million packets/s",
+            alone=_rate(f"analysis_{kind}", "tcp_feed_s"),
+        )
         for kind in ("mixed", "small", "bulk")
     ),
     *(
@@ -78,6 +95,6 @@ ROWS = (
 """Times are whole processes' CPU time but where a row says in-process; `stream` is the one of 10 GB."""
 
 
-def lines(found: Found) -> list[tuple[str, str, str]]:
-    """What, asked, measured: each row in words."""
+def lines(found: Found) -> list[tuple[str, str, str, str]]:
+    """What, asked, measured, and measured with TCP facts alone: each row in words."""
     return [row.words(found) for row in ROWS]

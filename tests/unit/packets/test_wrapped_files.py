@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.unit.packets.test_file_formats import pcap, read
 from workers.packets import unwrap
+from workers.packets.blocks import BlockFrame
 from workers.packets.gunzip import PIECE
 from workers.packets.unwrap import Unwrap
 from workers.packets.unzstd import MAX_WINDOW, Unzstd
@@ -197,6 +198,24 @@ def test_blocks_of_impossible_size_are_damage_at_once() -> None:
         assert "damaged at byte 6" in (unwrapped(zstd_head + header.to_bytes(3, "little"))[1] or "")
     lz4_head = _lz4(TEXT, store_size=False)[:7]
     assert "damaged at byte 7" in (unwrapped(lz4_head + struct.pack("<I", 65_537))[1] or "")
+
+
+class _Unsure:
+    """A library that sees no end where a format's parts end."""
+
+    eof = False
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        return data
+
+
+def test_a_frame_that_the_library_does_not_call_complete_is_damage() -> None:
+    frame = BlockFrame(100)
+    frame._decompressor = _Unsure()
+    frame._next(frame._end, 4)
+    assert list(frame.feed(b"last, and more")) == [b"last"]
+    assert frame.rest == b", and more"
+    assert frame.error == "the  wrapping is damaged before byte 104 of the file"
 
 
 @pytest.mark.parametrize("why", [ImportError, OSError])  # the latter where no file may be opened
