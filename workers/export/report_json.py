@@ -31,7 +31,6 @@ Strings are as they were on the wire or in the cluster, escaped by JSON only (AS
 """
 
 import codecs
-import json
 import math
 from typing import Any
 
@@ -57,6 +56,8 @@ def report_json(report: Report) -> bytes:
     try:
         text = msgspec.json.format(_ENCODER.encode(told), indent=1)
     except UnicodeEncodeError:  # a name that is no text, as those of files may be
+        import json
+
         text = json.dumps(_plain(encode(told)), indent=1, sort_keys=True, allow_nan=False).encode()
     return (text if text.isascii() else text.decode().encode("ascii", _ESCAPE)) + b"\n"
 
@@ -64,7 +65,8 @@ def report_json(report: Report) -> bytes:
 def _escaped(error: UnicodeError) -> tuple[str, int]:
     """What stands in JSON for characters that are not ASCII."""
     assert isinstance(error, UnicodeEncodeError)
-    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+    units = error.object[error.start : error.end].encode("utf-16-be").hex()
+    return "".join([f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)]), error.end
 
 
 codecs.register_error(_ESCAPE, _escaped)
