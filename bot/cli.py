@@ -83,6 +83,9 @@ def _grammar(words: list[str]) -> int:
 
 
 def _analyze(words: list[str]) -> int:
+    from workers import collector
+
+    collector.calm()  # before all the imports, through which it would look many times
     from bot.terminal.analyze import run
 
     return run(words)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import cast
 
 from bot.terminal.progress import Progress
-from workers.analysis import Analyser, collector
+from workers import collector
+from workers.analysis import Analyser
 from workers.contract.closeup import CloseUp, Look
 from workers.contract.errors import ThreadcapError
 from workers.contract.facts import Facts

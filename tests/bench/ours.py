@@ -14,7 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workers.analysis import Analyser, collector
+from workers import collector
+
+if __name__ == "__main__":
+    collector.calm()  # before all the imports, through which it would look many times
+
+from workers.analysis import Analyser
 from workers.packets.capture import CaptureReader
 from workers.packets.decode import Decoder
 from workers.packets.packet import Packet

@@ -5,6 +5,7 @@ from workers.packets cimport words
 from workers.packets.scan cimport digest
 
 cdef Py_ssize_t _BUCKETS
+cdef double _NANO
 
 
 @cython.final
@@ -25,7 +26,7 @@ cdef class _Pair:
         self, const unsigned char *client, Py_ssize_t half, const unsigned char *given, Py_ssize_t at, Py_ssize_t size
     )
     @cython.locals(index=int, place=int, word=cython.uint, shift=int)
-    cpdef tell(self, list every)
+    cdef tell(self, list every)
 
 
 cdef class DnsAddresses:
@@ -50,3 +51,5 @@ cdef class DnsAddresses:
     cdef _forget(self, int place)
     @cython.locals(place=Py_ssize_t)
     cdef _keep(self, _Pair pair, long long time, str name)
+    @cython.locals(every=list, pair=_Pair)
+    cpdef tuple told(self)

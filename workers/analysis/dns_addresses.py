@@ -5,7 +5,7 @@ Kept is each change only: another answer with the same address for the same name
 the client asked for, whatever CNAMEs lead on from it. Bounded by forgetting what was told longest ago.
 """
 
-from operator import itemgetter
+from operator import attrgetter
 
 from workers.analysis.addresses import address
 from workers.analysis.dns_message import Message
@@ -19,6 +19,7 @@ MAX_PAIRS = 1024
 MAX_CHANGES = 16
 """Names of a pair, the latest."""
 _BUCKETS = 2048
+_NANO = NANO
 
 
 class _Pair:
@@ -67,13 +68,13 @@ class _Pair:
         for place in range(0, size, 4):
             self.ends[half + place >> 2] = words.four(given, at + place)
 
-    def tell(self, every: list[tuple[int, str, str, str]]) -> None:
-        """When, client, address and name of each change, the oldest first."""
+    def tell(self, every: list[DnsAddress]) -> None:
+        """Each change, the oldest first."""
         ends = bytes([word >> shift & 255 for word in self.ends for shift in (0, 8, 16, 24)])
         client, given = address(ends[: self.half]), address(ends[self.half : self.half + self.size])
         for index in range(self.kept):
             place = (self.first + index) % self.kept
-            every.append((self.times[place], client, given, self.names[place]))
+            every.append(DnsAddress(client, given, self.names[place], self.times[place] * _NANO))
 
 
 class DnsAddresses:
@@ -155,8 +156,8 @@ class DnsAddresses:
 
     def told(self) -> tuple[DnsAddress, ...]:
         """As facts."""
-        every: list[tuple[int, str, str, str]] = []
+        every: list[DnsAddress] = []
         for pair in self._pairs[self._oldest :] + self._pairs[1 : self._oldest]:
             pair.tell(every)
-        every.sort(key=itemgetter(0))
-        return tuple([DnsAddress(client, given, name, time * NANO) for time, client, given, name in every])
+        every.sort(key=attrgetter("at"))
+        return tuple(every)

@@ -40,13 +40,7 @@ def searches(asked: dict[Client, dict[str, Asked]]) -> list[DnsSearch]:
 
 
 def _of(client: Client, names: dict[str, Asked]) -> Iterable[DnsSearch]:
-    tries: dict[str, list[str]] = {}
-    for name, seen in names.items():
-        if seen.nxdomain and name.count(".") < MAX_LABELS:
-            end, labels = name.find("."), 1
-            while end >= 0 and labels <= MAX_BASE:
-                tries.setdefault(name[:end], []).append(name)
-                end, labels = name.find(".", end + 1), labels + 1
+    tries = _tries(name for name, seen in names.items() if seen.nxdomain and name.count(".") < MAX_LABELS)
     enough = [base for base, some in tries.items() if len(some) >= (_WITH_NAME if base in names else _NESTED)]
     claimed: set[str] = set()
     for base in sorted(enough, key=lambda base: -base.count(".")):
@@ -64,6 +58,22 @@ def _of(client: Client, names: dict[str, Asked]) -> Iterable[DnsSearch]:
             frames=tuple(frames[:MAX_FRAMES]),
             resolved=base in names and names[base].found,
         )
+
+
+def _tries(names: Iterable[str]) -> dict[str, list[str]]:
+    """Common beginnings of two names or more, of whole labels, and the names of each."""
+    tries: dict[str, list[str]] = {}
+    longer = [(name, end) for name in names if (end := name.find(".")) >= 0]
+    for _ in range(MAX_BASE):
+        found: dict[str, list[str]] = {}
+        for name, end in longer:
+            found.setdefault(name[:end], []).append(name)
+        longer = []
+        for base, some in found.items():
+            if len(some) >= _WITH_NAME:
+                tries[base] = some
+                longer += [(name, end) for name in some if (end := name.find(".", len(base) + 1)) >= 0]
+    return tries
 
 
 def _searched(domains: list[str], *, known: bool) -> bool:

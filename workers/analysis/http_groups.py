@@ -7,7 +7,7 @@ of one request (X-Request-ID; Idempotency-Key of draft-ietf-httpapi-idempotency-
 
 from workers.analysis.addresses import address, endpoints
 from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, is_printable, printable
-from workers.analysis.samples import NANO, Durations, Frames, durations, frames, tally
+from workers.analysis.samples import NANO, Durations, Frames, durations, frames, spread, tally
 from workers.contract.facts import HttpGroup, HttpPool
 from workers.contract.facts_http import HIDDEN
 from workers.packets.scan import digest, same
@@ -129,11 +129,10 @@ class Group:
     @property
     def trouble(self) -> int:
         """Errors and silence."""
-        return tally(self.errors).count + tally(self.unanswered).count + tally(self.grpc_errors).count
+        return sum(seen.count for seen in (self.errors, self.unanswered, self.grpc_errors) if seen is not None)
 
     def told(self) -> HttpGroup:
         """As a fact."""
-        spreads = {name: kept.spread() for name in ("upload", "download") if (kept := getattr(self, name)) is not None}
         server = self._server
         return HttpGroup(
             server=address(server[:-2]),
@@ -152,7 +151,8 @@ class Group:
             grpc_statuses=dict(sorted(self.grpc.items())),
             grpc_errors=tally(self.grpc_errors),
             resets={error: seen.tally() for error, seen in sorted(self.resets.items())},
-            **spreads,
+            upload=spread(self.upload),
+            download=spread(self.download),
         )
 
 

@@ -6,7 +6,6 @@ follows SUBSCRIBE or MONITOR, answer nothing. Commands that block (BLPOP, XREAD,
 PSYNC and SYNC the conversation is a replica's data and not read.
 """
 
-import string
 from typing import ClassVar
 
 from workers.analysis.flows import Half
@@ -105,7 +104,7 @@ class _Resp(ServiceParser):
     __slots__ = ("_held", "_left", "_lost", "_want", "_word", "begun")
     exchange: RedisExchange
     REPLIES: ClassVar[bool] = False
-    FIRST: ClassVar[bytes] = b"*$\r" + string.ascii_letters.encode()
+    FIRST: ClassVar[bytes] = bytes([*b"*$\r", *range(65, 91), *range(97, 123)])
     """Bytes that a line may begin with."""
 
     def __init__(self, exchange: RedisExchange) -> None:

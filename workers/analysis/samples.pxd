@@ -1,6 +1,7 @@
 cimport cython
 
 cdef long long _FRAMES
+cdef double _NANO
 
 
 cdef class Thinned:
@@ -18,6 +19,8 @@ cdef class Durations(Thinned):
 
     @cython.locals(value=cython.longlong)
     cpdef add(self, long long nanoseconds)
+    @cython.locals(kept=list)
+    cpdef spread(self)
 
 
 @cython.final
@@ -33,5 +36,7 @@ cpdef Durations durations(long long limit)
 
 @cython.locals(made=Frames)
 cpdef Frames frames()
+
+cpdef spread(Durations durations)
 
 cpdef count(dict counter, str name, long long limit=*)

@@ -8,6 +8,7 @@ from typing import Any
 from workers.contract.facts import MAX_FRAMES, Spread, Tally
 
 NANO = 1e-9
+_NANO = NANO
 _FRAMES = MAX_FRAMES
 
 
@@ -51,14 +52,6 @@ class Durations(Thinned):
         self.least = 0
         self.most = 0
 
-    @classmethod
-    def of(cls, count: int, least: int, most: int, kept: list[int]) -> "Durations":
-        """A distribution that was taken elsewhere, with the samples it kept."""
-        made = cls()
-        made.least, made.most = least, most
-        made.count, made.items = count, kept
-        return made
-
     def add(self, nanoseconds: int) -> None:
         """Add one; negative ones (timestamps that go backwards) count as 0."""
         if self.count < self.due and self.least <= nanoseconds <= self.most:
@@ -76,13 +69,13 @@ class Durations(Thinned):
         """The distribution in seconds; percentiles by nearest rank."""
         kept = sorted(self.items)
         if not kept:
-            return Spread()
+            return UNTIMED
         return Spread(
-            count=self.count,
-            min=self.least * NANO,
-            p50=kept[(len(kept) - 1) // 2] * NANO,
-            p95=kept[-(-95 * len(kept) // 100) - 1] * NANO,
-            max=self.most * NANO,
+            self.count,
+            self.least * _NANO,
+            kept[(len(kept) - 1) // 2] * _NANO,
+            kept[-(-95 * len(kept) // 100) - 1] * _NANO,
+            self.most * _NANO,
         )
 
 
@@ -122,11 +115,17 @@ def frames() -> Frames:
 
 
 EMPTY = Tally()
+UNTIMED = Spread()
 
 
 def tally(frames: Frames | None) -> Tally:
     """The fact of frames that may never have been needed."""
     return frames.tally() if frames else EMPTY
+
+
+def spread(durations: Durations | None) -> Spread:
+    """The fact of durations that may never have been needed."""
+    return durations.spread() if durations is not None else UNTIMED
 
 
 def count(counter: dict[str, int], name: str, limit: int = 256) -> None:

@@ -5,7 +5,7 @@ The same semantics as the plain Python of workers.packets and workers.analysis, 
 used where there is no compiler. Application parsers exist once, beside this: what they may want is handed to them in
 order, after each batch of records; bytes they said they don't need are passed over here. Each stage is a file:
 `structs`, `pools`, `records`, `decode`, `transport`, `flows`, `options`, `control`, `tcp`, `timeline`, `steps`; what
-Python sees is in `conversations`, `results` and `views`. `glass` and `closeup` look at a capture once more, for its pictures.
+Python sees is in `conversations`, `facts`, `results` and `views`. `glass` and `closeup` look at a capture once more, for its pictures.
 """
 
 from cpython.object cimport PyObject
@@ -15,6 +15,8 @@ from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 import os
+
+from workers.contract.facts import Reset, Spread, Tally, TcpFacts, TcpSide
 
 from workers.packets.stream cimport Handlers, Stream
 from workers.packets.packet cimport Packet
@@ -64,6 +66,12 @@ cdef extern from *:
     #define WRAP 0x100000000LL
     #define trailing_zeros(mask) __builtin_ctzll(mask)
     #define prefetch(place) __builtin_prefetch(place)
+    #include <sys/mman.h>
+    #ifdef MADV_HUGEPAGE
+    #define in_large_pages(memory, size) madvise(memory, size, MADV_HUGEPAGE)
+    #else
+    #define in_large_pages(memory, size) 0
+    #endif
     static inline uint64_t folded(uint64_t one, uint64_t other) {
         unsigned __int128 product = (unsigned __int128)one * other;
         return (uint64_t)product ^ (uint64_t)(product >> 64);
@@ -77,6 +85,7 @@ cdef extern from *:
     const int64_t MASK, HALF, WRAP
     int trailing_zeros(uint64_t mask) nogil
     void prefetch(const void *place) nogil
+    int in_large_pages(void *memory, size_t size) nogil
     uint64_t folded(uint64_t one, uint64_t other) nogil
 
 include "structs.pxi"
@@ -90,6 +99,7 @@ include "control.pxi"
 include "tcp.pxi"
 include "flows.pxi"
 include "steps.pxi"
+include "facts.pxi"
 include "results.pxi"
 include "conversations.pxi"
 include "views.pxi"

@@ -260,7 +260,9 @@ cdef void count_port(State *s, Flow *flow) noexcept nogil:
     else:
         return
     port = two(flow.key + flow.key_length - (4 if flow.client else 2))
-    s.ports[row * 65536 + port] += flow.counted[0].packets + flow.counted[1].packets
+    port += row * 65536
+    s.ports[port] += flow.counted[0].packets + flow.counted[1].packets
+    s.port_blocks[port // BLOCK] = 1
 
 
 cdef void settle(State *s, int32_t index) noexcept nogil:
@@ -361,18 +363,25 @@ cdef void sort(Rank *order, int32_t number) noexcept nogil:
     qsort(order, number, sizeof(Rank), by_place)
 
 
-cdef void evict(State *s, Pkt *p) noexcept nogil:
-    """Those of which nobody is told first: their order shows nowhere, and need not be found."""
-    cdef int32_t place, number = 0
-    least_first(s.order, listed(s, False), MAX_LIVE // 4, s.seed)
-    for place in range(MAX_LIVE // 4):
-        if place + 4 < MAX_LIVE // 4:
+cdef int32_t closed_untold(State *s, int32_t number, Pkt *p) noexcept nogil:
+    """Close those of the first in `order` of which nobody is told: their order shows nowhere, and need not be found.
+    How many are left, at its beginning."""
+    cdef int32_t place, left = 0
+    for place in range(number):
+        if place + 4 < number:
             ask_for(&s.flows[s.order[place + 4].flow], 3)
         if told_to_nobody(s, &s.flows[s.order[place].flow]):
             close_flow(s, s.order[place].flow, p)
         else:
-            s.order[number] = s.order[place]
-            number += 1
+            s.order[left] = s.order[place]
+            left += 1
+    return left
+
+
+cdef void evict(State *s, Pkt *p) noexcept nogil:
+    cdef int32_t place, number
+    least_first(s.order, listed(s, False), MAX_LIVE // 4, s.seed)
+    number = closed_untold(s, MAX_LIVE // 4, p)
     sort(s.order, number)
     for place in range(number):
         close_flow(s, s.order[place].flow, p)

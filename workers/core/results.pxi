@@ -1,7 +1,6 @@
 # What came of it all, as Python sees it.
 
 HANDSHAKES = ("unseen", "unanswered", "half-open", "complete", "refused")
-STAGES = ("refused", "handshake", "before-response", "after-data", "after-fin")
 
 
 cdef class Results:
@@ -19,8 +18,9 @@ cdef class Results:
         cdef void *flows = NULL
         s.seed = int.from_bytes(os.urandom(8), "little")
         s.buckets = <int32_t*>malloc(BUCKETS * sizeof(int32_t))
-        if posix_memalign(&flows, LINE, SLOTS * sizeof(Flow)):  # takes memory as slots are used, and only then
+        if posix_memalign(&flows, LARGE, SLOTS * sizeof(Flow)):  # takes memory as slots are used, and only then
             raise MemoryError
+        in_large_pages(<char*>flows + LARGE, SLOTS * sizeof(Flow) - LARGE)  # but for what few conversations take
         s.flows = <Flow*>flows
         s.ports = <uint64_t*>calloc(3 * 65536, sizeof(uint64_t))
         s.events = <Event*>calloc(MAX_EVENTS, sizeof(Event))
@@ -79,11 +79,13 @@ cdef class Results:
     @property
     def ports(self):
         """(protocol, server port) -> packets."""
-        cdef int place
+        cdef State *s = &self.s
+        cdef int block, place
         protocols = (6, 17, 132)
         return {
-            (protocols[place >> 16], place & 65535): self.s.ports[place]
-            for place in range(3 * 65536) if self.s.ports[place]
+            (protocols[place >> 16], place & 65535): s.ports[place]
+            for block in range(BLOCKS) if s.port_blocks[block]
+            for place in range(block * BLOCK, (block + 1) * BLOCK) if s.ports[place]
         }
 
     @property
@@ -99,60 +101,18 @@ cdef class Results:
         )
 
     def flow(self, int32_t index):
-        """One conversation's figures, by name; times and durations in nanoseconds, -1 for none."""
+        """A conversation's id, protocol, client's key, times of its first and last packet in nanoseconds, first frame,
+        application, packets, bytes and payload by client and by server, tunnel, and what is told of its TCP."""
         cdef State *s = &self.s
         cdef Flow *flow = &s.flows[index]
-        cdef Half *client = &flow.halves[flow.client]
-        cdef Half *server = &flow.halves[1 - flow.client]
         cdef Counted *asked = &flow.counted[flow.client]
         cdef Counted *answered = &flow.counted[1 - flow.client]
-        told = {
-            "id": flow.id, "protocol": flow.kind, "key": turned_key(flow, flow.client), "first": flow.first,
-            "last": flow.last, "first_frame": flow.first_frame, "application": self.names[flow.application],
-            "client": (asked.packets, asked.bytes, asked.payload),
-            "server": (answered.packets, answered.bytes, answered.payload), "tunnel": self.carrier(flow.tunnel),
-        }
-        if flow.kind == 6:
-            told["tcp"] = {
-                "handshake": HANDSHAKES[handshake(flow)], "judged": judged(s, flow), "syns": self.seen(flow.syns),
-                "handshake_rtt": flow.handshake_rtt, "server_rtt": flow.server_rtt,
-                "reused_after": flow.reused_after, "largest_resent": (client.largest_resent, server.largest_resent),
-                "unacknowledged": (unacknowledged(client, server), unacknowledged(server, client)),
-                "refused_by": ("", "reset", "icmp")[flow.refused_by], "fins": flow.fins,
-                "data_segments": (client.data_segments, server.data_segments),
-                "retransmissions": (self.seen(client.retransmissions), self.seen(server.retransmissions)),
-                "zero_windows": (self.seen(client.zero_windows), self.seen(server.zero_windows)),
-                "out_of_order": self.seen(flow.out_of_order), "lost_segments": self.seen(flow.lost_segments),
-                "duplicate_acks": self.seen(flow.duplicate_acks), "keep_alives": self.seen(flow.keep_alives),
-                "zero_time": flow.zero_time + still_zero(flow, client) + still_zero(flow, server),
-                "resets": self.reset_list(flow.resets), "ecn": client.offered & server.offered & OFFERS_ECN != 0,
-                "idle": (flow.idle_gaps, flow.longest_idle, flow.longest_idle_frame),
-                "sides": (self.side(client, asked.payload), self.side(server, answered.payload)),
-            }
-        return told
-
-    cdef object side(self, Half *half, int64_t payload):
-        """What is told of each sender, by name."""
-        cdef Extra *more
-        told = {
-            "offered": half.offered & WHOLE != 0, "mss": half.mss,
-            "window_scale": half.scale if half.scale != UNSET else None,
-            "sack_permitted": half.offered & OFFERS_SACK != 0, "timestamps": half.offered & OFFERS_TIMESTAMPS != 0,
-            "window_updates": half.window_updates, "most_in_flight": half.most_in_flight,
-            "most_per_second": max(half.most_per_second, payload - half.bin_base),
-            "rtt": self.sampled(half.rtt), "largest_acknowledged": half.largest_acknowledged,
-        }
-        if half.extra == NONE:
-            return told
-        more = <Extra*>entry(&self.s.extras, half.extra)
-        return told | {
-            "window_full": self.seen(more.window_full), "zero_window_probes": self.seen(more.zero_window_probes),
-            "acked_unseen": self.seen(more.acked_unseen), "too_big": self.seen(more.too_big),
-            "undelivered": self.seen(more.undelivered), "undelivered_size": more.undelivered_size,
-            "told_mtu": more.told_mtu, "zero_window_probe_acks": more.zero_window_probe_acks, "sacks": more.sacks,
-            "congestion_marked": more.congestion_marked, "congestion_echoed": more.congestion_echoed,
-            "congestion_answered": more.congestion_answered,
-        }
+        return (
+            flow.id, flow.kind, turned_key(flow, flow.client), flow.first, flow.last, flow.first_frame,
+            self.names[flow.application], (asked.packets, asked.bytes, asked.payload),
+            (answered.packets, answered.bytes, answered.payload), self.carrier(flow.tunnel),
+            tcp_facts(s, flow) if flow.kind == 6 else None,
+        )
 
     cdef object carrier(self, int32_t where):
         """(kind, addresses of the ends, identifier), None for none"""
@@ -161,37 +121,6 @@ cdef class Results:
             return None
         one = <Carrier*>entry(&self.s.carriers, where)
         return one.kind, PyBytes_FromStringAndSize(<char*>one.ends, one.length), one.id
-
-    cdef object seen(self, int32_t where):
-        """(count, first frames)"""
-        cdef FrameList *frames
-        if where == NONE:
-            return 0, ()
-        frames = <FrameList*>entry(&self.s.frame_lists, where)
-        return frames.count, tuple([frames.first[i] for i in range(min(frames.count, <int64_t>FRAMES))])
-
-    cdef object sampled(self, int32_t where):
-        """(count, least, most, kept samples), None for none"""
-        cdef Samples *samples
-        if where == NONE:
-            return None
-        samples = <Samples*>entry(&self.s.sample_lists, where)
-        return samples.count, samples.least, samples.most, [samples.values[i] for i in range(samples.kept)]
-
-    cdef object reset_list(self, int32_t where):
-        """(frame, whether by the client, stage, after, idle, waited, what tells where it came from), …"""
-        cdef ResetList *resets
-        if where == NONE:
-            return []
-        resets = <ResetList*>entry(&self.s.reset_lists, where)
-        return [
-            told_reset(&resets.entries[i]) for i in range(resets.count)
-        ]
-
-
-cdef int64_t still_zero(Flow *flow, Half *half) noexcept nogil:
-    """How long a window has stood at zero to the conversation's end."""
-    return max(<int64_t>0, flow.last - half.zero_since) if half.zero_since != UNSET else 0
 
 
 cdef bytes turned_key(Flow *flow, int side):
@@ -248,8 +177,3 @@ cdef bytes read_plainly(State *s, Packet packet, decode, bytes buffer, Record *r
             p.hops = packet.hops
             p.identification = packet.identification
     return inner
-
-
-cdef object told_reset(ResetEntry *one):
-    origin = one.hops, one.handshake_hops, one.identification, one.handshake_identification
-    return one.frame, bool(one.by_client), STAGES[one.stage], one.after, one.idle, one.waited, origin

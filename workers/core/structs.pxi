@@ -10,6 +10,9 @@ cdef enum:
     NONE = -1               # no entry of a pool
     KEY = 36                # most bytes of a conversation's key
     LINE = 64               # bytes of a cache line
+    LARGE = 2097152         # and of a large page
+    BLOCK = 512             # ports that are looked at together, and how many times that
+    BLOCKS = 384
     OF_TCP = 3 * LINE       # where in a flow begins what is of TCP alone
     MAX_LIVE = 16384        # as flows.MAX_LIVE
     MAX_EVENTS = 8192
@@ -334,6 +337,7 @@ cdef struct State:
     int32_t *buckets
     Flow *flows
     uint64_t *ports
+    byte port_blocks[BLOCKS]    # which of them hold any
     Event *events
     Rank *order
     byte *read_ports

@@ -215,10 +215,11 @@ cdef class Core(Results):
         ]
 
     def close(self):
-        """The capture is over: every conversation with it."""
+        """The capture is over: every conversation with it. Of those of which somebody is told the earliest first."""
         cdef State *s = &self.s
-        cdef int32_t number = listed(s, True), place
+        cdef int32_t number, place
         s.packet.mask = 0
+        number = closed_untold(s, listed(s, True), &s.packet)
         sort(s.order, number)
         for place in range(number):
             if s.waiting == MAX_EVENTS:

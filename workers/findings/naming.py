@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from workers.contract.facts import Conversation, Facts
+from workers.contract.facts_dns import DnsAddress
 from workers.contract.report import Former, Named, TargetResult
 from workers.findings.words import listing, safe
 
@@ -39,6 +40,8 @@ class Naming:
         self._targets = targets
         self._names = names
         self._namespace = namespace
+        self._known: dict[tuple[str, str], tuple[list[float], list[str]]] = {}
+        """(client, address) -> times and names, in order, of those that were asked about."""
 
     def name(self, ip: str, at: float | None = None) -> str:
         """What people call an address: "checkout-7d9f", "service payments", "billing/ledger-0", or the address.
@@ -98,7 +101,11 @@ class Naming:
 
     def _asked_before(self, client: str, ip: str, at: float) -> str:
         """The name the client was given this address for, last before `at`."""
-        times, names = self._asked.get((client, ip), ([], []))
+        known = self._known.get((client, ip))
+        if known is None:
+            told = sorted((one.at, one.name) for one in self._asked.get((client, ip), ()))
+            known = self._known[client, ip] = [one[0] for one in told], [one[1].rstrip(".") for one in told]
+        times, names = known
         place = bisect_right(times, at)
         return names[place - 1] if place else ""
 
@@ -115,16 +122,12 @@ class Naming:
         return found
 
     @cached_property
-    def _asked(self) -> dict[tuple[str, str], tuple[list[float], list[str]]]:
-        """(client, address) -> times and names, in order; two captures may show one answer."""
-        every = sorted(
-            (one.at, one.client, one.address, one.name) for facts in self._facts for one in facts.dns.addresses
-        )
-        found: dict[tuple[str, str], tuple[list[float], list[str]]] = {}
-        for at, client, address, name in every:
-            times, names = found.setdefault((client, address), ([], []))
-            times.append(at)
-            names.append(name.rstrip("."))
+    def _asked(self) -> dict[tuple[str, str], list[DnsAddress]]:
+        """What was told by (client, address); two captures may show one answer."""
+        found: dict[tuple[str, str], list[DnsAddress]] = {}
+        for facts in self._facts:
+            for one in facts.dns.addresses:
+                found.setdefault((one.client, one.address), []).append(one)
         return found
 
     @cached_property

@@ -14,6 +14,8 @@ def safe(text: str, limit: int = MAX_NAME) -> str:
     Names come from traffic. Right-to-left marks, look-alike letters and control characters would let a host on
     the network rewrite what a person reads; an internationalised name is ASCII (punycode) on the wire anyway.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     shown: list[str] = []
     room = limit
     for char in text[: limit + 1]:

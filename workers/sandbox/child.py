@@ -14,7 +14,8 @@ import traceback
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from workers.analysis import Analyser, collector
+from workers import collector
+from workers.analysis import Analyser
 from workers.analysis.closeup import CloserLook
 from workers.contract import codec
 from workers.contract.closeup import Look

@@ -15,7 +15,8 @@ from tests.unit.analysis.test_certificates import certificate, message
 from tests.unit.analysis.test_http_heads import GET
 from tests.unit.analysis.test_quic import HELLO, crypto, initial
 from tests.unit.analysis.test_tls_known import client, handshake, named, record
-from workers.analysis import Analyser, certificates, collector, http2_headers, quic
+from workers import collector
+from workers.analysis import Analyser, certificates, http2_headers, quic
 from workers.analysis.clock import _hull
 from workers.analysis.sightings import Sightings
 from workers.core import BUILT

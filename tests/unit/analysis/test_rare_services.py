@@ -19,7 +19,6 @@ from tests.unit.analysis.test_postgresql import (
     startup,
 )
 from tests.unit.analysis.test_redis import ask, redis
-from workers.analysis.samples import Durations
 from workers.analysis.sql import verb
 
 
@@ -27,11 +26,6 @@ from workers.analysis.sql import verb
 def test_what_is_no_word_of_the_protocol_is_other(word: str) -> None:
     assert verb(word.encode() + b" 1") == "other"
     assert counts(redis((0.1, "c", ask(word.encode())), (0.2, "s", b"+OK\r\n"))) == {"other": (1, 1, {})}
-
-
-def test_a_distribution_that_was_taken_elsewhere() -> None:
-    spread = Durations.of(5, 10**9, 5 * 10**9, [10**9, 3 * 10**9, 5 * 10**9]).spread()
-    assert (spread.count, spread.min, spread.p50, spread.max) == (5, 1.0, 3.0, 5.0)
 
 
 def test_answers_beyond_those_kept_on_the_timeline_are_thinned() -> None:

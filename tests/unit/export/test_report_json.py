@@ -3,6 +3,7 @@
 import json
 import sys
 
+import pytest
 from msgspec import structs
 
 from tests.unit.findings.cases import NAMES, SPEC, facts, silent, target
@@ -31,6 +32,14 @@ def test_numbers_without_a_word_in_json_are_null() -> None:
 def test_names_stay_ascii_in_json() -> None:
     report = build("abcdefgh", SPEC, [target(facts(), pod="evil\u202e")], {}, 0.0)
     assert report_json(report).isascii()
+
+
+@pytest.mark.parametrize("pod", ["evil\u202e", '\U0001f600 é\x7f"\\', "\udcff of no character"])
+def test_every_name_is_read_back_as_it_was(pod: str) -> None:
+    report = build("abcdefgh", SPEC, [target(structs.replace(facts(), wire_bytes=2**70), pod=pod)], {}, 0.0)
+    text = report_json(report)
+    assert text.isascii()
+    assert decode(Report, json.loads(text)) == report
 
 
 def test_file_name_says_which_pod_and_when() -> None:

@@ -13,4 +13,4 @@ def calm() -> None:
     """
     atexit.register(gc.freeze)
     gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
+    gc.set_threshold(200_000, 50, 100)
