@@ -7,7 +7,7 @@ from workers.packets.scan cimport digest, same
 cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, MAX_STATUSES
 cdef long long MAX_TRIES, PATIENCE, MAX_POOLS
 cdef int _OTHER_STATUS
-cdef unsigned long long _SLOTS, _TAG, _PLACE
+cdef unsigned long long _SLOTS, _TAG, _PLACE, _POOL_SLOTS
 
 
 @cython.final
@@ -52,27 +52,24 @@ cdef class Groups:
     cdef public list all
     cdef unsigned int _slots[8192]
 
-    @cython.locals(method=Py_ssize_t, host=Py_ssize_t, path=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t, hashed=cython.ulonglong, slot=cython.ulonglong, found=cython.ulonglong, group=Group)
-    cpdef Group find(self, Head head, bytes data, bytes server, int protocol, unsigned long long hashed)
+    @cython.locals(size=Py_ssize_t, method=Py_ssize_t, host=Py_ssize_t, path=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t, hashed=cython.ulonglong, slot=cython.ulonglong, found=cython.ulonglong, group=Group)
+    cpdef Group find(self, Head head, bytes data, bytes key, int protocol, unsigned long long hashed)
     @cython.locals(head=Head)
-    cpdef Group named(self, bytes server, bytes method, bytes host, bytes path, int protocol)
-    cdef Group _plainly(self, Head head, bytes data, bytes server, int protocol)
+    cpdef Group named(self, bytes key, bytes method, bytes host, bytes path, int protocol)
+    cdef Group _plainly(self, Head head, bytes data, bytes key, int protocol)
 
 
-cpdef unsigned long long served(bytes server, int protocol)
+@cython.locals(size=Py_ssize_t)
+cpdef unsigned long long served(bytes key, int protocol)
 
 
 @cython.final
 cdef class Request:
     cdef public bint is_head, is_connect, kept
     cdef public Group group
-    cdef public bytes pair
+    cdef public bytes key
     cdef public Request next
     cdef public long long frame, begun, end, status
-
-
-@cython.locals(ports=Py_ssize_t)
-cpdef bytes pair(bytes key)
 
 
 @cython.final
@@ -85,6 +82,7 @@ cdef class Tries:
 
 @cython.final
 cdef class Pool:
+    cdef bytes _key
     cdef public long long connections, requests, busy, first, last
 
     @cython.locals(took=cython.longlong)
@@ -93,7 +91,8 @@ cdef class Pool:
 
 @cython.final
 cdef class Pools:
-    cdef dict _pools
+    cdef list _all
+    cdef unsigned int _slots[4096]
 
-    @cython.locals(pool=Pool)
+    @cython.locals(key=bytes, size=Py_ssize_t, slot=cython.ulonglong, pool=Pool)
     cpdef Pool find(self, Request request)

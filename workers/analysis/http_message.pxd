@@ -3,7 +3,8 @@ cimport cython
 from workers.packets cimport words
 from workers.packets.scan cimport find
 
-cdef unsigned long long _BLANKS, _ONES, _BELOW_14, _TOPS, _LETTERS
+cdef unsigned long long _BLANKS, _ONES, _BELOW_14, _TOPS, _LETTERS, _BELOW_33, _HASHES, _QUESTIONS, _VERSION, _SEVEN
+cdef unsigned int _GET, _POST
 
 cdef Py_ssize_t MAX_IDENTITY, _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS, _LOOK
 
@@ -28,9 +29,9 @@ cdef class Head:
     cdef Py_ssize_t _status_line(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(method_end=Py_ssize_t, path=Py_ssize_t, path_end=Py_ssize_t, stop=Py_ssize_t, newline=Py_ssize_t, target_end=Py_ssize_t)
     cdef Py_ssize_t request_line(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
-    @cython.locals(byte=int)
+    @cython.locals(byte=int, newline=Py_ssize_t)
     cdef Py_ssize_t _fields(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
-    cdef Py_ssize_t _field(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end, int first) noexcept
+    cdef void _field(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end, int first) noexcept
     @cython.locals(limit=Py_ssize_t, stop=Py_ssize_t)
     cdef bint _value(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end, const unsigned char* name, Py_ssize_t size) noexcept
     @cython.locals(at=Py_ssize_t, end=Py_ssize_t, length=cython.longlong)
@@ -47,9 +48,12 @@ cdef bint _short_start(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
 cdef bint _is_version(const unsigned char* data, Py_ssize_t at) noexcept
 
+cdef bint _ends_line(const unsigned char* data, Py_ssize_t at) noexcept
+
+@cython.locals(word=cython.uint)
 cdef Py_ssize_t _method_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
-@cython.locals(byte=int)
+@cython.locals(byte=int, word=cython.ulonglong, hashes=cython.ulonglong, questions=cython.ulonglong, found=cython.ulonglong)
 cdef Py_ssize_t _path_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
 @cython.locals(low=cython.ulonglong, word=cython.ulonglong)
@@ -71,4 +75,4 @@ cpdef str text(bytes raw, Py_ssize_t limit)
 cpdef bytes printable(bytes raw, Py_ssize_t limit)
 
 @cython.locals(word=cython.ulonglong)
-cpdef bint is_printable(const unsigned char* data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t limit) noexcept
+cpdef bint is_printable(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept

@@ -19,7 +19,10 @@ _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS = 512, 32_768, 31, 18
 _LOOK = 2048
 _BLANKS, _ONES, _BELOW_14, _TOPS = 0x2020202020202020, 0x0101010101010101, 0x0E0E0E0E0E0E0E0E, 0x8080808080808080
 _LETTERS = 0x4040404040404040
+_BELOW_33, _HASHES, _QUESTIONS = 0x2121212121212121, 0x2323232323232323, 0x3F3F3F3F3F3F3F3F
+_VERSION, _SEVEN = int.from_bytes(b"HTTP/1.", "little"), 0xFFFFFFFFFFFFFF
 """To look at eight bytes at once."""
+_GET, _POST = int.from_bytes(b"GET ", "little"), int.from_bytes(b"POST", "little")
 
 
 class Head:
@@ -54,7 +57,7 @@ class Head:
     def _read(self, data: bytes, at: int, end: int, look: int) -> int:
         self._clear()
         line_end = self._status_line(data, at, end) if data[at] == 72 else -1
-        if line_end < 0 and not self.status:
+        if line_end < 0 and self.status == 0:
             line_end = self.request_line(data, at, look)
         return self._fields(data, line_end, end) if line_end >= 0 else -1
 
@@ -96,11 +99,8 @@ class Head:
         if place < end and data[place] != 32 and data[place] != 13 and data[place] != 10:
             return -1
         self.status = first * 100 + second * 10 + third
-        while place < end:
-            if data[place] == 10:
-                return place + 1
-            place += 1
-        return -1
+        place = words.find(data, 10, place, end)
+        return place + 1 if place >= 0 else -1
 
     def request_line(self, data: bytes, at: int, end: int) -> int:
         """Read "METHOD target HTTP/1.x" (RFC 9112 section 3); the place behind it, -1 when it is none or goes on.
@@ -111,9 +111,21 @@ class Head:
         if method_end >= end or data[method_end] != 32 or not 2 <= method_end - at <= _MAX_METHOD:
             return -1
         path = method_end + 1
+        path_end = _path_end(data, path, end)
+        if (
+            path_end + 11 <= end
+            and 0 < path_end - path <= _MAX_TARGET
+            and data[path] > 32
+            and data[path_end - 1] > 32
+            and _ends_line(data, path_end)
+        ):  # what most are
+            self.method, self.method_end, self.path = at, method_end, path
+            self.path_end = self.target_end = path_end
+            return path_end + 11
         while path < end and _blank(data[path]):
             path += 1
-        path_end = _path_end(data, path, end)
+        if path > path_end:
+            path_end = _path_end(data, path, end)
         stop = _line_stop(data, path_end, end)
         newline = stop
         if stop < end and data[stop] == 13:
@@ -134,21 +146,21 @@ class Head:
         """Read the header fields from `at` on; the place behind the empty line, -1 when there is none."""
         while at < end:
             byte = data[at]
-            if byte == 10:
-                return at + 1
             if byte == 13 and at + 1 < end and data[at + 1] == 10:
                 return at + 2
+            newline = words.find(data, 10, at, end)
+            if newline == at:
+                return at + 1
             byte |= 32
-            if byte in (99, 104, 105, 116, 120):  # c, h, i, t, x
-                at = self._field(data, at, end, byte)
-            at = _line_stop(data, at, end)
-            while at < end and data[at] != 10:
-                at = at + 1 if at + 1 < end and data[at + 1] == 10 else _line_stop(data, at + 1, end)
-            at += 1
+            if byte == 99 or byte == 104 or byte == 105 or byte == 116 or byte == 120:  # c, h, i, t, x
+                self._field(data, at, newline if newline >= 0 else end, byte)
+            if newline < 0:
+                break
+            at = newline + 1
         return -1
 
-    def _field(self, data: bytes, at: int, end: int, first: int) -> int:
-        """Read one field, if it is of those that are read; a place in its line from which the rest is to be skipped."""
+    def _field(self, data: bytes, at: int, end: int, first: int) -> None:
+        """Read one field, if it is of those that are read; the line feed behind it stands at the end."""
         if first == 99:
             if self._value(data, at, end, b"content-length", 14):
                 self._take_length(data)
@@ -158,19 +170,16 @@ class Head:
         elif first == 116:
             if self._value(data, at, end, b"transfer-encoding", 17):
                 self.chunked = self.chunked or _is(data, max(self._end - 7, self._at), self._end, b"chunked", 7)
-        elif self._value(data, at, end, b"x-request-id", 12) or self._value(data, at, end, b"idempotency-key", 15):
-            if self.known_as == self.known_as_end:
-                self.known_as, self.known_as_end = self._at, self._end
-        else:
-            return at
-        return max(at, self._end)
+        elif self.known_as == self.known_as_end and (
+            self._value(data, at, end, b"x-request-id", 12) or self._value(data, at, end, b"idempotency-key", 15)
+        ):
+            self.known_as, self.known_as_end = self._at, self._end
 
     def _value(self, data: bytes, at: int, end: int, name: bytes, size: int) -> bool:
         """Whether the line at `at` is the field of this name in small letters; then find its value.
 
         That is what comes before a carriage return, without blanks around it.
         """
-        self._end = 0
         if not _is(data, at, end, name, size):
             return False
         at += size
@@ -182,7 +191,9 @@ class Head:
         while at < end and (data[at] == 32 or data[at] == 9):
             at += 1
         limit = min(end, at + _MAX_VALUE)
-        stop = _line_stop(data, at, limit)
+        stop = words.find(data, 13, at, limit)
+        if stop < 0:
+            stop = limit
         while at < stop and _blank(data[at]):
             at += 1
         while at < stop and _blank(data[stop - 1]):
@@ -242,15 +253,29 @@ def _short_start(buffer: bytes, at: int, end: int) -> bool:
 
 
 def _is_version(data: bytes, at: int) -> bool:
-    """Whether "HTTP/1." stands here; seven bytes are there."""
+    """Whether "HTTP/1." stands here; eight bytes are there."""
+    return words.eight(data, at) & _SEVEN == _VERSION
+
+
+def _ends_line(data: bytes, at: int) -> bool:
+    """Whether a request line ends with these eleven bytes, as most do."""
     return (
-        data[at] == 72 and data[at + 1] == 84 and data[at + 2] == 84 and data[at + 3] == 80
-        and data[at + 4] == 47 and data[at + 5] == 49 and data[at + 6] == 46
-    )  # fmt: skip
+        data[at] == 32
+        and words.eight(data, at + 1) & _SEVEN == _VERSION
+        and 48 <= data[at + 8] <= 57
+        and data[at + 9] == 13
+        and data[at + 10] == 10
+    )
 
 
 def _method_end(data: bytes, at: int, end: int) -> int:
     """Where the letters end that begin here, or are too many for a method."""
+    if at + 5 <= end:
+        word = words.four(data, at)
+        if word == _GET:
+            return at + 3
+        if word == _POST and data[at + 4] == 32:
+            return at + 4
     end = min(end, at + _MAX_METHOD + 1)
     if at < end and 65 <= data[at] <= 90:
         at += 1
@@ -261,9 +286,21 @@ def _method_end(data: bytes, at: int, end: int) -> int:
 
 def _path_end(data: bytes, at: int, end: int) -> int:
     """Where a blank, a query, a fragment or the line's end comes."""
+    while at + 8 <= end:
+        word = words.eight(data, at)
+        hashes, questions = word ^ _HASHES, word ^ _QUESTIONS
+        found = ((word - _BELOW_33) & ~word | (hashes - _ONES) & ~hashes | (questions - _ONES) & ~questions) & _TOPS
+        if found == 0:
+            at += 8
+            continue
+        at += words.first(found)
+        byte = data[at]
+        if byte == 32 or byte == 63 or byte == 35 or byte == 13 or byte == 10:
+            return at
+        at += 1
     while at < end:
         byte = data[at]
-        if byte < 64 and byte in (32, 63, 35, 13, 10):
+        if byte < 64 and (byte == 32 or byte == 63 or byte == 35 or byte == 13 or byte == 10):
             break
         at += 1
     return at
@@ -308,11 +345,13 @@ def _is(data: bytes, at: int, end: int, name: bytes, size: int) -> bool:
     if size < 8:
         return _alike(words.rest(data, at, at + size), words.rest(name, 0, size))
     place, last = 0, size - 8
+    if not _alike(words.eight(data, at + last), words.eight(name, last)):  # names often begin like others
+        return False
     while place < last:
         if not _alike(words.eight(data, at + place), words.eight(name, place)):
             return False
         place += 8
-    return _alike(words.eight(data, at + last), words.eight(name, last))
+    return True
 
 
 def _alike(word: int, wanted: int) -> bool:
@@ -338,10 +377,8 @@ def printable(raw: bytes, limit: int) -> bytes:
     return raw[:limit].translate(_PRINTABLE)
 
 
-def is_printable(data: bytes, at: int, end: int, limit: int) -> bool:
+def is_printable(data: bytes, at: int, end: int) -> bool:
     """Whether these bytes are told as they are."""
-    if end - at > limit:
-        return False
     while at + 8 <= end:
         word = words.eight(data, at)
         if ((word - _BLANKS) | (word + _ONES) | word) & _TOPS:  # below a blank, above a tilde, above ASCII

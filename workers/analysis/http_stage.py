@@ -51,11 +51,11 @@ class HttpStage:
         self.not_captured = 0
         """Requests whose response fell into a gap of the capture."""
 
-    def request(self, data: bytes, server: bytes, served: int, both: bytes, packet: Packet) -> Request:
-        """A request's head of HTTP/1 is complete, and read from `data`; `server` is the server's address and port,
-        `served` their hash, `both` as by `pair`."""
+    def request(self, data: bytes, key: bytes, served: int, packet: Packet) -> Request:
+        """A request's head of HTTP/1 is complete, and read from `data`; `key` is from client to server, `served` the
+        server's hash."""
         head = self.head
-        request = self.asked(self._groups.find(head, data, server, 0, served), both, packet)
+        request = self.asked(self._groups.find(head, data, key, 0, served), key, packet)
         size, first = head.method_end - head.method, data[head.method]
         request.is_head = size == 4 and first == 72 and data[head.method : head.method_end] == b"HEAD"
         request.is_connect = size == 7 and first == 67 and data[head.method : head.method_end] == b"CONNECT"
@@ -65,12 +65,12 @@ class HttpStage:
                 group.repeated(packet.number)
         return request
 
-    def group(self, server: bytes, host: str, method: str, path: str, protocol: str) -> Group | None:
-        """The group of such requests to an address and port; None when it isn't kept."""
+    def group(self, key: bytes, host: str, method: str, path: str, protocol: str) -> Group | None:
+        """The group of such requests on a conversation of this key; None when it isn't kept."""
         place = PROTOCOLS.index(protocol)
-        return self._groups.named(server, method.encode("ascii"), host.encode("ascii"), path.encode("ascii"), place)
+        return self._groups.named(key, method.encode("ascii"), host.encode("ascii"), path.encode("ascii"), place)
 
-    def asked(self, group: Group | None, both: bytes, packet: Packet) -> Request:
+    def asked(self, group: Group | None, key: bytes, packet: Packet) -> Request:
         """A request's head is complete."""
         self._requests += 1
         if group is None:
@@ -82,7 +82,7 @@ class HttpStage:
             request = Request.__new__(Request)  # the constructor's call costs more
         else:
             self._spare = request.next
-        request.group, request.pair, request.next = group, both, None
+        request.group, request.key, request.next = group, key, None
         request.is_head = request.is_connect = request.kept = False
         request.frame, request.status = packet.number, 0
         request.begun = request.end = packet.time
@@ -174,6 +174,5 @@ def answer_not_captured(asker: Half) -> bool:
         return False
     if other.packets == 0:
         return True
-    begin = other.stream.next if other.stream is not None else (other.tcp.initial + 1) & 0xFFFFFFFF
-    known = begin >= 0 and (other.stream is not None or other.tcp.initial >= 0)
-    return known and 1 < (acked - begin) & 0xFFFFFFFF < 0x80000000
+    begin = other.awaited()
+    return begin >= 0 and 1 < (acked - begin) & 0xFFFFFFFF < 0x80000000
