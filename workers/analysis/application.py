@@ -140,10 +140,13 @@ class Recogniser(Outer):
         before, first = self.inner, buffer[at]
         if 20 <= first <= 23 and looks_like_record(buffer, at, end):
             self._follow(self._applications.tls.start(self._half), packet)
-        elif _may_follow(buffer, at, end):
-            if (before is None or isinstance(before, HttpParser)) and begins(buffer, at, end, self._half):
-                self._follow(open_parser(self._applications.http2, self._half), packet)
-        if self.inner is None:
+        elif (
+            _may_follow(buffer, at, end)
+            and (before is None or isinstance(before, HttpParser))
+            and begins(buffer, at, end, self._half)
+        ):
+            self._follow(open_parser(self._applications.http2, self._half), packet)
+        elif before is None:
             if end - at >= _SHORT and self._http(buffer, at, end):
                 self._half.speaks("http")
                 loose = self._ports & _HTTP != 0
