@@ -3,8 +3,8 @@ cimport cython
 from workers.analysis.dns cimport DnsStage
 from workers.analysis.framing cimport ServiceParser
 from workers.analysis.http cimport HttpParser, http_parser
-from workers.analysis.http_message cimport looks_like_start
 from workers.analysis.http_stage cimport HttpStage
+from workers.analysis.http_start cimport looks_like_start
 from workers.analysis.kafka cimport recognise as kafka_begins
 from workers.analysis.mongodb cimport recognise as mongodb_begins
 from workers.analysis.mysql cimport recognise as mysql_begins

@@ -18,8 +18,8 @@ from workers.analysis.http import HttpParser, http_parser
 from workers.analysis.http2 import Http2Stage
 from workers.analysis.http2_frames import PREFACE
 from workers.analysis.http2_parser import begins, open_parser
-from workers.analysis.http_message import looks_like_start
 from workers.analysis.http_stage import HttpStage
+from workers.analysis.http_start import looks_like_start
 from workers.analysis.kafka import recognise as kafka_begins
 from workers.analysis.mongodb import recognise as mongodb_begins
 from workers.analysis.mysql import recognise as mysql_begins
@@ -113,7 +113,7 @@ class Recogniser(Outer):
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""
         inner = self.inner
-        if inner is not None and not (_may_follow(buffer, at, end) and inner.between()):
+        if inner is not None and not (buffer[at] in (0, 22, 80) and _may_follow(buffer, at, end) and inner.between()):
             skip = inner.data(buffer, at, end, packet)
             return skip if skip >= 0 else self._give_up()
         held, self.short = self.short, None

@@ -1,8 +1,9 @@
 cimport cython
 
 from workers.analysis.http_groups cimport Group, Pool, Request, served
-from workers.analysis.http_message cimport Head, looks_like_start
+from workers.analysis.http_message cimport Head
 from workers.analysis.http_stage cimport HttpStage
+from workers.analysis.http_start cimport looks_like_start
 from workers.packets.packet cimport Packet
 from workers.packets.scan cimport find
 from workers.packets.stream cimport Direction, Outer, Parser, Stream
@@ -44,14 +45,14 @@ cdef class HttpParser(Parser):
     @cython.locals(rest=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.final
-    cdef _pay(self, Packet packet)
+    cdef int _pay(self, Packet packet) except -1
     cpdef skipped(self, Packet packet, bint whole)
     cpdef fin(self, Packet packet)
     cpdef gap(self, long long size, Packet packet)
     @cython.locals(request=Request, hidden=bint)
     cpdef close(self, long long now)
     @cython.final
-    cdef _lose(self)
+    cdef int _lose(self) except -1
     @cython.final
     @cython.locals(state=int, taken=cython.longlong)
     cdef Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
@@ -62,26 +63,26 @@ cdef class HttpParser(Parser):
     @cython.locals(behind=Py_ssize_t, before=Py_ssize_t)
     cdef Py_ssize_t _resume(self, bytes held, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     @cython.final
-    cdef _odd_head(self, bytes raw, Packet packet, bint cut)
+    cdef int _odd_head(self, bytes raw, Packet packet, bint cut) except -1
     @cython.final
     @cython.locals(head=Head)
-    cdef _head(self, bytes data, Packet packet)
+    cdef int _head(self, bytes data, Packet packet) except -1
     @cython.final
     @cython.locals(request=Request, key=bytes)
-    cdef _request(self, bytes data, Packet packet)
+    cdef int _request(self, bytes data, Packet packet) except -1
     @cython.final
     @cython.locals(request=Request)
     cdef Request _take(self)
     @cython.final
     @cython.locals(request=Request, status=int, asker=HttpParser)
-    cdef _response(self, Head head, Packet packet)
+    cdef int _response(self, Head head, Packet packet) except -1
     @cython.final
     @cython.locals(across=Outer, inner=Parser, stream=Stream)
     cdef HttpParser _asker(self)
     @cython.final
     cdef Request _answered(self, HttpParser asker, int status)
     @cython.final
-    cdef _body(self, Head head, bint to_close)
+    cdef int _body(self, Head head, bint to_close) except -1
     @cython.final
     @cython.locals(newline=Py_ssize_t, behind=Py_ssize_t, line=bytes)
     cdef Py_ssize_t _collect_line(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1

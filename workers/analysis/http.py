@@ -11,8 +11,9 @@ them (a frame cut by the snaplen shows its message at once); `HttpFacts` counts 
 
 from workers.analysis.flows import Half
 from workers.analysis.http_groups import Group, Pool, Request, served
-from workers.analysis.http_message import Head, looks_like_start
+from workers.analysis.http_message import Head
 from workers.analysis.http_stage import HttpStage, answer_not_captured
+from workers.analysis.http_start import looks_like_start
 from workers.packets import marks
 from workers.packets.packet import Packet
 from workers.packets.scan import find
@@ -306,10 +307,11 @@ class HttpParser(Parser):
         """The request this response belongs to; an interim response leaves it waiting."""
         if not asker._waiting:
             return None
-        while self.lost and asker._waiting > 1:
-            asker._take()
-            self._stage.not_captured += 1
-        self.lost = False
+        if self.lost:
+            while asker._waiting > 1:
+                asker._take()
+                self._stage.not_captured += 1
+            self.lost = False
         return asker._oldest if 100 <= status < 200 and status != 101 else asker._take()
 
     def _body(self, head: Head, *, to_close: bool) -> None:

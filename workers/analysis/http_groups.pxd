@@ -7,7 +7,7 @@ from workers.packets.scan cimport digest, same
 cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, MAX_STATUSES
 cdef long long MAX_TRIES, PATIENCE, MAX_POOLS
 cdef int _OTHER_STATUS
-cdef unsigned long long _SLOTS, _TAG, _PLACE, _POOL_SLOTS
+cdef unsigned long long _LAST, _TAG, _PLACE, _LAST_POOL
 
 
 @cython.final
@@ -23,7 +23,7 @@ cdef class Statuses:
     cdef Py_ssize_t _different
 
     @cython.locals(one=_Status)
-    cpdef add(self, int status)
+    cpdef int add(self, int status) except -1
     @cython.locals(one=_Status)
     cdef _Status _find(self, int status)
     @cython.locals(found=dict, one=_Status)
@@ -43,8 +43,8 @@ cdef class Group:
     cpdef repeated(self, long long frame)
     cpdef failed(self, long long frame)
     cpdef silent(self, long long frame)
-    cpdef answered(self, Request request)
-    cpdef received(self, long long nanoseconds)
+    cpdef int answered(self, Request request) except -1
+    cpdef int received(self, long long nanoseconds) except -1
 
 
 @cython.final
@@ -86,7 +86,7 @@ cdef class Pool:
     cdef public long long connections, requests, busy, first, last
 
     @cython.locals(took=cython.longlong)
-    cpdef answered(self, Request request, long long first_byte, bint first)
+    cpdef int answered(self, Request request, long long first_byte, bint first) except -1
 
 
 @cython.final

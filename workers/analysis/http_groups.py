@@ -20,13 +20,13 @@ MAX_TRIES = 2048
 PATIENCE = 100_000_000
 """Nanoseconds without an answer before the same request means that the client gave up on the first."""
 MAX_POOLS = 1024
-_POOL_SLOTS = 4096
+_LAST_POOL = 4095
 TOLD_POOLS = 100
 PROTOCOLS = ("http/1", "h2", "grpc")
 _OTHER_STATUS = 1000
 _NAMES = (HIDDEN, *(str(status) for status in range(1, _OTHER_STATUS)), "other")
-_SLOTS, _TAG, _PLACE = 8192, 0x7FFFF000, 0xFFF
-"""How many places a group may stand at; what one holds: a part of the group's hash, and its number from one on."""
+_LAST, _TAG, _PLACE = 8191, 0x7FFFF000, 0xFFF
+"""The last place that a group may stand at; what one holds: a part of the group's hash, and its number from one on."""
 
 
 class _Status:
@@ -175,25 +175,25 @@ class Groups:
         if path != head.method_end + 1:  # method and path are hashed, and looked at, as one
             return self._plainly(head, data, key, protocol)
         hashed = digest(data, host, head.host_end, digest(data, method, head.path_end, hashed))
-        slot = hashed % _SLOTS
+        slot = hashed & _LAST
         found = self._slots[slot]
         while found:
-            group = self.all[(found & _PLACE) - 1] if found & _TAG == hashed & _TAG else None
-            if (
-                group is not None
-                and len(group._path) == path_size
-                and len(group._host) == host_size
-                and len(group._method) == method_size
-                and same(data, path, group._path, 0, path_size)
-                and same(data, host, group._host, 0, host_size)
-                and same(data, method, group._method, 0, method_size)
-                and group._protocol == protocol
-                and len(group._server) == size + 2
-                and same(key, size, group._server, 0, size)
-                and same(key, len(key) - 2, group._server, size, 2)
-            ):
-                return group
-            slot = (slot + 1) % _SLOTS
+            if found & _TAG == hashed & _TAG:
+                group = self.all[(found & _PLACE) - 1]
+                if (
+                    len(group._path) == path_size
+                    and len(group._host) == host_size
+                    and len(group._method) == method_size
+                    and same(data, path, group._path, 0, path_size)
+                    and same(data, host, group._host, 0, host_size)
+                    and same(data, method, group._method, 0, method_size)
+                    and group._protocol == protocol
+                    and len(group._server) == size + 2
+                    and same(key, size, group._server, 0, size)
+                    and same(key, len(key) - 2, group._server, size, 2)
+                ):
+                    return group
+            slot = slot + 1 & _LAST
             found = self._slots[slot]
         if not (
             method_size <= _METHOD
@@ -328,7 +328,7 @@ class Pools:
     def find(self, request: Request) -> Pool | None:
         """The pool of a request that was answered; None when it isn't kept."""
         key, size = request.key, len(request.key)
-        slot = digest(key, size - 2, size, digest(key, 0, size - 4, 0)) % _POOL_SLOTS
+        slot = digest(key, size - 2, size, digest(key, 0, size - 4, 0)) & _LAST_POOL
         while self._slots[slot]:
             pool = self._all[self._slots[slot] - 1]
             if (
@@ -337,7 +337,7 @@ class Pools:
                 and same(key, size - 2, pool._key, size - 2, 2)
             ):
                 return pool
-            slot = (slot + 1) % _POOL_SLOTS
+            slot = slot + 1 & _LAST_POOL
         if len(self._all) >= MAX_POOLS:
             return None
         pool = Pool(key, request.end)

@@ -6,23 +6,24 @@ from workers.packets.pattern import Pattern
 from workers.packets.scan import find
 
 MAX_PATH, MAX_HOST, MAX_IDENTITY = 200, 255, 400
-_METHODS = (
+METHODS = (
     b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT"
     b" SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE CCM_POST RPC_CONNECT RPC_IN_DATA RPC_OUT_DATA BREW"
 ).split()  # fmt: skip
-_LOOSE_LINE = Pattern(rb"(" + rb"|".join(_METHODS) + rb")(?= |\r?\n)([^\r\n]{0,32768})\r?\n")
+LOOSE_LINE = Pattern(rb"(" + rb"|".join(METHODS) + rb")(?= |\r?\n)([^\r\n]{0,32768})\r?\n")
 """A broken request line: a known method, whatever follows. Only where HTTP is expected by port."""
-_KNOWN_START = Pattern(rb"(?:" + rb"|".join(_METHODS) + rb") [/*hH\w]")
-_CUT_LINE = Pattern(rb"(" + rb"|".join(_METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
-_STARTS = (b"HTTP/1.", *(method + b" " for method in _METHODS))
+_CUT_LINE = Pattern(rb"(" + rb"|".join(METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
 _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS = 512, 32_768, 31, 18
-_LOOK = 2048
+LOOK = _LOOK = 2048
 _BLANKS, _ONES, _BELOW_14, _TOPS = 0x2020202020202020, 0x0101010101010101, 0x0E0E0E0E0E0E0E0E, 0x8080808080808080
-_LETTERS = 0x4040404040404040
 _BELOW_33, _HASHES, _QUESTIONS = 0x2121212121212121, 0x2323232323232323, 0x3F3F3F3F3F3F3F3F
-_VERSION, _SEVEN = int.from_bytes(b"HTTP/1.", "little"), 0xFFFFFFFFFFFFFF
+_LETTERS, _SEVEN, _FOUR = 0x4040404040404040, 0xFFFFFFFFFFFFFF, 0xFFFFFFFF
 """To look at eight bytes at once."""
-_GET, _POST = int.from_bytes(b"GET ", "little"), int.from_bytes(b"POST", "little")
+_VERSION, _CONTENT, _LENGTH, _TRANSFER, _REQUEST, _IDEMPOTENCY, _GET, _POST, _HOST = (
+    int.from_bytes(word, "little")
+    for word in b"HTTP/1.,content-,t-length,transfer,x-reques,idempote,GET ,POST,host".split(b",")
+)
+"""What lines and the names of fields begin with."""
 
 
 class Head:
@@ -65,7 +66,7 @@ class Head:
         """Read a head of which these are all bytes; whether it is one. One that was `cut` may end in its first line."""
         if self._read(raw, 0, len(raw), len(raw)) >= 0 or self.method_end or self.status:
             return True
-        found = (_LOOSE_LINE.match(raw) if loose else None) or (_CUT_LINE.fullmatch(raw) if cut else None)
+        found = (LOOSE_LINE.match(raw) if loose else None) or (_CUT_LINE.fullmatch(raw) if cut else None)
         if found is None:
             return False
         target = found[2].strip()
@@ -86,7 +87,7 @@ class Head:
     def _status_line(self, data: bytes, at: int, end: int) -> int:
         """Read a status line (RFC 9112 section 4); the place behind it, -1 when it is none or goes on."""
         place = at + 8
-        if place + 4 > end or not _is_version(data, at) or not 48 <= data[at + 7] <= 57 or data[place] != 32:
+        if place + 4 > end or not is_version(data, at) or not 48 <= data[at + 7] <= 57 or data[place] != 32:
             return -1
         while place < end and data[place] == 32:
             place += 1
@@ -107,7 +108,7 @@ class Head:
 
         The target may hold blanks, and blanks may stand at the end.
         """
-        method_end = _method_end(data, at, end)
+        method_end = behind_method(data, at, end)
         if method_end >= end or data[method_end] != 32 or not 2 <= method_end - at <= _MAX_METHOD:
             return -1
         path = method_end + 1
@@ -145,35 +146,73 @@ class Head:
     def _fields(self, data: bytes, at: int, end: int) -> int:
         """Read the header fields from `at` on; the place behind the empty line, -1 when there is none."""
         while at < end:
-            byte = data[at]
-            if byte == 13 and at + 1 < end and data[at + 1] == 10:
-                return at + 2
             newline = words.find(data, 10, at, end)
-            if newline == at:
-                return at + 1
-            byte |= 32
-            if byte == 99 or byte == 104 or byte == 105 or byte == 116 or byte == 120:  # c, h, i, t, x
-                self._field(data, at, newline if newline >= 0 else end, byte)
-            if newline < 0:
-                break
+            if newline < at + 8:
+                if newline < 0:
+                    self._cut_field(data, at, end)
+                    break
+                if newline == at or (newline == at + 1 and data[at] == 13):
+                    return newline + 1
+                if data[at] | 32 == 104:
+                    self._host(data, at, newline)
+                at = newline + 1
+                continue
+            word = words.eight(data, at) | _BLANKS
+            if word & _FOUR == _HOST:
+                self._host(data, at, newline)
+            elif word == _CONTENT:
+                if newline > at + 14 and words.eight(data, at + 6) | _BLANKS == _LENGTH:
+                    self._length(data, at, newline)
+            elif word in (_TRANSFER, _REQUEST, _IDEMPOTENCY):
+                self._field(data, at, newline, word)
             at = newline + 1
         return -1
 
-    def _field(self, data: bytes, at: int, end: int, first: int) -> None:
-        """Read one field, if it is of those that are read; the line feed behind it stands at the end."""
-        if first == 99:
-            if self._value(data, at, end, b"content-length", 14):
-                self._take_length(data)
-        elif first == 104:
-            if self._value(data, at, end, b"host", 4) and self.host == self.host_end:
+    def _cut_field(self, data: bytes, at: int, end: int) -> None:
+        """Read a field whose line does not end."""
+        if self._value(data, at, end, b"content-length", 14):
+            self._take_length(data)
+        elif self._value(data, at, end, b"host", 4):
+            if self.host == self.host_end:
                 self.host, self.host_end = self._at, self._end
-        elif first == 116:
+        else:
+            self._field(data, at, end, words.eight(data, at) | _BLANKS if at + 8 <= end else 0)
+
+    def _host(self, data: bytes, at: int, end: int) -> None:
+        """The first Host that is not empty counts."""
+        if self.host != self.host_end:
+            return
+        if at + 6 < end and data[at + 4] == 58 and data[at + 5] == 32 and data[at + 6] > 32:  # what most are
+            stop = words.find(data, 13, at + 6, end)
+            if stop == end - 1 and data[stop - 1] > 32 and stop - at - 6 <= _MAX_VALUE:
+                self.host, self.host_end = at + 6, stop
+                return
+        if self._value(data, at, end, b"host", 4):
+            self.host, self.host_end = self._at, self._end
+
+    def _length(self, data: bytes, at: int, end: int) -> None:
+        """The latest Content-Length that is a number counts; it ends with a line feed."""
+        place = at + 16
+        if place < end and data[at + 7] == 45 and data[at + 14] == 58 and data[at + 15] == 32:
+            length = 0
+            while 48 <= data[place] <= 57 and place < at + 34:
+                length = length * 10 + data[place] - 48
+                place += 1
+            if data[place] == 13 and place + 1 == end and place > at + 16:  # what most are
+                self.length = length
+                return
+        if self._value(data, at, end, b"content-length", 14):
+            self._take_length(data)
+
+    def _field(self, data: bytes, at: int, end: int, word: int) -> None:
+        """Read one of the other fields, if it is one; the line feed behind it stands at the end."""
+        if word == _TRANSFER:
             if self._value(data, at, end, b"transfer-encoding", 17):
                 self.chunked = self.chunked or _is(data, max(self._end - 7, self._at), self._end, b"chunked", 7)
-        elif self.known_as == self.known_as_end and (
-            self._value(data, at, end, b"x-request-id", 12) or self._value(data, at, end, b"idempotency-key", 15)
-        ):
-            self.known_as, self.known_as_end = self._at, self._end
+        elif word and self.known_as == self.known_as_end:
+            size = 12 if word == _REQUEST else 15
+            if self._value(data, at, end, b"x-request-id" if word == _REQUEST else b"idempotency-key", size):
+                self.known_as, self.known_as_end = self._at, self._end
 
     def _value(self, data: bytes, at: int, end: int, name: bytes, size: int) -> bool:
         """Whether the line at `at` is the field of this name in small letters; then find its value.
@@ -190,10 +229,11 @@ class Head:
         at += 1
         while at < end and (data[at] == 32 or data[at] == 9):
             at += 1
-        limit = min(end, at + _MAX_VALUE)
-        stop = words.find(data, 13, at, limit)
+        stop = words.find(data, 13, at, end)
         if stop < 0:
-            stop = limit
+            stop = end
+        if stop - at > _MAX_VALUE:
+            stop = at + _MAX_VALUE
         while at < stop and _blank(data[at]):
             at += 1
         while at < stop and _blank(data[stop - 1]):
@@ -202,7 +242,7 @@ class Head:
         return True
 
     def _take_length(self, data: bytes) -> None:
-        """The latest Content-Length that is a number counts."""
+        """The number that stands in the value found last, if it is one."""
         at, end, length = self._at, self._end, 0
         if at == end:
             return
@@ -218,41 +258,7 @@ class Head:
         self.length = length
 
 
-_scratch = Head()
-
-
-def looks_like_start(buffer: bytes, at: int, end: int, *, loose: bool = False) -> bool:
-    """Whether these bytes begin an HTTP/1 message, as far as they are here; `loose` lets broken request lines pass."""
-    if not 65 <= buffer[at] <= 90:
-        return False
-    if end - at < 9:
-        return _short_start(buffer, at, end)
-    if _is_version(buffer, at):
-        return True
-    limit = min(end, at + _LOOK)
-    method_end = _method_end(buffer, at, limit)
-    behind = buffer[method_end] if method_end < limit else 0
-    if behind != 32 and not (loose and behind in (10, 13)):
-        return False
-    if _scratch.request_line(buffer, at, limit) >= 0:
-        return True
-    if find(buffer, 10, method_end, limit) < 0:
-        return _KNOWN_START.match(buffer, at, limit) is not None
-    return loose and _LOOSE_LINE.match(buffer, at, limit) is not None
-
-
-def _short_start(buffer: bytes, at: int, end: int) -> bool:
-    """Too few bytes to tell: whether they can still become a status line or a common method."""
-    for known in _STARTS:
-        place, last = 0, min(len(known), end - at)
-        while place < last and buffer[at + place] == known[place]:
-            place += 1
-        if place == last:
-            return True
-    return False
-
-
-def _is_version(data: bytes, at: int) -> bool:
+def is_version(data: bytes, at: int) -> bool:
     """Whether "HTTP/1." stands here; eight bytes are there."""
     return words.eight(data, at) & _SEVEN == _VERSION
 
@@ -268,7 +274,7 @@ def _ends_line(data: bytes, at: int) -> bool:
     )
 
 
-def _method_end(data: bytes, at: int, end: int) -> int:
+def behind_method(data: bytes, at: int, end: int) -> int:
     """Where the letters end that begin here, or are too many for a method."""
     if at + 5 <= end:
         word = words.four(data, at)
@@ -294,16 +300,16 @@ def _path_end(data: bytes, at: int, end: int) -> int:
             at += 8
             continue
         at += words.first(found)
-        byte = data[at]
-        if byte == 32 or byte == 63 or byte == 35 or byte == 13 or byte == 10:
+        if _ends_path(data[at]):
             return at
         at += 1
-    while at < end:
-        byte = data[at]
-        if byte < 64 and (byte == 32 or byte == 63 or byte == 35 or byte == 13 or byte == 10):
-            break
+    while at < end and not _ends_path(data[at]):
         at += 1
     return at
+
+
+def _ends_path(byte: int) -> bool:
+    return byte < 64 and (byte == 32 or byte == 63 or byte == 35 or byte == 13 or byte == 10)
 
 
 def _line_stop(data: bytes, at: int, end: int) -> int:
@@ -328,7 +334,7 @@ def _version_at(data: bytes, at: int, end: int) -> int:
     while end > at and (data[end - 1] == 32 or data[end - 1] == 9):
         end -= 1
     behind = end - 9
-    if behind < at or data[behind] != 32 or not _is_version(data, behind + 1) or not 48 <= data[end - 1] <= 57:
+    if behind < at or data[behind] != 32 or not is_version(data, behind + 1) or not 48 <= data[end - 1] <= 57:
         return -1
     return behind
 
@@ -379,10 +385,16 @@ def printable(raw: bytes, limit: int) -> bytes:
 
 def is_printable(data: bytes, at: int, end: int) -> bool:
     """Whether these bytes are told as they are."""
-    while at + 8 <= end:
-        word = words.eight(data, at)
-        if ((word - _BLANKS) | (word + _ONES) | word) & _TOPS:  # below a blank, above a tilde, above ASCII
+    if end - at < 8:
+        return not _unprintable(words.rest(data, at, end) | _BLANKS << 8 * (end - at))
+    last = end - 8
+    while at < last:
+        if _unprintable(words.eight(data, at)):
             return False
         at += 8
-    word = words.rest(data, at, end) | _BLANKS << 8 * (end - at)
-    return ((word - _BLANKS) | (word + _ONES) | word) & _TOPS == 0
+    return not _unprintable(words.eight(data, last))
+
+
+def _unprintable(word: int) -> bool:
+    """Whether a byte is below a blank, above a tilde, or above ASCII."""
+    return ((word - _BLANKS) | (word + _ONES) | word) & _TOPS != 0

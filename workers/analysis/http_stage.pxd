@@ -26,7 +26,8 @@ cdef class HttpStage:
     cpdef Group group(self, bytes key, str host, str method, str path, str protocol)
     @cython.locals(request=Request)
     cpdef Request asked(self, Group group, bytes key, Packet packet)
-    cdef release(self, Request request)
+    cdef int release(self, Request request) except -1
+    cpdef int response(self, int status, Request request, long long first_byte, Packet packet) except -1
     @cython.locals(took=cython.longlong, group=Group, answers=Thinned)
-    cpdef response(self, int status, Request request, long long first_byte, Packet packet)
+    cdef int _answered(self, Request request, int status, long long first_byte, Packet packet) except -1
     cpdef Pool pooled(self, Request request, Pool pool, long long first_byte, bint first)

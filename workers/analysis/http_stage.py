@@ -97,8 +97,11 @@ class HttpStage:
         """A response's head is complete; its first byte came at `first_byte`. Status 0: not visible."""
         self._responses += 1
         self._statuses.add(status)
-        if request is None or (0 < status < 200 and status != 101):
-            return
+        if request is not None and (status == 0 or status >= 200 or status == 101):
+            self._answered(request, status, first_byte, packet)
+
+    def _answered(self, request: Request, status: int, first_byte: int, packet: Packet) -> None:
+        """The final response to a request."""
         took = first_byte - request.end
         if took < 0:
             took = 0
@@ -109,14 +112,13 @@ class HttpStage:
             answers.count += 1  # nothing is kept of most
         else:
             self._timeline.latency(first_byte, took, "http")
-        if group is None:
-            return
-        group.statuses.add(status)
-        group.latency.add(took)
-        if status >= 500:
-            group.failed(packet.number)
-        if took > group.slowest:
-            group.slowest, group.slowest_frame = took, packet.number
+        if group is not None:
+            group.statuses.add(status)
+            group.latency.add(took)
+            if status >= 500:
+                group.failed(packet.number)
+            if took > group.slowest:
+                group.slowest, group.slowest_frame = took, packet.number
 
     def pooled(self, request: Request, pool: Pool | None, first_byte: int, *, first: bool) -> Pool | None:
         """The final response to a request of HTTP/1 came, `first` on its connection; the pool that it counts for."""
