@@ -27,7 +27,7 @@ cdef class HttpParser(Parser):
     cdef HttpStage _stage
     cdef Direction _half
     cdef Outer _outer
-    cdef bint _loose, _answered_any
+    cdef bint _loose, _answered_any, _sought
     cdef int _state
     cdef bytes _held
     cdef long long _left, _first_byte, _served

@@ -49,7 +49,7 @@ def http_parser(stage: HttpStage, half: Half, outer: Outer, *, loose: bool, lost
     made._state, made._left, made._owed, made._first_byte, made._served, made._waiting = _HEAD, 0, 0, -1, -1, 0
     made._held = made._uploading = made._receiving = made._pool = made._across = made.upgraded = None
     made._oldest = made._latest = None
-    made._answered_any = False
+    made._answered_any = made._sought = False
     return made
 
 
@@ -58,7 +58,8 @@ class HttpParser(Parser):
 
     __slots__ = (
         "_across", "_answered_any", "_first_byte", "_half", "_held", "_latest", "_left", "_loose", "_oldest", "_outer",
-        "_owed", "_pool", "_receiving", "_served", "_stage", "_state", "_uploading", "_waiting", "lost", "upgraded",
+        "_owed", "_pool", "_receiving", "_served", "_sought", "_stage", "_state", "_uploading", "_waiting",
+        "lost", "upgraded",
     )  # fmt: skip
 
     _stage: HttpStage
@@ -80,6 +81,8 @@ class HttpParser(Parser):
     _served: int
     """The server's hash: `HttpStage.request`; -1 before the first request."""
     _pool: Pool | None
+    _sought: bool
+    """Of the requests that are answered here: looked up once."""
     _across: Outer | None
     """The recogniser of the other direction, once it has one."""
     _oldest: Request | None
@@ -278,7 +281,9 @@ class HttpParser(Parser):
         self._receiving = None
         if request is not None:
             if status >= 200 or status == 101:
-                self._pool = self._stage.pooled(request, self._pool, self._first_byte, first=not self._answered_any)
+                if not self._sought:
+                    self._pool, self._sought = self._stage.pool(request), True
+                self._stage.pooled(request, self._pool, self._first_byte, first=not self._answered_any)
             if status >= 200:
                 self._receiving = request.group
                 self._answered_any = True

@@ -30,4 +30,5 @@ cdef class HttpStage:
     cpdef int response(self, int status, Request request, long long first_byte, Packet packet) except -1
     @cython.locals(took=cython.longlong, group=Group, answers=Thinned)
     cdef int _answered(self, Request request, int status, long long first_byte, Packet packet) except -1
-    cpdef Pool pooled(self, Request request, Pool pool, long long first_byte, bint first)
+    cdef Pool pool(self, Request request)
+    cpdef int pooled(self, Request request, Pool pool, long long first_byte, bint first) except -1

@@ -120,15 +120,16 @@ class HttpStage:
             if took > group.slowest:
                 group.slowest, group.slowest_frame = took, packet.number
 
-    def pooled(self, request: Request, pool: Pool | None, first_byte: int, *, first: bool) -> Pool | None:
-        """The final response to a request of HTTP/1 came, `first` on its connection; the pool that it counts for."""
+    def pool(self, request: Request) -> Pool | None:
+        """The pool of this request's connection, for good."""
+        return self._pools.find(request)
+
+    def pooled(self, request: Request, pool: Pool | None, first_byte: int, *, first: bool) -> None:
+        """The final response to a request of HTTP/1 came, `first` on its connection, which is of this pool."""
         if request.group is not None:
             request.group.answered(request)
-        if pool is None:
-            pool = self._pools.find(request)
         if pool is not None:
             pool.answered(request, first_byte, first=first)
-        return pool
 
     def silence(self, request: Request, now: int, *, over: bool, whole: bool = True) -> None:
         """Nothing answered until `now`, when the capture or (`over`) the conversation ended; a request that is not
