@@ -5,7 +5,8 @@ import re
 from workers.analysis.dns import PORTS as DNS_PORTS
 from workers.analysis.dns_message import Message, rcode_name, read_message, type_name
 from workers.analysis.http2_frames import PREFACE, SIZE, header, plausible
-from workers.analysis.http_message import MAX_PATH, Head, looks_like_start, text
+from workers.analysis.http_message import MAX_PATH, Head, text
+from workers.analysis.http_start import looks_like_start
 from workers.analysis.quic_packets import V2, may_begin
 from workers.analysis.redis_commands import command, error
 from workers.analysis.sql import verb

@@ -11,7 +11,7 @@ from workers.analysis.samples import NANO
 from workers.analysis.tcp_state import TcpHalf, TcpState
 from workers.contract.facts import Conversation, Tunnel
 from workers.packets.packet import Packet
-from workers.packets.stream import Stream
+from workers.packets.stream import Direction
 from workers.packets.tunnels import KINDS
 
 MAX_LIVE = 16_384
@@ -26,10 +26,13 @@ Ports = dict[tuple[int, int], int]
 _REGISTERED = (1024).to_bytes(2, "big")
 
 
-class Half:
+class Half(Direction):
     """One direction of a conversation."""
 
-    __slots__ = ("bytes", "flow", "key", "packets", "payload", "peer", "stream", "tcp")
+    __slots__ = ("bytes", "packets", "payload", "tcp")
+
+    flow: "Flow"
+    peer: "Half"
 
     def __init__(self, flow: "Flow", key: bytes) -> None:
         self.flow = flow
@@ -39,7 +42,17 @@ class Half:
         self.bytes = 0
         self.payload = 0
         self.tcp: TcpHalf = NO_TCP
-        self.stream: Stream | None = None
+        self.stream = None
+
+    def speaks(self, application: str) -> None:
+        """The conversation's application protocol is known."""
+        self.flow.application = application
+
+    def awaited(self) -> int:
+        """The sequence number that its stream waits for, or begins with; -1 when that is unknown."""
+        if self.stream is not None:
+            return self.stream.next
+        return (self.tcp.initial + 1) & 0xFFFFFFFF if self.tcp.initial >= 0 else -1
 
 
 class Flow:

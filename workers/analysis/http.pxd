@@ -1,11 +1,12 @@
 cimport cython
 
-from workers.analysis.http_groups cimport Group, Pool, Request, pair, served
-from workers.analysis.http_message cimport Head, looks_like_start
+from workers.analysis.http_groups cimport Group, Pool, Request, served
+from workers.analysis.http_message cimport Head
 from workers.analysis.http_stage cimport HttpStage
+from workers.analysis.http_start cimport looks_like_start
 from workers.packets.packet cimport Packet
 from workers.packets.scan cimport find
-from workers.packets.stream cimport Outer, Parser
+from workers.packets.stream cimport Direction, Outer, Parser, Stream
 
 cdef Py_ssize_t MAX_HEAD, MAX_WAITING
 
@@ -15,21 +16,22 @@ cdef long long _NO_END
 cdef unsigned long long _REQ, _RESP
 
 
-@cython.locals(key=bytes, ports=Py_ssize_t)
-cpdef bint expected(object half)
-
 @cython.locals(newline=Py_ssize_t)
 cdef Py_ssize_t _head_end(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+
+@cython.locals(made=HttpParser)
+cpdef HttpParser http_parser(HttpStage stage, Direction half, Outer outer, bint loose, bint lost)
 
 
 cdef class HttpParser(Parser):
     cdef HttpStage _stage
-    cdef object _half
-    cdef bint _loose, _answered_any
+    cdef Direction _half
+    cdef Outer _outer
+    cdef bint _loose, _answered_any, _sought
     cdef int _state
-    cdef bytes _held, _both, _server
-    cdef long long _left, _first_byte
-    cdef unsigned long long _owed, _served
+    cdef bytes _held
+    cdef long long _left, _first_byte, _served
+    cdef unsigned long long _owed
     cdef Request _uploading
     cdef Group _receiving
     cdef Pool _pool
@@ -38,44 +40,49 @@ cdef class HttpParser(Parser):
     cdef int _waiting
     cdef public bint lost
     cdef public Request upgraded
-    cdef public object successor
 
     cpdef bint between(self)
     @cython.locals(rest=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.final
-    cdef _pay(self, Packet packet)
+    cdef int _pay(self, Packet packet) except -1
     cpdef skipped(self, Packet packet, bint whole)
     cpdef fin(self, Packet packet)
     cpdef gap(self, long long size, Packet packet)
     @cython.locals(request=Request, hidden=bint)
     cpdef close(self, long long now)
-    cdef _lose(self)
+    @cython.final
+    cdef int _lose(self) except -1
     @cython.final
     @cython.locals(state=int, taken=cython.longlong)
-    cdef Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     @cython.final
-    @cython.locals(held=bytes, first=Head, limit=Py_ssize_t, behind=Py_ssize_t, before=Py_ssize_t)
-    cdef Py_ssize_t _collect_head(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    cdef _odd_head(self, bytes raw, Packet packet, bint cut)
+    @cython.locals(limit=Py_ssize_t, behind=Py_ssize_t)
+    cdef Py_ssize_t _collect_head(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
+    @cython.final
+    @cython.locals(behind=Py_ssize_t, before=Py_ssize_t)
+    cdef Py_ssize_t _resume(self, bytes held, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
+    @cython.final
+    cdef int _odd_head(self, bytes raw, Packet packet, bint cut) except -1
     @cython.final
     @cython.locals(head=Head)
-    cdef _head(self, bytes data, Packet packet)
+    cdef int _head(self, bytes data, Packet packet) except -1
     @cython.final
-    @cython.locals(request=Request)
-    cdef _request(self, bytes data, Packet packet)
+    @cython.locals(request=Request, key=bytes)
+    cdef int _request(self, bytes data, Packet packet) except -1
     @cython.final
     @cython.locals(request=Request)
     cdef Request _take(self)
     @cython.final
     @cython.locals(request=Request, status=int, asker=HttpParser)
-    cdef _response(self, Head head, Packet packet)
+    cdef int _response(self, Head head, Packet packet) except -1
     @cython.final
-    @cython.locals(across=Outer, inner=Parser)
+    @cython.locals(across=Outer, inner=Parser, stream=Stream)
     cdef HttpParser _asker(self)
     @cython.final
     cdef Request _answered(self, HttpParser asker, int status)
     @cython.final
-    cdef _body(self, Head head, bint to_close)
+    cdef int _body(self, Head head, bint to_close) except -1
+    @cython.final
     @cython.locals(newline=Py_ssize_t, behind=Py_ssize_t, line=bytes)
-    cdef Py_ssize_t _collect_line(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef Py_ssize_t _collect_line(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1

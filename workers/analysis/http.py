@@ -9,12 +9,11 @@ The counts `http_req` and `http_resp` are of frames that complete a message with
 them (a frame cut by the snaplen shows its message at once); `HttpFacts` counts heads, whether their bodies came or not.
 """
 
-from collections.abc import Callable
-
 from workers.analysis.flows import Half
-from workers.analysis.http_groups import Group, Pool, Request, pair, served
-from workers.analysis.http_message import Head, looks_like_start
+from workers.analysis.http_groups import Group, Pool, Request, served
+from workers.analysis.http_message import Head
 from workers.analysis.http_stage import HttpStage, answer_not_captured
+from workers.analysis.http_start import looks_like_start
 from workers.packets import marks
 from workers.packets.packet import Packet
 from workers.packets.scan import find
@@ -30,13 +29,6 @@ _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST = 0, 1, 2, 3, 4, 5
 _REQ, _RESP = marks.HTTP_REQ, marks.HTTP_RESP
 
 
-def expected(half: Half) -> bool:
-    """Whether a port of the conversation is HTTP's."""
-    key: bytes = half.key
-    ports = len(key) - 4
-    return key[ports] << 8 | key[ports + 1] in PORTS or key[ports + 2] << 8 | key[ports + 3] in PORTS
-
-
 def _head_end(buffer: bytes, at: int, end: int) -> int:
     """The place behind the first empty line; -1 when there is none. Lines may end without a carriage return."""
     while True:
@@ -50,49 +42,61 @@ def _head_end(buffer: bytes, at: int, end: int) -> int:
             return at + 2
 
 
+def http_parser(stage: HttpStage, half: Half, outer: Outer, *, loose: bool, lost: bool) -> "HttpParser":
+    """A parser of one direction; `loose` where HTTP is expected, `lost` when bytes are missing before."""
+    made = HttpParser.__new__(HttpParser)  # the constructor's call costs more
+    made._stage, made._half, made._outer, made._loose, made.lost = stage, half, outer, loose, lost
+    made._state, made._left, made._owed, made._first_byte, made._served, made._waiting = _HEAD, 0, 0, -1, -1, 0
+    made._held = made._uploading = made._receiving = made._pool = made._across = made.upgraded = None
+    made._oldest = made._latest = None
+    made._answered_any = made._sought = False
+    return made
+
+
 class HttpParser(Parser):
     """Reads the messages of one direction; requests wait here for the other direction's responses."""
 
     __slots__ = (
-        "_across", "_answered_any", "_both", "_first_byte", "_half", "_held", "_latest", "_left", "_loose", "_oldest",
-        "_owed", "_pool", "_receiving", "_served", "_server", "_stage", "_state", "_uploading", "_waiting",
-        "lost", "successor", "upgraded",
+        "_across", "_answered_any", "_first_byte", "_half", "_held", "_latest", "_left", "_loose", "_oldest", "_outer",
+        "_owed", "_pool", "_receiving", "_served", "_sought", "_stage", "_state", "_uploading", "_waiting",
+        "lost", "upgraded",
     )  # fmt: skip
 
-    def __init__(self, stage: HttpStage, half: Half) -> None:
-        self._stage = stage
-        self._half = half
-        self._loose = expected(half)
-        self._state = _HEAD
-        self._held = b""
-        self._left = 0
-        self._owed = 0
-        """The mark of the message under way, due to the frame that completes it."""
-        self._first_byte = -1
-        self._uploading: Request | None = None
-        self._receiving: Group | None = None
-        """Whose response is under way, while its length can be measured."""
-        self._answered_any = False
-        self._both = self._server = b""
-        self._served = 0
-        """Who asks whom, as on the wire: `HttpStage.request`."""
-        self._pool: Pool | None = None
-        self._across: Outer | None = None
-        """The recogniser of the other direction, once it has one."""
-        self._oldest: Request | None = None
-        self._latest: Request | None = None
-        """The first and the last of the requests that wait."""
-        self._waiting = 0
-        self.lost = False
-        """A gap swallowed at least one message head, maybe."""
-        self.upgraded: Request | None = None
-        """The request that 101 answered: what follows is another protocol (RFC 9110 section 7.8)."""
-        self.successor: Callable[[bytes, int, int, Packet], int] | None = None
-        """Reads what follows a 101 in the same segment."""
+    _stage: HttpStage
+    _half: Half
+    _outer: Outer
+    """Reads what follows a 101 in the same segment."""
+    _loose: bool
+    _state: int
+    _held: bytes | None
+    """The beginning of a head or a line."""
+    _left: int
+    _owed: int
+    """The mark of the message under way, due to the frame that completes it."""
+    _first_byte: int
+    _uploading: Request | None
+    _receiving: Group | None
+    """Whose response is under way, while its length can be measured."""
+    _answered_any: bool
+    _served: int
+    """The server's hash: `HttpStage.request`; -1 before the first request."""
+    _pool: Pool | None
+    _sought: bool
+    """Of the requests that are answered here: looked up once."""
+    _across: Outer | None
+    """The recogniser of the other direction, once it has one."""
+    _oldest: Request | None
+    _latest: Request | None
+    """The first and the last of the requests that wait."""
+    _waiting: int
+    lost: bool
+    """A gap swallowed at least one message head, maybe."""
+    upgraded: Request | None
+    """The request that 101 answered: what follows is another protocol (RFC 9110 section 7.8)."""
 
     def between(self) -> bool:
         """Whether no message is under way, so that another protocol may begin here."""
-        return self._state == _LOST or (self._state == _HEAD and not self._held)
+        return self._state == _LOST or (self._state == _HEAD and self._held is None)
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes. The rest of a response's body is not needed; a request's tells when it ends."""
@@ -103,9 +107,12 @@ class HttpParser(Parser):
         if self._uploading is not None:
             self._uploading.end = packet.time
         while at < end:
-            if self.upgraded is not None and self.successor is not None:
-                return self.successor(buffer, at, end, packet)
-            at = self._step(buffer, at, end, packet)
+            if self.upgraded is not None:
+                return self._outer.succeed(buffer, at, end, packet)
+            if self._state == _HEAD:
+                at = self._collect_head(buffer, at, end, packet)
+            else:
+                at = self._step(buffer, at, end, packet)
         if self._uploading is None and self._state in (_BODY, _CHUNK):
             rest, self._left = self._left, 0
             self._state = _HEAD if self._state == _BODY else _CHUNK_SIZE
@@ -140,15 +147,17 @@ class HttpParser(Parser):
             if self._left == 0:
                 self._state = _HEAD if self._state == _BODY else _CHUNK_SIZE
             return
-        if self._state == _HEAD and self._held:
+        if self._state == _HEAD and self._held is not None:
             self._odd_head(self._held, packet, cut=True)
         self._lose()
 
     def close(self, now: int) -> None:
         """The conversation is over at `now`: what still waits was not answered, unless it is too young to be judged."""
+        if not self._waiting:
+            return
         state = self._half.flow.state
         over = state is not None and bool(state.fins or state.resets)
-        hidden = self._waiting > 0 and answer_not_captured(self._half)
+        hidden = answer_not_captured(self._half)
         while self._waiting:
             request = self._take()
             if hidden:
@@ -158,7 +167,7 @@ class HttpParser(Parser):
 
     def _lose(self) -> None:
         self._state, self.lost = _LOST, True
-        self._held = b""
+        self._held = None
         self._uploading = None
 
     def _step(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
@@ -173,34 +182,38 @@ class HttpParser(Parser):
                     self._pay(packet)
                     self._uploading = None
             return at + taken
-        if state == _HEAD:
-            return self._collect_head(buffer, at, end, packet)
         if state in (_CHUNK_SIZE, _TRAILER):
             return self._collect_line(buffer, at, end, packet)
         return end
 
     def _collect_head(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Gather bytes up to the empty line that ends a message head."""
-        held = self._held
-        if not held:
-            while at < end and buffer[at] in (13, 10):
-                at += 1
-            if at == end:
-                return end
-            first, limit = self._stage.head, min(end, at + MAX_HEAD + 4)
-            behind = first.read(buffer, at, limit)
-            if behind >= 0:
-                self._first_byte = packet.time
-                self._head(buffer, packet)
-                return behind
-            if not looks_like_start(buffer, at, end, loose=self._loose):
-                self._lose()
-                return end
+        if self._held is not None:
+            return self._resume(self._held, buffer, at, end, packet)
+        while at < end and (buffer[at] == 13 or buffer[at] == 10):
+            at += 1
+        if at == end:
+            return end
+        limit = at + MAX_HEAD + 4
+        if limit > end:
+            limit = end
+        behind = self._stage.head.read(buffer, at, limit)
+        if behind >= 0:
             self._first_byte = packet.time
-            behind = _head_end(buffer, at, limit)
-            if behind >= 0:
-                self._odd_head(buffer[at:behind], packet, cut=False)
-                return behind
+            self._head(buffer, packet)
+            return behind
+        if not looks_like_start(buffer, at, end, loose=self._loose):
+            self._lose()
+            return end
+        self._first_byte = packet.time
+        behind = _head_end(buffer, at, limit)
+        if behind >= 0:
+            self._odd_head(buffer[at:behind], packet, cut=False)
+            return behind
+        return self._resume(b"", buffer, at, end, packet)
+
+    def _resume(self, held: bytes, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Put a head's bytes together."""
         before = len(held)
         held += buffer[at : min(end, at + MAX_HEAD + 4)]
         behind = _head_end(held, max(0, before - 3), len(held)) if before else -1
@@ -209,7 +222,7 @@ class HttpParser(Parser):
             if len(held) > MAX_HEAD:
                 self._lose()
             return end
-        self._held = b""
+        self._held = None
         self._odd_head(held[:behind], packet, cut=False)
         return at + behind - before
 
@@ -237,11 +250,10 @@ class HttpParser(Parser):
             self._pay(packet)
 
     def _request(self, data: bytes, packet: Packet) -> None:
-        if not self._both:
-            self._both = pair(self._half.key)
-            self._server = self._both[(len(self._both) - 2) // 2 :]
-            self._served = served(self._server, 0)
-        request = self._stage.request(data, self._server, self._served, self._both, packet)
+        key: bytes = self._half.key
+        if self._served < 0:
+            self._served = served(key, 0)
+        request = self._stage.request(data, key, self._served, packet)
         request.begun = self._first_byte
         if self._waiting >= MAX_WAITING:
             self._take()
@@ -269,7 +281,9 @@ class HttpParser(Parser):
         self._receiving = None
         if request is not None:
             if status >= 200 or status == 101:
-                self._pool = self._stage.pooled(request, self._pool, self._first_byte, first=not self._answered_any)
+                if not self._sought:
+                    self._pool, self._sought = self._stage.pool(request), True
+                self._stage.pooled(request, self._pool, self._first_byte, first=not self._answered_any)
             if status >= 200:
                 self._receiving = request.group
                 self._answered_any = True
@@ -287,10 +301,10 @@ class HttpParser(Parser):
         """The parser of the other direction."""
         across = self._across
         if across is None:
-            outer = getattr(self._half.peer.stream, "parser", None)
-            if not isinstance(outer, Outer):
+            stream = self._half.peer.stream
+            if stream is None or not isinstance(stream.parser, Outer):
                 return None
-            across = self._across = outer
+            across = self._across = stream.parser
         inner = across.inner
         return inner if isinstance(inner, HttpParser) else None
 
@@ -298,10 +312,11 @@ class HttpParser(Parser):
         """The request this response belongs to; an interim response leaves it waiting."""
         if not asker._waiting:
             return None
-        while self.lost and asker._waiting > 1:
-            asker._take()
-            self._stage.not_captured += 1
-        self.lost = False
+        if self.lost:
+            while asker._waiting > 1:
+                asker._take()
+                self._stage.not_captured += 1
+            self.lost = False
         return asker._oldest if 100 <= status < 200 and status != 101 else asker._take()
 
     def _body(self, head: Head, *, to_close: bool) -> None:
@@ -318,13 +333,14 @@ class HttpParser(Parser):
         """A chunk's size line, the empty line behind its data, or a trailer line."""
         newline = find(buffer, 10, at, min(end, at + 4096))
         behind = newline + 1 if newline >= 0 else min(end, at + 4096)
-        self._held += buffer[at:behind]
+        line = buffer[at:behind] if self._held is None else self._held + buffer[at:behind]
         if newline < 0:
-            if len(self._held) >= 4096:
+            self._held = line
+            if len(line) >= 4096:
                 self._lose()
             return end
-        line = self._held.strip()
-        self._held = b""
+        line = line.strip()
+        self._held = None
         if self._state == _TRAILER:
             self._state = _TRAILER if line else _HEAD
             if not line:

@@ -10,7 +10,7 @@ Pushed streams are not told. What refers to headers from before the capture, or 
 from workers.analysis.flows import Half
 from workers.analysis.http2_frames import error_name
 from workers.analysis.http2_headers import Fields, HeaderReader
-from workers.analysis.http_groups import Request, pair
+from workers.analysis.http_groups import Request
 from workers.analysis.http_stage import HttpStage, answer_not_captured
 from workers.analysis.samples import count
 from workers.contract.facts_http import HIDDEN, Goaway, Http2Facts
@@ -188,10 +188,8 @@ class Connection:
         if fields.grpc:
             half.flow.application = "grpc"
         http, method = self.stage.http, fields.method or missing
-        both = pair(half.key)
-        server = both[(len(both) - 2) // 2 :]
-        group = http.group(server, fields.host, method, fields.path or missing, "grpc" if fields.grpc else "h2")
-        request = http.asked(group, both, packet)
+        group = http.group(half.key, fields.host, method, fields.path or missing, "grpc" if fields.grpc else "h2")
+        request = http.asked(group, half.key, packet)
         if len(self._streams) >= MAX_STREAMS:
             self.stage.forgotten += 1
             del self._streams[next(iter(self._streams))]

@@ -7,7 +7,7 @@ from workers.packets.scan cimport digest, same
 cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, MAX_STATUSES
 cdef long long MAX_TRIES, PATIENCE, MAX_POOLS
 cdef int _OTHER_STATUS
-cdef unsigned long long _SLOTS, _TAG, _PLACE
+cdef unsigned long long _LAST, _TAG, _PLACE, _LAST_POOL
 
 
 @cython.final
@@ -23,7 +23,7 @@ cdef class Statuses:
     cdef Py_ssize_t _different
 
     @cython.locals(one=_Status)
-    cpdef add(self, int status)
+    cpdef int add(self, int status) except -1
     @cython.locals(one=_Status)
     cdef _Status _find(self, int status)
     @cython.locals(found=dict, one=_Status)
@@ -43,8 +43,8 @@ cdef class Group:
     cpdef repeated(self, long long frame)
     cpdef failed(self, long long frame)
     cpdef silent(self, long long frame)
-    cpdef answered(self, Request request)
-    cpdef received(self, long long nanoseconds)
+    cpdef int answered(self, Request request) except -1
+    cpdef int received(self, long long nanoseconds) except -1
 
 
 @cython.final
@@ -52,27 +52,24 @@ cdef class Groups:
     cdef public list all
     cdef unsigned int _slots[8192]
 
-    @cython.locals(method=Py_ssize_t, host=Py_ssize_t, path=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t, hashed=cython.ulonglong, slot=cython.ulonglong, found=cython.ulonglong, group=Group)
-    cpdef Group find(self, Head head, bytes data, bytes server, int protocol, unsigned long long hashed)
+    @cython.locals(size=Py_ssize_t, method=Py_ssize_t, host=Py_ssize_t, path=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t, hashed=cython.ulonglong, slot=cython.ulonglong, found=cython.ulonglong, group=Group)
+    cpdef Group find(self, Head head, bytes data, bytes key, int protocol, unsigned long long hashed)
     @cython.locals(head=Head)
-    cpdef Group named(self, bytes server, bytes method, bytes host, bytes path, int protocol)
-    cdef Group _plainly(self, Head head, bytes data, bytes server, int protocol)
+    cpdef Group named(self, bytes key, bytes method, bytes host, bytes path, int protocol)
+    cdef Group _plainly(self, Head head, bytes data, bytes key, int protocol)
 
 
-cpdef unsigned long long served(bytes server, int protocol)
+@cython.locals(size=Py_ssize_t)
+cpdef unsigned long long served(bytes key, int protocol)
 
 
 @cython.final
 cdef class Request:
     cdef public bint is_head, is_connect, kept
     cdef public Group group
-    cdef public bytes pair
+    cdef public bytes key
     cdef public Request next
     cdef public long long frame, begun, end, status
-
-
-@cython.locals(ports=Py_ssize_t)
-cpdef bytes pair(bytes key)
 
 
 @cython.final
@@ -85,15 +82,17 @@ cdef class Tries:
 
 @cython.final
 cdef class Pool:
+    cdef bytes _key
     cdef public long long connections, requests, busy, first, last
 
     @cython.locals(took=cython.longlong)
-    cpdef answered(self, Request request, long long first_byte, bint first)
+    cpdef int answered(self, Request request, long long first_byte, bint first) except -1
 
 
 @cython.final
 cdef class Pools:
-    cdef dict _pools
+    cdef list _all
+    cdef unsigned int _slots[4096]
 
-    @cython.locals(pool=Pool)
+    @cython.locals(key=bytes, size=Py_ssize_t, slot=cython.ulonglong, pool=Pool)
     cpdef Pool find(self, Request request)

@@ -20,12 +20,13 @@ MAX_TRIES = 2048
 PATIENCE = 100_000_000
 """Nanoseconds without an answer before the same request means that the client gave up on the first."""
 MAX_POOLS = 1024
+_LAST_POOL = 4095
 TOLD_POOLS = 100
 PROTOCOLS = ("http/1", "h2", "grpc")
 _OTHER_STATUS = 1000
 _NAMES = (HIDDEN, *(str(status) for status in range(1, _OTHER_STATUS)), "other")
-_SLOTS, _TAG, _PLACE = 8192, 0x7FFFF000, 0xFFF
-"""How many places a group may stand at; what one holds: a part of the group's hash, and its number from one on."""
+_LAST, _TAG, _PLACE = 8191, 0x7FFFF000, 0xFFF
+"""The last place that a group may stand at; what one holds: a part of the group's hash, and its number from one on."""
 
 
 class _Status:
@@ -164,42 +165,47 @@ class Groups:
         self._slots = [0] * 8192
         """What is not kept is known from here: most of it from one of these."""
 
-    def find(self, head: Head, data: bytes, server: bytes, protocol: int, hashed: int) -> Group | None:
-        """The group of a request whose head stands in `data`, to this address and port; None when it isn't kept.
+    def find(self, head: Head, data: bytes, key: bytes, protocol: int, hashed: int) -> Group | None:
+        """The group of a request whose head stands in `data`, on such a conversation; None when it isn't kept.
 
-        `hashed` is of the last two: by `served`.
+        `key` is from client to server, `hashed` of the last two: by `served`.
         """
-        method, host, path = head.method, head.host, head.path
+        method, host, path, size = head.method, head.host, head.path, (len(key) - 4) >> 1
         method_size, host_size, path_size = head.method_end - method, head.host_end - host, head.path_end - path
-        if path != head.method_end + 1:  # method and path are hashed as one
-            return self._plainly(head, data, server, protocol)
+        if path != head.method_end + 1:  # method and path are hashed, and looked at, as one
+            return self._plainly(head, data, key, protocol)
         hashed = digest(data, host, head.host_end, digest(data, method, head.path_end, hashed))
-        slot = hashed % _SLOTS
+        slot = hashed & _LAST
         found = self._slots[slot]
         while found:
-            group = self.all[(found & _PLACE) - 1] if found & _TAG == hashed & _TAG else None
-            if (
-                group is not None
-                and len(group._path) == path_size
-                and len(group._host) == host_size
-                and len(group._method) == method_size
-                and same(data, path, group._path, 0, path_size)
-                and same(data, host, group._host, 0, host_size)
-                and same(data, method, group._method, 0, method_size)
-                and group._protocol == protocol
-                and group._server == server
-            ):
-                return group
-            slot = (slot + 1) % _SLOTS
+            if found & _TAG == hashed & _TAG:
+                group = self.all[(found & _PLACE) - 1]
+                if (
+                    len(group._path) == path_size
+                    and len(group._host) == host_size
+                    and len(group._method) == method_size
+                    and same(data, path, group._path, 0, path_size)
+                    and same(data, host, group._host, 0, host_size)
+                    and same(data, method, group._method, 0, method_size)
+                    and group._protocol == protocol
+                    and len(group._server) == size + 2
+                    and same(key, size, group._server, 0, size)
+                    and same(key, len(key) - 2, group._server, size, 2)
+                ):
+                    return group
+            slot = slot + 1 & _LAST
             found = self._slots[slot]
         if not (
-            is_printable(data, host, head.host_end, _HOST)
-            and is_printable(data, path, head.path_end, _PATH)
-            and is_printable(data, method, head.method_end, _METHOD)
+            method_size <= _METHOD
+            and path_size <= _PATH
+            and is_printable(data, method, head.path_end)
+            and host_size <= _HOST
+            and is_printable(data, host, head.host_end)
         ):
-            return self._plainly(head, data, server, protocol)
+            return self._plainly(head, data, key, protocol)
         if len(self.all) >= MAX_GROUPS:
             return None
+        server = key[size : 2 * size] + key[2 * size + 2 :]
         group = Group(
             server, data[method : head.method_end], data[host : head.host_end], data[path : head.path_end], protocol
         )
@@ -207,18 +213,18 @@ class Groups:
         self._slots[slot] = hashed & _TAG | len(self.all)
         return group
 
-    def named(self, server: bytes, method: bytes, host: bytes, path: bytes, protocol: int) -> Group | None:
+    def named(self, key: bytes, method: bytes, host: bytes, path: bytes, protocol: int) -> Group | None:
         """The group of what is told so, printable and not too long."""
         head = Head()
         head.method_end, head.path = len(method), len(method) + 1
         head.path_end = head.host = head.path + len(path)
         head.host_end = head.host + len(host)
-        return self.find(head, b"%b %b%b" % (method, path, host), server, protocol, served(server, protocol))
+        return self.find(head, b"%b %b%b" % (method, path, host), key, protocol, served(key, protocol))
 
-    def _plainly(self, head: Head, data: bytes, server: bytes, protocol: int) -> Group | None:
+    def _plainly(self, head: Head, data: bytes, key: bytes, protocol: int) -> Group | None:
         """The group of a request that is not told as it stands in `data`."""
         return self.named(
-            server,
+            key,
             printable(data[head.method : head.method_end], _METHOD),
             printable(data[head.host : head.host_end], _HOST),
             printable(data[head.path : head.path_end], _PATH),
@@ -226,15 +232,16 @@ class Groups:
         )
 
 
-def served(server: bytes, protocol: int) -> int:
-    """The hash that a group's begins with."""
-    return digest(server, 0, len(server), protocol)
+def served(key: bytes, protocol: int) -> int:
+    """The hash that a group's begins with: of the server's address and port."""
+    size = len(key)
+    return digest(key, size - 2, size, digest(key, (size - 4) >> 1, size - 4, protocol))
 
 
 class Request:
     """One request that waits for its response."""
 
-    __slots__ = ("begun", "end", "frame", "group", "is_connect", "is_head", "kept", "next", "pair", "status")
+    __slots__ = ("begun", "end", "frame", "group", "is_connect", "is_head", "kept", "key", "next", "status")
 
     is_head: bool
     is_connect: bool
@@ -244,19 +251,13 @@ class Request:
     """Remembered as a try."""
     next: "Request | None"
     """Sent later on the same connection, and waiting, too (HTTP/1)."""
-    pair: bytes
-    """As by `pair`: not the direction itself, which a remembered try would keep alive."""
+    key: bytes
+    """From client to server: not the direction itself, which a remembered try would keep alive."""
     frame: int
     begun: int
     end: int
     status: int
     """Of its final response; 0 while there is none."""
-
-
-def pair(key: bytes) -> bytes:
-    """Client, server and the server's port as on the wire, of a key from client to server."""
-    ports = len(key) - 4
-    return key[:ports] + key[ports + 2 :]
 
 
 class Tries:
@@ -267,7 +268,7 @@ class Tries:
 
     def again(self, identity: bytes, request: Request) -> bool:
         """Remember this try; whether the same client tried before in vain."""
-        key = request.pair[: (len(request.pair) - 2) // 2] + identity
+        key = request.key[: (len(request.key) - 4) // 2] + identity
         before = self._latest.pop(key, None)
         request.kept = True
         self._latest[key] = request
@@ -281,9 +282,11 @@ class Tries:
 class Pool:
     """Connections from one client to one server's port."""
 
-    __slots__ = ("busy", "connections", "first", "last", "requests")
+    __slots__ = ("_key", "busy", "connections", "first", "last", "requests")
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, key: bytes, first: int) -> None:
+        self._key = key
+        """Of the first of them, from client to server."""
         self.connections = self.requests = self.busy = 0
         self.first = self.last = first
 
@@ -299,35 +302,49 @@ class Pool:
         if first_byte > self.last:
             self.last = first_byte
 
+    def told(self) -> HttpPool:
+        """As a fact."""
+        client, _, server, port = endpoints(self._key)
+        return HttpPool(
+            client=client,
+            server=server,
+            server_port=port,
+            connections=self.connections,
+            requests=self.requests,
+            busy=self.busy * NANO,
+            first_at=self.first * NANO,
+            last_at=self.last * NANO,
+        )
+
 
 class Pools:
     """Connections by client and server: how many, and how long each had a request under way."""
 
     def __init__(self) -> None:
-        self._pools: dict[bytes, Pool] = {}
+        self._all: list[Pool] = []
+        self._slots = [0] * 4096
+        """The number of a pool from one on, at a place by its hash."""
 
     def find(self, request: Request) -> Pool | None:
         """The pool of a request that was answered; None when it isn't kept."""
-        pool = self._pools.get(request.pair)
-        if pool is None and len(self._pools) < MAX_POOLS:
-            pool = self._pools[request.pair] = Pool(request.end)
+        key, size = request.key, len(request.key)
+        slot = digest(key, size - 2, size, digest(key, 0, size - 4, 0)) & _LAST_POOL
+        while self._slots[slot]:
+            pool = self._all[self._slots[slot] - 1]
+            if (
+                len(pool._key) == size
+                and same(key, 0, pool._key, 0, size - 4)
+                and same(key, size - 2, pool._key, size - 2, 2)
+            ):
+                return pool
+            slot = slot + 1 & _LAST_POOL
+        if len(self._all) >= MAX_POOLS:
+            return None
+        pool = Pool(key, request.end)
+        self._all.append(pool)
+        self._slots[slot] = len(self._all)
         return pool
 
     def told(self) -> tuple[HttpPool, ...]:
         """As facts, those with most requests first."""
-        ranked = sorted(self._pools.items(), key=lambda item: -item[1].requests)[:TOLD_POOLS]
-        return tuple(_told(pair, pool) for pair, pool in ranked)
-
-
-def _told(pair: bytes, pool: Pool) -> HttpPool:
-    client, _, server, port = endpoints(pair[:-2] + b"\0\0" + pair[-2:])
-    return HttpPool(
-        client=client,
-        server=server,
-        server_port=port,
-        connections=pool.connections,
-        requests=pool.requests,
-        busy=pool.busy * NANO,
-        first_at=pool.first * NANO,
-        last_at=pool.last * NANO,
-    )
+        return tuple(pool.told() for pool in sorted(self._all, key=lambda pool: -pool.requests)[:TOLD_POOLS])

@@ -3,7 +3,9 @@ cimport cython
 from workers.packets cimport words
 from workers.packets.scan cimport find
 
-cdef unsigned long long _BLANKS, _ONES, _BELOW_14, _TOPS, _LETTERS
+cdef unsigned long long _BLANKS, _ONES, _BELOW_14, _TOPS, _LETTERS, _BELOW_33, _HASHES, _QUESTIONS, _VERSION, _SEVEN
+cdef unsigned long long _CONTENT, _LENGTH, _HOST, _FOUR, _TRANSFER, _REQUEST, _IDEMPOTENCY
+cdef unsigned int _GET, _POST
 
 cdef Py_ssize_t MAX_IDENTITY, _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS, _LOOK
 
@@ -28,28 +30,31 @@ cdef class Head:
     cdef Py_ssize_t _status_line(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(method_end=Py_ssize_t, path=Py_ssize_t, path_end=Py_ssize_t, stop=Py_ssize_t, newline=Py_ssize_t, target_end=Py_ssize_t)
     cdef Py_ssize_t request_line(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
-    @cython.locals(byte=int)
+    @cython.locals(word=cython.ulonglong, newline=Py_ssize_t)
     cdef Py_ssize_t _fields(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
-    cdef Py_ssize_t _field(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end, int first) noexcept
-    @cython.locals(limit=Py_ssize_t, stop=Py_ssize_t)
+    cdef void _cut_field(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
+    @cython.locals(stop=Py_ssize_t)
+    cdef void _host(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
+    @cython.locals(place=Py_ssize_t, length=cython.longlong)
+    cdef void _length(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
+    @cython.locals(size=Py_ssize_t)
+    cdef void _field(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end, unsigned long long word) noexcept
+    @cython.locals(stop=Py_ssize_t)
     cdef bint _value(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end, const unsigned char* name, Py_ssize_t size) noexcept
     @cython.locals(at=Py_ssize_t, end=Py_ssize_t, length=cython.longlong)
     cdef void _take_length(self, const unsigned char* data) noexcept
 
 
-cdef Head _scratch
+cpdef bint is_version(const unsigned char* data, Py_ssize_t at) noexcept
 
-@cython.locals(limit=Py_ssize_t, method_end=Py_ssize_t, behind=int)
-cpdef bint looks_like_start(bytes buffer, Py_ssize_t at, Py_ssize_t end, bint loose=*)
+cdef bint _ends_line(const unsigned char* data, Py_ssize_t at) noexcept
 
-@cython.locals(known=bytes, place=Py_ssize_t, last=Py_ssize_t)
-cdef bint _short_start(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+@cython.locals(word=cython.uint)
+cpdef Py_ssize_t behind_method(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
-cdef bint _is_version(const unsigned char* data, Py_ssize_t at) noexcept
+cdef bint _ends_path(int byte) noexcept
 
-cdef Py_ssize_t _method_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
-
-@cython.locals(byte=int)
+@cython.locals(word=cython.ulonglong, hashes=cython.ulonglong, questions=cython.ulonglong, found=cython.ulonglong)
 cdef Py_ssize_t _path_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
 @cython.locals(low=cython.ulonglong, word=cython.ulonglong)
@@ -70,5 +75,7 @@ cpdef str text(bytes raw, Py_ssize_t limit)
 
 cpdef bytes printable(bytes raw, Py_ssize_t limit)
 
-@cython.locals(word=cython.ulonglong)
-cpdef bint is_printable(const unsigned char* data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t limit) noexcept
+@cython.locals(last=Py_ssize_t)
+cpdef bint is_printable(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
+
+cdef bint _unprintable(unsigned long long word) noexcept

@@ -6,20 +6,24 @@ from workers.packets.pattern import Pattern
 from workers.packets.scan import find
 
 MAX_PATH, MAX_HOST, MAX_IDENTITY = 200, 255, 400
-_METHODS = (
+METHODS = (
     b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT"
     b" SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE CCM_POST RPC_CONNECT RPC_IN_DATA RPC_OUT_DATA BREW"
 ).split()  # fmt: skip
-_LOOSE_LINE = Pattern(rb"(" + rb"|".join(_METHODS) + rb")(?= |\r?\n)([^\r\n]{0,32768})\r?\n")
+LOOSE_LINE = Pattern(rb"(" + rb"|".join(METHODS) + rb")(?= |\r?\n)([^\r\n]{0,32768})\r?\n")
 """A broken request line: a known method, whatever follows. Only where HTTP is expected by port."""
-_KNOWN_START = Pattern(rb"(?:" + rb"|".join(_METHODS) + rb") [/*hH\w]")
-_CUT_LINE = Pattern(rb"(" + rb"|".join(_METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
-_STARTS = (b"HTTP/1.", *(method + b" " for method in _METHODS))
+_CUT_LINE = Pattern(rb"(" + rb"|".join(METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
 _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS = 512, 32_768, 31, 18
-_LOOK = 2048
+LOOK = _LOOK = 2048
 _BLANKS, _ONES, _BELOW_14, _TOPS = 0x2020202020202020, 0x0101010101010101, 0x0E0E0E0E0E0E0E0E, 0x8080808080808080
-_LETTERS = 0x4040404040404040
+_BELOW_33, _HASHES, _QUESTIONS = 0x2121212121212121, 0x2323232323232323, 0x3F3F3F3F3F3F3F3F
+_LETTERS, _SEVEN, _FOUR = 0x4040404040404040, 0xFFFFFFFFFFFFFF, 0xFFFFFFFF
 """To look at eight bytes at once."""
+_VERSION, _CONTENT, _LENGTH, _TRANSFER, _REQUEST, _IDEMPOTENCY, _GET, _POST, _HOST = (
+    int.from_bytes(word, "little")
+    for word in b"HTTP/1.,content-,t-length,transfer,x-reques,idempote,GET ,POST,host".split(b",")
+)
+"""What lines and the names of fields begin with."""
 
 
 class Head:
@@ -54,7 +58,7 @@ class Head:
     def _read(self, data: bytes, at: int, end: int, look: int) -> int:
         self._clear()
         line_end = self._status_line(data, at, end) if data[at] == 72 else -1
-        if line_end < 0 and not self.status:
+        if line_end < 0 and self.status == 0:
             line_end = self.request_line(data, at, look)
         return self._fields(data, line_end, end) if line_end >= 0 else -1
 
@@ -62,7 +66,7 @@ class Head:
         """Read a head of which these are all bytes; whether it is one. One that was `cut` may end in its first line."""
         if self._read(raw, 0, len(raw), len(raw)) >= 0 or self.method_end or self.status:
             return True
-        found = (_LOOSE_LINE.match(raw) if loose else None) or (_CUT_LINE.fullmatch(raw) if cut else None)
+        found = (LOOSE_LINE.match(raw) if loose else None) or (_CUT_LINE.fullmatch(raw) if cut else None)
         if found is None:
             return False
         target = found[2].strip()
@@ -83,7 +87,7 @@ class Head:
     def _status_line(self, data: bytes, at: int, end: int) -> int:
         """Read a status line (RFC 9112 section 4); the place behind it, -1 when it is none or goes on."""
         place = at + 8
-        if place + 4 > end or not _is_version(data, at) or not 48 <= data[at + 7] <= 57 or data[place] != 32:
+        if place + 4 > end or not is_version(data, at) or not 48 <= data[at + 7] <= 57 or data[place] != 32:
             return -1
         while place < end and data[place] == 32:
             place += 1
@@ -96,24 +100,33 @@ class Head:
         if place < end and data[place] != 32 and data[place] != 13 and data[place] != 10:
             return -1
         self.status = first * 100 + second * 10 + third
-        while place < end:
-            if data[place] == 10:
-                return place + 1
-            place += 1
-        return -1
+        place = words.find(data, 10, place, end)
+        return place + 1 if place >= 0 else -1
 
     def request_line(self, data: bytes, at: int, end: int) -> int:
         """Read "METHOD target HTTP/1.x" (RFC 9112 section 3); the place behind it, -1 when it is none or goes on.
 
         The target may hold blanks, and blanks may stand at the end.
         """
-        method_end = _method_end(data, at, end)
+        method_end = behind_method(data, at, end)
         if method_end >= end or data[method_end] != 32 or not 2 <= method_end - at <= _MAX_METHOD:
             return -1
         path = method_end + 1
+        path_end = _path_end(data, path, end)
+        if (
+            path_end + 11 <= end
+            and 0 < path_end - path <= _MAX_TARGET
+            and data[path] > 32
+            and data[path_end - 1] > 32
+            and _ends_line(data, path_end)
+        ):  # what most are
+            self.method, self.method_end, self.path = at, method_end, path
+            self.path_end = self.target_end = path_end
+            return path_end + 11
         while path < end and _blank(data[path]):
             path += 1
-        path_end = _path_end(data, path, end)
+        if path > path_end:
+            path_end = _path_end(data, path, end)
         stop = _line_stop(data, path_end, end)
         newline = stop
         if stop < end and data[stop] == 13:
@@ -133,44 +146,79 @@ class Head:
     def _fields(self, data: bytes, at: int, end: int) -> int:
         """Read the header fields from `at` on; the place behind the empty line, -1 when there is none."""
         while at < end:
-            byte = data[at]
-            if byte == 10:
-                return at + 1
-            if byte == 13 and at + 1 < end and data[at + 1] == 10:
-                return at + 2
-            byte |= 32
-            if byte in (99, 104, 105, 116, 120):  # c, h, i, t, x
-                at = self._field(data, at, end, byte)
-            at = _line_stop(data, at, end)
-            while at < end and data[at] != 10:
-                at = at + 1 if at + 1 < end and data[at + 1] == 10 else _line_stop(data, at + 1, end)
-            at += 1
+            newline = words.find(data, 10, at, end)
+            if newline < at + 8:
+                if newline < 0:
+                    self._cut_field(data, at, end)
+                    break
+                if newline == at or (newline == at + 1 and data[at] == 13):
+                    return newline + 1
+                if data[at] | 32 == 104:
+                    self._host(data, at, newline)
+                at = newline + 1
+                continue
+            word = words.eight(data, at) | _BLANKS
+            if word & _FOUR == _HOST:
+                self._host(data, at, newline)
+            elif word == _CONTENT:
+                if newline > at + 14 and words.eight(data, at + 6) | _BLANKS == _LENGTH:
+                    self._length(data, at, newline)
+            elif word in (_TRANSFER, _REQUEST, _IDEMPOTENCY):
+                self._field(data, at, newline, word)
+            at = newline + 1
         return -1
 
-    def _field(self, data: bytes, at: int, end: int, first: int) -> int:
-        """Read one field, if it is of those that are read; a place in its line from which the rest is to be skipped."""
-        if first == 99:
-            if self._value(data, at, end, b"content-length", 14):
-                self._take_length(data)
-        elif first == 104:
-            if self._value(data, at, end, b"host", 4) and self.host == self.host_end:
+    def _cut_field(self, data: bytes, at: int, end: int) -> None:
+        """Read a field whose line does not end."""
+        if self._value(data, at, end, b"content-length", 14):
+            self._take_length(data)
+        elif self._value(data, at, end, b"host", 4):
+            if self.host == self.host_end:
                 self.host, self.host_end = self._at, self._end
-        elif first == 116:
+        else:
+            self._field(data, at, end, words.eight(data, at) | _BLANKS if at + 8 <= end else 0)
+
+    def _host(self, data: bytes, at: int, end: int) -> None:
+        """The first Host that is not empty counts."""
+        if self.host != self.host_end:
+            return
+        if at + 6 < end and data[at + 4] == 58 and data[at + 5] == 32 and data[at + 6] > 32:  # what most are
+            stop = words.find(data, 13, at + 6, end)
+            if stop == end - 1 and data[stop - 1] > 32 and stop - at - 6 <= _MAX_VALUE:
+                self.host, self.host_end = at + 6, stop
+                return
+        if self._value(data, at, end, b"host", 4):
+            self.host, self.host_end = self._at, self._end
+
+    def _length(self, data: bytes, at: int, end: int) -> None:
+        """The latest Content-Length that is a number counts; it ends with a line feed."""
+        place = at + 16
+        if place < end and data[at + 7] == 45 and data[at + 14] == 58 and data[at + 15] == 32:
+            length = 0
+            while 48 <= data[place] <= 57 and place < at + 34:
+                length = length * 10 + data[place] - 48
+                place += 1
+            if data[place] == 13 and place + 1 == end and place > at + 16:  # what most are
+                self.length = length
+                return
+        if self._value(data, at, end, b"content-length", 14):
+            self._take_length(data)
+
+    def _field(self, data: bytes, at: int, end: int, word: int) -> None:
+        """Read one of the other fields, if it is one; the line feed behind it stands at the end."""
+        if word == _TRANSFER:
             if self._value(data, at, end, b"transfer-encoding", 17):
                 self.chunked = self.chunked or _is(data, max(self._end - 7, self._at), self._end, b"chunked", 7)
-        elif self._value(data, at, end, b"x-request-id", 12) or self._value(data, at, end, b"idempotency-key", 15):
-            if self.known_as == self.known_as_end:
+        elif word and self.known_as == self.known_as_end:
+            size = 12 if word == _REQUEST else 15
+            if self._value(data, at, end, b"x-request-id" if word == _REQUEST else b"idempotency-key", size):
                 self.known_as, self.known_as_end = self._at, self._end
-        else:
-            return at
-        return max(at, self._end)
 
     def _value(self, data: bytes, at: int, end: int, name: bytes, size: int) -> bool:
         """Whether the line at `at` is the field of this name in small letters; then find its value.
 
         That is what comes before a carriage return, without blanks around it.
         """
-        self._end = 0
         if not _is(data, at, end, name, size):
             return False
         at += size
@@ -181,8 +229,11 @@ class Head:
         at += 1
         while at < end and (data[at] == 32 or data[at] == 9):
             at += 1
-        limit = min(end, at + _MAX_VALUE)
-        stop = _line_stop(data, at, limit)
+        stop = words.find(data, 13, at, end)
+        if stop < 0:
+            stop = end
+        if stop - at > _MAX_VALUE:
+            stop = at + _MAX_VALUE
         while at < stop and _blank(data[at]):
             at += 1
         while at < stop and _blank(data[stop - 1]):
@@ -191,7 +242,7 @@ class Head:
         return True
 
     def _take_length(self, data: bytes) -> None:
-        """The latest Content-Length that is a number counts."""
+        """The number that stands in the value found last, if it is one."""
         at, end, length = self._at, self._end, 0
         if at == end:
             return
@@ -207,50 +258,30 @@ class Head:
         self.length = length
 
 
-_scratch = Head()
+def is_version(data: bytes, at: int) -> bool:
+    """Whether "HTTP/1." stands here; eight bytes are there."""
+    return words.eight(data, at) & _SEVEN == _VERSION
 
 
-def looks_like_start(buffer: bytes, at: int, end: int, *, loose: bool = False) -> bool:
-    """Whether these bytes begin an HTTP/1 message, as far as they are here; `loose` lets broken request lines pass."""
-    if not 65 <= buffer[at] <= 90:
-        return False
-    if end - at < 9:
-        return _short_start(buffer, at, end)
-    if _is_version(buffer, at):
-        return True
-    limit = min(end, at + _LOOK)
-    method_end = _method_end(buffer, at, limit)
-    behind = buffer[method_end] if method_end < limit else 0
-    if behind != 32 and not (loose and behind in (10, 13)):
-        return False
-    if _scratch.request_line(buffer, at, limit) >= 0:
-        return True
-    if find(buffer, 10, method_end, limit) < 0:
-        return _KNOWN_START.match(buffer, at, limit) is not None
-    return loose and _LOOSE_LINE.match(buffer, at, limit) is not None
-
-
-def _short_start(buffer: bytes, at: int, end: int) -> bool:
-    """Too few bytes to tell: whether they can still become a status line or a common method."""
-    for known in _STARTS:
-        place, last = 0, min(len(known), end - at)
-        while place < last and buffer[at + place] == known[place]:
-            place += 1
-        if place == last:
-            return True
-    return False
-
-
-def _is_version(data: bytes, at: int) -> bool:
-    """Whether "HTTP/1." stands here; seven bytes are there."""
+def _ends_line(data: bytes, at: int) -> bool:
+    """Whether a request line ends with these eleven bytes, as most do."""
     return (
-        data[at] == 72 and data[at + 1] == 84 and data[at + 2] == 84 and data[at + 3] == 80
-        and data[at + 4] == 47 and data[at + 5] == 49 and data[at + 6] == 46
-    )  # fmt: skip
+        data[at] == 32
+        and words.eight(data, at + 1) & _SEVEN == _VERSION
+        and 48 <= data[at + 8] <= 57
+        and data[at + 9] == 13
+        and data[at + 10] == 10
+    )
 
 
-def _method_end(data: bytes, at: int, end: int) -> int:
+def behind_method(data: bytes, at: int, end: int) -> int:
     """Where the letters end that begin here, or are too many for a method."""
+    if at + 5 <= end:
+        word = words.four(data, at)
+        if word == _GET:
+            return at + 3
+        if word == _POST and data[at + 4] == 32:
+            return at + 4
     end = min(end, at + _MAX_METHOD + 1)
     if at < end and 65 <= data[at] <= 90:
         at += 1
@@ -261,12 +292,24 @@ def _method_end(data: bytes, at: int, end: int) -> int:
 
 def _path_end(data: bytes, at: int, end: int) -> int:
     """Where a blank, a query, a fragment or the line's end comes."""
-    while at < end:
-        byte = data[at]
-        if byte < 64 and byte in (32, 63, 35, 13, 10):
-            break
+    while at + 8 <= end:
+        word = words.eight(data, at)
+        hashes, questions = word ^ _HASHES, word ^ _QUESTIONS
+        found = ((word - _BELOW_33) & ~word | (hashes - _ONES) & ~hashes | (questions - _ONES) & ~questions) & _TOPS
+        if found == 0:
+            at += 8
+            continue
+        at += words.first(found)
+        if _ends_path(data[at]):
+            return at
+        at += 1
+    while at < end and not _ends_path(data[at]):
         at += 1
     return at
+
+
+def _ends_path(byte: int) -> bool:
+    return byte < 64 and (byte == 32 or byte == 63 or byte == 35 or byte == 13 or byte == 10)
 
 
 def _line_stop(data: bytes, at: int, end: int) -> int:
@@ -291,7 +334,7 @@ def _version_at(data: bytes, at: int, end: int) -> int:
     while end > at and (data[end - 1] == 32 or data[end - 1] == 9):
         end -= 1
     behind = end - 9
-    if behind < at or data[behind] != 32 or not _is_version(data, behind + 1) or not 48 <= data[end - 1] <= 57:
+    if behind < at or data[behind] != 32 or not is_version(data, behind + 1) or not 48 <= data[end - 1] <= 57:
         return -1
     return behind
 
@@ -308,11 +351,13 @@ def _is(data: bytes, at: int, end: int, name: bytes, size: int) -> bool:
     if size < 8:
         return _alike(words.rest(data, at, at + size), words.rest(name, 0, size))
     place, last = 0, size - 8
+    if not _alike(words.eight(data, at + last), words.eight(name, last)):  # names often begin like others
+        return False
     while place < last:
         if not _alike(words.eight(data, at + place), words.eight(name, place)):
             return False
         place += 8
-    return _alike(words.eight(data, at + last), words.eight(name, last))
+    return True
 
 
 def _alike(word: int, wanted: int) -> bool:
@@ -338,14 +383,18 @@ def printable(raw: bytes, limit: int) -> bytes:
     return raw[:limit].translate(_PRINTABLE)
 
 
-def is_printable(data: bytes, at: int, end: int, limit: int) -> bool:
+def is_printable(data: bytes, at: int, end: int) -> bool:
     """Whether these bytes are told as they are."""
-    if end - at > limit:
-        return False
-    while at + 8 <= end:
-        word = words.eight(data, at)
-        if ((word - _BLANKS) | (word + _ONES) | word) & _TOPS:  # below a blank, above a tilde, above ASCII
+    if end - at < 8:
+        return not _unprintable(words.rest(data, at, end) | _BLANKS << 8 * (end - at))
+    last = end - 8
+    while at < last:
+        if _unprintable(words.eight(data, at)):
             return False
         at += 8
-    word = words.rest(data, at, end) | _BLANKS << 8 * (end - at)
-    return ((word - _BLANKS) | (word + _ONES) | word) & _TOPS == 0
+    return not _unprintable(words.eight(data, last))
+
+
+def _unprintable(word: int) -> bool:
+    """Whether a byte is below a blank, above a tilde, or above ASCII."""
+    return ((word - _BLANKS) | (word + _ONES) | word) & _TOPS != 0

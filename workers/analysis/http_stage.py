@@ -51,11 +51,11 @@ class HttpStage:
         self.not_captured = 0
         """Requests whose response fell into a gap of the capture."""
 
-    def request(self, data: bytes, server: bytes, served: int, both: bytes, packet: Packet) -> Request:
-        """A request's head of HTTP/1 is complete, and read from `data`; `server` is the server's address and port,
-        `served` their hash, `both` as by `pair`."""
+    def request(self, data: bytes, key: bytes, served: int, packet: Packet) -> Request:
+        """A request's head of HTTP/1 is complete, and read from `data`; `key` is from client to server, `served` the
+        server's hash."""
         head = self.head
-        request = self.asked(self._groups.find(head, data, server, 0, served), both, packet)
+        request = self.asked(self._groups.find(head, data, key, 0, served), key, packet)
         size, first = head.method_end - head.method, data[head.method]
         request.is_head = size == 4 and first == 72 and data[head.method : head.method_end] == b"HEAD"
         request.is_connect = size == 7 and first == 67 and data[head.method : head.method_end] == b"CONNECT"
@@ -65,12 +65,12 @@ class HttpStage:
                 group.repeated(packet.number)
         return request
 
-    def group(self, server: bytes, host: str, method: str, path: str, protocol: str) -> Group | None:
-        """The group of such requests to an address and port; None when it isn't kept."""
+    def group(self, key: bytes, host: str, method: str, path: str, protocol: str) -> Group | None:
+        """The group of such requests on a conversation of this key; None when it isn't kept."""
         place = PROTOCOLS.index(protocol)
-        return self._groups.named(server, method.encode("ascii"), host.encode("ascii"), path.encode("ascii"), place)
+        return self._groups.named(key, method.encode("ascii"), host.encode("ascii"), path.encode("ascii"), place)
 
-    def asked(self, group: Group | None, both: bytes, packet: Packet) -> Request:
+    def asked(self, group: Group | None, key: bytes, packet: Packet) -> Request:
         """A request's head is complete."""
         self._requests += 1
         if group is None:
@@ -82,7 +82,7 @@ class HttpStage:
             request = Request.__new__(Request)  # the constructor's call costs more
         else:
             self._spare = request.next
-        request.group, request.pair, request.next = group, both, None
+        request.group, request.key, request.next = group, key, None
         request.is_head = request.is_connect = request.kept = False
         request.frame, request.status = packet.number, 0
         request.begun = request.end = packet.time
@@ -97,8 +97,11 @@ class HttpStage:
         """A response's head is complete; its first byte came at `first_byte`. Status 0: not visible."""
         self._responses += 1
         self._statuses.add(status)
-        if request is None or (0 < status < 200 and status != 101):
-            return
+        if request is not None and (status == 0 or status >= 200 or status == 101):
+            self._answered(request, status, first_byte, packet)
+
+    def _answered(self, request: Request, status: int, first_byte: int, packet: Packet) -> None:
+        """The final response to a request."""
         took = first_byte - request.end
         if took < 0:
             took = 0
@@ -109,24 +112,24 @@ class HttpStage:
             answers.count += 1  # nothing is kept of most
         else:
             self._timeline.latency(first_byte, took, "http")
-        if group is None:
-            return
-        group.statuses.add(status)
-        group.latency.add(took)
-        if status >= 500:
-            group.failed(packet.number)
-        if took > group.slowest:
-            group.slowest, group.slowest_frame = took, packet.number
+        if group is not None:
+            group.statuses.add(status)
+            group.latency.add(took)
+            if status >= 500:
+                group.failed(packet.number)
+            if took > group.slowest:
+                group.slowest, group.slowest_frame = took, packet.number
 
-    def pooled(self, request: Request, pool: Pool | None, first_byte: int, *, first: bool) -> Pool | None:
-        """The final response to a request of HTTP/1 came, `first` on its connection; the pool that it counts for."""
+    def pool(self, request: Request) -> Pool | None:
+        """The pool of this request's connection, for good."""
+        return self._pools.find(request)
+
+    def pooled(self, request: Request, pool: Pool | None, first_byte: int, *, first: bool) -> None:
+        """The final response to a request of HTTP/1 came, `first` on its connection, which is of this pool."""
         if request.group is not None:
             request.group.answered(request)
-        if pool is None:
-            pool = self._pools.find(request)
         if pool is not None:
             pool.answered(request, first_byte, first=first)
-        return pool
 
     def silence(self, request: Request, now: int, *, over: bool, whole: bool = True) -> None:
         """Nothing answered until `now`, when the capture or (`over`) the conversation ended; a request that is not
@@ -174,6 +177,5 @@ def answer_not_captured(asker: Half) -> bool:
         return False
     if other.packets == 0:
         return True
-    begin = other.stream.next if other.stream is not None else (other.tcp.initial + 1) & 0xFFFFFFFF
-    known = begin >= 0 and (other.stream is not None or other.tcp.initial >= 0)
-    return known and 1 < (acked - begin) & 0xFFFFFFFF < 0x80000000
+    begin = other.awaited()
+    return begin >= 0 and 1 < (acked - begin) & 0xFFFFFFFF < 0x80000000

@@ -144,7 +144,8 @@ class PlainCore:
             if packet.flags & SYN:  # data behind the SYN's own number (TCP Fast Open, RFC 7413)
                 packet.sequence = (packet.sequence + 1) & 0xFFFFFFFF
             if stream is None:
-                stream = half.stream = self._stages.open_stream(half)
+                stream = self._stages.open_stream(half)
+                stream.next, half.stream = half.awaited(), stream
             stream.segment(packet, half.peer.tcp.last_ack)
         if packet.flags & FIN and half.stream is not None:
             half.stream.parser.fin(packet)
@@ -209,7 +210,7 @@ class PlainCore:
             stages.quic.end(flow, self.last)
             stages.keeper.add(flow, False, lambda: conversation(flow))
             return
-        stages.over(flow, self._packet, self.last)
+        stages.over(flow.client, self._packet, self.last)
         self._tally(flow.state)
         stages.keeper.add(
             flow, tcp_facts.troubled(flow), lambda: replace(conversation(flow), tcp=tcp_facts.finish(flow, self.last))

@@ -5,7 +5,7 @@ from workers.analysis.dns cimport DnsStage
 from workers.analysis.http_stage cimport HttpStage
 from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
-from workers.packets.stream cimport Handlers, Stream
+from workers.packets.stream cimport Direction, Handlers, Stream
 
 cdef int _DNS
 
@@ -18,9 +18,9 @@ cdef class Stages(Handlers):
     cdef public HttpStage http
     cdef public Applications applications
 
-    cpdef Stream open_stream(self, object half)
+    cpdef Stream open_stream(self, Direction half)
     cpdef str datagram(self, Packet packet, int source, int destination)
     cpdef long_header(self, Packet packet, object half)
     @cython.locals(before=cython.ulonglong, one=Stream, other=Stream)
-    cpdef over(self, object flow, Packet packet, long long now)
+    cpdef over(self, Direction half, Packet packet, long long now)
     cpdef latency(self, long long time, long long took)

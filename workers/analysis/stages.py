@@ -6,7 +6,7 @@ from workers.analysis.dhcp import PORTS as DHCP_PORTS
 from workers.analysis.dhcp import DhcpStage
 from workers.analysis.dns import DNS, DnsStage
 from workers.analysis.dns import PORTS as DNS_PORTS
-from workers.analysis.flows import Flow, Half, Keeper
+from workers.analysis.flows import Half, Keeper
 from workers.analysis.http_stage import HttpStage
 from workers.analysis.icmp import IcmpStage
 from workers.analysis.ntp import PORT as NTP
@@ -59,13 +59,12 @@ class Stages(Handlers):
         """A datagram that begins as QUIC does, on other ports: `quic_packets.may_begin`."""
         self.quic.datagram(packet, half)
 
-    def over(self, flow: Flow, packet: Packet, now: int) -> None:
+    def over(self, half: Half, packet: Packet, now: int) -> None:
         """A conversation that a parser knows is over: give parsers what still waits in its streams.
 
-        It belongs to no frame, so it leaves no mark. `now` is the latest packet time.
+        It belongs to no frame, so it leaves no mark. `half` is its client's direction, `now` the latest packet time.
         """
-        before, half = packet.mask, flow.client
-        one, other = half.stream, half.peer.stream
+        before, one, other = packet.mask, half.stream, half.peer.stream
         if one is not None:
             one.flush(packet)
         if other is not None:
@@ -75,7 +74,8 @@ class Stages(Handlers):
             one.parser.close(now)
         if other is not None:
             other.parser.close(now)
-        self.quic.end(flow, now)
+        if one is None and other is None:
+            self.quic.end(half.flow, now)
 
     def latency(self, time: int, took: int) -> None:
         """One handshake."""

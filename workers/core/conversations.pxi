@@ -1,21 +1,28 @@
 # Conversations as the application parsers know them: analysis.flows.Half and Flow on the core's memory.
 
-cdef class HalfView:
-    """One direction, as analysis.flows.Half to the application parsers."""
+@cython.final
+cdef class HalfView(Direction):
+    """One direction, as analysis.flows.Half to the application parsers. Its stream is made when it is needed."""
 
     cdef Core core
     cdef int32_t index
     cdef readonly int side
-    cdef readonly FlowView flow
-    cdef readonly bytes key
-    cdef Stream made
 
     cdef Half* half(self):
         return &self.core.s.flows[self.index].halves[self.side]
 
-    @property
-    def peer(self):
-        return self.flow.half(1 - self.side)
+    cpdef speaks(self, str application):
+        self.core.s.flows[self.index].application = self.core.named(application)
+
+    cpdef long long awaited(self):
+        cdef Half *half = self.half()
+        if self.core.s.flows[self.index].kind != 6:
+            return UNSET
+        if half.stream == NO_STREAM:
+            return (half.initial + 1) & MASK if half.initial >= 0 else UNSET
+        if self.stream is not None and (half.queued or (<FlowView>self.flow).over):
+            return self.stream.next
+        return half.stream_next
 
     @property
     def tcp(self):
@@ -23,11 +30,11 @@ cdef class HalfView:
 
     @property
     def initial(self):
-        return self.half().initial if self.flow.protocol == 6 else UNSET
+        return self.half().initial if (<FlowView>self.flow).protocol == 6 else UNSET
 
     @property
     def last_ack(self):
-        return self.half().last_ack if self.flow.protocol == 6 else UNSET
+        return self.half().last_ack if (<FlowView>self.flow).protocol == 6 else UNSET
 
     @property
     def packets(self):
@@ -41,21 +48,16 @@ cdef class HalfView:
     def payload(self):
         return self.core.s.flows[self.index].counted[self.side].payload
 
-    @property
-    def stream(self):
-        """The direction's stream, None before its first payload."""
-        cdef Half *half = self.half()
-        if self.flow.protocol != 6 or half.stream == NO_STREAM:
-            return None
-        if self.made is None:
-            self.made = self.core.handlers.open_stream(self)
-            self.made.next = half.stream_next
-        elif not half.queued and not self.flow.over:
-            self.made.next = half.stream_next
-            self.made.skip = half.stream_skip
-        return self.made
+    cdef int last(self) except -1:
+        """The stream goes on from here without the core."""
+        if self.stream is not None:
+            self.stream.next = self.half().stream_next
+            self.stream.skip = self.half().stream_skip
+        return 0
 
 
+@cython.final
+@cython.freelist(64)
 cdef class FlowView:
     """One conversation, as analysis.flows.Flow to the application parsers."""
 
@@ -73,7 +75,8 @@ cdef class FlowView:
 
     cdef int let_go(self) except -1:
         """Nobody asks any more: drop what points in a circle, so that nothing waits for the garbage collector."""
-        self.one.made = self.other.made = None
+        self.one.stream = self.other.stream = None
+        self.one.peer = self.other.peer = None
         self.one = self.other = None
         return 0
 

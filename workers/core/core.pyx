@@ -8,6 +8,7 @@ order, after each batch of records; bytes they said they don't need are passed o
 Python sees is in `conversations`, `facts`, `results` and `views`. `glass` and `closeup` look at a capture once more, for its pictures.
 """
 
+cimport cython
 from cpython.object cimport PyObject
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t, uint8_t
@@ -18,7 +19,7 @@ import os
 
 from workers.contract.facts import Reset, Spread, Tally, TcpFacts, TcpSide
 
-from workers.packets.stream cimport Handlers, Stream
+from workers.packets.stream cimport Direction, Handlers, Stream
 from workers.packets.packet cimport Packet
 
 cdef extern from "stdlib.h":

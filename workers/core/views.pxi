@@ -157,11 +157,11 @@ cdef class Core(Results):
         seen.client_side = event.client
         flow.viewed = 3 | (OTHER_CLIENT if event.client else 0) | (WANTS_KEY if to_or_from(flow, 53) else 0)
         self.packet.key = view.key
-        if view.made is None:
-            view.made = self.handlers.open_stream(view)
+        if view.stream is None:
+            view.stream = self.handlers.open_stream(view)
             event.first = 1
-        self.streams[2 * event.flow + event.side] = <PyObject*>view.made
-        return <PyObject*>view.made
+        self.streams[2 * event.flow + event.side] = <PyObject*>view.stream
+        return <PyObject*>view.stream
 
     cdef int datagram(self, Event *event) except -1:
         cdef Flow *flow = &self.s.flows[event.flow]
@@ -195,9 +195,10 @@ cdef class Core(Results):
             packet.number = event.number
             packet.time = event.time
             packet.mask = 0
-            view.one.stream, view.other.stream
+            view.one.last()
+            view.other.last()
             view.over = True
-            self.handlers.over(view, packet, flow.capture_end)
+            self.handlers.over(view.half(flow.client), packet, flow.capture_end)
             view.let_go()
             self.streams[2 * event.flow] = self.streams[2 * event.flow + 1] = NULL
             self.views[event.flow] = None
@@ -242,7 +243,10 @@ cdef class Core(Results):
         view.id = flow.id
         view.protocol = flow.kind
         view.client_side = flow.client
-        view.one, view.other = self.half_view(view, flow, 0), self.half_view(view, flow, 1)
+        view.one = self.half_view(view, flow, 0)
+        view.other = self.half_view(view, flow, 1)
+        view.one.peer = view.other
+        view.other.peer = view.one
         flow.viewed = 3
         self.views[index] = view
         return view

@@ -21,16 +21,33 @@ cdef class Parser:
 cdef class Outer(Parser):
     cdef public Parser inner
 
+    cpdef long long succeed(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+
+
+cdef class Direction:
+    cdef public bytes key
+    cdef public Direction peer
+    cdef public Stream stream
+    cdef public object flow
+
+    cpdef speaks(self, str application)
+    cpdef long long awaited(self)
+
 
 cdef class Handlers:
-    cpdef Stream open_stream(self, object half)
+    cpdef Stream open_stream(self, Direction half)
     cpdef str datagram(self, Packet packet, int source, int destination)
     cpdef long_header(self, Packet packet, object half)
-    cpdef over(self, object flow, Packet packet, long long now)
+    cpdef over(self, Direction half, Packet packet, long long now)
     cpdef latency(self, long long time, long long took)
 
 
+@cython.locals(made=Stream)
+cpdef Stream opened(Parser parser, dict late)
+
+
 @cython.final
+@cython.freelist(64)
 cdef class Stream:
     cdef public Parser parser
     cdef dict _late
@@ -49,7 +66,7 @@ cdef class Stream:
     cdef _hold(self, Packet packet, long long length)
     cdef _drain(self, Packet packet, long long acked)
     @cython.locals(first=cython.longlong, least=cython.longlong, number=cython.longlong, place=cython.longlong)
-    cdef long long _oldest(self)
+    cdef long long _oldest(self, dict pending)
     cdef _take(self, long long sequence, Packet packet, bint filled)
     cpdef bint watching(self)
     cpdef flush(self, Packet packet)

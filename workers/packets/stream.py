@@ -57,6 +57,31 @@ class Outer(Parser):
     __slots__ = ("inner",)
     inner: Parser | None
 
+    def succeed(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """The bytes behind those with which the parser said that another protocol follows; as `data`."""
+        raise NotImplementedError
+
+
+class Direction:
+    """One direction of a TCP or UDP conversation, as parsers know it."""
+
+    __slots__ = ("flow", "key", "peer", "stream")
+
+    flow: Any
+    key: bytes
+    """Both ends as on the wire, the sender's first."""
+    peer: "Direction"
+    stream: "Stream | None"
+    """None before the first bytes that a parser may want."""
+
+    def speaks(self, application: str) -> None:
+        """The conversation's application protocol is known."""
+        raise NotImplementedError
+
+    def awaited(self) -> int:
+        """The sequence number that its stream waits for, or begins with; -1 when that is unknown."""
+        raise NotImplementedError
+
 
 class Handlers:
     """What a core hands packets and conversations to."""
@@ -73,8 +98,8 @@ class Handlers:
         """A datagram that begins as QUIC does, on other ports."""
         raise NotImplementedError
 
-    def over(self, flow: Any, packet: Packet, now: int) -> None:
-        """A conversation that a parser knows is over, at `now`."""
+    def over(self, half: Any, packet: Packet, now: int) -> None:
+        """A conversation that a parser knows is over, at `now`; `half` is its client's direction."""
         raise NotImplementedError
 
     def latency(self, time: int, took: int) -> None:
@@ -82,21 +107,29 @@ class Handlers:
         raise NotImplementedError
 
 
+def opened(parser: Parser, late: dict[int, int]) -> "Stream":
+    """A stream that hands bytes to this parser; `late` counts frames by marks found after the frame was counted."""
+    made = Stream.__new__(Stream)  # the constructor's call costs more
+    made.parser, made._late = parser, late
+    made.next, made.skip, made._whole = -1, 0, True
+    made.pending, made.pending_bytes = None, 0
+    return made
+
+
 class Stream:
     """One direction. `next` is the sequence number waited for, -1 before the first payload."""
 
     __slots__ = ("_late", "_whole", "next", "parser", "pending", "pending_bytes", "skip")
 
-    def __init__(self, parser: Parser, late: dict[int, int]) -> None:
-        self.parser = parser
-        self._late = late
-        """Frames by marks that were found after the frame was counted."""
-        self.next = -1
-        self.pending: dict[int, _Piece] = {}
-        self.pending_bytes = 0
-        self.skip = 0
-        """Bytes to come that the parser does not need, be they captured or not."""
-        self._whole = True
+    parser: Parser
+    _late: dict[int, int]
+    next: int
+    pending: dict[int, _Piece] | None
+    """What waits behind a hole, by sequence number."""
+    pending_bytes: int
+    skip: int
+    """Bytes to come that the parser does not need, be they captured or not."""
+    _whole: bool
 
     def segment(self, packet: Packet, acked: int) -> None:
         """One segment with payload; `acked` is what the receiver has acknowledged so far, -1 unknown."""
@@ -166,6 +199,8 @@ class Stream:
             self.parser.gap(size - skipped, packet)
 
     def _hold(self, packet: Packet, length: int) -> None:
+        if self.pending is None:
+            self.pending = {}
         known = self.pending.get(packet.sequence)
         if known is not None and known[1] >= length:
             return
@@ -177,7 +212,7 @@ class Stream:
         """Hand on what is in order now, and skip holes that will not fill."""
         filled = True
         while self.pending:
-            sequence = self._oldest()
+            sequence = self._oldest(self.pending)
             hole = (sequence - self.next) & _MASK
             if 0 < hole < _HALF:
                 lost = acked >= 0 and 0 < (acked - self.next) & _MASK < _HALF
@@ -188,10 +223,10 @@ class Stream:
                 filled = False
             self._take(sequence, packet, filled=filled)
 
-    def _oldest(self) -> int:
+    def _oldest(self, pending: dict[int, _Piece]) -> int:
         """Where the piece begins that comes first: before `next` or behind it (RFC 9293 section 3.4)."""
         first, least = -1, _MASK + 1
-        for number in self.pending:
+        for number in pending:
             place = (number - self.next) & _MASK ^ _HALF
             if place < least:
                 first, least = number, place
@@ -199,6 +234,7 @@ class Stream:
 
     def _take(self, sequence: int, packet: Packet, *, filled: bool) -> None:
         """Hand on one piece as the packet it came in."""
+        assert self.pending is not None
         data, length, number, time = self.pending.pop(sequence)
         self.pending_bytes -= len(data)
         old = (self.next - sequence) & _MASK
@@ -221,7 +257,7 @@ class Stream:
     def flush(self, packet: Packet) -> None:
         """The conversation is over: hand on what waits, holes as gaps."""
         while self.pending:
-            sequence = self._oldest()
+            sequence = self._oldest(self.pending)
             hole = (sequence - self.next) & _MASK
             if 0 < hole < _HALF:
                 self.next = sequence

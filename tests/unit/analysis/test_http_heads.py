@@ -30,6 +30,19 @@ HEADS = {
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Length: x\r\nContent-Length: 3\r\n\r\nabc",
         ("shop", "GET", "/a", {"200": 1}),
     ),
+    "query": (GET.replace(b"/a", b"/a?b=c/d#e"), OK, ("shop", "GET", "/a", {"200": 1})),
+    "posted": (
+        b"POST /" + b"a" * 30 + b" HTTP/1.0\r\nHost: shop\r\nContent-Length: 4\r\n\r\nGET ", OK,
+        ("shop", "POST", "/" + "a" * 30, {"200": 1}),
+    ),
+    "control characters in the target": (
+        GET.replace(b"/a", b"/\t\x01abcdefghijk\x0b\x0c"), OK, ("shop", "GET", "/??abcdefghijk", {"200": 1}),
+    ),
+    "carriage returns within": (
+        b"GET /a HTTP/1.1\r\nHost: shop\r.x\r\nH\rost: y\r\nX: \r\r\n\r\n",
+        b"HTTP/1.1 200 \rOK\r\nContent-Length: 3\r\r\n\r\nabc",
+        ("shop", "GET", "/a", {"200": 1}),
+    ),
     "broken request line": (b"GET /a\r\nHost: shop\r\n\r\n", OK, ("shop", "GET", "/a", {"200": 1})),
 }  # fmt: skip
 
@@ -68,3 +81,11 @@ def test_many_statuses_of_one_group_are_counted_up_to_a_bound() -> None:
     assert len(group.statuses) == 65
     assert group.statuses["other"] == 6
     assert list(group.statuses) == sorted(group.statuses)
+
+
+@pytest.mark.parametrize("method", ["GETS", "POSTS", "PROPFIND", "PRI", "GE", "P"])
+def test_methods_that_begin_like_others(method: str) -> None:
+    odd = GET.replace(b"GET", method.encode())
+    http = checked(conversation((0.1, "c", odd), (0.2, "s", OK), (0.3, "c", odd), (0.4, "s", OK), port=80)).http
+    expected = [] if method == "P" else [("shop", method, "/a", {"200": 2})]
+    assert [_told(group) for group in http.groups] == expected

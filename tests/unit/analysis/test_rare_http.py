@@ -8,7 +8,9 @@ from tests.unit.analysis.captures import ACK, PSH, Pcap, Tcp
 from tests.unit.analysis.h2 import Peer, frame
 from tests.unit.analysis.h2 import Talk as Http2
 from tests.unit.analysis.talks import Segment, checked, conversation
+from tests.unit.analysis.test_applications import client_hello
 from tests.unit.analysis.test_http_heads import GET, OK
+from workers.analysis.http2_frames import PREFACE
 from workers.contract.facts import Facts, HttpGroup
 
 RST_STREAM = 3
@@ -52,6 +54,20 @@ def test_empty_lines_between_messages_are_no_message(extra: bytes) -> None:
         (0.5, "s", extra + OK),
     )
     assert told(facts) == {"/a": (1, {"200": 1}, 0), "/b": (1, {"200": 1}, 0)}
+
+
+@pytest.mark.parametrize(
+    ("begins", "application"),
+    [
+        pytest.param(client_hello(b"shop"), "tls", id="TLS"),
+        pytest.param(PREFACE + frame(4, 0), "http2", id="HTTP/2"),
+    ],
+)
+def test_what_waits_when_another_protocol_begins_is_not_answered_any_more(begins: bytes, application: str) -> None:
+    facts = http((0.1, "c", GET), (0.2, "s", OK), (0.3, "c", asked("/b")), (0.4, "c", asked("/c")), (1.35, "c", begins))
+    assert told(facts) == {"/a": (1, {"200": 1}, 0), "/b": (1, {}, 1), "/c": (1, {}, 0)}
+    assert facts.counts["http_unjudged"] == 1  # asked less than a second before
+    assert facts.conversations[0].application == application
 
 
 def test_the_first_id_of_a_request_is_its_own() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from workers.packets.packet import Packet
-from workers.packets.stream import Parser, Stream
+from workers.packets.stream import Parser, Stream, opened
 
 MARK, GAP = 1 << 5, 1 << 6
 
@@ -37,7 +37,7 @@ def segment(sequence: int, data: bytes, number: int = 1) -> Packet:
 
 
 def stream(parser: Parser) -> Stream:
-    made = Stream(parser, {})
+    made = opened(parser, {})
     made.next = 10
     return made
 
@@ -58,12 +58,12 @@ def test_each_byte_is_handed_on_once(segments: list[tuple[int, bytes]], heard: l
     for sequence, data in segments:
         one.segment(segment(sequence, data), -1)
     assert parser.heard == heard
-    assert one.pending == {}
+    assert not one.pending
 
 
 def test_what_waited_is_handed_on_once_the_receiver_has_it_and_its_marks_count_late() -> None:
     parser, late = Told(), {MARK: 1}
-    one = Stream(parser, late)
+    one = opened(parser, late)
     one.next = 10
     one.segment(segment(12, b"cd"), -1)
     proof = segment(0, b"", 9)

@@ -40,6 +40,10 @@ cdef extern from *:
     static CYTHON_INLINE unsigned int words_big(const unsigned char *data, Py_ssize_t at) {
         return __builtin_bswap32(words_four(data, at));
     }
+    static CYTHON_INLINE Py_ssize_t words_find(const unsigned char *data, int byte, Py_ssize_t at, Py_ssize_t end) {
+        const unsigned char *found = at < end ? memchr(data + at, byte, end - at) : NULL;
+        return found ? found - data : -1;
+    }
     static CYTHON_INLINE Py_ssize_t words_first(unsigned long long word) {
         return __builtin_ctzll(word) >> 3;
     }
@@ -49,4 +53,5 @@ cdef extern from *:
     unsigned long long eight "words_eight"(const unsigned char *data, Py_ssize_t at) noexcept nogil
     unsigned long long rest "words_rest"(const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept nogil
     Py_ssize_t first "words_first"(unsigned long long word) noexcept nogil
+    Py_ssize_t find "words_find"(const unsigned char *data, int byte, Py_ssize_t at, Py_ssize_t end) noexcept nogil
     unsigned long long fold "words_fold"(unsigned long long one, unsigned long long other) noexcept nogil

@@ -29,6 +29,11 @@ def first(word: int) -> int:
     return (word & -word).bit_length() - 1 >> 3
 
 
+def find(data: bytes, byte: int, at: int, end: int) -> int:
+    """The place of the first such byte; -1 when there is none."""
+    return data.find(byte, at, end)
+
+
 def fold(one: int, other: int) -> int:
     """Both halves of a product of 64-bit numbers, in 64 bits."""
     both = one * other
