@@ -1,30 +1,25 @@
 cimport cython
 
+from workers.analysis.addresses cimport Ends, unpacked
+from workers.analysis.dns_groups cimport Name
 from workers.analysis.dns_message cimport Message
 from workers.packets cimport words
-from workers.packets.scan cimport digest
 
-cdef Py_ssize_t _BUCKETS
+cdef int _BUCKETS
+
+cdef unsigned long long _SEED, _ODD
 
 
 @cython.final
 cdef class _Pair:
-    cdef unsigned long long hash
-    cdef unsigned int ends[8]
-    cdef int half, size, next, kept, first
-    cdef str latest
+    cdef unsigned long long client, client_rest, given, given_rest
+    cdef int client_size, size, bucket, next, kept, first
+    cdef Name latest
     cdef list names
     cdef long long times[16]
 
-    @cython.locals(place=Py_ssize_t)
-    cdef bint is_of(
-        self, const unsigned char *client, Py_ssize_t half, const unsigned char *given, Py_ssize_t at, Py_ssize_t size
-    ) noexcept
-    @cython.locals(place=Py_ssize_t)
-    cdef begin(
-        self, const unsigned char *client, Py_ssize_t half, const unsigned char *given, Py_ssize_t at, Py_ssize_t size
-    )
-    @cython.locals(index=int, place=int, word=cython.uint, shift=int)
+    cdef void begin(self, Ends ends, unsigned long long given, unsigned long long rest, int size) noexcept
+    @cython.locals(index=int, place=int)
     cpdef tell(self, list every)
 
 
@@ -34,19 +29,13 @@ cdef class DnsAddresses:
     cdef int _oldest, _changes
     cdef public long long forgotten
 
-    @cython.locals(half=Py_ssize_t, hashed=cython.ulonglong, index=int, at=Py_ssize_t, size=Py_ssize_t, pair=_Pair)
-    cdef note(
-        self, const unsigned char *key, Py_ssize_t length, Message message, const unsigned char *data, long long time,
-        str name,
-    )
-    @cython.locals(place=int, pair=_Pair)
-    cdef _Pair _pair(
-        self, const unsigned char *key, Py_ssize_t half, const unsigned char *data, Py_ssize_t at, Py_ssize_t size,
-        unsigned long long hashed,
-    )
+    @cython.locals(index=int, at=Py_ssize_t, pair=_Pair)
+    cdef note(self, Ends ends, Message message, const unsigned char *data, long long time, Name name)
+    @cython.locals(hashed=cython.ulonglong, bucket=int, place=int, pair=_Pair)
+    cdef _Pair _pair(self, Ends ends, unsigned long long given, unsigned long long rest, int size)
     @cython.locals(pair=_Pair, place=int)
-    cdef _Pair _new(self, unsigned long long hashed)
-    @cython.locals(old=_Pair, before=_Pair, bucket=Py_ssize_t)
+    cdef _Pair _new(self, int bucket)
+    @cython.locals(old=_Pair, before=_Pair)
     cdef _forget(self, int place)
-    @cython.locals(place=Py_ssize_t)
-    cdef _keep(self, _Pair pair, long long time, str name)
+    @cython.locals(place=int)
+    cdef _keep(self, _Pair pair, long long time, Name name)

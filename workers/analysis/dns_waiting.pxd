@@ -1,44 +1,37 @@
 cimport cython
 
-from workers.analysis.dns_groups cimport Group, Name
-from workers.packets cimport words
-from workers.packets.scan cimport digest_both
+from workers.analysis.addresses cimport Ends
+from workers.analysis.dns_groups cimport Name
 
-cdef Py_ssize_t _BUCKETS, _LONGEST
+cdef Py_ssize_t MAX_WAITING
 
-
-@cython.final
-cdef class Asked:
-    cdef public unsigned long long hash
-    cdef public int place, next, older, newer, id, length
-    cdef unsigned int ends[9]
-    cdef public long long time, frame
-    cdef public Group group
-    cdef public Name name
-
-    @cython.locals(place=Py_ssize_t)
-    cdef void begin(self, const unsigned char *key, Py_ssize_t length) noexcept
-    @cython.locals(place=Py_ssize_t)
-    cdef bint is_of(self, const unsigned char *key, Py_ssize_t length) noexcept
-    @cython.locals(half=Py_ssize_t, place=Py_ssize_t, ports=cython.uint)
-    cdef bint is_answered(self, const unsigned char *key, Py_ssize_t length) noexcept
+cdef int _BUCKETS, _PLACES
 
 
 @cython.final
 cdef class Waiting:
-    cdef list _every
     cdef int _buckets[4096]
-    cdef int _free, _oldest, _newest
-    cdef public Py_ssize_t count
+    cdef int _next[4098]
+    cdef int _older[4098]
+    cdef int _newer[4098]
+    cdef int _in[4098]
+    cdef unsigned long long _ids[4098]
+    cdef unsigned long long _clients[4098]
+    cdef unsigned long long _client_rests[4098]
+    cdef unsigned long long _servers[4098]
+    cdef unsigned long long _server_rests[4098]
+    cdef long long times[4098]
+    cdef long long frames[4098]
+    cdef int groups[4098]
+    cdef list names
+    cdef int _free, _used, _newest
+    cdef int oldest
+    cdef Py_ssize_t count
 
-    @cython.locals(asked=Asked, newest=Asked, bucket=Py_ssize_t)
-    cdef Asked add(self, const unsigned char *key, Py_ssize_t length, int number, unsigned long long hashed, Name name)
-    @cython.locals(place=int, asked=Asked)
-    cdef Asked find(self, const unsigned char *key, Py_ssize_t length, int number, unsigned long long hashed)
-    @cython.locals(hashed=cython.ulonglong, place=int, asked=Asked)
-    cdef Asked answered(self, const unsigned char *key, Py_ssize_t length, int number)
-    @cython.locals(asked=Asked)
-    cdef Asked latest(self, Group group)
-    cdef Asked oldest(self)
-    @cython.locals(bucket=Py_ssize_t, place=int, before=Asked)
-    cdef drop(self, Asked asked)
+    @cython.locals(place=int, sought=cython.ulonglong)
+    cdef int find(self, Ends ends, unsigned long long number) noexcept
+    @cython.locals(place=int, bucket=int)
+    cdef int add(self, Ends ends, unsigned long long number, Name name) except 0
+    cdef bint full(self) noexcept
+    @cython.locals(bucket=int, older=int, newer=int, before=int)
+    cdef void drop(self, int place) noexcept
