@@ -1,6 +1,5 @@
 cimport cython
 
-from workers.analysis.addresses cimport Ends
 from workers.analysis.dns_addresses cimport DnsAddresses
 from workers.analysis.dns_groups cimport Group, Groups, Name, Names, Numbers
 from workers.analysis.dns_message cimport Message, read
@@ -8,6 +7,7 @@ from workers.analysis.dns_waiting cimport Waiting
 from workers.analysis.samples cimport Durations, Frames
 from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
+from workers.packets.words cimport Bytes
 from workers.packets.stream cimport Parser
 
 cdef long long JUDGED_AFTER, ASKED_AGAIN, GIVEN_UP
@@ -21,7 +21,6 @@ cdef unsigned long long _QUERY, _RESP, _MALFORMED
 cdef class DnsStage:
     cdef TimelineStage _timeline
     cdef Message _read
-    cdef Ends _ends
     cdef Groups _groups
     cdef Names _names
     cdef Waiting _waiting
@@ -34,18 +33,16 @@ cdef class DnsStage:
     cdef public DnsAddresses addresses
 
     cpdef str datagram(self, Packet packet, int source, int destination)
-    cpdef message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp)
-    @cython.locals(message=Message, ends=Ends, number=int, response=bint, place=int, name=Name)
-    cdef _message(
-        self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, const unsigned char *key, Py_ssize_t length,
-        Packet packet, bint udp,
+    @cython.locals(
+        length=Py_ssize_t, data=Bytes, message=Message, response=bint, place=int, name=Name
     )
-    @cython.locals(waiting=Waiting, ends=Ends, group=Group, known=int)
-    cdef _query(self, Message message, int place, Name name, Packet packet, bint udp)
+    cpdef int message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp) except -1
+    @cython.locals(waiting=Waiting, group=Group, known=int)
+    cdef int _query(self, Message message, int place, Name name, Packet packet, bint udp) except -1
     @cython.locals(place=int, waited=cython.longlong)
     cdef _again(self, Group group, int same, Packet packet)
     @cython.locals(waiting=Waiting, group=Group, took=cython.longlong)
-    cdef _response(self, Message message, const unsigned char *data, int place, Name name, Packet packet)
+    cdef int _answer(self, Message message, const unsigned char *data, int place, Name name, Packet packet) except -1
     @cython.locals(waiting=Waiting, group=Group)
     cdef _judge(self, int place, long long now)
 

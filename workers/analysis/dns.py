@@ -7,7 +7,6 @@ second after it; younger ones are counted as `dns_unjudged`. mDNS (5353) and LLM
 nobody has to answer there.
 """
 
-from workers.analysis.addresses import Ends
 from workers.analysis.dns_addresses import DnsAddresses
 from workers.analysis.dns_groups import Group, Groups, Name, Names, Numbers
 from workers.analysis.dns_message import Message, answers, rcode_name, read, type_name
@@ -41,7 +40,6 @@ class DnsStage:
     def __init__(self, timeline: TimelineStage) -> None:
         self._timeline = timeline
         self._read = Message()
-        self._ends = Ends()
         self._groups = Groups()
         self._names = Names()
         self._waiting = Waiting()
@@ -72,18 +70,12 @@ class DnsStage:
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet, udp: bool) -> None:
         """One message of at least 12 bytes."""
-        if at < 0 or end - at < 12 or end > len(buffer):
-            raise ValueError("no message is that short, or lies there")
-        self._message(buffer, at, end, packet.key, len(packet.key), packet, udp)
-
-    def _message(
-        self, data: bytes, at: int, end: int, key: bytes, length: int, packet: Packet, udp: bool
-    ) -> None:
-        message, ends = self._read, self._ends
-        number = data[at] << 8 | data[at + 1]
+        length = len(packet.key)
+        if at < 0 or end - at < 12 or end > len(buffer) or (length != 12 and length != 36):
+            raise ValueError("no message is that short, or lies there, or has such ends")
+        data, message = buffer, self._read
         response = data[at + 2] & 0x80 != 0
-        ends.read(key, length, response)
-        place = self._waiting.find(ends, number)
+        place = self._waiting.find(packet.key, (length - 4) >> 1, response, data[at] << 8 | data[at + 1])
         name = None
         if not response:
             name = self._names.known(data, at + 12, end)
@@ -98,7 +90,11 @@ class DnsStage:
             packet.mask |= _RESP if response else _QUERY
         if response:
             self._tcp_responses += not udp
-            self._response(message, data, place, name, packet)
+            self._responses += 1
+            self._truncated += message.truncated
+            self._rcodes.add(message.rcode)
+            if place:
+                self._answer(message, data, place, name, packet)
         else:
             self._tcp_queries += not udp
             if name is None or not message.asked:
@@ -107,20 +103,20 @@ class DnsStage:
 
     def _query(self, message: Message, place: int, name: Name, packet: Packet, udp: bool) -> None:
         """A query; `place` is where one of the same ends and id waits, 0 for nowhere."""
-        waiting, ends = self._waiting, self._ends
+        waiting = self._waiting
         self._queries += 1
         if message.edns >= 0:
             self._edns_queries += 1
             self._dnssec_ok += message.dnssec_ok
             self._edns_sizes.add(message.edns)
-        group = self._groups.of(name, message.qtype, ends)
+        group = self._groups.of(name, message.qtype, waiting.ends)
         if place and (group is None or waiting.groups[place] != group.place):
             self._judge(place, packet.time)
             waiting.drop(place)
             place = 0
         known = place
         if not known:
-            place = waiting.add(ends, message.id, name)
+            place = waiting.add(name)
         if group is None:
             self.beyond += 1
         else:
@@ -141,21 +137,16 @@ class DnsStage:
 
     def _again(self, group: Group, same: int, packet: Packet) -> None:
         """Note a query whose forerunner still waits: the same one, or the latest one with another id or port."""
-        place = same if same else group.last
+        place = same or group.last
         if self._waiting.groups[place] != group.place:
             return
         waited = packet.time - self._waiting.times[place]
         if waited >= ASKED_AGAIN and (same or waited <= GIVEN_UP):
             group.asked_again(packet.number, waited)
 
-    def _response(self, message: Message, data: bytes, place: int, name: Name | None, packet: Packet) -> None:
-        """An answer to the query that waits at a place, 0 for none; `name` is the query's when it was repeated."""
+    def _answer(self, message: Message, data: bytes, place: int, name: Name | None, packet: Packet) -> None:
+        """An answer to the query that waits at a place; `name` is the query's when it was repeated."""
         waiting = self._waiting
-        self._responses += 1
-        self._truncated += message.truncated
-        self._rcodes.add(message.rcode)
-        if not place:
-            return
         took = max(0, packet.time - waiting.times[place])
         self._latency.add(took)
         self._timeline.latency(packet.time, took, "dns")
@@ -166,7 +157,7 @@ class DnsStage:
         if message.rcode == 0 and message.addresses:
             if name is None:
                 name = self._names.of(message, data)
-            self.addresses.note(self._ends, message, data, packet.time, name)
+            self.addresses.note(waiting.ends, message, data, packet.time, name)
         waiting.drop(place)
 
     def _judge(self, place: int, now: int) -> None:

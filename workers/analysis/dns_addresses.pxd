@@ -1,8 +1,9 @@
 cimport cython
 
-from workers.analysis.addresses cimport Ends, unpacked
+from workers.analysis.addresses cimport unpacked
 from workers.analysis.dns_groups cimport Name
 from workers.analysis.dns_message cimport Message
+from workers.analysis.dns_waiting cimport Ends
 from workers.packets cimport words
 
 cdef int _BUCKETS
@@ -18,6 +19,7 @@ cdef class _Pair:
     cdef list names
     cdef long long times[16]
 
+    cdef bint is_of(self, Ends ends, unsigned long long rest, int size) noexcept
     cdef void begin(self, Ends ends, unsigned long long given, unsigned long long rest, int size) noexcept
     @cython.locals(index=int, place=int)
     cpdef tell(self, list every)
@@ -29,13 +31,14 @@ cdef class DnsAddresses:
     cdef int _oldest, _changes
     cdef public long long forgotten
 
-    @cython.locals(index=int, at=Py_ssize_t, pair=_Pair)
-    cdef note(self, Ends ends, Message message, const unsigned char *data, long long time, Name name)
-    @cython.locals(hashed=cython.ulonglong, bucket=int, place=int, pair=_Pair)
-    cdef _Pair _pair(self, Ends ends, unsigned long long given, unsigned long long rest, int size)
+    @cython.locals(
+        index=int, at=Py_ssize_t, size=int, given=cython.ulonglong, rest=cython.ulonglong, hashed=cython.ulonglong,
+        bucket=int, place=int, pair=_Pair,
+    )
+    cdef int note(self, Ends ends, Message message, const unsigned char *data, long long time, Name name) except -1
     @cython.locals(pair=_Pair, place=int)
     cdef _Pair _new(self, int bucket)
     @cython.locals(old=_Pair, before=_Pair)
     cdef _forget(self, int place)
     @cython.locals(place=int)
-    cdef _keep(self, _Pair pair, long long time, Name name)
+    cdef int _keep(self, _Pair pair, long long time, Name name) except -1

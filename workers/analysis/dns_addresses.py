@@ -8,9 +8,10 @@ the client asked for, whatever CNAMEs lead on from it. Bounded by forgetting wha
 import os
 from operator import itemgetter
 
-from workers.analysis.addresses import Ends, unpacked
+from workers.analysis.addresses import unpacked
 from workers.analysis.dns_groups import Name
 from workers.analysis.dns_message import Message
+from workers.analysis.dns_waiting import Ends
 from workers.analysis.samples import NANO
 from workers.contract.facts_dns import DnsAddress
 from workers.packets import words
@@ -45,6 +46,15 @@ class _Pair:
         """How many of both, and the place of the oldest."""
         self.latest: Name | None = None
 
+    def is_of(self, ends: Ends, rest: int, size: int) -> bool:
+        """Whether all is the same but the first eight bytes, of which the caller knows."""
+        return (
+            self.size == size
+            and self.client_size == ends.size
+            and self.client_rest == ends.client_rest
+            and self.given_rest == rest
+        )
+
     def begin(self, ends: Ends, given: int, rest: int, size: int) -> None:
         """Be of these, with no names yet."""
         self.client, self.client_rest, self.client_size = ends.client, ends.client_rest, ends.size
@@ -75,39 +85,25 @@ class DnsAddresses:
     def note(self, ends: Ends, message: Message, data: bytes, time: int, name: Name) -> None:
         """The client got an answer with addresses for a name."""
         for index in range(message.addresses):
-            at = message.places[index]
-            if message.sizes[index] == 4:
-                pair = self._pair(ends, words.four(data, at), 0, 4)
+            at, size = message.places[index], message.sizes[index]
+            given, rest = words.four(data, at), 0
+            if size == 16:
+                given, rest = words.eight(data, at), words.eight(data, at + 8)
+            hashed = words.fold(ends.client ^ _SEED, _ODD) ^ given
+            if ends.size == 16 or size == 16:
+                hashed = words.fold(words.fold(hashed, _ODD) ^ ends.client_rest, _ODD) ^ rest
+            bucket = words.fold(hashed, _ODD) & (_BUCKETS - 1)
+            place = self._buckets[bucket]
+            while place:
+                pair = self._pairs[place]
+                if pair.given == given and pair.client == ends.client and pair.is_of(ends, rest, size):
+                    break
+                place = pair.next
             else:
-                pair = self._pair(ends, words.eight(data, at), words.eight(data, at + 8), 16)
-            if pair.latest is not name:
+                pair = self._new(bucket)
+                pair.begin(ends, given, rest, size)
+            if pair.latest is not name and (pair.latest is None or not pair.latest.same(name)):
                 self._keep(pair, time, name)
-
-    def _pair(self, ends: Ends, given: int, rest: int, size: int) -> _Pair:
-        """What is kept of a client and an address."""
-        hashed = ends.client ^ _SEED
-        if ends.size == 16:
-            hashed = words.fold(hashed, _ODD) ^ ends.client_rest
-        hashed = words.fold(words.fold(hashed, _ODD) ^ given, _ODD)
-        if size == 16:
-            hashed = words.fold(hashed ^ rest, _ODD)
-        bucket = hashed & (_BUCKETS - 1)
-        place = self._buckets[bucket]
-        while place:
-            pair = self._pairs[place]
-            if (
-                pair.client == ends.client
-                and pair.given == given
-                and pair.client_rest == ends.client_rest
-                and pair.given_rest == rest
-                and pair.client_size == ends.size
-                and pair.size == size
-            ):
-                return pair
-            place = pair.next
-        pair = self._new(bucket)
-        pair.begin(ends, given, rest, size)
-        return pair
 
     def _new(self, bucket: int) -> _Pair:
         """One that is free: another one, or the oldest."""
@@ -137,8 +133,6 @@ class DnsAddresses:
         before.next = old.next
 
     def _keep(self, pair: _Pair, time: int, name: Name) -> None:
-        if pair.latest is not None and pair.latest.same(name):
-            return
         pair.latest = name
         if pair.kept < self._changes:
             place = pair.kept

@@ -1,14 +1,15 @@
 cimport cython
 
-from workers.analysis.addresses cimport Ends, unpacked
+from workers.analysis.addresses cimport unpacked
 from workers.analysis.dns_message cimport Message, read_message
+from workers.analysis.dns_waiting cimport Ends
 from workers.analysis.samples cimport Durations, Frames, durations, frames
 from workers.packets cimport words
-from workers.packets.scan cimport digest_to_zero, piece
+from workers.packets.scan cimport piece
 
 cdef Py_ssize_t MAX_NAMES, _SLOTS, _SEEN, _MAX_KEPT, _NUMBERS
 
-cdef unsigned long long _ODD
+cdef unsigned long long _SEED, _ODD
 
 
 @cython.final
@@ -20,6 +21,10 @@ cdef class Name:
 
     cdef bint begins(self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept
     cdef bint same(self, Name other)
+
+
+@cython.locals(hashed=cython.ulonglong, word=cython.ulonglong, zeros=cython.ulonglong)
+cdef unsigned long long _hashed(const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept
 
 
 @cython.final
@@ -62,14 +67,14 @@ cdef class Group:
 
     cdef bint is_for(self, Name name, int qtype, Ends ends)
     cpdef tuple ends(self)
-    cdef asked_again(self, long long frame, long long after)
-    cdef not_answered(self, long long frame)
-    cdef answer(self, Message message, const unsigned char *data, long long took)
+    cdef int asked_again(self, long long frame, long long after) except -1
+    cdef int not_answered(self, long long frame) except -1
+    cdef int answer(self, Message message, const unsigned char *data, long long took) except -1
     cpdef bint has_found(self)
     @cython.locals(index=int)
     cpdef list found(self)
     @cython.locals(index=int, at=Py_ssize_t)
-    cdef _keep(self, Message message, const unsigned char *data)
+    cdef int _keep(self, Message message, const unsigned char *data) except -1
 
 
 @cython.final

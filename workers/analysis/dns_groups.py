@@ -4,11 +4,12 @@
 import os
 from collections.abc import Callable
 
-from workers.analysis.addresses import Ends, unpacked
+from workers.analysis.addresses import unpacked
 from workers.analysis.dns_message import Message, read_message
+from workers.analysis.dns_waiting import Ends
 from workers.analysis.samples import Durations, Frames, durations, frames
 from workers.packets import words
-from workers.packets.scan import digest_to_zero, piece
+from workers.packets.scan import piece
 
 MAX_NAMES = 1024
 _SLOTS = 4096
@@ -16,6 +17,7 @@ _SEEN = 1024
 _MAX_KEPT = 1024
 """Longer answers are not kept as they came."""
 _NUMBERS = 32
+_SEED = int.from_bytes(os.urandom(8), "big")
 _ODD = int.from_bytes(os.urandom(8), "big") | 1
 
 
@@ -44,6 +46,21 @@ class Name:
         return self is other or (self.told == other.told and self.text == other.text)
 
 
+def _hashed(data: bytes, at: int, end: int) -> int:
+    """A hash of 31 bits, seeded, of the bytes before the first zero: of a name, if it is one."""
+    hashed = _SEED
+    while at + 8 <= end:
+        word = words.eight(data, at)
+        zeros = words.zeros(word)
+        if zeros:
+            return words.fold(hashed ^ word & (zeros & -zeros) - 1, _ODD) & 0x7FFFFFFF
+        hashed = words.fold(hashed ^ word, _ODD)
+        at += 8
+    word = words.rest(data, at, end)
+    zeros = words.zeros(word)
+    return words.fold(hashed ^ word & (zeros & -zeros) - 1, _ODD) & 0x7FFFFFFF
+
+
 class Names:
     """Names seen lately."""
 
@@ -54,7 +71,7 @@ class Names:
 
     def known(self, data: bytes, at: int, end: int) -> Name | None:
         """The name that these bytes begin with, if it was seen."""
-        hashed = digest_to_zero(data, at, end)
+        hashed = _hashed(data, at, end)
         name = self._slots[hashed & (_SEEN - 2)]
         if name is None or name.hashed != hashed or not name.begins(data, at, end):
             name = self._slots[(hashed & (_SEEN - 2)) + 1]
@@ -74,7 +91,7 @@ class Names:
         if message.asked - begin != (len(text) + 2 if text else 1):  # a pointer was a part of it
             return Name(b"", text)
         name = Name(piece(data, begin, message.asked), text)
-        name.hashed = digest_to_zero(data, begin, message.end)
+        name.hashed = _hashed(data, begin, message.end)
         slot = name.hashed & (_SEEN - 2)
         self._slots[slot + 1] = self._slots[slot]
         self._slots[slot] = name
@@ -124,9 +141,9 @@ class Group:
     """Queries for one name and type from one client to one server."""
 
     __slots__ = (
-        "_answer", "_found", "_given", "_long", "_number", "again", "again_after", "answered", "chain", "client", "client_rest",
-        "last", "latency", "name", "place", "qtype", "queries", "rcodes", "retried", "server", "server_rest", "size",
-        "tcp", "truncated", "unanswered",
+        "_answer", "_found", "_given", "_long", "_number", "again", "again_after", "answered", "chain", "client",
+        "client_rest", "last", "latency", "name", "place", "qtype", "queries", "rcodes", "retried", "server",
+        "server_rest", "size", "tcp", "truncated", "unanswered",
     )  # fmt: skip
 
     def __init__(self, name: Name, qtype: int, ends: Ends, place: int) -> None:
@@ -208,7 +225,8 @@ class Group:
                     self._given[2 * index] = words.four(data, at)
                 else:
                     self._long |= 1 << index
-                    self._given[2 * index], self._given[2 * index + 1] = words.eight(data, at), words.eight(data, at + 8)
+                    self._given[2 * index] = words.eight(data, at)
+                    self._given[2 * index + 1] = words.eight(data, at + 8)
             self._number = message.addresses
         elif message.told - message.start <= _MAX_KEPT:
             self._answer = piece(data, message.start, message.told)

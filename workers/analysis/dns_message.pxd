@@ -1,6 +1,10 @@
 cimport cython
 
+from workers.packets cimport words
+
 cdef Py_ssize_t MAX_ANSWERS, MAX_RECORDS, _MAX_QUESTIONS
+
+cdef unsigned long long _ONE_QUESTION
 
 cdef int _A, _CNAME, _AAAA, _OPT, _DOT
 

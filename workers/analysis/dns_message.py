@@ -2,12 +2,15 @@
 """DNS messages (RFC 1035 section 4; RFC 6891 for EDNS): header, first question, a few answers, the OPT record."""
 
 from workers.analysis.addresses import address
+from workers.packets import words
 
 MAX_ANSWERS = 8
 MAX_RECORDS = 64
 _MAX_QUESTIONS = 8
 _A, _CNAME, _AAAA, _OPT = 1, 5, 28, 41
 _DOT = 46
+_ONE_QUESTION = 256
+"""The counts of a header, as `words` has them: one question, and nothing else."""
 _SHOWN = bytes(byte if 32 <= byte < 127 and byte != _DOT else ord("?") for byte in range(256))
 """A label's byte as text: a dot in it, and what is not printable ASCII, becomes a question mark."""
 _TYPES = {
@@ -126,6 +129,9 @@ def read(message: Message, data: bytes, at: int, end: int, asked: int) -> None:
     message.asked = message.qtype = message.body = message.told = 0
     message.answers = message.aliases = message.found = message.addresses = 0
     message.edns = -1
+    if asked and words.eight(data, at + 4) == _ONE_QUESTION and asked + 4 <= end:
+        message.asked, message.qtype, message.body = asked, _two(data, asked), asked + 4
+        return
     questions, answers, more = _two(data, at + 4), _two(data, at + 6), _two(data, at + 8) + _two(data, at + 10)
     body = at + 12
     for index in range(min(questions, _MAX_QUESTIONS)):

@@ -1,21 +1,29 @@
 cimport cython
 
-from workers.analysis.addresses cimport Ends
-from workers.analysis.dns_groups cimport Name
+from workers.packets cimport words
 
 cdef Py_ssize_t MAX_WAITING
 
 cdef int _BUCKETS, _PLACES
 
+cdef unsigned long long _SEED, _ODD
+
+
+@cython.final
+cdef class Ends:
+    cdef public unsigned long long client, client_rest, server, server_rest, tag, both, hash
+    cdef public int size
+
 
 @cython.final
 cdef class Waiting:
+    cdef Ends ends
     cdef int _buckets[4096]
     cdef int _next[4098]
     cdef int _older[4098]
     cdef int _newer[4098]
     cdef int _in[4098]
-    cdef unsigned long long _ids[4098]
+    cdef unsigned long long _tags[4098]
     cdef unsigned long long _clients[4098]
     cdef unsigned long long _client_rests[4098]
     cdef unsigned long long _servers[4098]
@@ -28,10 +36,13 @@ cdef class Waiting:
     cdef int oldest
     cdef Py_ssize_t count
 
-    @cython.locals(place=int, sought=cython.ulonglong)
-    cdef int find(self, Ends ends, unsigned long long number) noexcept
-    @cython.locals(place=int, bucket=int)
-    cdef int add(self, Ends ends, unsigned long long number, Name name) except 0
+    @cython.locals(
+        ends=Ends, at=Py_ssize_t, client=cython.ulonglong, client_rest=cython.ulonglong, server=cython.ulonglong,
+        server_rest=cython.ulonglong, both=cython.ulonglong, ports=cython.ulonglong, tag=cython.ulonglong, place=int,
+    )
+    cdef int find(self, const unsigned char *key, Py_ssize_t size, bint answer, unsigned long long number) noexcept
+    @cython.locals(ends=Ends, place=int, bucket=int, newest=int)
+    cdef int add(self, object name) except 0
     cdef bint full(self) noexcept
     @cython.locals(bucket=int, older=int, newer=int, before=int)
     cdef void drop(self, int place) noexcept

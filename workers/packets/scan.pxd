@@ -15,7 +15,4 @@ cpdef unsigned long long digest(
     const unsigned char *data, Py_ssize_t at, Py_ssize_t end, unsigned long long before
 ) noexcept
 
-@cython.locals(hashed=cython.ulonglong, word=cython.ulonglong, zeros=cython.ulonglong)
-cpdef unsigned long long digest_to_zero(const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept
-
 cpdef bytes piece(const unsigned char *data, Py_ssize_t at, Py_ssize_t end)

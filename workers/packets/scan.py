@@ -37,21 +37,6 @@ def digest(data: bytes, at: int, end: int, before: int) -> int:
     return words.fold(hashed ^ words.rest(data, at, end) ^ size << 56, _ODD) & 0x7FFFFFFF
 
 
-def digest_to_zero(data: bytes, at: int, end: int) -> int:
-    """A hash of 31 bits, seeded, of the bytes before the first zero; the caller vouches for the bounds."""
-    hashed = _SEED
-    while at + 8 <= end:
-        word = words.eight(data, at)
-        zeros = words.zeros(word)
-        if zeros:
-            return words.fold(hashed ^ word & (zeros & -zeros) - 1, _ODD) & 0x7FFFFFFF
-        hashed = words.fold(hashed ^ word, _ODD)
-        at += 8
-    word = words.rest(data, at, end)
-    zeros = words.zeros(word)
-    return words.fold(hashed ^ word & (zeros & -zeros) - 1, _ODD) & 0x7FFFFFFF
-
-
 def piece(data: bytes, at: int, end: int) -> bytes:
     """These bytes as bytes of their own; the caller vouches for the bounds."""
     return data[at:end]

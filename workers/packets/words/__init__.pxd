@@ -1,3 +1,5 @@
+ctypedef const unsigned char *Bytes
+
 cdef extern from *:
     """
     #include <string.h>
