@@ -34,7 +34,7 @@ cdef class DnsStage:
 
     cpdef str datagram(self, Packet packet, int source, int destination)
     @cython.locals(
-        length=Py_ssize_t, data=Bytes, message=Message, response=bint, place=int, name=Name
+        key=bytes, length=Py_ssize_t, data=Bytes, message=Message, response=bint, place=int, name=Name
     )
     cpdef int message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp) except -1
     @cython.locals(waiting=Waiting, group=Group, known=int)

@@ -70,12 +70,13 @@ class DnsStage:
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet, udp: bool) -> None:
         """One message of at least 12 bytes."""
-        length = len(packet.key)
+        key = packet.key
+        length = len(key)
         if at < 0 or end - at < 12 or end > len(buffer) or (length != 12 and length != 36):
             raise ValueError("no message is that short, or lies there, or has such ends")
         data, message = buffer, self._read
         response = data[at + 2] & 0x80 != 0
-        place = self._waiting.find(packet.key, (length - 4) >> 1, response, data[at] << 8 | data[at + 1])
+        place = self._waiting.find(key, (length - 4) >> 1, response, data[at] << 8 | data[at + 1])
         name = None
         if not response:
             name = self._names.known(data, at + 12, end)
