@@ -30,3 +30,8 @@ def endpoints(key: bytes) -> tuple[str, int, str, int]:
 def address(packed: bytes) -> str:
     """An address as text."""
     return "%d.%d.%d.%d" % tuple(packed) if len(packed) == 4 else str(IPv6Address(packed))  # noqa: UP031
+
+
+def unpacked(word: int, rest: int, size: int) -> str:
+    """An address as text, of its first eight bytes and those behind them."""
+    return address(bytes([(word if place < 8 else rest) >> 8 * (place & 7) & 255 for place in range(size)]))

@@ -2,24 +2,25 @@ cimport cython
 
 from workers.analysis.dns_addresses cimport DnsAddresses
 from workers.analysis.dns_groups cimport Group, Groups, Name, Names, Numbers
-from workers.analysis.dns_message cimport Message, read_into
-from workers.analysis.dns_waiting cimport Asked, Waiting
+from workers.analysis.dns_message cimport Message, read
+from workers.analysis.dns_waiting cimport Waiting
 from workers.analysis.samples cimport Durations, Frames
 from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
-from workers.packets.scan cimport digest_both
+from workers.packets.words cimport Bytes
 from workers.packets.stream cimport Parser
 
-cdef long long MAX_WAITING, JUDGED_AFTER, ASKED_AGAIN, GIVEN_UP
+cdef long long JUDGED_AFTER, ASKED_AGAIN, GIVEN_UP
 
 cdef int _DNS
 
 cdef unsigned long long _QUERY, _RESP, _MALFORMED
 
 
+@cython.final
 cdef class DnsStage:
     cdef TimelineStage _timeline
-    cdef Message _message
+    cdef Message _read
     cdef Groups _groups
     cdef Names _names
     cdef Waiting _waiting
@@ -31,25 +32,19 @@ cdef class DnsStage:
     cdef public long long beyond, unjudged, forgotten
     cdef public DnsAddresses addresses
 
-    cpdef datagram(self, Packet packet, int source, int destination)
-    @cython.locals(message=Message)
-    cpdef message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp)
+    cpdef str datagram(self, Packet packet, int source, int destination)
     @cython.locals(
-        waiting=Waiting, name=Name, hashed=cython.ulonglong, group=Group,
-        known=Asked, asked=Asked, oldest=Asked,
+        key=bytes, length=Py_ssize_t, data=Bytes, message=Message, response=bint, place=int, name=Name
     )
-    cdef _query(
-        self, Message message, const unsigned char *data, const unsigned char *key, Py_ssize_t length, Packet packet,
-        bint udp,
-    )
-    @cython.locals(asked=Asked, waited=cython.longlong)
-    cdef _again(self, Group group, Asked same, Packet packet)
-    @cython.locals(asked=Asked, group=Group, took=cython.longlong, name=Name)
-    cdef _response(
-        self, Message message, const unsigned char *data, const unsigned char *key, Py_ssize_t length, Packet packet
-    )
-    @cython.locals(group=Group)
-    cdef _judge(self, Asked asked, long long now)
+    cpdef int message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp) except -1
+    @cython.locals(waiting=Waiting, group=Group, known=int)
+    cdef int _query(self, Message message, int place, Name name, Packet packet, bint udp) except -1
+    @cython.locals(place=int, waited=cython.longlong)
+    cdef _again(self, Group group, int same, Packet packet)
+    @cython.locals(waiting=Waiting, group=Group, took=cython.longlong)
+    cdef int _answer(self, Message message, const unsigned char *data, int place, Name name, Packet packet) except -1
+    @cython.locals(waiting=Waiting, group=Group)
+    cdef _judge(self, int place, long long now)
 
 
 cdef class DnsTcpParser(Parser):

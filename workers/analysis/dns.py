@@ -7,25 +7,22 @@ second after it; younger ones are counted as `dns_unjudged`. mDNS (5353) and LLM
 nobody has to answer there.
 """
 
-from workers.analysis.addresses import address
 from workers.analysis.dns_addresses import DnsAddresses
-from workers.analysis.dns_groups import Group, Groups, Names, Numbers
-from workers.analysis.dns_message import Message, answers, rcode_name, read_into, type_name
+from workers.analysis.dns_groups import Group, Groups, Name, Names, Numbers
+from workers.analysis.dns_message import Message, answers, rcode_name, read, type_name
 from workers.analysis.dns_search import Asked as Tried
 from workers.analysis.dns_search import Client, searches
-from workers.analysis.dns_waiting import Asked, Waiting
+from workers.analysis.dns_waiting import Waiting
 from workers.analysis.flows import Half
 from workers.analysis.samples import Durations, Frames, tally
 from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import DnsFacts, DnsName, Spread
 from workers.packets import marks
 from workers.packets.packet import Packet
-from workers.packets.scan import digest_both
 from workers.packets.stream import Parser
 
 TOLD_NAMES = 200
 TOLD_SEARCHES = 50
-MAX_WAITING = 4096
 JUDGED_AFTER = 1_000_000_000
 ASKED_AGAIN = 900_000_000
 """Nanoseconds; two queries for one name within less come from two threads, not from one that waited in vain."""
@@ -42,7 +39,7 @@ class DnsStage:
 
     def __init__(self, timeline: TimelineStage) -> None:
         self._timeline = timeline
-        self._message = Message()
+        self._read = Message()
         self._groups = Groups()
         self._names = Names()
         self._waiting = Waiting()
@@ -73,101 +70,114 @@ class DnsStage:
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet, udp: bool) -> None:
         """One message of at least 12 bytes."""
-        message = self._message
-        read_into(message, buffer, at, end)
+        key = packet.key
+        length = len(key)
+        if at < 0 or end - at < 12 or end > len(buffer) or (length != 12 and length != 36):
+            raise ValueError("no message is that short, or lies there, or has such ends")
+        data, message = buffer, self._read
+        response = data[at + 2] & 0x80 != 0
+        place = self._waiting.find(key, (length - 4) >> 1, response, data[at] << 8 | data[at + 1])
+        name = None
+        if not response:
+            name = self._names.known(data, at + 12, end)
+        elif place:
+            name = self._waiting.names[place]
+            if not name.begins(data, at + 12, end):
+                name = None
+        read(message, data, at, end, at + 12 + name.size if name is not None else 0)
         if message.malformed and (not udp or packet.end == packet.wire_end):
             packet.mask |= _MALFORMED
         if udp:
-            packet.mask |= _RESP if message.response else _QUERY
-        if message.response:
+            packet.mask |= _RESP if response else _QUERY
+        if response:
             self._tcp_responses += not udp
-            self._response(message, buffer, packet.key, len(packet.key), packet)
+            self._responses += 1
+            self._truncated += message.truncated
+            self._rcodes.add(message.rcode)
+            if place:
+                self._answer(message, data, place, name, packet)
         else:
             self._tcp_queries += not udp
-            self._query(message, buffer, packet.key, len(packet.key), packet, udp)
+            if name is None or not message.asked:
+                name = self._names.of(message, data)
+            self._query(message, place, name, packet, udp)
 
-    def _query(self, message: Message, data: bytes, key: bytes, length: int, packet: Packet, udp: bool) -> None:
+    def _query(self, message: Message, place: int, name: Name, packet: Packet, udp: bool) -> None:
+        """A query; `place` is where one of the same ends and id waits, 0 for nowhere."""
+        waiting = self._waiting
         self._queries += 1
         if message.edns >= 0:
             self._edns_queries += 1
             self._dnssec_ok += message.dnssec_ok
             self._edns_sizes.add(message.edns)
-        waiting = self._waiting
-        name = self._names.of(message, data)
-        group = self._groups.of(name, message.qtype, key, length)
-        self.beyond += group is None
-        hashed = digest_both(key, length, message.id)
-        known = waiting.find(key, length, message.id, hashed)
-        if known is not None and (group is None or known.group is not group):
-            self._judge(known, packet.time)
-            waiting.drop(known)
-            known = None
-        asked = known if known is not None else waiting.add(key, length, message.id, hashed, name)
-        if group is not None:
+        group = self._groups.of(name, message.qtype, waiting.ends)
+        if place and (group is None or waiting.groups[place] != group.place):
+            self._judge(place, packet.time)
+            waiting.drop(place)
+            place = 0
+        known = place
+        if not known:
+            place = waiting.add(name)
+        if group is None:
+            self.beyond += 1
+        else:
             self._again(group, known, packet)
             group.queries.add(packet.number)
-            if known is None:
-                group.tcp += not udp
-            else:
+            if known:
                 group.retried += 1
                 self._retried += 1
-            asked.group = group
-            group.last = asked.place
-        asked.time, asked.frame = packet.time, packet.number
-        if waiting.count > MAX_WAITING:
+            else:
+                group.tcp += not udp
+            waiting.groups[place] = group.place
+            group.last = place
+        waiting.times[place], waiting.frames[place] = packet.time, packet.number
+        if waiting.full():
             self.forgotten += 1
-            oldest = waiting.oldest()
-            self._judge(oldest, packet.time)
-            waiting.drop(oldest)
+            self._judge(waiting.oldest, packet.time)
+            waiting.drop(waiting.oldest)
 
-    def _again(self, group: Group, same: Asked | None, packet: Packet) -> None:
+    def _again(self, group: Group, same: int, packet: Packet) -> None:
         """Note a query whose forerunner still waits: the same one, or the latest one with another id or port."""
-        asked = same if same is not None else self._waiting.latest(group)
-        if asked is None:
+        place = same or group.last
+        if self._waiting.groups[place] != group.place:
             return
-        waited = packet.time - asked.time
-        if waited >= ASKED_AGAIN and (same is not None or waited <= GIVEN_UP):
+        waited = packet.time - self._waiting.times[place]
+        if waited >= ASKED_AGAIN and (same or waited <= GIVEN_UP):
             group.asked_again(packet.number, waited)
 
-    def _response(self, message: Message, data: bytes, key: bytes, length: int, packet: Packet) -> None:
-        self._responses += 1
-        self._truncated += message.truncated
-        self._rcodes.add(message.rcode)
-        asked = self._waiting.answered(key, length, message.id)
-        if asked is None:
-            return
-        group = asked.group
-        if message.rcode == 0 and message.addresses:
-            if group is not None:
-                self.addresses.note(key, length, message, data, packet.time, group.name)
-            else:
-                name = asked.name
-                if name is None or not name.is_of(message, data):
-                    name = self._names.of(message, data)
-                self.addresses.note(key, length, message, data, packet.time, name.text)
-        took = max(0, packet.time - asked.time)
+    def _answer(self, message: Message, data: bytes, place: int, name: Name | None, packet: Packet) -> None:
+        """An answer to the query that waits at a place; `name` is the query's when it was repeated."""
+        waiting = self._waiting
+        took = max(0, packet.time - waiting.times[place])
         self._latency.add(took)
         self._timeline.latency(packet.time, took, "dns")
-        if group is not None:
+        if waiting.groups[place]:
+            group = self._groups.every[waiting.groups[place] - 1]
+            name = group.name
             group.answer(message, data, took)
-        self._waiting.drop(asked)
+        if message.rcode == 0 and message.addresses:
+            if name is None:
+                name = self._names.of(message, data)
+            self.addresses.note(waiting.ends, message, data, packet.time, name)
+        waiting.drop(place)
 
-    def _judge(self, asked: Asked, now: int) -> None:
+    def _judge(self, place: int, now: int) -> None:
         """A query that nobody answered until now."""
-        group = asked.group
-        if now - asked.time < JUDGED_AFTER:
+        waiting = self._waiting
+        if now - waiting.times[place] < JUDGED_AFTER:
             self.unjudged += 1
             return
-        self._unanswered.add(asked.frame)
-        if group is not None:
-            group.not_answered(asked.frame)
+        self._unanswered.add(waiting.frames[place])
+        if waiting.groups[place]:
+            group = self._groups.every[waiting.groups[place] - 1]
+            group.not_answered(waiting.frames[place])
 
     def finish(self, capture_end: int) -> DnsFacts:
         """Names with trouble first, then the most asked for."""
-        while self._waiting.count:
-            asked = self._waiting.oldest()
-            self._judge(asked, capture_end)
-            self._waiting.drop(asked)
+        waiting = self._waiting
+        while waiting.count:
+            self._judge(waiting.oldest, capture_end)
+            waiting.drop(waiting.oldest)
         found = searches(self._tried())
         ranked = sorted(self._groups.every, key=_rank)
         return DnsFacts(
@@ -192,24 +202,19 @@ class DnsStage:
 
     def _tried(self) -> dict[Client, dict[str, Tried]]:
         """Names by client and server, their types put together."""
-        tried: dict[bytes, dict[str, Tried]] = {}
+        tried: dict[Client, dict[str, Tried]] = {}
         for group in self._groups.every:
-            names = tried.get(group.ends)
+            ends = group.ends()
+            names = tried.get(ends)
             if names is None:
-                names = tried[group.ends] = {}
-            seen = names.get(group.key)
+                names = tried[ends] = {}
+            seen = names.get(group.name.key)
             if seen is None:
-                seen = names[group.key] = Tried()
+                seen = names[group.name.key] = Tried()
             seen.nxdomain += group.rcodes.count(3)
             seen.found = seen.found or group.has_found()
             seen.frames += group.queries.first
-        return {_ends(ends): names for ends, names in tried.items()}
-
-
-def _ends(ends: bytes) -> Client:
-    """Addresses of client and server as text."""
-    half = len(ends) // 2
-    return address(ends[:half]), address(ends[half:])
+        return tried
 
 
 def _rank(group: Group) -> tuple[int, int]:
@@ -219,9 +224,9 @@ def _rank(group: Group) -> tuple[int, int]:
 
 
 def _told(group: Group) -> DnsName:
-    client, server = _ends(group.ends)
+    client, server = group.ends()
     return DnsName(
-        name=group.name,
+        name=group.name.text,
         qtype=type_name(group.qtype),
         server=server,
         client=client,

@@ -1,31 +1,28 @@
 cimport cython
 
+from workers.analysis.addresses cimport unpacked
+from workers.analysis.dns_groups cimport Name
 from workers.analysis.dns_message cimport Message
+from workers.analysis.dns_waiting cimport Ends
 from workers.packets cimport words
-from workers.packets.scan cimport digest
 
-cdef Py_ssize_t _BUCKETS
+cdef int _BUCKETS
 cdef double _NANO
+
+cdef unsigned long long _SEED, _ODD
 
 
 @cython.final
 cdef class _Pair:
-    cdef unsigned long long hash
-    cdef unsigned int ends[8]
-    cdef int half, size, next, kept, first
-    cdef str latest
+    cdef unsigned long long client, client_rest, given, given_rest
+    cdef int client_size, size, bucket, next, kept, first
+    cdef Name latest
     cdef list names
     cdef long long times[16]
 
-    @cython.locals(place=Py_ssize_t)
-    cdef bint is_of(
-        self, const unsigned char *client, Py_ssize_t half, const unsigned char *given, Py_ssize_t at, Py_ssize_t size
-    ) noexcept
-    @cython.locals(place=Py_ssize_t)
-    cdef begin(
-        self, const unsigned char *client, Py_ssize_t half, const unsigned char *given, Py_ssize_t at, Py_ssize_t size
-    )
-    @cython.locals(index=int, place=int, word=cython.uint, shift=int)
+    cdef bint is_of(self, Ends ends, unsigned long long rest, int size) noexcept
+    cdef void begin(self, Ends ends, unsigned long long given, unsigned long long rest, int size) noexcept
+    @cython.locals(index=int, place=int)
     cdef tell(self, list every)
 
 
@@ -35,21 +32,16 @@ cdef class DnsAddresses:
     cdef int _oldest, _changes
     cdef public long long forgotten
 
-    @cython.locals(half=Py_ssize_t, hashed=cython.ulonglong, index=int, at=Py_ssize_t, size=Py_ssize_t, pair=_Pair)
-    cdef note(
-        self, const unsigned char *key, Py_ssize_t length, Message message, const unsigned char *data, long long time,
-        str name,
+    @cython.locals(
+        index=int, at=Py_ssize_t, size=int, given=cython.ulonglong, rest=cython.ulonglong, hashed=cython.ulonglong,
+        bucket=int, place=int, pair=_Pair,
     )
-    @cython.locals(place=int, pair=_Pair)
-    cdef _Pair _pair(
-        self, const unsigned char *key, Py_ssize_t half, const unsigned char *data, Py_ssize_t at, Py_ssize_t size,
-        unsigned long long hashed,
-    )
+    cdef int note(self, Ends ends, Message message, const unsigned char *data, long long time, Name name) except -1
     @cython.locals(pair=_Pair, place=int)
-    cdef _Pair _new(self, unsigned long long hashed)
-    @cython.locals(old=_Pair, before=_Pair, bucket=Py_ssize_t)
+    cdef _Pair _new(self, int bucket)
+    @cython.locals(old=_Pair, before=_Pair)
     cdef _forget(self, int place)
-    @cython.locals(place=Py_ssize_t)
-    cdef _keep(self, _Pair pair, long long time, str name)
-    @cython.locals(every=list, pair=_Pair)
+    @cython.locals(place=int)
+    cdef int _keep(self, _Pair pair, long long time, Name name) except -1
+    @cython.locals(pair=_Pair)
     cpdef tuple told(self)

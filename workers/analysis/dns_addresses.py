@@ -1,18 +1,20 @@
-# cython: annotation_typing=False
+# cython: annotation_typing=False, boundscheck=False, wraparound=False
 """Which names clients were given which addresses for, and when: what a connection's address stands for.
 
 Kept is each change only: another answer with the same address for the same name tells nothing new. The name is the one
 the client asked for, whatever CNAMEs lead on from it. Bounded by forgetting what was told longest ago.
 """
 
+import os
 from operator import attrgetter
 
-from workers.analysis.addresses import address
+from workers.analysis.addresses import unpacked
+from workers.analysis.dns_groups import Name
 from workers.analysis.dns_message import Message
+from workers.analysis.dns_waiting import Ends
 from workers.analysis.samples import NANO
 from workers.contract.facts_dns import DnsAddress
 from workers.packets import words
-from workers.packets.scan import digest
 
 MAX_PAIRS = 1024
 """Client and address."""
@@ -20,58 +22,51 @@ MAX_CHANGES = 16
 """Names of a pair, the latest."""
 _BUCKETS = 2048
 _NANO = NANO
+_SEED = int.from_bytes(os.urandom(8), "big")
+_ODD = int.from_bytes(os.urandom(8), "big") | 1
 
 
 class _Pair:
-    """A client, an address that it was given, and for which names."""
+    """A client, an address that it was given, and for which names; addresses as `Ends` has them."""
 
-    __slots__ = ("ends", "first", "half", "hash", "kept", "latest", "names", "next", "size", "times")
+    __slots__ = (
+        "bucket", "client", "client_rest", "client_size", "first", "given", "given_rest", "kept", "latest", "names",
+        "next", "size", "times",
+    )  # fmt: skip
 
     def __init__(self) -> None:
-        self.ends = [0] * 8
-        """Both addresses, four bytes a number; of so many bytes each: `half` and `size`."""
-        self.half = self.size = 0
-        self.hash = 0
-        self.next = 0
-        """In its bucket: a place in the list of pairs, of which 0 is none."""
+        self.client = self.client_rest = self.client_size = 0
+        self.given = self.given_rest = self.size = 0
+        self.bucket = self.next = 0
+        """Its bucket, and the next one in it: a place in the list of pairs, of which 0 is none."""
         self.names: list[str] = [""] * MAX_CHANGES
         self.times = [0] * 16
         """When, of each name."""
         self.kept = 0
         self.first = 0
         """How many of both, and the place of the oldest."""
-        self.latest: str | None = None
+        self.latest: Name | None = None
 
-    def is_of(self, client: bytes, half: int, given: bytes, at: int, size: int) -> bool:
-        """Whether it is of the client behind `half` bytes of a key, and this address in a message."""
-        if self.half != half or self.size != size:
-            return False
-        place = 0
-        while place < half:
-            if self.ends[place >> 2] != words.four(client, half + place):
-                return False
-            place += 4
-        place = 0
-        while place < size:
-            if self.ends[half + place >> 2] != words.four(given, at + place):
-                return False
-            place += 4
-        return True
+    def is_of(self, ends: Ends, rest: int, size: int) -> bool:
+        """Whether all is the same but the first eight bytes, of which the caller knows."""
+        return (
+            self.size == size
+            and self.client_size == ends.size
+            and self.client_rest == ends.client_rest
+            and self.given_rest == rest
+        )
 
-    def begin(self, client: bytes, half: int, given: bytes, at: int, size: int) -> None:
+    def begin(self, ends: Ends, given: int, rest: int, size: int) -> None:
         """Be of these, with no names yet."""
-        self.half, self.size = half, size
+        self.client, self.client_rest, self.client_size = ends.client, ends.client_rest, ends.size
+        self.given, self.given_rest, self.size = given, rest, size
         self.kept = self.first = 0
         self.latest = None
-        for place in range(0, half, 4):
-            self.ends[place >> 2] = words.four(client, half + place)
-        for place in range(0, size, 4):
-            self.ends[half + place >> 2] = words.four(given, at + place)
 
     def tell(self, every: list[DnsAddress]) -> None:
         """Each change, the oldest first."""
-        ends = bytes([word >> shift & 255 for word in self.ends for shift in (0, 8, 16, 24)])
-        client, given = address(ends[: self.half]), address(ends[self.half : self.half + self.size])
+        client = unpacked(self.client, self.client_rest, self.client_size)
+        given = unpacked(self.given, self.given_rest, self.size)
         for index in range(self.kept):
             place = (self.first + index) % self.kept
             every.append(DnsAddress(client, given, self.names[place], self.times[place] * _NANO))
@@ -88,31 +83,30 @@ class DnsAddresses:
         self.forgotten = 0
         """Changes that were told and then forgotten."""
 
-    def note(self, key: bytes, length: int, message: Message, data: bytes, time: int, name: str) -> None:
-        """A client, to which the key leads, got an answer with addresses for a name."""
-        half = 4 if length == 12 else 16
-        if length < 2 * half:
-            return
-        hashed = digest(key, half, 2 * half, 0)
+    def note(self, ends: Ends, message: Message, data: bytes, time: int, name: Name) -> None:
+        """The client got an answer with addresses for a name."""
         for index in range(message.addresses):
             at, size = message.places[index], message.sizes[index]
-            pair = self._pair(key, half, data, at, size, digest(data, at, at + size, hashed))
-            if pair.latest is not name:
+            given, rest = words.four(data, at), 0
+            if size == 16:
+                given, rest = words.eight(data, at), words.eight(data, at + 8)
+            hashed = words.fold(ends.client ^ _SEED, _ODD) ^ given
+            if ends.size == 16 or size == 16:
+                hashed = words.fold(words.fold(hashed, _ODD) ^ ends.client_rest, _ODD) ^ rest
+            bucket = words.fold(hashed, _ODD) & (_BUCKETS - 1)
+            place = self._buckets[bucket]
+            while place:
+                pair = self._pairs[place]
+                if pair.given == given and pair.client == ends.client and pair.is_of(ends, rest, size):
+                    break
+                place = pair.next
+            else:
+                pair = self._new(bucket)
+                pair.begin(ends, given, rest, size)
+            if pair.latest is not name and (pair.latest is None or not pair.latest.same(name)):
                 self._keep(pair, time, name)
 
-    def _pair(self, key: bytes, half: int, data: bytes, at: int, size: int, hashed: int) -> _Pair:
-        """What is kept of the client that this key leads to, and an address; `hashed` is of both."""
-        place = self._buckets[hashed & (_BUCKETS - 1)]
-        while place:
-            pair = self._pairs[place]
-            if pair.hash == hashed and pair.is_of(key, half, data, at, size):
-                return pair
-            place = pair.next
-        pair = self._new(hashed)
-        pair.begin(key, half, data, at, size)
-        return pair
-
-    def _new(self, hashed: int) -> _Pair:
+    def _new(self, bucket: int) -> _Pair:
         """One that is free: another one, or the oldest."""
         if len(self._pairs) <= MAX_PAIRS:
             place = len(self._pairs)
@@ -120,29 +114,26 @@ class DnsAddresses:
             self._pairs.append(pair)
         else:
             place = self._oldest
-            self._oldest = place % MAX_PAIRS + 1
+            self._oldest = place + 1 if place < MAX_PAIRS else 1
             self._forget(place)
             pair = self._pairs[place]
-        pair.hash = hashed
-        pair.next = self._buckets[hashed & (_BUCKETS - 1)]
-        self._buckets[hashed & (_BUCKETS - 1)] = place
+        pair.bucket = bucket
+        pair.next = self._buckets[bucket]
+        self._buckets[bucket] = place
         return pair
 
     def _forget(self, place: int) -> None:
         old = self._pairs[place]
         self.forgotten += old.kept
-        bucket = old.hash & (_BUCKETS - 1)
-        if self._buckets[bucket] == place:
-            self._buckets[bucket] = old.next
+        if self._buckets[old.bucket] == place:
+            self._buckets[old.bucket] = old.next
             return
-        before = self._pairs[self._buckets[bucket]]
+        before = self._pairs[self._buckets[old.bucket]]
         while before.next != place:
             before = self._pairs[before.next]
         before.next = old.next
 
-    def _keep(self, pair: _Pair, time: int, name: str) -> None:
-        if pair.latest == name:
-            return
+    def _keep(self, pair: _Pair, time: int, name: Name) -> None:
         pair.latest = name
         if pair.kept < self._changes:
             place = pair.kept
@@ -152,7 +143,7 @@ class DnsAddresses:
             pair.first = place + 1 if place + 1 < pair.kept else 0
             self.forgotten += 1
         pair.times[place] = time
-        pair.names[place] = name
+        pair.names[place] = name.text
 
     def told(self) -> tuple[DnsAddress, ...]:
         """As facts."""

@@ -1,6 +1,10 @@
 cimport cython
 
+from workers.packets cimport words
+
 cdef Py_ssize_t MAX_ANSWERS, MAX_RECORDS, _MAX_QUESTIONS
+
+cdef unsigned long long _ONE_QUESTION
 
 cdef int _A, _CNAME, _AAAA, _OPT, _DOT
 
@@ -27,11 +31,17 @@ cpdef Message read_message(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 cpdef read_into(Message message, bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
 @cython.locals(questions=int, answers=int, more=int, body=Py_ssize_t, behind=Py_ssize_t, index=int)
-cdef void _read(Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept
+cpdef void read(
+    Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t asked
+) noexcept
 
 cdef int _two(const unsigned char *data, Py_ssize_t at) noexcept
 
 cdef bint _is_address(int kind, Py_ssize_t size) noexcept
+
+cdef Py_ssize_t _behind_owner(
+    Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end
+) noexcept
 
 @cython.locals(after=Py_ssize_t, rest=Py_ssize_t, kind=int)
 cdef Py_ssize_t _read_answers(

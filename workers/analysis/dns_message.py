@@ -2,12 +2,15 @@
 """DNS messages (RFC 1035 section 4; RFC 6891 for EDNS): header, first question, a few answers, the OPT record."""
 
 from workers.analysis.addresses import address
+from workers.packets import words
 
 MAX_ANSWERS = 8
 MAX_RECORDS = 64
 _MAX_QUESTIONS = 8
 _A, _CNAME, _AAAA, _OPT = 1, 5, 28, 41
 _DOT = 46
+_ONE_QUESTION = 256
+"""The counts of a header, as `words` has them: one question, and nothing else."""
 _SHOWN = bytes(byte if 32 <= byte < 127 and byte != _DOT else ord("?") for byte in range(256))
 """A label's byte as text: a dot in it, and what is not printable ASCII, becomes a question mark."""
 _TYPES = {
@@ -114,10 +117,11 @@ def read_into(message: Message, buffer: bytes, at: int, end: int) -> None:
     """The same, into what held another one before."""
     if at < 0 or end - at < 12 or end > len(buffer):
         raise ValueError("no message is that short, or lies there")
-    _read(message, buffer, at, end)
+    read(message, buffer, at, end, 0)
 
 
-def _read(message: Message, data: bytes, at: int, end: int) -> None:
+def read(message: Message, data: bytes, at: int, end: int, asked: int) -> None:
+    """The same; the caller vouches for the bounds, and may know the place behind the first question's name."""
     message.start, message.end = at, end
     message.id, message.rcode = _two(data, at), data[at + 3] & 15
     message.response, message.truncated = data[at + 2] & 0x80 != 0, data[at + 2] & 0x02 != 0
@@ -125,10 +129,13 @@ def _read(message: Message, data: bytes, at: int, end: int) -> None:
     message.asked = message.qtype = message.body = message.told = 0
     message.answers = message.aliases = message.found = message.addresses = 0
     message.edns = -1
+    if asked and words.eight(data, at + 4) == _ONE_QUESTION and asked + 4 <= end:
+        message.asked, message.qtype, message.body = asked, _two(data, asked), asked + 4
+        return
     questions, answers, more = _two(data, at + 4), _two(data, at + 6), _two(data, at + 8) + _two(data, at + 10)
     body = at + 12
     for index in range(min(questions, _MAX_QUESTIONS)):
-        behind = _behind_name(data, at, body, end)
+        behind = asked if index == 0 and asked else _behind_name(data, at, body, end)
         if behind < 0 or behind + 4 > end:
             message.malformed = True
             return
@@ -140,7 +147,7 @@ def _read(message: Message, data: bytes, at: int, end: int) -> None:
     message.body = body
     if message.response and answers:
         body = _read_answers(message, data, body, end, min(answers, MAX_RECORDS))
-    if _two(data, at + 10) and body >= 0 and more <= MAX_RECORDS:
+    if body >= 0 and _two(data, at + 10) and more <= MAX_RECORDS:
         _read_edns(message, data, body, end, more)
 
 
@@ -152,17 +159,26 @@ def _is_address(kind: int, size: int) -> bool:
     return (kind == _A and size == 4) or (kind == _AAAA and size == 16)
 
 
+def _behind_owner(message: Message, data: bytes, at: int, end: int) -> int:
+    """The same as `_behind_name`, for a record's: mostly a pointer to the name asked for, or the root."""
+    if at + 2 <= end:
+        if data[at] == 0xC0 and data[at + 1] == 12 and message.asked:
+            return at + 2
+        if data[at] == 0:
+            return at + 1
+    return _behind_name(data, message.start, at, end)
+
+
 def _read_answers(message: Message, data: bytes, at: int, end: int, number: int) -> int:
     """Read the answer section; the offset behind it, -1 when that is not known."""
     for _ in range(number):
-        after = _behind_name(data, message.start, at, end)
+        after = _behind_owner(message, data, at, end)
         rest = after + 10 + _two(data, after + 8) if 0 <= after <= end - 10 else end + 1
         if rest > end:
             message.malformed = not message.truncated
             return -1
         kind = _two(data, after)
         message.answers += 1
-        message.aliases += kind == _CNAME
         if message.found < MAX_ANSWERS:
             if _is_address(kind, rest - after - 10):
                 message.places[message.addresses], message.sizes[message.addresses] = after + 10, rest - after - 10
@@ -172,6 +188,7 @@ def _read_answers(message: Message, data: bytes, at: int, end: int, number: int)
             elif kind == _CNAME:
                 message.found += 1
                 message.told = rest
+        message.aliases += kind == _CNAME
         at = rest
     return at
 
@@ -179,7 +196,7 @@ def _read_answers(message: Message, data: bytes, at: int, end: int, number: int)
 def _read_edns(message: Message, data: bytes, at: int, end: int, number: int) -> None:
     """Find the OPT record behind the answers (RFC 6891 section 6.1)."""
     for _ in range(number):
-        after = _behind_name(data, message.start, at, end)
+        after = _behind_owner(message, data, at, end)
         if after < 0 or after + 10 > end:
             return
         if _two(data, after) == _OPT:

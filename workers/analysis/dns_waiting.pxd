@@ -1,44 +1,48 @@
 cimport cython
 
-from workers.analysis.dns_groups cimport Group, Name
 from workers.packets cimport words
-from workers.packets.scan cimport digest_both
 
-cdef Py_ssize_t _BUCKETS, _LONGEST
+cdef Py_ssize_t MAX_WAITING
+
+cdef int _BUCKETS, _PLACES
+
+cdef unsigned long long _SEED, _ODD
 
 
 @cython.final
-cdef class Asked:
-    cdef public unsigned long long hash
-    cdef public int place, next, older, newer, id, length
-    cdef unsigned int ends[9]
-    cdef public long long time, frame
-    cdef public Group group
-    cdef public Name name
-
-    @cython.locals(place=Py_ssize_t)
-    cdef void begin(self, const unsigned char *key, Py_ssize_t length) noexcept
-    @cython.locals(place=Py_ssize_t)
-    cdef bint is_of(self, const unsigned char *key, Py_ssize_t length) noexcept
-    @cython.locals(half=Py_ssize_t, place=Py_ssize_t, ports=cython.uint)
-    cdef bint is_answered(self, const unsigned char *key, Py_ssize_t length) noexcept
+cdef class Ends:
+    cdef public unsigned long long client, client_rest, server, server_rest, tag, both, hash
+    cdef public int size
 
 
 @cython.final
 cdef class Waiting:
-    cdef list _every
+    cdef Ends ends
     cdef int _buckets[4096]
-    cdef int _free, _oldest, _newest
-    cdef public Py_ssize_t count
+    cdef int _next[4098]
+    cdef int _older[4098]
+    cdef int _newer[4098]
+    cdef int _in[4098]
+    cdef unsigned long long _tags[4098]
+    cdef unsigned long long _clients[4098]
+    cdef unsigned long long _client_rests[4098]
+    cdef unsigned long long _servers[4098]
+    cdef unsigned long long _server_rests[4098]
+    cdef long long times[4098]
+    cdef long long frames[4098]
+    cdef int groups[4098]
+    cdef list names
+    cdef int _free, _used, _newest
+    cdef int oldest
+    cdef Py_ssize_t count
 
-    @cython.locals(asked=Asked, newest=Asked, bucket=Py_ssize_t)
-    cdef Asked add(self, const unsigned char *key, Py_ssize_t length, int number, unsigned long long hashed, Name name)
-    @cython.locals(place=int, asked=Asked)
-    cdef Asked find(self, const unsigned char *key, Py_ssize_t length, int number, unsigned long long hashed)
-    @cython.locals(hashed=cython.ulonglong, place=int, asked=Asked)
-    cdef Asked answered(self, const unsigned char *key, Py_ssize_t length, int number)
-    @cython.locals(asked=Asked)
-    cdef Asked latest(self, Group group)
-    cdef Asked oldest(self)
-    @cython.locals(bucket=Py_ssize_t, place=int, before=Asked)
-    cdef drop(self, Asked asked)
+    @cython.locals(
+        ends=Ends, at=Py_ssize_t, client=cython.ulonglong, client_rest=cython.ulonglong, server=cython.ulonglong,
+        server_rest=cython.ulonglong, both=cython.ulonglong, ports=cython.ulonglong, tag=cython.ulonglong, place=int,
+    )
+    cdef int find(self, const unsigned char *key, Py_ssize_t size, bint answer, unsigned long long number) noexcept
+    @cython.locals(ends=Ends, place=int, bucket=int, newest=int)
+    cdef int add(self, object name) except 0
+    cdef bint full(self) noexcept
+    @cython.locals(bucket=int, older=int, newer=int, before=int)
+    cdef void drop(self, int place) noexcept

@@ -1,155 +1,148 @@
-# cython: annotation_typing=False
-"""Queries that wait for their answers, in order, found by addresses, ports and id in either direction."""
+# cython: annotation_typing=False, boundscheck=False, wraparound=False
+"""Queries that wait for their answers, in order, found by addresses, ports and id.
 
-from workers.analysis.dns_groups import Group, Name
+Each has a place in arrays, counted from 1: no object is made, or looked up, for it.
+"""
+
+import os
+from typing import Any
+
 from workers.packets import words
-from workers.packets.scan import digest_both
 
+MAX_WAITING = 4096
 _BUCKETS = 4096
-_LONGEST = 36
-"""Bytes of a key with ports."""
+_PLACES = 4098
+"""One more than may wait, since one is added before the oldest is given up; and that of none."""
+_SEED = int.from_bytes(os.urandom(8), "big")
+_ODD = int.from_bytes(os.urandom(8), "big") | 1
 
 
-class Asked:
-    """A query that waits for its answer. Others are meant by their places, of which 0 is none."""
+class Ends:
+    """Client and server of a message, its id, and hashes of them, seeded.
 
-    __slots__ = (
-        "ends", "frame", "group", "hash", "id", "length", "name", "newer", "next", "older", "place", "time"
-    )  # fmt: skip
+    An address is a number of its first eight bytes, and one of those behind them, which is 0 for IPv4.
+    """
 
-    def __init__(self, place: int) -> None:
-        self.place = place
-        self.next = 0
-        """In its bucket, or of those that are free."""
-        self.older = self.newer = 0
-        self.hash = 0
-        self.ends = [0] * 9
-        """The key, four bytes a number: so many bytes long."""
-        self.length = 0
-        self.id = 0
-        self.time = 0
-        self.frame = 0
-        self.group: Group | None = None
-        self.name: Name | None = None
+    __slots__ = ("both", "client", "client_rest", "hash", "server", "server_rest", "size", "tag")
 
-    def begin(self, key: bytes, length: int) -> None:
-        """Be one with this key."""
-        self.length = length = min(length, _LONGEST)
-        place = 0
-        while place < length:
-            self.ends[place >> 2] = words.four(key, place)
-            place += 4
-
-    def is_of(self, key: bytes, length: int) -> bool:
-        """Whether this is its key."""
-        if length != self.length:
-            return False
-        place = 0
-        while place < length and self.ends[place >> 2] == words.four(key, place):
-            place += 4
-        return place >= length
-
-    def is_answered(self, key: bytes, length: int) -> bool:
-        """Whether a key is that of the other direction."""
-        if length != self.length:
-            return False
-        half, place = (length - 4) // 2, 0
-        while place < half:
-            if self.ends[place >> 2] != words.four(key, half + place) or self.ends[half + place >> 2] != words.four(
-                key, place
-            ):
-                return False
-            place += 4
-        ports = words.four(key, length - 4)
-        return self.ends[half >> 1] == (ports >> 16 | (ports & 0xFFFF) << 16)
+    def __init__(self) -> None:
+        self.client = self.client_rest = self.server = self.server_rest = 0
+        self.size = 0
+        """Bytes of an address: 4 or 16."""
+        self.tag = 0
+        """Both ports, the id, and the size."""
+        self.both = self.hash = 0
+        """Of the addresses; and of everything."""
 
 
 class Waiting:
-    """add queries, find or take them when they are answered, and drop them."""
+    """find a query when it is answered or sent again, add it when it was not, and drop it."""
 
     def __init__(self) -> None:
-        self._every = [Asked(0)]
+        self.ends = Ends()
+        """Of the last one sought."""
         self._buckets = [0] * 4096
-        self._free = 0
-        self._oldest = self._newest = 0
+        self._next = [0] * 4098
+        """In a bucket, or of those that are free."""
+        self._older, self._newer = [0] * 4098, [0] * 4098
+        self._in = [0] * 4098
+        """The bucket of each."""
+        self._tags = [0] * 4098
+        self._clients, self._client_rests = [0] * 4098, [0] * 4098
+        self._servers, self._server_rests = [0] * 4098, [0] * 4098
+        self.times, self.frames = [0] * 4098, [0] * 4098
+        self.groups = [0] * 4098
+        """Their places, counted from 1."""
+        self.names: list[Any] = [None] * _PLACES
+        """What they ask for."""
+        self._free = self._used = 0
+        self.oldest = self._newest = 0
         self.count = 0
 
-    def add(self, key: bytes, length: int, number: int, hashed: int, name: Name) -> Asked:
-        """A query that nobody waits for yet."""
-        if self._free:
-            asked = self._every[self._free]
-            self._free = asked.next
+    def find(self, key: bytes, size: int, answer: bool, number: int) -> int:
+        """The place of the query that has this key and id, or is answered with them; 0 for none.
+
+        The key is one with ports, and addresses of this size.
+        """
+        ends, at = self.ends, size if answer else 0
+        if size == 4:
+            client, client_rest = words.four(key, at), 0
+            server, server_rest = words.four(key, 4 - at), 0
+            both = words.fold(client ^ server << 32 ^ _SEED, _ODD)
         else:
-            asked = Asked(len(self._every))
-            self._every.append(asked)
-        asked.begin(key, length)
-        asked.id, asked.name = number, name
-        asked.hash = hashed
-        bucket = hashed & (_BUCKETS - 1)
-        asked.next = self._buckets[bucket]
-        self._buckets[bucket] = asked.place
-        asked.older, asked.newer = self._newest, 0
-        if self._newest:
-            newest = self._every[self._newest]
-            newest.newer = asked.place
+            client, client_rest = words.eight(key, at), words.eight(key, at + 8)
+            server, server_rest = words.eight(key, 16 - at), words.eight(key, 24 - at)
+            both = words.fold(words.fold(client ^ _SEED, _ODD) ^ client_rest, _ODD)
+            both = words.fold(words.fold(both ^ server, _ODD) ^ server_rest, _ODD)
+        ports = words.four(key, 2 * size)
+        if answer:
+            ports = ports >> 16 | (ports & 0xFFFF) << 16
+        tag = ports | number << 32 | size << 48
+        ends.client, ends.client_rest, ends.server, ends.server_rest = client, client_rest, server, server_rest
+        ends.size, ends.tag, ends.both, ends.hash = size, tag, both, words.fold(both ^ tag, _ODD)
+        place = self._buckets[ends.hash & (_BUCKETS - 1)]
+        while place:
+            if (
+                self._tags[place] == tag
+                and self._clients[place] == client
+                and self._servers[place] == server
+                and self._client_rests[place] == client_rest
+                and self._server_rests[place] == server_rest
+            ):
+                return place
+            place = self._next[place]
+        return 0
+
+    def add(self, name: Any) -> int:
+        """The query that was not found; there are places for MAX_WAITING and one more."""
+        ends, place = self.ends, self._free
+        if place:
+            self._free = self._next[place]
         else:
-            self._oldest = asked.place
-        self._newest = asked.place
+            assert self._used + 1 < _PLACES
+            place = self._used = self._used + 1
+        self._tags[place] = ends.tag
+        self._clients[place], self._client_rests[place] = ends.client, ends.client_rest
+        self._servers[place], self._server_rests[place] = ends.server, ends.server_rest
+        self.names[place] = name
+        self.groups[place] = 0
+        bucket = ends.hash & (_BUCKETS - 1)
+        self._in[place] = bucket
+        self._next[place] = self._buckets[bucket]
+        self._buckets[bucket] = place
+        newest = self._newest
+        self._older[place], self._newer[place] = newest, 0
+        if newest:
+            self._newer[newest] = place
+        else:
+            self.oldest = place
+        self._newest = place
         self.count += 1
-        return asked
+        return place
 
-    def find(self, key: bytes, length: int, number: int, hashed: int) -> Asked | None:
-        """The query with this key and id."""
-        place = self._buckets[hashed & (_BUCKETS - 1)]
-        while place:
-            asked = self._every[place]
-            if asked.hash == hashed and asked.id == number and asked.is_of(key, length):
-                return asked
-            place = asked.next
-        return None
+    def full(self) -> bool:
+        """Whether the oldest has to be given up."""
+        return self.count > MAX_WAITING
 
-    def answered(self, key: bytes, length: int, number: int) -> Asked | None:
-        """The query that an answer with this key and id is to."""
-        hashed = digest_both(key, length, number)
-        place = self._buckets[hashed & (_BUCKETS - 1)]
-        while place:
-            asked = self._every[place]
-            if asked.hash == hashed and asked.id == number and asked.is_answered(key, length):
-                return asked
-            place = asked.next
-        return None
-
-    def latest(self, group: Group) -> Asked | None:
-        """The latest query of a group, if it still waits."""
-        asked = self._every[group.last]
-        return asked if asked.group is group else None
-
-    def oldest(self) -> Asked:
-        """Of those that wait."""
-        return self._every[self._oldest]
-
-    def drop(self, asked: Asked) -> None:
+    def drop(self, place: int) -> None:
         """A query is waited for no longer."""
-        bucket = asked.hash & (_BUCKETS - 1)
-        place = self._buckets[bucket]
-        if place == asked.place:
-            self._buckets[bucket] = asked.next
+        bucket, older, newer = self._in[place], self._older[place], self._newer[place]
+        before = self._buckets[bucket]
+        if before == place:
+            self._buckets[bucket] = self._next[place]
         else:
-            before = self._every[place]
-            while before.next != asked.place:
-                before = self._every[before.next]
-            before.next = asked.next
-        if asked.older:
-            before = self._every[asked.older]
-            before.newer = asked.newer
+            while self._next[before] != place:
+                before = self._next[before]
+            self._next[before] = self._next[place]
+        if older:
+            self._newer[older] = newer
         else:
-            self._oldest = asked.newer
-        if asked.newer:
-            before = self._every[asked.newer]
-            before.older = asked.older
+            self.oldest = newer
+        if newer:
+            self._older[newer] = older
         else:
-            self._newest = asked.older
-        asked.group = asked.name = None
-        asked.next = self._free
-        self._free = asked.place
+            self._newest = older
+        self.groups[place] = 0
+        self._next[place] = self._free
+        self._free = place
         self.count -= 1

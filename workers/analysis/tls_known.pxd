@@ -34,7 +34,17 @@ cdef class Pieces:
     cdef int number
     cdef Py_ssize_t begins[32]
     cdef Py_ssize_t ends[32]
+    cdef Py_ssize_t name_at, name_end
 
+    @cython.locals(suites=Py_ssize_t, behind=Py_ssize_t)
+    cdef bint client(self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end)
+    @cython.locals(suite=Py_ssize_t)
+    cdef bint server(self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end)
+    @cython.locals(kind=int, after=Py_ssize_t)
+    cdef bint _extensions(
+        self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t wanted, bint client
+    ) noexcept
+    cdef bint _finds_name(self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept
     cdef bint add(self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(done=Py_ssize_t, index=int, at=Py_ssize_t, end=Py_ssize_t)
     cdef bint are(self, const unsigned char *shape, Py_ssize_t size, const unsigned char *data) noexcept
@@ -62,7 +72,6 @@ cdef class Hellos:
     cdef Shapes _tcp, _quic, _servers
     cdef Pieces _pieces
     cdef dict _named
-    cdef Py_ssize_t _name_at, _name_end
 
     @cython.locals(shapes=Shapes, pieces=Pieces, kept=bint, said=Said, hello=Hello)
     cpdef Said client(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, str transport)
@@ -71,13 +80,8 @@ cdef class Hellos:
     @cython.locals(name=Name)
     cdef Name _name(self, bytes raw)
     cdef Name _name_of(self, str name)
-    @cython.locals(suites=Py_ssize_t, behind=Py_ssize_t, wanted=Py_ssize_t, after=Py_ssize_t, kind=int, pieces=Pieces)
-    cdef bint _client_shape(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
-    cdef bint _finds_name(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 
-@cython.locals(wanted=Py_ssize_t, after=Py_ssize_t, kind=int)
-cdef bint _server_shape(Pieces pieces, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end)
 cdef bint _retries(const unsigned char *buffer, Py_ssize_t at)
 
 

@@ -60,14 +60,70 @@ class Said:
 
 
 class Pieces:
-    """Where the bytes of a shape lie in a message, in order, and a hash of them."""
+    """Where the bytes of a hello's shape lie in a message, in order, and a hash of them."""
 
-    __slots__ = ("begins", "ends", "hash", "number")
+    __slots__ = ("begins", "ends", "hash", "name_at", "name_end", "number")
 
     def __init__(self) -> None:
         self.begins = [0] * 32
         self.ends = [0] * 32
         self.hash = self.number = 0
+        self.name_at = self.name_end = 0
+        """Where the server name lies that a client asks for."""
+
+    def client(self, data: bytes, at: int, end: int) -> bool:
+        """Note those of a ClientHello, and its server name; whether it holds together."""
+        self.number = self.hash = self.name_at = self.name_end = 0
+        if end - at < 41:
+            return False
+        suites = at + 35 + data[at + 34]  # behind random and session id
+        if suites + 2 > end:
+            return False
+        behind = suites + 2 + (data[suites] << 8 | data[suites + 1])
+        if behind + 1 > end:
+            return False
+        self.add(data, at, at + 2)
+        self.add(data, suites, behind)
+        at = behind + 1 + data[behind]  # behind the compressions
+        return at + 2 <= end and self._extensions(data, at, end, at + 2, True)
+
+    def server(self, data: bytes, at: int, end: int) -> bool:
+        """Note those of a ServerHello; whether it holds together, and is not one of the drafts' or of a retry."""
+        self.number = self.hash = 0
+        if end - at < 38 or data[at] != 3 or (data[at + 2] == _FIRST_RANDOM and _retries(data, at)):
+            return False
+        self.add(data, at, at + 2)
+        suite = at + 35 + data[at + 34]
+        return suite + 3 <= end and self._extensions(data, suite + 3, end, suite, False)
+
+    def _extensions(self, data: bytes, at: int, end: int, wanted: int, client: bool) -> bool:
+        """Note what is wanted from a place on that lies before the extensions, or in them; whether these hold together.
+
+        Of a client's only those are wanted that facts are made of, of a server's all but the key share.
+        """
+        if at < end:
+            if at + 2 > end or at + 2 + (data[at] << 8 | data[at + 1]) != end:
+                return False
+            at += 2
+        while at < end:
+            if end - at < 4:
+                return False
+            kind, after = data[at] << 8 | data[at + 1], at + 4 + (data[at + 2] << 8 | data[at + 3])
+            if after > end or (client and kind == _SERVER_NAME and not self._finds_name(data, at + 4, after)):
+                return False
+            if kind not in (_GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS) if client else kind == _KEY_SHARE:
+                if not self.add(data, wanted, at + 2):
+                    return False
+                wanted = after
+            at = after
+        return self.add(data, wanted, end)
+
+    def _finds_name(self, data: bytes, at: int, end: int) -> bool:
+        """Whether an extension is the only one of its kind, and holds one host name and no more."""
+        if self.name_end or end - at <= 5 or data[at + 2]:
+            return False
+        self.name_at, self.name_end = at + 5, end
+        return (data[at] << 8 | data[at + 1]) == end - at - 2 and (data[at + 3] << 8 | data[at + 4]) == end - at - 5
 
     def add(self, data: bytes, at: int, end: int) -> bool:
         """One more; False when there are too many."""
@@ -141,16 +197,15 @@ class Hellos:
         self._tcp, self._quic, self._servers = Shapes(), Shapes(), Shapes()
         self._pieces = Pieces()
         self._named: dict[bytes, Name] = {}
-        self._name_at = self._name_end = 0
 
     def client(self, buffer: bytes, at: int, end: int, transport: str) -> Said:
         """What the ClientHello between two places says."""
         shapes, pieces = self._quic if transport == "quic" else self._tcp, self._pieces
-        kept = self._client_shape(buffer, at, end)
+        kept = pieces.client(buffer, at, end)
         if kept:
             said = shapes.find(pieces, buffer)
             if said is not None:
-                self.asked = self._name(piece(buffer, self._name_at, self._name_end))
+                self.asked = self._name(piece(buffer, pieces.name_at, pieces.name_end))
                 return said
         hello = client_hello(buffer[at:end], transport)
         said = Said(hello, "")
@@ -162,7 +217,7 @@ class Hellos:
     def server(self, buffer: bytes, at: int, end: int) -> Said:
         """What the ServerHello between two places says."""
         shapes, pieces = self._servers, self._pieces
-        kept = _server_shape(pieces, buffer, at, end)
+        kept = pieces.server(buffer, at, end)
         if kept:
             said = shapes.find(pieces, buffer)
             if said is not None:
@@ -184,78 +239,6 @@ class Hellos:
 
     def _name_of(self, name: str) -> Name:
         return Name(name, counted(self.names, name, 256)) if name else NOBODY
-
-    def _client_shape(self, buffer: bytes, at: int, end: int) -> bool:
-        """Whether a ClientHello holds together: note its shape's pieces, and where its server name lies."""
-        pieces = self._pieces
-        pieces.number = pieces.hash = 0
-        self._name_at = self._name_end = 0
-        if end - at < 41:
-            return False
-        suites = at + 35 + buffer[at + 34]  # behind random and session id
-        if suites + 2 > end:
-            return False
-        behind = suites + 2 + (buffer[suites] << 8 | buffer[suites + 1])
-        if behind + 1 > end:
-            return False
-        pieces.add(buffer, at, at + 2)
-        pieces.add(buffer, suites, behind)
-        at = behind + 1 + buffer[behind]  # behind the compressions
-        if at + 2 > end or at + 2 + (buffer[at] << 8 | buffer[at + 1]) != end:
-            return False
-        at += 2
-        wanted = at
-        while at < end:
-            if end - at < 4:
-                return False
-            kind, after = buffer[at] << 8 | buffer[at + 1], at + 4 + (buffer[at + 2] << 8 | buffer[at + 3])
-            if after > end:
-                return False
-            if kind == _SERVER_NAME and not self._finds_name(buffer, at + 4, after):
-                return False
-            if kind not in (_GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS):
-                if not pieces.add(buffer, wanted, at + 2):
-                    return False
-                wanted = after
-            at = after
-        return pieces.add(buffer, wanted, end)
-
-    def _finds_name(self, buffer: bytes, at: int, end: int) -> bool:
-        """Whether an extension is the only one of its kind, and holds one host name and no more."""
-        if self._name_end or end - at <= 5 or buffer[at + 2]:
-            return False
-        self._name_at, self._name_end = at + 5, end
-        return (buffer[at] << 8 | buffer[at + 1]) == end - at - 2 and (
-            buffer[at + 3] << 8 | buffer[at + 4]
-        ) == end - at - 5
-
-
-def _server_shape(pieces: Pieces, buffer: bytes, at: int, end: int) -> bool:
-    """Whether a ServerHello holds together, and is not one of the drafts' or of a retry: note its shape's pieces."""
-    pieces.number = pieces.hash = 0
-    if end - at < 38 or buffer[at] != 3 or (buffer[at + 2] == _FIRST_RANDOM and _retries(buffer, at)):
-        return False
-    pieces.add(buffer, at, at + 2)
-    wanted = at + 35 + buffer[at + 34]
-    at = wanted + 3
-    if at > end:
-        return False
-    if at < end:
-        if at + 2 > end or at + 2 + (buffer[at] << 8 | buffer[at + 1]) != end:
-            return False
-        at += 2
-    while at < end:
-        if end - at < 4:
-            return False
-        kind, after = buffer[at] << 8 | buffer[at + 1], at + 4 + (buffer[at + 2] << 8 | buffer[at + 3])
-        if after > end:
-            return False
-        if kind == _KEY_SHARE:
-            if not pieces.add(buffer, wanted, at + 2):
-                return False
-            wanted = after
-        at = after
-    return pieces.add(buffer, wanted, end)
 
 
 def _retries(buffer: bytes, at: int) -> bool:

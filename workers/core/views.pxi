@@ -13,6 +13,8 @@ cdef class Core(Results):
     cdef object glue
     cdef list views
     cdef dict numbers
+    cdef object last_name
+    cdef int last_number
     cdef PyObject **streams
     """Of each direction that has one, by slot and side: those of the views, which own them."""
 
@@ -165,10 +167,16 @@ cdef class Core(Results):
 
     cdef int datagram(self, Event *event) except -1:
         cdef Flow *flow = &self.s.flows[event.flow]
-        cdef bytes key = turned_key(flow, event.side)
-        cdef const byte *ports = <const byte*>PyBytes_AS_STRING(key) + len(key) - 4
-        cdef Packet packet = self.filled(event)
-        packet.key = key
+        cdef Packet packet = self.packet
+        cdef byte *key = own_bytes(<PyObject*>packet.key, flow.key_length)
+        cdef const byte *ports
+        if key == NULL:
+            packet.key = turned_key(flow, event.side)
+            key = <byte*>PyBytes_AS_STRING(packet.key)
+        else:
+            turn(key, flow.key, flow.key_length, event.side)
+        ports = key + flow.key_length - 4
+        fill(packet, event)
         flow.application = self.named(self.handlers.datagram(packet, two(ports), two(ports + 2)))
         self.marked(packet.mask, event)
         return 0
@@ -261,6 +269,8 @@ cdef class Core(Results):
         return view
 
     cdef int named(self, name) except -1:
+        if name is self.last_name:
+            return self.last_number
         number = self.numbers.get(name)
         if number is None:
             number = len(self.names)
@@ -268,6 +278,7 @@ cdef class Core(Results):
                 return 0
             self.names.append(name)
             self.numbers[name] = number
+        self.last_name, self.last_number = name, number
         return number
 
     def lookup(self, int kind, bytes key):

@@ -6,7 +6,6 @@ cdef unsigned long long _SEED, _ODD
 
 cpdef Py_ssize_t find(bytes data, int byte, Py_ssize_t at, Py_ssize_t end)
 
-@cython.locals(last=Py_ssize_t, place=Py_ssize_t)
 cpdef bint same(
     const unsigned char *one, Py_ssize_t at, const unsigned char *other, Py_ssize_t there, Py_ssize_t size
 ) noexcept
@@ -15,8 +14,5 @@ cpdef bint same(
 cpdef unsigned long long digest(
     const unsigned char *data, Py_ssize_t at, Py_ssize_t end, unsigned long long before
 ) noexcept
-
-@cython.locals(half=Py_ssize_t, one=cython.ulonglong, other=cython.ulonglong, at=Py_ssize_t)
-cpdef unsigned long long digest_both(const unsigned char *key, Py_ssize_t size, int number) noexcept
 
 cpdef bytes piece(const unsigned char *data, Py_ssize_t at, Py_ssize_t end)

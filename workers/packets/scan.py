@@ -24,14 +24,7 @@ def find(data: bytes, byte: int, at: int, end: int) -> int:
 
 def same(one: bytes, at: int, other: bytes, there: int, size: int) -> bool:
     """Whether so many bytes are the same; the caller vouches that both have as many."""
-    if size < 8:
-        return words.rest(one, at, at + size) == words.rest(other, there, there + size)
-    place, last = 0, size - 8
-    while place < last:
-        if words.eight(one, at + place) != words.eight(other, there + place):
-            return False
-        place += 8
-    return words.eight(one, at + last) == words.eight(other, there + last)
+    return words.equal(one, at, other, there, size)
 
 
 def digest(data: bytes, at: int, end: int, before: int) -> int:
@@ -42,19 +35,6 @@ def digest(data: bytes, at: int, end: int, before: int) -> int:
         at += 8
     size = end - at
     return words.fold(hashed ^ words.rest(data, at, end) ^ size << 56, _ODD) & 0x7FFFFFFF
-
-
-def digest_both(key: bytes, size: int, number: int) -> int:
-    """A hash of a conversation's key with ports, and a number: the same for both directions."""
-    half = (size - 4) // 2
-    one, other, at = _SEED ^ words.rest(key, size - 4, size - 2) << 40, _SEED ^ words.rest(key, size - 2, size) << 40, 0
-    while at + 8 <= half:
-        one = words.fold(one ^ words.eight(key, at), _ODD)
-        other = words.fold(other ^ words.eight(key, half + at), _ODD)
-        at += 8
-    one = words.fold(one ^ words.rest(key, at, half), _ODD) >> 1
-    other = words.fold(other ^ words.rest(key, half + at, half + half), _ODD) >> 1
-    return words.fold(one + other ^ number, _ODD) >> 33
 
 
 def piece(data: bytes, at: int, end: int) -> bytes:

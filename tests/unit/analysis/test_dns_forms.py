@@ -193,3 +193,55 @@ def test_any_answer_says_the_same_in_both_cores_and_when_cut(
     read = read_message(message, 0, len(message))
     assert read.found == len(read.what_was_found(message))
     assert read.chain(message) <= read.aliases
+
+
+@pytest.mark.parametrize("again", ["www.shop", "wWw.shop", "www.shoq", "www.shop.a", "w"])
+def test_an_answer_is_told_under_the_name_of_its_query_whatever_it_repeats(again: str) -> None:
+    pcap = Pcap()
+    asked(pcap, 0, 4000, dns(1, "www.shop"))
+    message = answer(1, again, ("192.0.2.1", "2001:db8::1", "192.0.2.2"))
+    pcap.add(0.1, udp(RESOLVER, 53, CLIENT, 4000, message))
+    facts = checked(pcap).dns
+    told = ("192.0.2.1", "2001:db8::1", "192.0.2.2")
+    assert [(one.name, one.answers) for one in facts.names] == [("www.shop", told)]
+    assert [(one.name, one.address) for one in facts.addresses] == [("www.shop", one) for one in told]
+
+
+def test_only_the_latest_answer_is_told() -> None:
+    pcap = Pcap()
+    whole = answer(0, "www.shop", ("192.0.2.1", "192.0.2.2"), alias="b.shop")
+    answers = [whole, answer(0, "www.shop", ("192.0.2.3",)), answer(0, "www.shop", ())]
+    seen = []
+    for number, message in enumerate([*answers, whole, dns(0, "www.shop", response=True, rcode=3)]):
+        asked(pcap, number, 4000, dns(0, "www.shop"))
+        pcap.add(number + 0.1, udp(RESOLVER, 53, CLIENT, 4000, message))
+        seen.append(checked(pcap).dns.names[0].answers)
+    first = ("b.shop", "192.0.2.1", "192.0.2.2")
+    assert seen == [first, ("192.0.2.3",), (), first, first]
+
+
+@pytest.mark.parametrize("label", [b"a\0b", b"\0", b"abcdefg\0", b"abcdefgh\0i", b"a" * 7, b"a" * 8, b"a" * 63])
+def test_labels_of_any_bytes_and_length_are_known_again(label: bytes) -> None:
+    pcap = Pcap()
+    for number in range(3):
+        question = bytes([len(label)]) + label + b"\0" + struct.pack("!HH", 1, 1)
+        asked(pcap, number, 4000 + number, dns(number, "x")[:12] + question)
+    shown = "".join(chr(byte) if 32 <= byte < 127 else "?" for byte in label)
+    assert [(one.name, one.queries.count) for one in checked(pcap).dns.names] == [(shown, 3)]
+
+
+@pytest.mark.parametrize("end", range(12, 29))
+def test_a_question_cut_anywhere_names_what_is_whole(end: int) -> None:
+    """Whether its name was seen before or not."""
+    message = dns(1, "abc.shop.x")
+    pcap = Pcap()
+    asked(pcap, 0, 4000, message[:end])
+    asked(pcap, 1, 4001, message)
+    asked(pcap, 2, 4002, message[:end])
+    pcap.add(2.5, udp(RESOLVER, 53, CLIENT, 4001, dns(1, "abc.shop.x", response=True)[:end]))
+    facts = checked(pcap)
+    whole = end == len(message)
+    assert {one.name: one.queries.count for one in facts.dns.names} == (
+        {"abc.shop.x": 3} if whole else {"": 2, "abc.shop.x": 1}
+    )
+    assert (facts.dns.responses, facts.counts["malformed"]) == (1, 0 if whole else 3)

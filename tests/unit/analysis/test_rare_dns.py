@@ -10,9 +10,10 @@ from tests.unit.analysis.test_dns import RESOLVER, with_records
 from tests.unit.analysis.test_dns_addresses import answer, record
 from tests.unit.analysis.test_dns_forms import asked
 from workers.analysis import dns as dns_stage
-from workers.analysis import dns_addresses, dns_groups, dns_waiting
+from workers.analysis import dns_groups
 from workers.analysis.dns_message import read_message
 from workers.contract.facts import DnsFacts
+from workers.packets import words
 
 INTERPRETED = str(dns_stage.__file__).endswith(".py")
 
@@ -113,9 +114,6 @@ def test_names_clients_and_addresses_of_one_hash_stay_apart(monkeypatch: pytest.
         pcap.add(number + 0.5, udp(RESOLVER, there, client, here, back))
     usual = checked(pcap).dns
     assert (len(usual.names), len(usual.addresses)) == (9, 8)
-    for module in (dns_addresses, dns_groups):
-        monkeypatch.setattr(module, "digest", lambda *_: 0)
-    for module in (dns_stage, dns_waiting):
-        monkeypatch.setattr(module, "digest_both", lambda *_: 0)
+    monkeypatch.setattr(words, "fold", lambda *_: 0)
     monkeypatch.setattr(dns_groups, "hash", lambda _: 0, raising=False)
     assert checked(pcap).dns == usual

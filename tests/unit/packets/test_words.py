@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.analysis import http_message, keywords, redis_commands, sql
+from workers.analysis import dns_waiting, http_message, keywords, redis_commands, sql
 from workers.packets import scan, words
 
 BYTES = st.binary(max_size=40)
@@ -46,13 +46,19 @@ def test_one_byte_makes_a_difference(data: bytes, at: int, change: int) -> None:
 
 @pytest.mark.parametrize("size", [4, 16])
 @given(st.data())
-def test_both_directions_have_one_hash(size: int, data: st.DataObject) -> None:
+def test_what_waits_is_found_from_both_sides(size: int, data: st.DataObject) -> None:
     one, other, port, far = (data.draw(st.binary(min_size=n, max_size=n)) for n in (size, size, 2, 2))
-    for known in SCANS:
-        both = known["digest_both"]
-        key, back = one + other + port + far, other + one + far + port
-        assert both(key, len(key), 5) == both(back, len(back), 5)
-        assert both(key, len(key), 5) != both(key, len(key), 6)
+    key, back = one + other + port + far, other + one + far + port
+    waiting = _plain(dns_waiting)["Waiting"]()
+    assert waiting.find(key, size, False, 5) == 0
+    place = waiting.add("name")
+    assert (waiting.find(key, size, False, 5), waiting.find(back, size, True, 5)) == (place, place)
+    for at in range(len(key)):
+        changed = key[:at] + bytes([key[at] ^ 0x40]) + key[at + 1 :]
+        assert waiting.find(changed, size, False, 5) == 0
+    assert waiting.find(key, size, False, 6) == 0
+    waiting.drop(place)
+    assert waiting.find(back, size, True, 5) == 0
 
 
 @given(st.binary(max_size=20), st.integers(0, 12))
@@ -69,6 +75,14 @@ def test_words_in_plain() -> None:
     assert (words.eight(data, 0), words.rest(data, 8, 11)) == (0x0807060504030201, 0x0B0A09)
     assert [words.first(0x80 << 8 * place) for place in range(8)] == list(range(8))
     assert words.fold(1 << 63, 6) == 3
+    assert words.equal(data, 1, data[1:], 0, 10)
+    assert not words.equal(data, 0, data, 1, 10)
+
+
+@given(st.binary(min_size=8, max_size=8))
+def test_the_first_zero_in_plain(data: bytes) -> None:
+    zeros = words.zeros(words.eight(data, 0))
+    assert (words.first(zeros & -zeros) if zeros else -1) == data.find(b"\0")
 
 
 @given(st.sampled_from(sorted(redis_commands.COMMANDS)), st.data())

@@ -1,3 +1,5 @@
+ctypedef const unsigned char *Bytes
+
 cdef extern from *:
     """
     #include <string.h>
@@ -47,6 +49,14 @@ cdef extern from *:
     static CYTHON_INLINE Py_ssize_t words_first(unsigned long long word) {
         return __builtin_ctzll(word) >> 3;
     }
+    static CYTHON_INLINE int words_equal(
+        const unsigned char *one, Py_ssize_t at, const unsigned char *other, Py_ssize_t there, Py_ssize_t size
+    ) {
+        return memcmp(one + at, other + there, size) == 0;
+    }
+    static CYTHON_INLINE unsigned long long words_zeros(unsigned long long word) {
+        return (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL;
+    }
     """
     unsigned int four "words_four"(const unsigned char *data, Py_ssize_t at) noexcept nogil
     unsigned int big "words_big"(const unsigned char *data, Py_ssize_t at) noexcept nogil
@@ -55,3 +65,7 @@ cdef extern from *:
     Py_ssize_t first "words_first"(unsigned long long word) noexcept nogil
     Py_ssize_t find "words_find"(const unsigned char *data, int byte, Py_ssize_t at, Py_ssize_t end) noexcept nogil
     unsigned long long fold "words_fold"(unsigned long long one, unsigned long long other) noexcept nogil
+    bint equal "words_equal"(
+        const unsigned char *one, Py_ssize_t at, const unsigned char *other, Py_ssize_t there, Py_ssize_t size
+    ) noexcept nogil
+    unsigned long long zeros "words_zeros"(unsigned long long word) noexcept nogil

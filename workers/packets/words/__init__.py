@@ -38,3 +38,13 @@ def fold(one: int, other: int) -> int:
     """Both halves of a product of 64-bit numbers, in 64 bits."""
     both = one * other
     return both & 0xFFFFFFFFFFFFFFFF ^ both >> 64
+
+
+def equal(one: bytes, at: int, other: bytes, there: int, size: int) -> bool:
+    """Whether so many bytes are the same."""
+    return one[at : at + size] == other[there : there + size]
+
+
+def zeros(word: int) -> int:
+    """Of eight bytes: not 0 when one of them is, and then its lowest bit is the highest one of the first such byte."""
+    return (word - 0x0101010101010101) & ~word & 0x8080808080808080
