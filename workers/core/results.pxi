@@ -127,43 +127,18 @@ cdef bytes turned_key(Flow *flow, int side):
     return sides_key(flow.key, flow.key_length, side)
 
 
-cdef extern from *:
-    """
-    static CYTHON_INLINE unsigned char *own_bytes(PyObject *held, Py_ssize_t size) {
-        if (Py_REFCNT(held) != 1 || Py_SIZE(held) != size)
-            return NULL;
-    #if defined(__GNUC__)
-    #pragma GCC diagnostic push
-    #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-    #endif
-        ((PyBytesObject *)held)->ob_shash = -1;
-    #if defined(__GNUC__)
-    #pragma GCC diagnostic pop
-    #endif
-        return (unsigned char *)PyBytes_AS_STRING(held);
-    }
-    """
-    byte *own_bytes(PyObject *held, Py_ssize_t size)
-    # the memory of bytes that nobody else has, to be written anew; NULL when there are others, or another size is wanted
-
-
 cdef bytes sides_key(const byte *known, int length, int side):
     """The key of a direction, from that of side 0: source, destination, and their ports where there are any."""
     cdef byte key[KEY]
-    turn(key, known, length, side)
-    return PyBytes_FromStringAndSize(<char*>key, length)
-
-
-cdef inline void turn(byte *key, const byte *known, int length, int side) noexcept:
     cdef int size = address_size(length)
     if side == 0:
-        memcpy(key, known, length)
-        return
+        return PyBytes_FromStringAndSize(<const char*>known, length)
     memcpy(key, known + size, size)
     memcpy(key + size, known, size)
     if length > 2 * size:
         memcpy(key + 2 * size, known + 2 * size + 2, 2)
         memcpy(key + 2 * size + 2, known + 2 * size, 2)
+    return PyBytes_FromStringAndSize(<char*>key, length)
 
 
 cdef bytes read_plainly(State *s, Packet packet, decode, bytes buffer, Record *record):

@@ -167,16 +167,10 @@ cdef class Core(Results):
 
     cdef int datagram(self, Event *event) except -1:
         cdef Flow *flow = &self.s.flows[event.flow]
-        cdef Packet packet = self.packet
-        cdef byte *key = own_bytes(<PyObject*>packet.key, flow.key_length)
-        cdef const byte *ports
-        if key == NULL:
-            packet.key = turned_key(flow, event.side)
-            key = <byte*>PyBytes_AS_STRING(packet.key)
-        else:
-            turn(key, flow.key, flow.key_length, event.side)
-        ports = key + flow.key_length - 4
-        fill(packet, event)
+        cdef bytes key = turned_key(flow, event.side)
+        cdef const byte *ports = <const byte*>PyBytes_AS_STRING(key) + len(key) - 4
+        cdef Packet packet = self.filled(event)
+        packet.key = key
         flow.application = self.named(self.handlers.datagram(packet, two(ports), two(ports + 2)))
         self.marked(packet.mask, event)
         return 0
