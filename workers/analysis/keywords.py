@@ -47,17 +47,17 @@ class Keywords:
         size = end - at
         if not 0 < size <= _LONGEST:
             return None
-        packed = _pack(buffer, at, end)
-        place = _hash(packed, size) & self._mask
-        while True:
-            word = self._slots[place]
-            if word is None or (
-                word._size == size
-                and (packed ^ word._packed) & word._exact == 0
+        packed = words.eight(buffer, at) if size >= 8 else words.rest(buffer, at, end)
+        place = words.fold((packed & _CAPITALS) ^ size, _SPREAD) & self._mask
+        while (word := self._slots[place]) is not None:
+            if (
+                (packed ^ word._packed) & word._exact == 0
+                and size == word._size
                 and (size <= 8 or _same(word.wire, buffer, at, end))
             ):
                 return word
             place = (place + 1) & self._mask
+        return None
 
 
 def _pack(buffer: bytes, at: int, end: int) -> int:

@@ -10,11 +10,11 @@ from typing import ClassVar
 
 from workers.analysis.flows import Half
 from workers.analysis.framing import FramedParser, ServiceParser
-from workers.analysis.services import Exchange, Request, ServiceStage
+from workers.analysis.service_groups import Request
+from workers.analysis.services import Exchange, ServiceStage
 from workers.analysis.sql import LOOK, verb, verb_at
 from workers.packets import words
 from workers.packets.packet import Packet
-from workers.packets.scan import find
 
 PORT = b"\x15\x38"
 _SSL, _GSS, _CANCEL = 80_877_103, 80_877_104, 80_877_102
@@ -127,6 +127,16 @@ def _behind_rows(buffer: bytes, at: int, end: int) -> int:
     return at
 
 
+def _behind_name(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind the name that begins here; where it begins, when its end is not seen."""
+    place = at
+    while place < end:
+        place += 1
+        if buffer[place - 1] == 0:
+            return place
+    return at
+
+
 class PostgresqlRequests(FramedParser):
     """The frontend's messages."""
 
@@ -173,8 +183,9 @@ class PostgresqlRequests(FramedParser):
     def whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Typed messages."""
         while self._typed and (size := _whole(buffer, at, end, _ASKS)) > 0:
-            self._ask(buffer[at], buffer, at + 5, at + min(size, 5 + _LOOK), packet)
-            self.done(packet)
+            self._ask(buffer[at], buffer, at + 5, at + (size if size < 5 + _LOOK else 5 + _LOOK), packet)
+            if self._asked is not None:
+                self.done(packet)
             at += size
         return at
 
@@ -205,7 +216,7 @@ class PostgresqlRequests(FramedParser):
             unit = exchange.unit = exchange.ask(EXECUTE, packet)
             unit.due = False
         if kind == 80:
-            unit.operation = verb_at(buffer, max(at, find(buffer, 0, at, end) + 1), end)  # behind its name
+            unit.operation = verb_at(buffer, _behind_name(buffer, at, end), end)
         elif kind in (72, 83):
             unit.due = True
         self._asked = unit
@@ -276,10 +287,15 @@ class PostgresqlReplies(FramedParser):
                 break
             if not known:
                 request, known = exchange.oldest(packet.number), True
-            nameless = kind == _COMPLETE and request is not None and request.operation is EXECUTE
-            if request is None or request.took < 0 or kind == _READY or nameless:
-                self._tell(kind, request, buffer, at + 5, at + min(size, _TAG), packet)
+            if request is None or (kind == _COMPLETE and request.operation is EXECUTE):
+                self._tell(kind, request, buffer, at + 5, at + (size if size < _TAG else _TAG), packet)
                 known = kind != _READY
+            elif not _KINDS[kind] & _ASIDE:
+                if request.took < 0:
+                    exchange.begin(request, self.begun, packet.number)
+                if kind == _READY:
+                    self._end(request)
+                    known = False
             at += size
             if kind == _ROW:
                 at = _behind_rows(buffer, at, end)
@@ -294,16 +310,19 @@ class PostgresqlReplies(FramedParser):
             if kind in (_ERROR, _READY):
                 exchange.stray(packet.number, _sqlstate(buffer[at:end]) if kind == _ERROR else "")
             return
-        if request.took < 0:
-            exchange.begin(request, self.begun, packet.number)
+        exchange.begin(request, self.begun, packet.number)
         if kind == _ERROR:
             request.error = request.error or _sqlstate(buffer[at:end])
         elif kind == _COMPLETE and request.operation is EXECUTE:
             request.operation = verb_at(buffer, at, end)
         if kind == _READY or (kind == _ERROR and request.operation == "startup"):
-            exchange.complete(request)
-            if request is not exchange.unit:
-                exchange.spare = request
+            self._end(request)
+
+    def _end(self, request: Request) -> None:
+        """The response is whole."""
+        self.exchange.complete(request)
+        if request is not self.exchange.unit:
+            self.exchange.release(request)
 
     def _negotiated(self, kind: int, request: Request | None, packet: Packet) -> None:
         """One byte: S for TLS, G for GSSAPI encryption, N for neither; or an error from long before all this."""

@@ -2,11 +2,14 @@ cimport cython
 
 from workers.analysis.framing cimport ServiceParser
 from workers.analysis.keywords cimport Keyword, Keywords
-from workers.analysis.services cimport Exchange, Request
+from workers.analysis.service_groups cimport Request
+from workers.analysis.services cimport Exchange
+from workers.packets cimport words
 from workers.packets.packet cimport Packet
 
 cdef Py_ssize_t _LINE, _WORD
 cdef Keywords WORDS
+cdef unsigned long long _HEAD, _FORM, _NEWLINES, _ONES, _TOPS
 
 
 cdef class RedisExchange(Exchange):
@@ -18,9 +21,10 @@ cpdef recognise(object stage, object half, bytes buffer, Py_ssize_t at, Py_ssize
 @cython.locals(value=cython.longlong, first=Py_ssize_t, last=Py_ssize_t)
 cdef long long _number(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
+@cython.locals(word=cython.ulonglong)
 cdef Py_ssize_t _behind(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
-@cython.locals(size=cython.longlong, behind=Py_ssize_t)
+@cython.locals(value=cython.longlong, first=Py_ssize_t, last=Py_ssize_t, behind=cython.longlong)
 cdef Py_ssize_t _behind_string(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 @cython.locals(null=bint)
@@ -37,9 +41,10 @@ cdef class _Resp(ServiceParser):
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(newline=Py_ssize_t, line=bytes, rest=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(newline=Py_ssize_t, line=bytes, rest=cython.longlong)
+    cdef long long _pieces(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef Py_ssize_t _whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     cdef Py_ssize_t _pass(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef _over(self, Packet packet)
     cpdef skipped(self, Packet packet, bint whole)
@@ -56,12 +61,12 @@ cdef class RedisRequests(_Resp):
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(words=cython.longlong, name=Py_ssize_t, place=Py_ssize_t, word=Keyword)
-    cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(asked=Request, want=cython.longlong, head=cython.ulonglong, size=cython.longlong, name=Py_ssize_t, count=cython.longlong, string=bint, behind=cython.longlong, word=Keyword, place=Py_ssize_t)
+    cdef Py_ssize_t _whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     cdef bint _begin(self, bytes line, Packet packet)
     @cython.final
     @cython.locals(exchange=RedisExchange)
-    cdef _ask(self, str name, Packet packet, bint special)
+    cdef Request _ask(self, str name, Packet packet, bint special)
 
 
 cdef class RedisReplies(_Resp):
@@ -74,7 +79,7 @@ cdef class RedisReplies(_Resp):
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
     @cython.locals(exchange=RedisExchange, place=Py_ssize_t, kind=int, elements=cython.longlong)
-    cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef Py_ssize_t _whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     @cython.final
     @cython.locals(exchange=RedisExchange, request=Request, push=bint)
     cdef _begin(self, int kind, Packet packet)

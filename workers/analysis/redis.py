@@ -12,7 +12,9 @@ from typing import ClassVar
 from workers.analysis.flows import Half
 from workers.analysis.framing import NO_END, NOT_MINE, ServiceParser
 from workers.analysis.redis_commands import COMMANDS, SPECIAL, SUBSCRIPTIONS, WORDS, command, error
-from workers.analysis.services import Exchange, Request, ServiceStage
+from workers.analysis.service_groups import Request
+from workers.analysis.services import Exchange, ServiceStage
+from workers.packets import words
 from workers.packets.packet import Packet
 from workers.packets.pattern import Pattern
 
@@ -31,6 +33,9 @@ _REPLY = Pattern(
 _BULKS, _AGGREGATES = b"$=!", b"*~>%|"
 _SIMPLE = b"+-:_#,("
 _SUBSCRIBED = SUBSCRIPTIONS | {"MONITOR"}
+_HEAD, _FORM = int.from_bytes(b"*0\r\n$0\r\n", "little"), 0xFFFFF0FFFFFFF0FF
+"""How commands of fewer than ten words and letters begin, and all of its bits but those that count these."""
+_NEWLINES, _ONES, _TOPS = 0x0A0A0A0A0A0A0A0A, 0x0101010101010101, 0x8080808080808080
 
 
 class RedisExchange(Exchange):
@@ -66,9 +71,7 @@ def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int)
 
 def _number(buffer: bytes, at: int, end: int) -> int:
     """The number that stands here up to a line end, and in four bits below it its size with that; -1 for none."""
-    if at + 3 <= end and buffer[at + 1] == 13 and buffer[at + 2] == 10 and 48 <= buffer[at] <= 57:
-        return (buffer[at] - 48) << 4 | 3  # most have one digit
-    value, first, last = 0, at, min(end - 2, at + 10)
+    value, first, last = 0, at, end - 2 if end - 2 < at + 10 else at + 10
     while at < last and 48 <= buffer[at] <= 57:
         value = 10 * value + buffer[at] - 48
         at += 1
@@ -80,17 +83,27 @@ def _number(buffer: bytes, at: int, end: int) -> int:
 def _behind(buffer: bytes, at: int, end: int) -> int:
     """The offset behind the line that begins here; -1 when its end is not here."""
     while at < end:
-        at += 1
-        if buffer[at - 1] == 10:
-            return at
+        word = (words.eight(buffer, at) if end - at >= 8 else words.rest(buffer, at, end)) ^ _NEWLINES
+        word = (word - _ONES) & ~word & _TOPS  # the first byte with its highest bit is the first newline
+        if word:
+            return at + words.first(word) + 1
+        at += 8
     return -1
 
 
 def _behind_string(buffer: bytes, at: int, end: int) -> int:
     """The offset behind the string that begins here; -1 when it is none, or not all of it is here."""
-    size = _number(buffer, at + 1, end) if at < end and buffer[at] == 36 else -1
-    behind = at + 1 + (size & 15) + (size >> 4) + 2
-    return behind if size >= 0 and behind <= end and buffer[behind - 2] == 13 and buffer[behind - 1] == 10 else -1
+    if at >= end or buffer[at] != 36:
+        return -1
+    value, first, last = 0, at + 1, end - 4 if end - 4 < at + 11 else at + 11
+    at += 1
+    while at < last and 48 <= buffer[at] <= 57:
+        value = 10 * value + buffer[at] - 48
+        at += 1
+    behind = at + value + 4
+    if at == first or behind > end or buffer[at] != 13 or buffer[at + 1] != 10:
+        return -1
+    return behind if buffer[behind - 2] == 13 and buffer[behind - 1] == 10 else -1
 
 
 def _behind_null(buffer: bytes, at: int, end: int) -> int:
@@ -137,7 +150,14 @@ class _Resp(ServiceParser):
         raise NotImplementedError
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """The next bytes. The rest of a string is not needed."""
+        """The next bytes."""
+        if self._lost or self._left or self._held or self.exchange.stopped:
+            return self._pieces(buffer, at, end, packet)
+        at = self._whole(buffer, at, end, packet)
+        return 0 if at == end and not self.exchange.stopped else self._pieces(buffer, at, end, packet)
+
+    def _pieces(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Bytes that do not begin with what is whole. The rest of a string is not needed."""
         if self._lost:
             if not self.starts(buffer, at, end):
                 return 0
@@ -145,23 +165,21 @@ class _Resp(ServiceParser):
         while at < end and not self.exchange.stopped:
             if self._left:
                 at = self._pass(buffer, at, end, packet)
-                continue
-            if not self._held:
-                at = self._whole(buffer, at, end, packet)
-                if at >= end or self.exchange.stopped:
-                    break
-                if not self._want:
+            else:
+                newline = buffer.find(b"\n", at, end)
+                line = (self._held + buffer[at : min(end if newline < 0 else newline, at + _LINE)])[:_LINE]
+                if not self._held and not self._want:
                     self.begun = packet.time
-            newline = buffer.find(b"\n", at, end)
-            line = (self._held + buffer[at : min(end if newline < 0 else newline, at + _LINE)])[:_LINE]
-            if newline < 0:
-                self._held = line
-                too_long = len(line) == _LINE and line[0] in _AGGREGATES + _BULKS
-                return self._stumble(packet) if too_long or line[0] not in self.FIRST else 0
-            self._held = b""
-            at = newline + 1
-            if not self._line(line.rstrip(b"\r"), packet):
-                return self._stumble(packet)
+                if newline < 0:
+                    self._held = line
+                    too_long = len(line) == _LINE and line[0] in _AGGREGATES + _BULKS
+                    return self._stumble(packet) if too_long or line[0] not in self.FIRST else 0
+                self._held = b""
+                at = newline + 1
+                if not self._line(line.rstrip(b"\r"), packet):
+                    return self._stumble(packet)
+            if not self._left and at < end:
+                at = self._whole(buffer, at, end, packet)
         if self.exchange.stopped:
             return NO_END
         if self._word is not None:
@@ -222,24 +240,35 @@ class RedisRequests(_Resp):
     def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Take a command whose name is here, and strings; the offset after them."""
         while at < end and not self.exchange.stopped:
-            if self._want == 0:
-                words = _number(buffer, at + 1, end) if buffer[at] == 42 else -1
-                name = at + 1 + (words & 15)
-                place = _behind_string(buffer, name, end) if words >= 16 else -1
-                word = WORDS.find(buffer, _behind(buffer, name, end), place - 2) if place > 0 else None
+            asked, want = self._asked, self._want
+            if want == 0:
+                head = words.eight(buffer, at) if end - at >= 16 else 0
+                want, size, name = head >> 8 & 15, head >> 40 & 15, at + 8
+                if (head ^ _HEAD) & _FORM or want > 9 or size > 9:
+                    count = _number(buffer, at + 1, end) if buffer[at] == 42 else -1
+                    name = at + 1 + (count & 15)
+                    string = count > 0 and name < end and buffer[name] == 36
+                    want, count = count >> 4, _number(buffer, name + 1, end) if string else -1
+                    size, name = count >> 4, name + 1 + (count & 15)
+                behind = name + size
+                if want < 1 or size < 1 or behind + 2 > end or buffer[behind] != 13 or buffer[behind + 1] != 10:
+                    return at
+                word = WORDS.find(buffer, name, behind)
                 if word is None:
                     return at
-                at, self._want, self._first = place, (words >> 4) - 1, False
-                self._ask(word.name, packet, special=word.special)
+                at, want, self._first = behind + 2, want - 1, False
+                asked = self._ask(word.name, packet, special=word.special)
             elif self._first:
                 return at
-            while self._want and (place := _behind_string(buffer, at, end)) > 0:
-                at, self._want = place, self._want - 1
-            if self._want:
+            while want and (place := _behind_string(buffer, at, end)) > 0:
+                at, want = place, want - 1
+            self._want = want
+            if want:
+                self._asked = asked
                 return at
-            if self._asked is not None:
-                self._asked.end = packet.time
-                self._asked = None
+            if asked is not None:
+                asked.end = packet.time
+            self._asked = None
         return at
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
@@ -274,24 +303,25 @@ class RedisRequests(_Resp):
             self._ask(found, packet, special=found in SPECIAL)
         return True
 
-    def _ask(self, name: str, packet: Packet, *, special: bool) -> None:
+    def _ask(self, name: str, packet: Packet, *, special: bool) -> Request | None:
+        """A command began; what is answered of it."""
         exchange = self.exchange
-        self._asked = None
         if special and name in ("SYNC", "PSYNC", "SHUTDOWN"):
             exchange.tell(name, packet)
             exchange.stopped = name != "SHUTDOWN"
-        elif exchange.pushes and not exchange.resp3:
+            return None
+        if exchange.pushes and not exchange.resp3:
             exchange.tell(name, packet)
-        else:
-            self._asked = exchange.ask(name, packet)
-            exchange.pushes = exchange.pushes or special
+            return None
+        exchange.pushes = exchange.pushes or special
+        return exchange.ask(name, packet)
 
     def _string(self, word: bytes | None, packet: Packet) -> None:
         self._want -= 1
         if self._first:
             self._first = False
             name = command((word or b"").strip())
-            self._ask(name, packet, special=name in SPECIAL)
+            self._asked = self._ask(name, packet, special=name in SPECIAL)
         if self._want == 0 and self._asked is not None:
             self._asked.end = packet.time
             self._asked = None
@@ -343,11 +373,13 @@ class RedisReplies(_Resp):
         exchange = self.exchange
         while at < end and not exchange.stopped:
             kind, elements, place = buffer[at], 0, -1
-            if kind == 36 and at + 1 < end and buffer[at + 1] != 45:
+            if kind == 36:
                 place = _behind_string(buffer, at, end)
+                if place < 0:
+                    place = _behind_null(buffer, at, end)
             elif kind in (35, 40, 43, 44, 58, 95):
                 place = _behind(buffer, at, end)
-            elif kind in (36, 42):
+            elif kind == 42:
                 elements = _number(buffer, at + 1, end)
                 place = at + 1 + (elements & 15) if elements >= 0 else _behind_null(buffer, at, end)
                 elements = max(0, elements >> 4)

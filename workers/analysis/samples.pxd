@@ -1,5 +1,7 @@
 cimport cython
 
+from workers.packets.words cimport longs
+
 cdef long long _FRAMES
 
 

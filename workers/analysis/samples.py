@@ -6,6 +6,7 @@ from collections.abc import MutableSequence
 from typing import Any
 
 from workers.contract.facts import MAX_FRAMES, Spread, Tally
+from workers.packets.words import longs
 
 NANO = 1e-9
 _FRAMES = MAX_FRAMES
@@ -70,7 +71,7 @@ class Durations(Thinned):
         if value > self.most:
             self.most = value
         if self.takes():
-            self.items.append(value)
+            longs.append(self.items, value)
 
     def spread(self) -> Spread:
         """The distribution in seconds; percentiles by nearest rank."""

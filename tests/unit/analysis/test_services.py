@@ -14,7 +14,7 @@ from tests.unit.analysis import test_postgresql as postgresql
 from tests.unit.analysis import test_redis as redis
 from tests.unit.analysis.captures import ACK, FIN, PSH, Pcap, Tcp, analyse
 from tests.unit.analysis.talks import Segment, checked, conversation, counts, groups, talk
-from workers.analysis import Analyser, services
+from workers.analysis import Analyser, service_groups, services
 from workers.contract.codec import decode, encode
 from workers.contract.facts import Facts
 
@@ -188,7 +188,7 @@ def test_open_requests_of_all_conversations_are_bounded(monkeypatch: pytest.Monk
 
 
 def test_groups_are_bounded_and_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MAX_GROUPS", 2)
+    monkeypatch.setattr(service_groups, "MAX_GROUPS", 2)
     monkeypatch.setattr(services, "TOLD_GROUPS", 1)
     asks = redis.ask(b"GET", b"k") * 3 + redis.ask(b"SET", b"k", b"v") + redis.ask(b"TTL", b"k")
     facts = talk((0.1, "c", asks), (0.2, "s", b"$-1\r\n" * 3 + b"-OOM\r\n:1\r\n" + b":1\r\n"), port=6379)
@@ -199,7 +199,7 @@ def test_groups_are_bounded_and_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_groups_beyond_the_bound_are_counted_whatever_their_fate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MAX_GROUPS", 1)
+    monkeypatch.setattr(service_groups, "MAX_GROUPS", 1)
     facts = talk(
         (0.1, "c", redis.ask(b"GET", b"k")),
         (0.2, "s", b"$-1\r\n:1\r\n"),
@@ -236,7 +236,7 @@ def test_a_gap_in_the_requests_while_a_reply_comes() -> None:
 
 
 def test_error_codes_of_a_group_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MAX_ERRORS", 2)
+    monkeypatch.setattr(service_groups, "MAX_ERRORS", 2)
     sent: list[Segment] = [(0.1, "c", postgresql.startup()), (0.2, "s", postgresql.HELLO)]
     for n in range(5):
         sent += [(n + 1, "c", postgresql.query(b"SELECT 1"))]
