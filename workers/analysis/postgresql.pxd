@@ -40,8 +40,8 @@ cdef Py_ssize_t _behind_name(const unsigned char *buffer, Py_ssize_t at, Py_ssiz
 
 
 cdef class PostgresqlRequests(FramedParser):
-    @cython.locals(exchange=PostgresqlExchange)
     cpdef bint between(self)
+    cdef PostgresqlExchange _both
     cdef bint _typed
     cdef Request _asked
 
@@ -49,7 +49,7 @@ cdef class PostgresqlRequests(FramedParser):
     cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    @cython.locals(size=cython.longlong)
+    @cython.locals(size=cython.longlong, last=Py_ssize_t)
     cdef Py_ssize_t whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     @cython.final
     cdef bint _ask(self, int kind, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
@@ -60,7 +60,8 @@ cdef class PostgresqlRequests(FramedParser):
 
 
 cdef class PostgresqlReplies(FramedParser):
-    @cython.locals(exchange=PostgresqlExchange)
+    cdef PostgresqlExchange _both
+
     cpdef bint between(self)
     @cython.locals(size=cython.longlong, exchange=PostgresqlExchange)
     cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
@@ -68,12 +69,11 @@ cdef class PostgresqlReplies(FramedParser):
     cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
     @cython.locals(exchange=PostgresqlExchange, kind=int, request=Request)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    @cython.locals(exchange=PostgresqlExchange, kind=int, known=bint, request=Request, size=cython.longlong)
+    @cython.locals(kind=int, known=bint, request=Request, size=cython.longlong)
     cdef Py_ssize_t whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     @cython.final
     @cython.locals(exchange=PostgresqlExchange)
     cdef _tell(self, int kind, Request request, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.final
-    @cython.locals(exchange=PostgresqlExchange)
     cdef bint _end(self, Request request) except -1
     cdef _negotiated(self, int kind, Request request, Packet packet)

@@ -9,7 +9,7 @@ from workers.packets.packet cimport Packet
 
 cdef Py_ssize_t _LINE, _WORD
 cdef Keywords WORDS
-cdef unsigned long long _HEAD, _FORM, _NEWLINES, _ONES, _TOPS
+cdef unsigned long long _END, _HEAD, _FORM, _NEWLINES, _ONES, _TOPS
 
 
 cdef class RedisExchange(Exchange):
@@ -24,7 +24,7 @@ cdef long long _number(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t en
 @cython.locals(word=cython.ulonglong)
 cdef Py_ssize_t _behind(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
-@cython.locals(value=cython.longlong, first=Py_ssize_t, last=Py_ssize_t, behind=cython.longlong)
+@cython.locals(head=cython.ulonglong, size=cython.longlong, behind=cython.longlong, number=cython.longlong)
 cdef Py_ssize_t _behind_string(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 @cython.locals(null=bint)
@@ -32,11 +32,12 @@ cdef Py_ssize_t _behind_null(const unsigned char *buffer, Py_ssize_t at, Py_ssiz
 
 
 cdef class _Resp(ServiceParser):
+    cdef RedisExchange _both
     cdef public long long begun
-    cdef bytes _held
     cdef long long _left, _want
-    cdef bytearray _word
+    cdef bytes _held
     cdef bint _lost
+    cdef bytearray _word
 
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef bint _line(self, bytes line, Packet packet)
@@ -61,11 +62,10 @@ cdef class RedisRequests(_Resp):
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(asked=Request, want=cython.longlong, head=cython.ulonglong, size=cython.longlong, name=Py_ssize_t, count=cython.longlong, string=bint, behind=cython.longlong, word=Keyword, place=Py_ssize_t)
+    @cython.locals(want=cython.longlong, head=cython.ulonglong, size=cython.longlong, name=Py_ssize_t, count=cython.longlong, string=bint, behind=cython.longlong, word=Keyword, place=Py_ssize_t)
     cdef Py_ssize_t _whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     cdef bint _begin(self, bytes line, Packet packet)
     @cython.final
-    @cython.locals(exchange=RedisExchange)
     cdef Request _ask(self, str name, Packet packet, bint special)
 
 
@@ -78,7 +78,7 @@ cdef class RedisReplies(_Resp):
     @cython.locals(kind=int, number=cython.longlong)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(exchange=RedisExchange, place=Py_ssize_t, kind=int, elements=cython.longlong)
+    @cython.locals(place=Py_ssize_t, kind=int, elements=cython.longlong)
     cdef Py_ssize_t _whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     @cython.final
     @cython.locals(exchange=RedisExchange, request=Request, push=bint)

@@ -35,6 +35,8 @@ _SIMPLE = b"+-:_#,("
 _SUBSCRIBED = SUBSCRIPTIONS | {"MONITOR"}
 _HEAD, _FORM = int.from_bytes(b"*0\r\n$0\r\n", "little"), 0xFFFFF0FFFFFFF0FF
 """How commands of fewer than ten words and letters begin, and all of its bits but those that count these."""
+_END = 0x0A0D
+"""Of a line."""
 _NEWLINES, _ONES, _TOPS = 0x0A0A0A0A0A0A0A0A, 0x0101010101010101, 0x8080808080808080
 
 
@@ -93,15 +95,17 @@ def _behind(buffer: bytes, at: int, end: int) -> int:
 
 def _behind_string(buffer: bytes, at: int, end: int) -> int:
     """The offset behind the string that begins here; -1 when it is none, or not all of it is here."""
-    if at >= end or buffer[at] != 36:
-        return -1
-    value, first, last = 0, at + 1, end - 4 if end - 4 < at + 11 else at + 11
-    at += 1
-    while at < last and 48 <= buffer[at] <= 57:
-        value = 10 * value + buffer[at] - 48
-        at += 1
-    behind = at + value + 4
-    if at == first or behind > end or buffer[at] != 13 or buffer[at + 1] != 10:
+    head = words.eight(buffer, at) if end - at >= 8 else words.rest(buffer, at, end)
+    size, behind = (head >> 8 & 0xFF) - 48, at + 4  # most have one digit, or two
+    if head >> 16 & 0xFFFF != _END:
+        behind, size = at + 5, 10 * size + (head >> 16 & 0xFF) - 48
+        if head >> 24 & 0xFFFF != _END or not 48 <= head >> 16 & 0xFF <= 57:
+            number = _number(buffer, at + 1, end)
+            if number < 0:
+                return -1
+            size, behind = number >> 4, at + 1 + (number & 15)
+    behind += size + 2
+    if head & 0xFF != 36 or not 48 <= head >> 8 & 0xFF <= 57 or behind > end:
         return -1
     return behind if buffer[behind - 2] == 13 and buffer[behind - 1] == 10 else -1
 
@@ -115,14 +119,14 @@ def _behind_null(buffer: bytes, at: int, end: int) -> int:
 class _Resp(ServiceParser):
     """What both directions share: lines, and strings of known length."""
 
-    __slots__ = ("_held", "_left", "_lost", "_want", "_word", "begun")
-    exchange: RedisExchange
+    __slots__ = ("_both", "_held", "_left", "_lost", "_want", "_word", "begun")
     REPLIES: ClassVar[bool] = False
     FIRST: ClassVar[bytes] = b"*$\r" + string.ascii_letters.encode()
     """Bytes that a line may begin with."""
 
     def __init__(self, exchange: RedisExchange) -> None:
         super().__init__(exchange)
+        self._both = exchange
         self.begun = 0
         self._held = b""
         self._left = 0
@@ -151,10 +155,10 @@ class _Resp(ServiceParser):
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""
-        if self._lost or self._left or self._held or self.exchange.stopped:
+        if self._lost or self._left or self._held or self._both.stopped:
             return self._pieces(buffer, at, end, packet)
         at = self._whole(buffer, at, end, packet)
-        return 0 if at == end and not self.exchange.stopped else self._pieces(buffer, at, end, packet)
+        return 0 if at == end and not self._both.stopped else self._pieces(buffer, at, end, packet)
 
     def _pieces(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Bytes that do not begin with what is whole. The rest of a string is not needed."""
@@ -162,7 +166,7 @@ class _Resp(ServiceParser):
             if not self.starts(buffer, at, end):
                 return 0
             self._lost = False
-        while at < end and not self.exchange.stopped:
+        while at < end and not self._both.stopped:
             if self._left:
                 at = self._pass(buffer, at, end, packet)
             else:
@@ -180,7 +184,7 @@ class _Resp(ServiceParser):
                     return self._stumble(packet)
             if not self._left and at < end:
                 at = self._whole(buffer, at, end, packet)
-        if self.exchange.stopped:
+        if self._both.stopped:
             return NO_END
         if self._word is not None:
             return 0
@@ -216,14 +220,14 @@ class _Resp(ServiceParser):
         self._lose(packet)
 
     def _stumble(self, packet: Packet) -> int:
-        if not self.exchange.paired:
+        if not self._both.paired:
             return NOT_MINE
         self._lose(packet)
         return 0
 
     def _lose(self, packet: Packet) -> None:
         self._held, self._left, self._want, self._word, self._lost = b"", 0, 0, None, True
-        self.exchange.gap(packet.number, replies=self.REPLIES)
+        self._both.gap(packet.number, replies=self.REPLIES)
 
 
 class RedisRequests(_Resp):
@@ -239,8 +243,8 @@ class RedisRequests(_Resp):
 
     def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Take a command whose name is here, and strings; the offset after them."""
-        while at < end and not self.exchange.stopped:
-            asked, want = self._asked, self._want
+        while at < end and not self._both.stopped:
+            want = self._want
             if want == 0:
                 head = words.eight(buffer, at) if end - at >= 16 else 0
                 want, size, name = head >> 8 & 15, head >> 40 & 15, at + 8
@@ -256,19 +260,18 @@ class RedisRequests(_Resp):
                 word = WORDS.find(buffer, name, behind)
                 if word is None:
                     return at
-                at, want, self._first = behind + 2, want - 1, False
-                asked = self._ask(word.name, packet, special=word.special)
+                at = behind + 2
+                self._want, self._first, self._asked = want, False, self._ask(word.name, packet, special=word.special)
+                want -= 1
             elif self._first:
                 return at
             while want and (place := _behind_string(buffer, at, end)) > 0:
                 at, want = place, want - 1
             self._want = want
             if want:
-                self._asked = asked
                 return at
-            if asked is not None:
-                asked.end = packet.time
-            self._asked = None
+            if self._asked is not None:
+                self._asked.end = packet.time
         return at
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
@@ -305,16 +308,17 @@ class RedisRequests(_Resp):
 
     def _ask(self, name: str, packet: Packet, *, special: bool) -> Request | None:
         """A command began; what is answered of it."""
-        exchange = self.exchange
+        if not special and not self._both.pushes:
+            return self._both.ask(name, packet)
         if special and name in ("SYNC", "PSYNC", "SHUTDOWN"):
-            exchange.tell(name, packet)
-            exchange.stopped = name != "SHUTDOWN"
+            self._both.tell(name, packet)
+            self._both.stopped = name != "SHUTDOWN"
             return None
-        if exchange.pushes and not exchange.resp3:
-            exchange.tell(name, packet)
+        if self._both.pushes and not self._both.resp3:
+            self._both.tell(name, packet)
             return None
-        exchange.pushes = exchange.pushes or special
-        return exchange.ask(name, packet)
+        self._both.pushes = self._both.pushes or special
+        return self._both.ask(name, packet)
 
     def _string(self, word: bytes | None, packet: Packet) -> None:
         self._want -= 1
@@ -370,8 +374,7 @@ class RedisReplies(_Resp):
 
     def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Take whole strings, numbers, words and beginnings of arrays; the offset after them."""
-        exchange = self.exchange
-        while at < end and not exchange.stopped:
+        while at < end and not self._both.stopped:
             kind, elements, place = buffer[at], 0, -1
             if kind == 36:
                 place = _behind_string(buffer, at, end)
@@ -385,8 +388,8 @@ class RedisReplies(_Resp):
                 elements = max(0, elements >> 4)
             if place < 0:
                 return at
-            if self._want == 0 and elements == 0 and not exchange.pushes:
-                exchange.reply(packet)
+            if self._want == 0 and elements == 0 and not self._both.pushes:
+                self._both.reply(packet)
             else:
                 if self._want == 0:
                     self.begun = packet.time
@@ -401,7 +404,7 @@ class RedisReplies(_Resp):
 
     def _begin(self, kind: int, packet: Packet) -> None:
         """The first line of a reply, or of a push."""
-        exchange = self.exchange
+        exchange = self._both
         self._want, self._error = 1, ""
         if kind in (37, 62, 126):
             exchange.resp3 = True
@@ -424,7 +427,7 @@ class RedisReplies(_Resp):
             return
         request, self._request = self._request, None
         if request is None:
-            self.exchange.stray(packet.number, self._error)
+            self._both.stray(packet.number, self._error)
         else:
             request.error = self._error
-            self.exchange.complete(request)
+            self._both.complete(request)

@@ -8,6 +8,7 @@ from workers.packets.packet cimport Packet
 
 cdef long long _FRAMES
 cdef str UNKNOWN
+cdef Group _NONE
 
 
 @cython.final
@@ -35,15 +36,16 @@ cdef class Exchange:
     cdef public long long strays
 
     @cython.final
-    @cython.locals(stage=ServiceStage, asked=Request, last=Request)
+    @cython.locals(asked=Request)
     cdef Request ask(self, str operation, Packet packet)
     @cython.final
     @cython.locals(known=Request, asked=Request)
     cdef Request ask_numbered(self, str operation, Packet packet, long long number)
     @cython.final
-    @cython.locals(made=Request)
-    cdef Request _made(self, str operation, Packet packet)
+    @cython.locals(last=Request)
+    cdef bint _queue(self, Request asked) except -1
     @cython.final
+    @cython.locals(told=Request)
     cdef tell(self, str operation, Packet packet)
     @cython.final
     @cython.locals(oldest=Request)
@@ -59,28 +61,30 @@ cdef class Exchange:
     @cython.final
     cdef bint complete(self, Request asked) except -1
     @cython.final
-    cdef void release(self, Request asked) noexcept
+    cdef bint end(self, Request asked) except -1
     @cython.final
     @cython.locals(group=Group)
     cdef stray(self, long long frame, str error)
-    @cython.final
-    @cython.locals(group=Group, took=cython.longlong, end=cython.longlong, replied=cython.longlong, answers=Thinned, latency=Durations)
-    cdef bint _answered(self, Request asked) except -1
-    @cython.final
-    @cython.locals(group=Group, requests=Frames)
-    cdef Group _count(self, Request asked)
-    @cython.final
-    @cython.locals(group=Group)
-    cdef Group _other_group(self, str operation)
-    @cython.final
-    cdef bint _take(self, Request asked) except -1
-    @cython.final
-    @cython.locals(before=Request, behind=Request)
-    cdef void _unlink(self, Request asked) noexcept
-    @cython.final
-    cdef bint _drop(self, Request asked) except -1
     @cython.locals(asked=Request)
     cpdef abandon(self)
     cpdef close(self, long long now)
-    @cython.locals(asked=Request, group=Group)
+    @cython.locals(asked=Request)
     cdef _judge(self, long long now)
+
+
+cdef void _begin(Request asked, long long time, long long frame) noexcept
+
+cdef bint _count(Exchange exchange, Request asked) except -1
+
+@cython.locals(group=Group)
+cdef bint _change_group(Exchange exchange, str operation) except -1
+
+@cython.locals(took=cython.longlong, end=cython.longlong, replied=cython.longlong, latency=Durations)
+cdef bint _answered(Exchange exchange, Request asked) except -1
+
+cdef bint _take(Exchange exchange, Request asked) except -1
+
+@cython.locals(before=Request, behind=Request)
+cdef void _unlink(Exchange exchange, Request asked) noexcept
+
+cdef bint _drop(Exchange exchange, Request asked) except -1

@@ -31,6 +31,8 @@ MAX_OPEN = 32_768
 _FRAMES = MAX_FRAMES
 UNKNOWN = ""
 """The operation of responses whose request is not in the capture, and of errors nobody asked for."""
+_NONE = Group("none", waits=False)
+"""Before any was needed."""
 
 
 class ServiceStage:
@@ -75,9 +77,8 @@ class Exchange:
         self._stage = stage
         self.asker = asker
         self.server = self._stage.groups.server(self.protocol, asker.key)
-        self._group: Group | None = None
+        self._group = self._group_before = _NONE
         """The one of its server that was needed last, and that before it."""
-        self._group_before: Group | None = None
         self.waiting = 0
         """Requests from `first` to `_last`, in the order they were asked."""
         self.first: Request | None = None
@@ -106,28 +107,38 @@ class Exchange:
 
     def ask(self, operation: str, packet: Packet) -> Request:
         """A request began to be known with this packet; its `end` may be moved on later."""
-        stage, asked = self._stage, self._made(operation, packet)
-        if self._beyond or self.waiting >= stage.most_waiting or stage.open >= stage.most_open:
+        asked = self._spare
+        if asked is None or not asked.spare:
+            asked = request()
+        asked.operation = operation
+        asked.end, asked.frame = packet.time, packet.number
+        asked.took, asked.number, asked.due, asked.spare = -1, -1, True, False
+        if self._beyond or self.waiting >= self._stage.most_waiting or self._stage.open >= self._stage.most_open:
             self._beyond += 1
-            stage.forgotten += 1
-            self._count(asked)
+            self._stage.forgotten += 1
+            _count(self, asked)
             return asked
         asked.waits = True
         if self.first is None:
             self.first = asked
         else:
-            last = self.first if self._last is None else self._last
-            asked.before = last
-            last.behind = self._last = asked
+            self._queue(asked)
         self.waiting += 1
-        stage.open += 1
+        self._stage.open += 1
         return asked
+
+    def _queue(self, asked: Request) -> None:
+        """Behind others that wait."""
+        last = self.first if self._last is None else self._last
+        assert last is not None
+        asked.before = last
+        last.behind = self._last = asked
 
     def ask_numbered(self, operation: str, packet: Packet, number: int) -> Request:
         """The same, with a number that its response names."""
         known = self.numbered.get(number)
         if known is not None:
-            self._drop(known)  # the same number again: the older request can't be told from this one
+            _drop(self, known)  # the same number again: the older request can't be told from this one
             self._stage.forgotten += 1
         asked = self.ask(operation, packet)
         if asked.waits:
@@ -135,19 +146,11 @@ class Exchange:
             self.numbered[number] = asked
         return asked
 
-    def _made(self, operation: str, packet: Packet) -> Request:
-        """A request that does not wait yet."""
-        made = self._spare
-        if made is None or not made.spare:
-            made = request()
-        made.operation = operation
-        made.end, made.frame = packet.time, packet.number
-        made.took, made.number, made.due, made.spare = -1, -1, True, False
-        return made
-
     def tell(self, operation: str, packet: Packet) -> None:
         """A request that the server does not answer."""
-        self._count(self._made(operation, packet))
+        told = request()
+        told.operation, told.frame = operation, packet.number
+        _count(self, told)
 
     def oldest(self, frame: int) -> Request | None:
         """The request that a response in this frame answers, where responses come in order."""
@@ -160,34 +163,38 @@ class Exchange:
     def _resume(self) -> None:
         """Responses were lost, and of what was asked only the last can still be told apart."""
         while self.waiting > 1 and (asked := self.first) is not None:
-            self._drop(asked)
+            _drop(self, asked)
             self._stage.not_captured += 1
         self.lost = False
 
     def begin(self, asked: Request, time: int, frame: int) -> None:
         """The first byte of its response came."""
-        if asked.took < 0:
-            asked.took, asked.reply_frame = max(0, time - asked.end), frame
+        _begin(asked, time, frame)
 
     def reply(self, packet: Packet) -> None:
         """A response without an error came with this packet as a whole, and its request is no longer thought of."""
-        asked = self.oldest(packet.number)
-        if asked is None:
+        if self.lost:
+            self._resume()
+        asked = self.first
+        if asked is None or asked.frame > packet.number:
             self.stray(packet.number, "")
         else:
-            self.begin(asked, packet.time, packet.number)
-            self.complete(asked)
-            self.release(asked)
+            _begin(asked, packet.time, packet.number)
+            self.end(asked)
 
     def complete(self, asked: Request) -> None:
         """Its response is whole, or tells enough."""
         if asked.waits:
             self.paired = True
-            self._take(asked)
-            self._answered(asked)
+            _take(self, asked)
+            _answered(self, asked)
 
-    def release(self, asked: Request) -> None:
-        """A request is over, and nobody knows it any more, but for who moves its `end`."""
+    def end(self, asked: Request) -> None:
+        """The same, and nobody thinks of this request any more, but for who moves its `end`."""
+        if asked.waits:
+            self.paired = True
+            _take(self, asked)
+            _answered(self, asked)
         if asked.error:
             asked.error = ""
         asked.spare = True
@@ -204,89 +211,6 @@ class Exchange:
         if error:
             group.erred(error, frame)
 
-    def _answered(self, asked: Request) -> None:
-        """Count a request and its response."""
-        group, took, end = self._count(asked), asked.took, asked.end
-        replied = end + took
-        if group.waits:
-            self.waited = True
-        else:
-            if not self.answers:
-                self.began = end
-            self.answers += 1
-            if replied > self.free_at:  # of pipelined ones each moment counts once
-                self.busy += replied - (end if end > self.free_at else self.free_at)
-                self.free_at = replied
-            answers = self._stage.answers
-            if answers.count < answers.due:
-                answers.count += 1  # nothing is kept of most
-            else:
-                self._stage.timeline.latency(replied, took, self.server.protocol)
-        latency = group.latency
-        if latency.count < latency.due and latency.least <= took <= latency.most:
-            latency.count += 1
-        else:
-            latency.add(took)
-            if took > group.slowest:
-                group.slowest, group.slowest_frame = took, asked.reply_frame
-        if asked.error:
-            group.erred(asked.error, asked.reply_frame)
-
-    def _count(self, asked: Request) -> Group:
-        """Count a request whose fate is known."""
-        group = self._group
-        if group is None or group.operation is not asked.operation:
-            group = self._other_group(asked.operation)
-        requests = group.requests
-        if requests.count < _FRAMES:
-            requests.add(asked.frame)
-        else:
-            requests.count += 1
-        return group
-
-    def _other_group(self, operation: str) -> Group:
-        """That of an operation that is not the same as before."""
-        group, self._group_before = self._group_before, self._group
-        if group is None or group.operation is not operation:
-            group = self._stage.groups.find(self.server, operation)
-        self._group = group
-        return group
-
-    def _take(self, asked: Request) -> None:
-        """One that waits."""
-        asked.waits = False
-        self.waiting -= 1
-        self._stage.open -= 1
-        if self.waiting == 0:
-            self.first = None
-        else:
-            self._unlink(asked)
-        if asked.number >= 0:
-            del self.numbered[asked.number]
-
-    def _unlink(self, asked: Request) -> None:
-        """One that waits beside others."""
-        before, behind = asked.before, asked.behind
-        asked.before = asked.behind = None
-        if before is None:
-            self.first = behind
-        else:
-            before.behind = behind
-        if behind is None:
-            self._last = before
-        else:
-            behind.before = before
-        if self.waiting == 1:
-            self._last = None
-
-    def _drop(self, asked: Request) -> None:
-        """Its response is not in the capture, or only its beginning."""
-        self._take(asked)
-        if asked.took >= 0:
-            self._answered(asked)
-        else:
-            self._count(asked)
-
     def gap(self, frame: int, *, replies: bool) -> None:
         """Bytes of requests or responses are not in the capture, as this frame shows."""
         if replies:
@@ -294,7 +218,7 @@ class Exchange:
         elif self.IN_ORDER:  # how many requests are missing between these and the next nobody knows
             while (asked := self.first) is not None:
                 self._stage.not_captured += asked.took < 0
-                self._drop(asked)
+                _drop(self, asked)
 
     def parser(self, half: Half) -> "ServiceParser":
         """The parser of one direction."""
@@ -303,7 +227,7 @@ class Exchange:
     def abandon(self) -> None:
         """The conversation does not speak this protocol (any more): what waits says nothing."""
         while (asked := self.first) is not None:
-            self._take(asked)
+            _take(self, asked)
         self.ended = True
 
     def close(self, now: int) -> None:
@@ -324,11 +248,11 @@ class Exchange:
         over = state is not None and bool(state.fins or state.resets)
         not_captured = answer_not_captured(self.asker)
         while (asked := self.first) is not None:
-            self._take(asked)
+            _take(self, asked)
             if asked.took >= 0:
-                self._answered(asked)
+                _answered(self, asked)
                 continue
-            group = self._count(asked)
+            _count(self, asked)
             if not asked.due:
                 continue
             if not_captured or asked.frame <= self._gap:
@@ -336,4 +260,93 @@ class Exchange:
             elif not over and now - asked.end < JUDGED_AFTER:
                 self._stage.unjudged += 1
             else:
-                group.unanswered.add(asked.frame)
+                self._group.unanswered.add(asked.frame)
+
+
+def _begin(asked: Request, time: int, frame: int) -> None:
+    if asked.took < 0:
+        asked.took, asked.reply_frame = time - asked.end if time > asked.end else 0, frame
+
+
+def _count(exchange: Exchange, asked: Request) -> None:
+    """Count a request whose fate is known; its group is the exchange's then."""
+    if exchange._group.operation is not asked.operation:
+        _change_group(exchange, asked.operation)
+    if exchange._group.requests.count < _FRAMES:
+        exchange._group.requests.add(asked.frame)
+    else:
+        exchange._group.requests.count += 1
+
+
+def _change_group(exchange: Exchange, operation: str) -> None:
+    """The next request is not of the same operation as that before it."""
+    group, exchange._group_before = exchange._group_before, exchange._group
+    if group.operation is not operation:
+        group = exchange._stage.groups.find(exchange.server, operation)
+    exchange._group = group
+
+
+def _answered(exchange: Exchange, asked: Request) -> None:
+    """Count a request and its response."""
+    _count(exchange, asked)
+    took, end, replied = asked.took, asked.end, asked.end + asked.took
+    if exchange._group.waits:
+        exchange.waited = True
+    else:
+        if not exchange.answers:
+            exchange.began = end
+        exchange.answers += 1
+        if replied > exchange.free_at:  # of pipelined ones each moment counts once
+            exchange.busy += replied - (end if end > exchange.free_at else exchange.free_at)
+            exchange.free_at = replied
+        if exchange._stage.answers.count < exchange._stage.answers.due:
+            exchange._stage.answers.count += 1  # nothing is kept of most
+        else:
+            exchange._stage.timeline.latency(replied, took, exchange.server.protocol)
+    latency = exchange._group.latency
+    if latency.count < latency.due and latency.least <= took <= latency.most:
+        latency.count += 1
+    else:
+        latency.add(took)
+        if took > exchange._group.slowest:
+            exchange._group.slowest, exchange._group.slowest_frame = took, asked.reply_frame
+    if asked.error:
+        exchange._group.erred(asked.error, asked.reply_frame)
+
+
+def _take(exchange: Exchange, asked: Request) -> None:
+    """One that waits."""
+    asked.waits = False
+    exchange.waiting -= 1
+    exchange._stage.open -= 1
+    if exchange.waiting == 0:
+        exchange.first = None
+    else:
+        _unlink(exchange, asked)
+    if asked.number >= 0:
+        del exchange.numbered[asked.number]
+
+
+def _unlink(exchange: Exchange, asked: Request) -> None:
+    """One that waits beside others."""
+    before, behind = asked.before, asked.behind
+    asked.before = asked.behind = None
+    if before is None:
+        exchange.first = behind
+    else:
+        before.behind = behind
+    if behind is None:
+        exchange._last = before
+    else:
+        behind.before = before
+    if exchange.waiting == 1:
+        exchange._last = None
+
+
+def _drop(exchange: Exchange, asked: Request) -> None:
+    """Its response is not in the capture, or only its beginning."""
+    _take(exchange, asked)
+    if asked.took >= 0:
+        _answered(exchange, asked)
+    else:
+        _count(exchange, asked)
