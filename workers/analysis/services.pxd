@@ -72,17 +72,19 @@ cdef class Exchange:
     cdef _judge(self, long long now)
 
 
-cdef void _begin(Request asked, long long time, long long frame) noexcept
+cdef inline void _begin(Request asked, long long time, long long frame) noexcept
 
-cdef bint _count(Exchange exchange, Request asked) except -1
+cdef inline bint _count(Exchange exchange, Request asked) except -1
 
 @cython.locals(group=Group)
 cdef bint _change_group(Exchange exchange, str operation) except -1
 
 @cython.locals(took=cython.longlong, end=cython.longlong, replied=cython.longlong, latency=Durations)
-cdef bint _answered(Exchange exchange, Request asked) except -1
+cdef inline bint _answered(Exchange exchange, Request asked) except -1
 
-cdef bint _take(Exchange exchange, Request asked) except -1
+cdef inline bint _end(Exchange exchange, Request asked) except -1
+
+cdef inline bint _take(Exchange exchange, Request asked) except -1
 
 @cython.locals(before=Request, behind=Request)
 cdef void _unlink(Exchange exchange, Request asked) noexcept

@@ -180,7 +180,7 @@ class Exchange:
             self.stray(packet.number, "")
         else:
             _begin(asked, packet.time, packet.number)
-            self.end(asked)
+            _end(self, asked)
 
     def complete(self, asked: Request) -> None:
         """Its response is whole, or tells enough."""
@@ -191,15 +191,7 @@ class Exchange:
 
     def end(self, asked: Request) -> None:
         """The same, and nobody thinks of this request any more, but for who moves its `end`."""
-        if asked.waits:
-            self.paired = True
-            _take(self, asked)
-            _answered(self, asked)
-        if asked.error:
-            asked.error = ""
-        asked.spare = True
-        if self._spare is not asked:
-            self._spare = asked
+        _end(self, asked)
 
     def stray(self, frame: int, error: str) -> None:
         """A response whose request is not known."""
@@ -312,6 +304,18 @@ def _answered(exchange: Exchange, asked: Request) -> None:
             exchange._group.slowest, exchange._group.slowest_frame = took, asked.reply_frame
     if asked.error:
         exchange._group.erred(asked.error, asked.reply_frame)
+
+
+def _end(exchange: Exchange, asked: Request) -> None:
+    if asked.waits:
+        exchange.paired = True
+        _take(exchange, asked)
+        _answered(exchange, asked)
+    if asked.error:
+        asked.error = ""
+    asked.spare = True
+    if exchange._spare is not asked:
+        exchange._spare = asked
 
 
 def _take(exchange: Exchange, asked: Request) -> None:
