@@ -7,21 +7,17 @@ cdef unsigned long long _CAPITALS, _SPREAD, _MASK
 
 
 @cython.final
-cdef class Keyword:
-    cdef public str name
-    cdef public bint special
-    cdef public bytes wire
-
-
-@cython.final
 cdef class Keywords:
+    cdef public list names
+    cdef unsigned char special[512]
+    cdef list _wires
     cdef unsigned long long _packed[1024]
     cdef unsigned long long _exact[1024]
     cdef unsigned char _sizes[1024]
-    cdef list _words
+    cdef short _numbers[1024]
 
-    @cython.locals(size=Py_ssize_t, packed=cython.ulonglong, place=cython.ulonglong, word=Keyword)
-    cdef Keyword find(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end)
+    @cython.locals(size=Py_ssize_t, packed=cython.ulonglong, place=cython.ulonglong, number=int, wire=bytes)
+    cdef int find(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) except -2
 
 
 cdef unsigned long long _pack(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept

@@ -1,7 +1,7 @@
 cimport cython
 
 from workers.analysis.framing cimport ServiceParser
-from workers.analysis.keywords cimport Keyword, Keywords
+from workers.analysis.keywords cimport Keywords
 from workers.analysis.service_groups cimport Request
 from workers.analysis.services cimport Exchange
 from workers.packets cimport words
@@ -62,7 +62,7 @@ cdef class RedisRequests(_Resp):
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(want=cython.longlong, head=cython.ulonglong, size=cython.longlong, name=Py_ssize_t, count=cython.longlong, string=bint, behind=cython.longlong, word=Keyword, place=Py_ssize_t)
+    @cython.locals(want=cython.longlong, head=cython.ulonglong, size=cython.longlong, name=Py_ssize_t, count=cython.longlong, string=bint, behind=cython.longlong, number=int, place=Py_ssize_t)
     cdef Py_ssize_t _whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     cdef bint _begin(self, bytes line, Packet packet)
     @cython.final

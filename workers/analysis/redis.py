@@ -257,21 +257,27 @@ class RedisRequests(_Resp):
                 behind = name + size
                 if want < 1 or size < 1 or behind + 2 > end or buffer[behind] != 13 or buffer[behind + 1] != 10:
                     return at
-                word = WORDS.find(buffer, name, behind)
-                if word is None:
+                number = WORDS.find(buffer, name, behind)
+                if number < 0:
                     return at
-                at = behind + 2
-                self._want, self._first, self._asked = want, False, self._ask(word.name, packet, special=word.special)
-                want -= 1
+                at, want = behind + 2, want - 1
+                while want and (place := _behind_string(buffer, at, end)) > 0:
+                    at, want = place, want - 1
+                if want or WORDS.special[number] or self._both.pushes:
+                    self._asked = self._ask(WORDS.names[number], packet, special=bool(WORDS.special[number]))
+                    self._want, self._first = want, False
+                else:
+                    self._both.ask(WORDS.names[number], packet)
             elif self._first:
                 return at
-            while want and (place := _behind_string(buffer, at, end)) > 0:
-                at, want = place, want - 1
-            self._want = want
+            else:
+                while want and (place := _behind_string(buffer, at, end)) > 0:
+                    at, want = place, want - 1
+                self._want = want
+                if want == 0 and self._asked is not None:
+                    self._asked.end = packet.time
             if want:
                 return at
-            if self._asked is not None:
-                self._asked.end = packet.time
         return at
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:

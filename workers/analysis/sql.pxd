@@ -1,6 +1,6 @@
 cimport cython
 
-from workers.analysis.keywords cimport Keyword, Keywords
+from workers.analysis.keywords cimport Keywords
 
 cdef Keywords _VERBS
 cdef str OTHER
@@ -8,7 +8,7 @@ cdef str OTHER
 
 cpdef str verb(bytes statement)
 
-@cython.locals(behind=Py_ssize_t, word=Keyword)
+@cython.locals(behind=Py_ssize_t, number=int)
 cpdef str verb_at(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end)
 
 @cython.locals(first=int, second=int)

@@ -27,8 +27,8 @@ def verb_at(buffer: bytes, at: int, end: int) -> str:
         behind = _behind_word(buffer, at, end)
     if behind < end and (buffer[behind] == 95 or 48 <= buffer[behind] <= 57):
         return OTHER
-    word = _VERBS.find(buffer, at, behind)
-    return OTHER if word is None else word.name
+    number = _VERBS.find(buffer, at, behind)
+    return OTHER if number < 0 else _VERBS.names[number]
 
 
 def _behind_comments(buffer: bytes, at: int, end: int) -> int:
