@@ -1,9 +1,9 @@
 cimport cython
 
-from workers.analysis.samples cimport Durations, Frames, Thinned
+from workers.analysis.samples cimport Durations, Frames
 from workers.analysis.service_groups cimport Group, Groups, Request, Server, request
 from workers.analysis.service_pools cimport ServicePools
-from workers.analysis.timeline cimport TimelineStage
+from workers.analysis.timeline cimport Answers
 from workers.packets.packet cimport Packet
 
 cdef long long _FRAMES
@@ -15,8 +15,7 @@ cdef Group _NONE
 cdef class ServiceStage:
     cdef long long open, most_waiting, most_open
     cdef public long long forgotten, not_captured, unjudged
-    cdef Thinned answers
-    cdef TimelineStage timeline
+    cdef Answers answers
     cdef ServicePools pools
     cdef Groups groups
 

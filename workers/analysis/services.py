@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from workers.analysis.flows import Half
 from workers.analysis.http_stage import JUDGED_AFTER, answer_not_captured
-from workers.analysis.samples import Thinned
 from workers.analysis.service_facts import told
 from workers.analysis.service_groups import Group, Groups, Request, request
 from workers.analysis.service_pools import ServicePools
@@ -39,8 +38,7 @@ class ServiceStage:
     """update from exchanges, finish into facts."""
 
     def __init__(self, timeline: TimelineStage) -> None:
-        self.timeline = timeline
-        self.answers: Thinned = timeline.answers
+        self.answers = timeline.answers
         self.pools = ServicePools()
         self.groups = Groups()
         self.most_waiting, self.most_open = MAX_WAITING, MAX_OPEN
@@ -294,7 +292,7 @@ def _answered(exchange: Exchange, asked: Request) -> None:
         if exchange._stage.answers.count < exchange._stage.answers.due:
             exchange._stage.answers.count += 1  # nothing is kept of most
         else:
-            exchange._stage.timeline.latency(replied, took, exchange.server.protocol)
+            exchange._stage.answers.add(replied, took, exchange.server.protocol)
     latency = exchange._group.latency
     if latency.count < latency.due and latency.least <= took <= latency.most:
         latency.count += 1
