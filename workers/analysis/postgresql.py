@@ -183,7 +183,7 @@ class PostgresqlRequests(FramedParser):
     def whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Typed messages."""
         while self._typed and (size := _whole(buffer, at, end, _ASKS)) > 0:
-            last = at + (size if size < 5 + _LOOK else 5 + _LOOK)
+            last = at + min(5 + _LOOK, size)
             if buffer[at] == 81:
                 self._both.ask(verb_at(buffer, at + 5, last), packet)
             else:
@@ -291,7 +291,7 @@ class PostgresqlReplies(FramedParser):
             if not known:
                 request, known = self._both.oldest(packet.number), True
             if request is None or (kind == _COMPLETE and request.operation is EXECUTE):
-                self._tell(kind, request, buffer, at + 5, at + (size if size < _TAG else _TAG), packet)
+                self._tell(kind, request, buffer, at + 5, at + min(_TAG, size), packet)
                 known = kind != _READY
             elif not _KINDS[kind] & _ASIDE:
                 if request.took < 0:

@@ -2,6 +2,7 @@ cimport cython
 
 from workers.analysis.framing cimport ServiceParser
 from workers.analysis.keywords cimport Keywords
+from workers.analysis.redis_lines cimport behind_line, behind_null, behind_string, missing, number_at
 from workers.analysis.service_groups cimport Request
 from workers.analysis.services cimport Exchange
 from workers.packets cimport words
@@ -9,7 +10,7 @@ from workers.packets.packet cimport Packet
 
 cdef Py_ssize_t _LINE, _WORD
 cdef Keywords WORDS
-cdef unsigned long long _END, _HEAD, _FORM, _NEWLINES, _ONES, _TOPS
+cdef unsigned long long _HEAD, _FORM
 
 
 cdef class RedisExchange(Exchange):
@@ -17,18 +18,6 @@ cdef class RedisExchange(Exchange):
 
 
 cpdef recognise(object stage, object half, bytes buffer, Py_ssize_t at, Py_ssize_t end)
-
-@cython.locals(value=cython.longlong, first=Py_ssize_t, last=Py_ssize_t)
-cdef long long _number(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
-
-@cython.locals(word=cython.ulonglong)
-cdef Py_ssize_t _behind(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
-
-@cython.locals(head=cython.ulonglong, size=cython.longlong, behind=cython.longlong, number=cython.longlong)
-cdef Py_ssize_t _behind_string(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
-
-@cython.locals(null=bint)
-cdef Py_ssize_t _behind_null(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 
 cdef class _Resp(ServiceParser):
@@ -42,6 +31,7 @@ cdef class _Resp(ServiceParser):
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
+    @cython.locals(done=bint)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.locals(newline=Py_ssize_t, line=bytes, rest=cython.longlong)
     cdef long long _pieces(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
@@ -59,6 +49,7 @@ cdef class RedisRequests(_Resp):
     cdef bint _first
     cdef Request _asked
 
+    @cython.locals(count=cython.longlong, name=Py_ssize_t)
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
@@ -78,7 +69,7 @@ cdef class RedisReplies(_Resp):
     @cython.locals(kind=int, number=cython.longlong)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(place=Py_ssize_t, kind=int, elements=cython.longlong)
+    @cython.locals(place=Py_ssize_t, kind=int, elements=cython.longlong, left=cython.longlong)
     cdef Py_ssize_t _whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     @cython.final
     @cython.locals(exchange=RedisExchange, request=Request, push=bint)

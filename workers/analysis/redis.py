@@ -12,6 +12,7 @@ from typing import ClassVar
 from workers.analysis.flows import Half
 from workers.analysis.framing import NO_END, NOT_MINE, ServiceParser
 from workers.analysis.redis_commands import COMMANDS, SPECIAL, SUBSCRIPTIONS, WORDS, command, error
+from workers.analysis.redis_lines import behind_line, behind_null, behind_string, missing, number_at
 from workers.analysis.service_groups import Request
 from workers.analysis.services import Exchange, ServiceStage
 from workers.packets import words
@@ -25,7 +26,6 @@ _WORD = 24
 _NUMBER = Pattern(rb"-1|\d{1,10}")
 _COMMAND = Pattern(rb"\*([1-9]\d{0,6})\r\n\$(\d{1,2})\r\n([A-Za-z_]{2,20})\r\n")
 _INLINE = Pattern(rb"([A-Za-z]{2,20})(?: [ -~]{0,60})?\r?\n")
-_ARRAY = Pattern(rb"\*[1-9]\d{0,6}\r\n\$\d{1,10}\r\n")
 _REPLY = Pattern(
     rb"\+[ -~]{1,100}\r\n|-[A-Z]{2,20}[ \r]|:[+-]?\d{1,19}\r\n|[$=!](?:-1|\d{1,10})\r\n|_\r\n|#[tf]\r\n"
     rb"|,[ -~]{1,40}\r\n|[*~>%|](?:-1|0|[1-9]\d{0,9})\r\n"
@@ -35,9 +35,6 @@ _SIMPLE = b"+-:_#,("
 _SUBSCRIBED = SUBSCRIPTIONS | {"MONITOR"}
 _HEAD, _FORM = int.from_bytes(b"*0\r\n$0\r\n", "little"), 0xFFFFF0FFFFFFF0FF
 """How commands of fewer than ten words and letters begin, and all of its bits but those that count these."""
-_END = 0x0A0D
-"""Of a line."""
-_NEWLINES, _ONES, _TOPS = 0x0A0A0A0A0A0A0A0A, 0x0101010101010101, 0x8080808080808080
 
 
 class RedisExchange(Exchange):
@@ -69,51 +66,6 @@ def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int)
     if found and found.group(3).decode().upper() in COMMANDS:
         return RedisRequests(RedisExchange(stage, half))
     return None
-
-
-def _number(buffer: bytes, at: int, end: int) -> int:
-    """The number that stands here up to a line end, and in four bits below it its size with that; -1 for none."""
-    value, first, last = 0, at, end - 2 if end - 2 < at + 10 else at + 10
-    while at < last and 48 <= buffer[at] <= 57:
-        value = 10 * value + buffer[at] - 48
-        at += 1
-    if at == first or at > end - 2 or buffer[at] != 13 or buffer[at + 1] != 10:
-        return -1
-    return value << 4 | (at + 2 - first)
-
-
-def _behind(buffer: bytes, at: int, end: int) -> int:
-    """The offset behind the line that begins here; -1 when its end is not here."""
-    while at < end:
-        word = (words.eight(buffer, at) if end - at >= 8 else words.rest(buffer, at, end)) ^ _NEWLINES
-        word = (word - _ONES) & ~word & _TOPS  # the first byte with its highest bit is the first newline
-        if word:
-            return at + words.first(word) + 1
-        at += 8
-    return -1
-
-
-def _behind_string(buffer: bytes, at: int, end: int) -> int:
-    """The offset behind the string that begins here; -1 when it is none, or not all of it is here."""
-    head = words.eight(buffer, at) if end - at >= 8 else words.rest(buffer, at, end)
-    size, behind = (head >> 8 & 0xFF) - 48, at + 4  # most have one digit, or two
-    if head >> 16 & 0xFFFF != _END:
-        behind, size = at + 5, 10 * size + (head >> 16 & 0xFF) - 48
-        if head >> 24 & 0xFFFF != _END or not 48 <= head >> 16 & 0xFF <= 57:
-            number = _number(buffer, at + 1, end)
-            if number < 0:
-                return -1
-            size, behind = number >> 4, at + 1 + (number & 15)
-    behind += size + 2
-    if head & 0xFF != 36 or not 48 <= head >> 8 & 0xFF <= 57 or behind > end:
-        return -1
-    return behind if buffer[behind - 2] == 13 and buffer[behind - 1] == 10 else -1
-
-
-def _behind_null(buffer: bytes, at: int, end: int) -> int:
-    """The offset behind the null that begins here, in RESP2 a string or array of size -1; -1 for anything else."""
-    null = at + 5 <= end and buffer[at + 1] == 45 and buffer[at + 2] == 49 and buffer[at + 3] == 13
-    return at + 5 if null and buffer[at + 4] == 10 else -1
 
 
 class _Resp(ServiceParser):
@@ -158,7 +110,8 @@ class _Resp(ServiceParser):
         if self._lost or self._left or self._held or self._both.stopped:
             return self._pieces(buffer, at, end, packet)
         at = self._whole(buffer, at, end, packet)
-        return 0 if at == end and not self._both.stopped else self._pieces(buffer, at, end, packet)
+        done = at == end and not self._left and not self._both.stopped
+        return 0 if done else self._pieces(buffer, at, end, packet)
 
     def _pieces(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Bytes that do not begin with what is whole. The rest of a string is not needed."""
@@ -249,10 +202,10 @@ class RedisRequests(_Resp):
                 head = words.eight(buffer, at) if end - at >= 16 else 0
                 want, size, name = head >> 8 & 15, head >> 40 & 15, at + 8
                 if (head ^ _HEAD) & _FORM or want > 9 or size > 9:
-                    count = _number(buffer, at + 1, end) if buffer[at] == 42 else -1
+                    count = number_at(buffer, at + 1, end) if buffer[at] == 42 else -1
                     name = at + 1 + (count & 15)
                     string = count > 0 and name < end and buffer[name] == 36
-                    want, count = count >> 4, _number(buffer, name + 1, end) if string else -1
+                    want, count = count >> 4, number_at(buffer, name + 1, end) if string else -1
                     size, name = count >> 4, name + 1 + (count & 15)
                 behind = name + size
                 if want < 1 or size < 1 or behind + 2 > end or buffer[behind] != 13 or buffer[behind + 1] != 10:
@@ -261,7 +214,7 @@ class RedisRequests(_Resp):
                 if number < 0:
                     return at
                 at, want = behind + 2, want - 1
-                while want and (place := _behind_string(buffer, at, end)) > 0:
+                while want and (place := behind_string(buffer, at, end)) > 0:
                     at, want = place, want - 1
                 if want or WORDS.special[number] or self._both.pushes:
                     self._asked = self._ask(WORDS.names[number], packet, special=bool(WORDS.special[number]))
@@ -271,18 +224,21 @@ class RedisRequests(_Resp):
             elif self._first:
                 return at
             else:
-                while want and (place := _behind_string(buffer, at, end)) > 0:
+                while want and (place := behind_string(buffer, at, end)) > 0:
                     at, want = place, want - 1
                 self._want = want
                 if want == 0 and self._asked is not None:
                     self._asked.end = packet.time
             if want:
-                return at
+                self._left = missing(buffer, at, end)
+                return end if self._left else at
         return at
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
         """An array of strings, or an inline command that Redis has."""
-        if _ARRAY.match(buffer, at, end):
+        count = number_at(buffer, at + 1, end) if at + 1 < end and buffer[at] == 42 and buffer[at + 1] != 48 else -1
+        name = at + 1 + (count & 15)
+        if 0 < count >> 4 < 10_000_000 and name < end and buffer[name] == 36 and number_at(buffer, name + 1, end) >= 0:
             return True
         inline = _INLINE.match(buffer, at, end)
         return inline is not None and inline.group(1).decode().upper() in COMMANDS
@@ -382,23 +338,28 @@ class RedisReplies(_Resp):
         """Take whole strings, numbers, words and beginnings of arrays; the offset after them."""
         while at < end and not self._both.stopped:
             kind, elements, place = buffer[at], 0, -1
+            if self._want == 0:
+                self.begun = packet.time
             if kind == 36:
-                place = _behind_string(buffer, at, end)
+                place = behind_string(buffer, at, end)
                 if place < 0:
-                    place = _behind_null(buffer, at, end)
+                    place = behind_null(buffer, at, end)
             elif kind in (35, 40, 43, 44, 58, 95):
-                place = _behind(buffer, at, end)
+                place = behind_line(buffer, at, end)
             elif kind == 42:
-                elements = _number(buffer, at + 1, end)
-                place = at + 1 + (elements & 15) if elements >= 0 else _behind_null(buffer, at, end)
+                elements = number_at(buffer, at + 1, end)
+                place = at + 1 + (elements & 15) if elements >= 0 else behind_null(buffer, at, end)
                 elements = max(0, elements >> 4)
             if place < 0:
-                return at
+                left = missing(buffer, at, end)
+                if left and self._want == 0:
+                    self._begin(kind, packet)
+                self._left = left
+                return end if left else at
             if self._want == 0 and elements == 0 and not self._both.pushes:
                 self._both.reply(packet)
             else:
                 if self._want == 0:
-                    self.begun = packet.time
                     self._begin(kind, packet)
                 self._want += elements
                 if self._want > 1:
@@ -436,4 +397,4 @@ class RedisReplies(_Resp):
             self._both.stray(packet.number, self._error)
         else:
             request.error = self._error
-            self._both.complete(request)
+            self._both.end(request)

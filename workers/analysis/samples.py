@@ -71,7 +71,7 @@ class Durations(Thinned):
         if self.count < self.due and self.least <= nanoseconds <= self.most:
             self.count += 1  # nothing is kept of most
             return
-        value = nanoseconds if nanoseconds > 0 else 0
+        value = max(0, nanoseconds)
         if self.count == 0 or value < self.least:
             self.least = value
         if value > self.most:

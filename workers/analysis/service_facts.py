@@ -16,13 +16,14 @@ def told(groups: Groups, pools: ServicePools, most: int) -> ServiceFacts:
         groups.all.items(),
         key=lambda item: (-(item[1].failed.count + item[1].unanswered.count), -item[1].requests.count),
     )
-    protocols, responses = Counter[str](), 0
-    for key, group in (*ranked, *groups.others.items()):
+    protocols = Counter[str]()
+    for key, group in groups.all.items():
         protocols[key[0]] += group.requests.count
-        responses += _responses(group)
+    for (protocol, _), group in groups.others.items():
+        protocols[protocol] += group.requests.count
     return ServiceFacts(
         requests=protocols.total(),
-        responses=responses,
+        responses=sum(_responses(group) for group in (*groups.all.values(), *groups.others.values())),
         protocols={name: requests for name, requests in sorted(protocols.items()) if requests},
         groups=tuple(_group(key, group) for key, group in ranked[:most]),
         more_groups=max(0, len(ranked) - most),

@@ -4,7 +4,6 @@
 from workers.analysis.addresses import endpoints
 from workers.analysis.samples import Durations, Frames, count
 from workers.analysis.service_pools import waits
-from workers.packets.packet import Packet
 
 MAX_GROUPS = 1024
 MAX_SERVERS = 4096

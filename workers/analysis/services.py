@@ -287,7 +287,7 @@ def _answered(exchange: Exchange, asked: Request) -> None:
             exchange.began = end
         exchange.answers += 1
         if replied > exchange.free_at:  # of pipelined ones each moment counts once
-            exchange.busy += replied - (end if end > exchange.free_at else exchange.free_at)
+            exchange.busy += replied - max(exchange.free_at, end)
             exchange.free_at = replied
         if exchange._stage.answers.count < exchange._stage.answers.due:
             exchange._stage.answers.count += 1  # nothing is kept of most

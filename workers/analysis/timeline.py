@@ -31,7 +31,7 @@ class Answers(Thinned):
         """One more."""
         if self.takes():
             longs.append(self.times, time)
-            longs.append(self.tooks, took if took > 0 else 0)
+            longs.append(self.tooks, max(0, took))
             self.kinds.append(kind)
 
     def _halve(self) -> None:
@@ -113,10 +113,10 @@ class TimelineStage:
             client_bytes=tuple(client[1]),
             server_packets=tuple(server[0]),
             server_bytes=tuple(server[1]),
-            latency=tuple([
+            latency=tuple(
                 (time * NANO, took * NANO, kind)
                 for time, took, kind in zip(answers.times, answers.tooks, answers.kinds, strict=True)
-            ]),
+            ),
         )
 
 
