@@ -212,6 +212,20 @@ def test_groups_beyond_the_bound_are_counted_whatever_their_fate(monkeypatch: py
     assert (facts.services.requests, facts.services.responses) == (4, 2)
 
 
+def test_servers_beyond_the_bound_are_counted_as_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    pcap = Pcap()
+    for n, port in enumerate((6379, 6380, 6380)):
+        tcp = Tcp(pcap, client_port=40_000 + n, server_port=port).handshake(n / 10)
+        tcp.send(1 + n, "c", PSH | ACK, 1, 1, redis.ask(b"GET", b"k") + redis.ask(b"TTL", b"k"))
+        tcp.send(1.5 + n, "s", PSH | ACK, 1, 1 + len(redis.ask(b"GET", b"k") * 2), b"$-1\r\n:1\r\n")
+    facts = checked(pcap).services.groups
+    monkeypatch.setattr(service_groups, "MAX_SERVERS", 1)
+    assert checked(pcap).services.groups == facts
+    assert {(group.server_port, group.operation): group.requests.count for group in facts} == {
+        (6379, "GET"): 1, (6379, "TTL"): 1, (6380, "GET"): 2, (6380, "TTL"): 2,
+    }  # fmt: skip
+
+
 def test_a_response_from_before_a_request_is_not_its_answer() -> None:
     pcap = Pcap()
     tcp = Tcp(pcap, server_port=6379).handshake()
