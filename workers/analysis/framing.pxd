@@ -23,10 +23,11 @@ cdef class FramedParser(ServiceParser):
     cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cpdef done(self, Packet packet)
-    cdef Py_ssize_t whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef Py_ssize_t whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
-    @cython.locals(taken=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(taken=cython.longlong)
+    cdef long long _resume(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.locals(size=cython.longlong, need=cython.longlong)
     cdef long long _walk(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef long long _stumble(self, Packet packet)

@@ -76,6 +76,14 @@ class FramedParser(ServiceParser):
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""
+        if self._rest or self._lost or self._held or self.exchange.stopped:
+            return self._resume(buffer, at, end, packet)
+        self.begun = packet.time
+        at = self.whole(buffer, at, end, packet)
+        return 0 if at == end else self._walk(buffer, at, end, packet)
+
+    def _resume(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Bytes that do not begin with a message, or behind a gap."""
         if self.exchange.stopped:
             return NO_END
         if self._rest:
@@ -94,8 +102,6 @@ class FramedParser(ServiceParser):
         else:
             self.begun = packet.time
             at = self.whole(buffer, at, end, packet)
-            if at == end:
-                return 0
         return self._walk(buffer, at, end, packet)
 
     def _walk(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:

@@ -1,5 +1,6 @@
 from workers.analysis.framing cimport FramedParser, ServiceParser
-from workers.analysis.services cimport Exchange, Request
+from workers.analysis.service_groups cimport Request
+from workers.analysis.services cimport Exchange
 from workers.packets.packet cimport Packet
 
 

@@ -12,7 +12,8 @@ from typing import ClassVar
 from workers.analysis.flows import Half
 from workers.analysis.framing import FramedParser, ServiceParser
 from workers.analysis.kafka_names import APIS, error
-from workers.analysis.services import Exchange, Request, ServiceStage
+from workers.analysis.service_groups import Request
+from workers.analysis.services import Exchange, ServiceStage
 from workers.packets.packet import Packet
 
 PORT = b"\x23\x84"
@@ -108,7 +109,7 @@ class KafkaRequests(FramedParser):
         if key == _PRODUCE and _no_acks(buffer[at + 14 + max(client, 0) : end], version):
             self.exchange.tell(APIS[key], packet)
             return True
-        self._asked = self.exchange.ask(APIS[key], packet, correlation & 0xFFFF_FFFF)
+        self._asked = self.exchange.ask_numbered(APIS[key], packet, correlation & 0xFFFF_FFFF)
         self._asked.detail = key << 16 | version
         return True
 
@@ -147,7 +148,7 @@ class KafkaResponses(FramedParser):
         exchange, request = self.exchange, self._request(buffer, at)
         if request is None:
             exchange.strays += not exchange.paired
-            exchange.stray(packet.number)
+            exchange.stray(packet.number, "")
             return exchange.strays <= _STRAYS
         exchange.begin(request, self.begun, packet.number)
         code = _error(request.detail >> 16, request.detail & 0xFFFF, buffer[at + 8 : end])

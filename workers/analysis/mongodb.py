@@ -12,7 +12,8 @@ from typing import ClassVar
 from workers.analysis.flows import Half
 from workers.analysis.framing import FramedParser, ServiceParser
 from workers.analysis.mongodb_names import command, error
-from workers.analysis.services import Exchange, Request, ServiceStage
+from workers.analysis.service_groups import Request
+from workers.analysis.services import Exchange, ServiceStage
 from workers.packets.packet import Packet
 
 PORT = b"\x69\x89"
@@ -117,7 +118,7 @@ class MongodbRequests(_Messages):
         elif code == _MSG and body[:1] and body[0] & _MORE_TO_COME:
             exchange.tell(_operation(code, body), packet)
         else:
-            self._asked = exchange.ask(_operation(code, body), packet, number & 0xFFFF_FFFF)
+            self._asked = exchange.ask_numbered(_operation(code, body), packet, number & 0xFFFF_FFFF)
         return True
 
     def done(self, packet: Packet) -> None:

@@ -1,7 +1,8 @@
 cimport cython
 
 from workers.analysis.framing cimport FramedParser, ServiceParser
-from workers.analysis.services cimport Exchange, Request
+from workers.analysis.service_groups cimport Request
+from workers.analysis.services cimport Exchange
 from workers.analysis.sql cimport verb
 from workers.packets.packet cimport Packet
 

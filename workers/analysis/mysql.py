@@ -12,7 +12,8 @@ from typing import ClassVar
 
 from workers.analysis.flows import Half
 from workers.analysis.framing import FramedParser, ServiceParser
-from workers.analysis.services import Exchange, Request, ServiceStage
+from workers.analysis.service_groups import Request
+from workers.analysis.services import Exchange, ServiceStage
 from workers.analysis.sql import LOOK, verb
 from workers.packets.packet import Packet
 from workers.packets.pattern import Pattern

@@ -1,11 +1,11 @@
 cimport cython
 
 from workers.analysis.framing cimport FramedParser, ServiceParser
-from workers.analysis.services cimport Exchange, Request
+from workers.analysis.service_groups cimport Request
+from workers.analysis.services cimport Exchange
 from workers.analysis.sql cimport verb, verb_at
 from workers.packets.packet cimport Packet
 from workers.packets cimport words
-from workers.packets.scan cimport find
 
 cdef int _ASKS, _TELLS, _EXTENDED, _ASIDE, _ROW, _ERROR, _COMPLETE, _READY
 cdef bytes _TABLE
@@ -35,10 +35,13 @@ cdef long long _whole(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end
 @cython.locals(size=cython.longlong)
 cdef Py_ssize_t _behind_rows(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
+@cython.locals(place=Py_ssize_t)
+cdef Py_ssize_t _behind_name(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
+
 
 cdef class PostgresqlRequests(FramedParser):
-    @cython.locals(exchange=PostgresqlExchange)
     cpdef bint between(self)
+    cdef PostgresqlExchange _both
     cdef bint _typed
     cdef Request _asked
 
@@ -46,18 +49,19 @@ cdef class PostgresqlRequests(FramedParser):
     cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    @cython.locals(size=cython.longlong)
-    cdef Py_ssize_t whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(size=cython.longlong, last=Py_ssize_t)
+    cdef Py_ssize_t whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     @cython.final
-    cdef _ask(self, int kind, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef bint _ask(self, int kind, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     cdef _start(self, long long code, Packet packet)
     @cython.locals(exchange=PostgresqlExchange, unit=Request)
-    cdef _extended(self, int kind, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef _extended(self, int kind, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cpdef done(self, Packet packet)
 
 
 cdef class PostgresqlReplies(FramedParser):
-    @cython.locals(exchange=PostgresqlExchange)
+    cdef PostgresqlExchange _both
+
     cpdef bint between(self)
     @cython.locals(size=cython.longlong, exchange=PostgresqlExchange)
     cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
@@ -65,9 +69,11 @@ cdef class PostgresqlReplies(FramedParser):
     cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
     @cython.locals(exchange=PostgresqlExchange, kind=int, request=Request)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    @cython.locals(exchange=PostgresqlExchange, kind=int, known=bint, nameless=bint, request=Request, size=cython.longlong)
-    cdef Py_ssize_t whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(kind=int, known=bint, request=Request, size=cython.longlong)
+    cdef Py_ssize_t whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     @cython.final
     @cython.locals(exchange=PostgresqlExchange)
-    cdef _tell(self, int kind, Request request, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef _tell(self, int kind, Request request, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.final
+    cdef bint _end(self, Request request) except -1
     cdef _negotiated(self, int kind, Request request, Packet packet)

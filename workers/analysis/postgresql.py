@@ -10,11 +10,11 @@ from typing import ClassVar
 
 from workers.analysis.flows import Half
 from workers.analysis.framing import FramedParser, ServiceParser
-from workers.analysis.services import Exchange, Request, ServiceStage
+from workers.analysis.service_groups import Request
+from workers.analysis.services import Exchange, ServiceStage
 from workers.analysis.sql import LOOK, verb, verb_at
 from workers.packets import words
 from workers.packets.packet import Packet
-from workers.packets.scan import find
 
 PORT = b"\x15\x38"
 _SSL, _GSS, _CANCEL = 80_877_103, 80_877_104, 80_877_102
@@ -127,21 +127,31 @@ def _behind_rows(buffer: bytes, at: int, end: int) -> int:
     return at
 
 
+def _behind_name(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind the name that begins here; where it begins, when its end is not seen."""
+    place = at
+    while place < end:
+        place += 1
+        if buffer[place - 1] == 0:
+            return place
+    return at
+
+
 class PostgresqlRequests(FramedParser):
     """The frontend's messages."""
 
-    __slots__ = ("_asked", "_typed")
-    exchange: PostgresqlExchange
+    __slots__ = ("_asked", "_both", "_typed")
 
     def __init__(self, exchange: PostgresqlExchange, *, typed: bool = False) -> None:
         super().__init__(exchange, 5 if typed else 8)
+        self._both = exchange
         self._typed = typed
         """Not before the startup, whose message has no type."""
         self._asked: Request | None = None
 
     def between(self) -> bool:
         """Whether TLS may begin here."""
-        exchange = self.exchange
+        exchange = self._both
         return not self._typed and (exchange.encrypts or exchange.negotiating)
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
@@ -173,22 +183,26 @@ class PostgresqlRequests(FramedParser):
     def whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Typed messages."""
         while self._typed and (size := _whole(buffer, at, end, _ASKS)) > 0:
-            self._ask(buffer[at], buffer, at + 5, at + min(size, 5 + _LOOK), packet)
-            self.done(packet)
+            last = at + min(5 + _LOOK, size)
+            if buffer[at] == 81:
+                self._both.ask(verb_at(buffer, at + 5, last), packet)
+            else:
+                self._ask(buffer[at], buffer, at + 5, last, packet)
+                self.done(packet)
             at += size
         return at
 
     def _ask(self, kind: int, buffer: bytes, at: int, end: int, packet: Packet) -> None:
         """A typed message, whose body begins at `at`."""
         if kind == 81:
-            self._asked = self.exchange.ask(verb_at(buffer, at, end), packet)
+            self._asked = self._both.ask(verb_at(buffer, at, end), packet)
         elif _KINDS[kind] & _EXTENDED:
             self._extended(kind, buffer, at, end, packet)
         elif kind == 70:
-            self._asked = self.exchange.ask("FUNCTION", packet)
+            self._asked = self._both.ask("FUNCTION", packet)
 
     def _start(self, code: int, packet: Packet) -> None:
-        exchange = self.exchange
+        exchange = self._both
         if code == _CANCEL:
             exchange.tell("cancel", packet)
         elif code in (_SSL, _GSS):
@@ -199,13 +213,13 @@ class PostgresqlRequests(FramedParser):
             self._typed, self.head = True, 5
 
     def _extended(self, kind: int, buffer: bytes, at: int, end: int, packet: Packet) -> None:
-        exchange = self.exchange
+        exchange = self._both
         unit = exchange.unit
         if unit is None:
             unit = exchange.unit = exchange.ask(EXECUTE, packet)
             unit.due = False
         if kind == 80:
-            unit.operation = verb_at(buffer, max(at, find(buffer, 0, at, end) + 1), end)  # behind its name
+            unit.operation = verb_at(buffer, _behind_name(buffer, at, end), end)
         elif kind in (72, 83):
             unit.due = True
         self._asked = unit
@@ -222,16 +236,16 @@ class PostgresqlRequests(FramedParser):
 class PostgresqlReplies(FramedParser):
     """The backend's messages."""
 
-    __slots__ = ()
+    __slots__ = ("_both",)
     REPLIES: ClassVar[bool] = True
-    exchange: PostgresqlExchange
 
     def __init__(self, exchange: PostgresqlExchange) -> None:
         super().__init__(exchange, 1)
+        self._both = exchange
 
     def between(self) -> bool:
         """Whether TLS may begin here."""
-        exchange = self.exchange
+        exchange = self._both
         return exchange.encrypts or exchange.negotiating
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
@@ -240,7 +254,7 @@ class PostgresqlReplies(FramedParser):
 
     def size(self, buffer: bytes, at: int, end: int) -> int:
         """A type byte is not part of the length; the answer to SSLRequest is one alone."""
-        exchange = self.exchange
+        exchange = self._both
         if exchange.negotiating and buffer[at] in (71, 78, 83):
             return 1
         if end - at < 5:  # an old server answers SSLRequest with an ErrorResponse
@@ -257,7 +271,7 @@ class PostgresqlReplies(FramedParser):
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet) -> bool:
         """Act on one message."""
-        exchange, kind = self.exchange, buffer[at]
+        exchange, kind = self._both, buffer[at]
         if not exchange.negotiating:
             self._tell(kind, exchange.oldest(packet.number), buffer, at + 5, end, packet)
             return True
@@ -269,17 +283,22 @@ class PostgresqlReplies(FramedParser):
 
     def whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Messages but errors. Once a response began, only its end says more, and its tag may."""
-        exchange, request, known = self.exchange, None, False
-        while not exchange.negotiating and (size := _whole(buffer, at, end, _TELLS)) > 0:
+        request, known = None, False
+        while not self._both.negotiating and (size := _whole(buffer, at, end, _TELLS)) > 0:
             kind = buffer[at]
             if kind == _ERROR:
                 break
             if not known:
-                request, known = exchange.oldest(packet.number), True
-            nameless = kind == _COMPLETE and request is not None and request.operation is EXECUTE
-            if request is None or request.took < 0 or kind == _READY or nameless:
-                self._tell(kind, request, buffer, at + 5, at + min(size, _TAG), packet)
+                request, known = self._both.oldest(packet.number), True
+            if request is None or (kind == _COMPLETE and request.operation is EXECUTE):
+                self._tell(kind, request, buffer, at + 5, at + min(_TAG, size), packet)
                 known = kind != _READY
+            elif not _KINDS[kind] & _ASIDE:
+                if request.took < 0:
+                    self._both.begin(request, self.begun, packet.number)
+                if kind == _READY:
+                    self._end(request)
+                    known = False
             at += size
             if kind == _ROW:
                 at = _behind_rows(buffer, at, end)
@@ -287,27 +306,31 @@ class PostgresqlReplies(FramedParser):
 
     def _tell(self, kind: int, request: Request | None, buffer: bytes, at: int, end: int, packet: Packet) -> None:
         """A message about the oldest request; its body begins at `at`."""
-        exchange = self.exchange
+        exchange = self._both
         if _KINDS[kind] & _ASIDE:
             return
         if request is None:
             if kind in (_ERROR, _READY):
                 exchange.stray(packet.number, _sqlstate(buffer[at:end]) if kind == _ERROR else "")
             return
-        if request.took < 0:
-            exchange.begin(request, self.begun, packet.number)
+        exchange.begin(request, self.begun, packet.number)
         if kind == _ERROR:
             request.error = request.error or _sqlstate(buffer[at:end])
         elif kind == _COMPLETE and request.operation is EXECUTE:
             request.operation = verb_at(buffer, at, end)
         if kind == _READY or (kind == _ERROR and request.operation == "startup"):
-            exchange.complete(request)
-            if request is not exchange.unit:
-                exchange.spare = request
+            self._end(request)
+
+    def _end(self, request: Request) -> None:
+        """The response is whole."""
+        if request is self._both.unit:
+            self._both.complete(request)
+        else:
+            self._both.end(request)
 
     def _negotiated(self, kind: int, request: Request | None, packet: Packet) -> None:
         """One byte: S for TLS, G for GSSAPI encryption, N for neither; or an error from long before all this."""
-        exchange = self.exchange
+        exchange = self._both
         exchange.negotiating = False
         exchange.encrypts = kind == ord("S")
         exchange.stopped = kind == ord("G")

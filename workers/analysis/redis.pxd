@@ -1,12 +1,16 @@
 cimport cython
 
 from workers.analysis.framing cimport ServiceParser
-from workers.analysis.keywords cimport Keyword, Keywords
-from workers.analysis.services cimport Exchange, Request
+from workers.analysis.keywords cimport Keywords
+from workers.analysis.redis_lines cimport behind_line, behind_null, behind_string, missing, number_at
+from workers.analysis.service_groups cimport Request
+from workers.analysis.services cimport Exchange
+from workers.packets cimport words
 from workers.packets.packet cimport Packet
 
 cdef Py_ssize_t _LINE, _WORD
 cdef Keywords WORDS
+cdef unsigned long long _HEAD, _FORM
 
 
 cdef class RedisExchange(Exchange):
@@ -15,31 +19,23 @@ cdef class RedisExchange(Exchange):
 
 cpdef recognise(object stage, object half, bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
-@cython.locals(value=cython.longlong, first=Py_ssize_t, last=Py_ssize_t)
-cdef long long _number(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
-
-cdef Py_ssize_t _behind(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
-
-@cython.locals(size=cython.longlong, behind=Py_ssize_t)
-cdef Py_ssize_t _behind_string(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
-
-@cython.locals(null=bint)
-cdef Py_ssize_t _behind_null(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
-
 
 cdef class _Resp(ServiceParser):
+    cdef RedisExchange _both
     cdef public long long begun
-    cdef bytes _held
     cdef long long _left, _want
-    cdef bytearray _word
+    cdef bytes _held
     cdef bint _lost
+    cdef bytearray _word
 
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(newline=Py_ssize_t, line=bytes, rest=cython.longlong)
+    @cython.locals(done=bint)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(newline=Py_ssize_t, line=bytes, rest=cython.longlong)
+    cdef long long _pieces(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef Py_ssize_t _whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     cdef Py_ssize_t _pass(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef _over(self, Packet packet)
     cpdef skipped(self, Packet packet, bint whole)
@@ -53,15 +49,15 @@ cdef class RedisRequests(_Resp):
     cdef bint _first
     cdef Request _asked
 
+    @cython.locals(count=cython.longlong, name=Py_ssize_t)
     cpdef bint starts(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(words=cython.longlong, name=Py_ssize_t, place=Py_ssize_t, word=Keyword)
-    cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(want=cython.longlong, head=cython.ulonglong, size=cython.longlong, name=Py_ssize_t, count=cython.longlong, string=bint, behind=cython.longlong, number=int, place=Py_ssize_t)
+    cdef Py_ssize_t _whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     cdef bint _begin(self, bytes line, Packet packet)
     @cython.final
-    @cython.locals(exchange=RedisExchange)
-    cdef _ask(self, str name, Packet packet, bint special)
+    cdef Request _ask(self, str name, Packet packet, bint special)
 
 
 cdef class RedisReplies(_Resp):
@@ -73,8 +69,8 @@ cdef class RedisReplies(_Resp):
     @cython.locals(kind=int, number=cython.longlong)
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
-    @cython.locals(exchange=RedisExchange, place=Py_ssize_t, kind=int, elements=cython.longlong)
-    cdef Py_ssize_t _whole(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(place=Py_ssize_t, kind=int, elements=cython.longlong, left=cython.longlong)
+    cdef Py_ssize_t _whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
     @cython.final
     @cython.locals(exchange=RedisExchange, request=Request, push=bint)
     cdef _begin(self, int kind, Packet packet)

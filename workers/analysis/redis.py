@@ -11,7 +11,10 @@ from typing import ClassVar
 from workers.analysis.flows import Half
 from workers.analysis.framing import NO_END, NOT_MINE, ServiceParser
 from workers.analysis.redis_commands import COMMANDS, SPECIAL, SUBSCRIPTIONS, WORDS, command, error
-from workers.analysis.services import Exchange, Request, ServiceStage
+from workers.analysis.redis_lines import behind_line, behind_null, behind_string, missing, number_at
+from workers.analysis.service_groups import Request
+from workers.analysis.services import Exchange, ServiceStage
+from workers.packets import words
 from workers.packets.packet import Packet
 from workers.packets.pattern import Pattern
 
@@ -22,7 +25,6 @@ _WORD = 24
 _NUMBER = Pattern(rb"-1|\d{1,10}")
 _COMMAND = Pattern(rb"\*([1-9]\d{0,6})\r\n\$(\d{1,2})\r\n([A-Za-z_]{2,20})\r\n")
 _INLINE = Pattern(rb"([A-Za-z]{2,20})(?: [ -~]{0,60})?\r?\n")
-_ARRAY = Pattern(rb"\*[1-9]\d{0,6}\r\n\$\d{1,10}\r\n")
 _REPLY = Pattern(
     rb"\+[ -~]{1,100}\r\n|-[A-Z]{2,20}[ \r]|:[+-]?\d{1,19}\r\n|[$=!](?:-1|\d{1,10})\r\n|_\r\n|#[tf]\r\n"
     rb"|,[ -~]{1,40}\r\n|[*~>%|](?:-1|0|[1-9]\d{0,9})\r\n"
@@ -30,6 +32,8 @@ _REPLY = Pattern(
 _BULKS, _AGGREGATES = b"$=!", b"*~>%|"
 _SIMPLE = b"+-:_#,("
 _SUBSCRIBED = SUBSCRIPTIONS | {"MONITOR"}
+_HEAD, _FORM = int.from_bytes(b"*0\r\n$0\r\n", "little"), 0xFFFFF0FFFFFFF0FF
+"""How commands of fewer than ten words and letters begin, and all of its bits but those that count these."""
 
 
 class RedisExchange(Exchange):
@@ -63,52 +67,17 @@ def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int)
     return None
 
 
-def _number(buffer: bytes, at: int, end: int) -> int:
-    """The number that stands here up to a line end, and in four bits below it its size with that; -1 for none."""
-    if at + 3 <= end and buffer[at + 1] == 13 and buffer[at + 2] == 10 and 48 <= buffer[at] <= 57:
-        return (buffer[at] - 48) << 4 | 3  # most have one digit
-    value, first, last = 0, at, min(end - 2, at + 10)
-    while at < last and 48 <= buffer[at] <= 57:
-        value = 10 * value + buffer[at] - 48
-        at += 1
-    if at == first or at > end - 2 or buffer[at] != 13 or buffer[at + 1] != 10:
-        return -1
-    return value << 4 | (at + 2 - first)
-
-
-def _behind(buffer: bytes, at: int, end: int) -> int:
-    """The offset behind the line that begins here; -1 when its end is not here."""
-    while at < end:
-        at += 1
-        if buffer[at - 1] == 10:
-            return at
-    return -1
-
-
-def _behind_string(buffer: bytes, at: int, end: int) -> int:
-    """The offset behind the string that begins here; -1 when it is none, or not all of it is here."""
-    size = _number(buffer, at + 1, end) if at < end and buffer[at] == 36 else -1
-    behind = at + 1 + (size & 15) + (size >> 4) + 2
-    return behind if size >= 0 and behind <= end and buffer[behind - 2] == 13 and buffer[behind - 1] == 10 else -1
-
-
-def _behind_null(buffer: bytes, at: int, end: int) -> int:
-    """The offset behind the null that begins here, in RESP2 a string or array of size -1; -1 for anything else."""
-    null = at + 5 <= end and buffer[at + 1] == 45 and buffer[at + 2] == 49 and buffer[at + 3] == 13
-    return at + 5 if null and buffer[at + 4] == 10 else -1
-
-
 class _Resp(ServiceParser):
     """What both directions share: lines, and strings of known length."""
 
-    __slots__ = ("_held", "_left", "_lost", "_want", "_word", "begun")
-    exchange: RedisExchange
+    __slots__ = ("_both", "_held", "_left", "_lost", "_want", "_word", "begun")
     REPLIES: ClassVar[bool] = False
     FIRST: ClassVar[bytes] = bytes([*b"*$\r", *range(65, 91), *range(97, 123)])
     """Bytes that a line may begin with."""
 
     def __init__(self, exchange: RedisExchange) -> None:
         super().__init__(exchange)
+        self._both = exchange
         self.begun = 0
         self._held = b""
         self._left = 0
@@ -136,32 +105,38 @@ class _Resp(ServiceParser):
         raise NotImplementedError
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """The next bytes. The rest of a string is not needed."""
+        """The next bytes."""
+        if self._lost or self._left or self._held or self._both.stopped:
+            return self._pieces(buffer, at, end, packet)
+        at = self._whole(buffer, at, end, packet)
+        done = at == end and not self._left and not self._both.stopped
+        return 0 if done else self._pieces(buffer, at, end, packet)
+
+    def _pieces(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """Bytes that do not begin with what is whole. The rest of a string is not needed."""
         if self._lost:
             if not self.starts(buffer, at, end):
                 return 0
             self._lost = False
-        while at < end and not self.exchange.stopped:
+        while at < end and not self._both.stopped:
             if self._left:
                 at = self._pass(buffer, at, end, packet)
-                continue
-            if not self._held:
-                at = self._whole(buffer, at, end, packet)
-                if at >= end or self.exchange.stopped:
-                    break
-                if not self._want:
+            else:
+                newline = buffer.find(b"\n", at, end)
+                line = (self._held + buffer[at : min(end if newline < 0 else newline, at + _LINE)])[:_LINE]
+                if not self._held and not self._want:
                     self.begun = packet.time
-            newline = buffer.find(b"\n", at, end)
-            line = (self._held + buffer[at : min(end if newline < 0 else newline, at + _LINE)])[:_LINE]
-            if newline < 0:
-                self._held = line
-                too_long = len(line) == _LINE and line[0] in _AGGREGATES + _BULKS
-                return self._stumble(packet) if too_long or line[0] not in self.FIRST else 0
-            self._held = b""
-            at = newline + 1
-            if not self._line(line.rstrip(b"\r"), packet):
-                return self._stumble(packet)
-        if self.exchange.stopped:
+                if newline < 0:
+                    self._held = line
+                    too_long = len(line) == _LINE and line[0] in _AGGREGATES + _BULKS
+                    return self._stumble(packet) if too_long or line[0] not in self.FIRST else 0
+                self._held = b""
+                at = newline + 1
+                if not self._line(line.rstrip(b"\r"), packet):
+                    return self._stumble(packet)
+            if not self._left and at < end:
+                at = self._whole(buffer, at, end, packet)
+        if self._both.stopped:
             return NO_END
         if self._word is not None:
             return 0
@@ -197,14 +172,14 @@ class _Resp(ServiceParser):
         self._lose(packet)
 
     def _stumble(self, packet: Packet) -> int:
-        if not self.exchange.paired:
+        if not self._both.paired:
             return NOT_MINE
         self._lose(packet)
         return 0
 
     def _lose(self, packet: Packet) -> None:
         self._held, self._left, self._want, self._word, self._lost = b"", 0, 0, None, True
-        self.exchange.gap(packet.number, replies=self.REPLIES)
+        self._both.gap(packet.number, replies=self.REPLIES)
 
 
 class RedisRequests(_Resp):
@@ -220,30 +195,49 @@ class RedisRequests(_Resp):
 
     def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Take a command whose name is here, and strings; the offset after them."""
-        while at < end and not self.exchange.stopped:
-            if self._want == 0:
-                words = _number(buffer, at + 1, end) if buffer[at] == 42 else -1
-                name = at + 1 + (words & 15)
-                place = _behind_string(buffer, name, end) if words >= 16 else -1
-                word = WORDS.find(buffer, _behind(buffer, name, end), place - 2) if place > 0 else None
-                if word is None:
+        while at < end and not self._both.stopped:
+            want = self._want
+            if want == 0:
+                head = words.eight(buffer, at) if end - at >= 16 else 0
+                want, size, name = head >> 8 & 15, head >> 40 & 15, at + 8
+                if (head ^ _HEAD) & _FORM or want > 9 or size > 9:
+                    count = number_at(buffer, at + 1, end) if buffer[at] == 42 else -1
+                    name = at + 1 + (count & 15)
+                    string = count > 0 and name < end and buffer[name] == 36
+                    want, count = count >> 4, number_at(buffer, name + 1, end) if string else -1
+                    size, name = count >> 4, name + 1 + (count & 15)
+                behind = name + size
+                if want < 1 or size < 1 or behind + 2 > end or buffer[behind] != 13 or buffer[behind + 1] != 10:
                     return at
-                at, self._want, self._first = place, (words >> 4) - 1, False
-                self._ask(word.name, packet, special=word.special)
+                number = WORDS.find(buffer, name, behind)
+                if number < 0:
+                    return at
+                at, want = behind + 2, want - 1
+                while want and (place := behind_string(buffer, at, end)) > 0:
+                    at, want = place, want - 1
+                if want or WORDS.special[number] or self._both.pushes:
+                    self._asked = self._ask(WORDS.names[number], packet, special=bool(WORDS.special[number]))
+                    self._want, self._first = want, False
+                else:
+                    self._both.ask(WORDS.names[number], packet)
             elif self._first:
                 return at
-            while self._want and (place := _behind_string(buffer, at, end)) > 0:
-                at, self._want = place, self._want - 1
-            if self._want:
-                return at
-            if self._asked is not None:
-                self._asked.end = packet.time
-                self._asked = None
+            else:
+                while want and (place := behind_string(buffer, at, end)) > 0:
+                    at, want = place, want - 1
+                self._want = want
+                if want == 0 and self._asked is not None:
+                    self._asked.end = packet.time
+            if want:
+                self._left = missing(buffer, at, end)
+                return end if self._left else at
         return at
 
     def starts(self, buffer: bytes, at: int, end: int) -> bool:
         """An array of strings, or an inline command that Redis has."""
-        if _ARRAY.match(buffer, at, end):
+        count = number_at(buffer, at + 1, end) if at + 1 < end and buffer[at] == 42 and buffer[at + 1] != 48 else -1
+        name = at + 1 + (count & 15)
+        if 0 < count >> 4 < 10_000_000 and name < end and buffer[name] == 36 and number_at(buffer, name + 1, end) >= 0:
             return True
         inline = _INLINE.match(buffer, at, end)
         return inline is not None and inline.group(1).decode().upper() in COMMANDS
@@ -273,24 +267,26 @@ class RedisRequests(_Resp):
             self._ask(found, packet, special=found in SPECIAL)
         return True
 
-    def _ask(self, name: str, packet: Packet, *, special: bool) -> None:
-        exchange = self.exchange
-        self._asked = None
+    def _ask(self, name: str, packet: Packet, *, special: bool) -> Request | None:
+        """A command began; what is answered of it."""
+        if not special and not self._both.pushes:
+            return self._both.ask(name, packet)
         if special and name in ("SYNC", "PSYNC", "SHUTDOWN"):
-            exchange.tell(name, packet)
-            exchange.stopped = name != "SHUTDOWN"
-        elif exchange.pushes and not exchange.resp3:
-            exchange.tell(name, packet)
-        else:
-            self._asked = exchange.ask(name, packet)
-            exchange.pushes = exchange.pushes or special
+            self._both.tell(name, packet)
+            self._both.stopped = name != "SHUTDOWN"
+            return None
+        if self._both.pushes and not self._both.resp3:
+            self._both.tell(name, packet)
+            return None
+        self._both.pushes = self._both.pushes or special
+        return self._both.ask(name, packet)
 
     def _string(self, word: bytes | None, packet: Packet) -> None:
         self._want -= 1
         if self._first:
             self._first = False
             name = command((word or b"").strip())
-            self._ask(name, packet, special=name in SPECIAL)
+            self._asked = self._ask(name, packet, special=name in SPECIAL)
         if self._want == 0 and self._asked is not None:
             self._asked.end = packet.time
             self._asked = None
@@ -339,24 +335,30 @@ class RedisReplies(_Resp):
 
     def _whole(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Take whole strings, numbers, words and beginnings of arrays; the offset after them."""
-        exchange = self.exchange
-        while at < end and not exchange.stopped:
+        while at < end and not self._both.stopped:
             kind, elements, place = buffer[at], 0, -1
-            if kind == 36 and at + 1 < end and buffer[at + 1] != 45:
-                place = _behind_string(buffer, at, end)
+            if self._want == 0:
+                self.begun = packet.time
+            if kind == 36:
+                place = behind_string(buffer, at, end)
+                if place < 0:
+                    place = behind_null(buffer, at, end)
             elif kind in (35, 40, 43, 44, 58, 95):
-                place = _behind(buffer, at, end)
-            elif kind in (36, 42):
-                elements = _number(buffer, at + 1, end)
-                place = at + 1 + (elements & 15) if elements >= 0 else _behind_null(buffer, at, end)
+                place = behind_line(buffer, at, end)
+            elif kind == 42:
+                elements = number_at(buffer, at + 1, end)
+                place = at + 1 + (elements & 15) if elements >= 0 else behind_null(buffer, at, end)
                 elements = max(0, elements >> 4)
             if place < 0:
-                return at
-            if self._want == 0 and elements == 0 and not exchange.pushes:
-                exchange.reply(packet)
+                left = missing(buffer, at, end)
+                if left and self._want == 0:
+                    self._begin(kind, packet)
+                self._left = left
+                return end if left else at
+            if self._want == 0 and elements == 0 and not self._both.pushes:
+                self._both.reply(packet)
             else:
                 if self._want == 0:
-                    self.begun = packet.time
                     self._begin(kind, packet)
                 self._want += elements
                 if self._want > 1:
@@ -368,7 +370,7 @@ class RedisReplies(_Resp):
 
     def _begin(self, kind: int, packet: Packet) -> None:
         """The first line of a reply, or of a push."""
-        exchange = self.exchange
+        exchange = self._both
         self._want, self._error = 1, ""
         if kind in (37, 62, 126):
             exchange.resp3 = True
@@ -391,7 +393,7 @@ class RedisReplies(_Resp):
             return
         request, self._request = self._request, None
         if request is None:
-            self.exchange.stray(packet.number, self._error)
+            self._both.stray(packet.number, self._error)
         else:
             request.error = self._error
-            self.exchange.complete(request)
+            self._both.end(request)

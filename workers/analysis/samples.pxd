@@ -1,16 +1,19 @@
 cimport cython
 
+from workers.packets.words cimport longs
+
 cdef long long _FRAMES
 cdef double _NANO
 
 
 cdef class Thinned:
-    cdef long long _limit, _stride
+    cdef long long _limit, _stride, _kept
     cdef public long long due, count
     cdef public object items
 
+    @cython.locals(taken=bint)
     cpdef bint takes(self)
-    cdef bint _kept(self)
+    cdef _halve(self)
 
 
 @cython.final

@@ -6,6 +6,7 @@ from collections.abc import MutableSequence
 from typing import Any
 
 from workers.contract.facts import MAX_FRAMES, Spread, Tally
+from workers.packets.words import longs
 
 NANO = 1e-9
 _NANO = NANO
@@ -15,11 +16,13 @@ _FRAMES = MAX_FRAMES
 class Thinned:
     """Keeps at most `limit` of the items counted, evenly: when full, every second one goes and the stride doubles."""
 
-    __slots__ = ("_limit", "_stride", "count", "due", "items")
+    __slots__ = ("_kept", "_limit", "_stride", "count", "due", "items")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._stride = 1
+        self._kept = 0
+        """How many `items` are, with the one that is to be appended."""
         self.due = 0
         """How many there are before the next one that may be kept."""
         self.count = 0
@@ -28,17 +31,21 @@ class Thinned:
     def takes(self) -> bool:
         """Count one more item; whether it is to be kept: appended to `items`, by the caller."""
         self.count += 1
-        return self.count > self.due and self._kept()
-
-    def _kept(self) -> bool:
-        """Whether the item whose turn it may be is kept."""
+        if self.count <= self.due:
+            return False
         taken = True
-        if len(self.items) >= self._limit:
-            self.items = self.items[::2]
+        if self._kept >= self._limit:
+            self._halve()
             self._stride *= 2
             taken = self.due % self._stride == 0
         self.due += self._stride if taken else self._stride // 2
+        self._kept += taken
         return taken
+
+    def _halve(self) -> None:
+        """Every second item goes."""
+        self.items = self.items[::2]
+        self._kept = len(self.items)
 
 
 class Durations(Thinned):
@@ -57,13 +64,13 @@ class Durations(Thinned):
         if self.count < self.due and self.least <= nanoseconds <= self.most:
             self.count += 1  # nothing is kept of most
             return
-        value = max(nanoseconds, 0)
+        value = max(0, nanoseconds)
         if self.count == 0 or value < self.least:
             self.least = value
         if value > self.most:
             self.most = value
         if self.takes():
-            self.items.append(value)
+            longs.append(self.items, value)
 
     def spread(self) -> Spread:
         """The distribution in seconds; percentiles by nearest rank."""
@@ -82,7 +89,7 @@ class Durations(Thinned):
 def durations(limit: int) -> Durations:
     """A distribution that keeps so many samples; made without its constructor, whose call costs more."""
     made = Durations.__new__(Durations)
-    made._limit, made._stride, made.due, made.count, made.least, made.most = limit, 1, 0, 0, 0, 0
+    made._limit, made._stride, made._kept, made.due, made.count, made.least, made.most = limit, 1, 0, 0, 0, 0, 0
     made.items = array("q")
     return made
 

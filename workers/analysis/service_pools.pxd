@@ -8,5 +8,5 @@ cdef class _Pool:
 cdef class ServicePools:
     cdef dict _pools
 
-    @cython.locals(pool=_Pool)
-    cpdef over(self, tuple key, long long requests, long long busy, long long first, long long last)
+    @cython.locals(pool=_Pool, both=tuple)
+    cpdef over(self, str protocol, bytes key, long long requests, long long busy, long long first, long long last)

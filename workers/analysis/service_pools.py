@@ -5,6 +5,7 @@ Requests that wait by their nature (`waits`) keep a connection as long as they p
 say nothing of a pool and are left out, as are those requests themselves. Bounded; units are nanoseconds.
 """
 
+from workers.analysis.addresses import endpoints
 from workers.analysis.samples import NANO
 from workers.contract.facts_services import ServicePool
 
@@ -12,6 +13,7 @@ MAX_POOLS = 1024
 TOLD_POOLS = 100
 _Key = tuple[str, str, str, int]
 """Protocol, client, server, port."""
+_CLIENT_PORT = b"\0\0"
 
 _WAITS = {
     "redis": (
@@ -47,15 +49,17 @@ class ServicePools:
     """Fed with each connection when it is over."""
 
     def __init__(self) -> None:
-        self._pools: dict[_Key, _Pool] = {}
+        self._pools: dict[tuple[str, bytes], _Pool] = {}
+        """By protocol, and a conversation's key without its client's port."""
 
-    def over(self, key: _Key, requests: int, busy: int, first: int, last: int) -> None:
-        """A connection that answered requests and never waited by nature."""
-        pool = self._pools.get(key)
+    def over(self, protocol: str, key: bytes, requests: int, busy: int, first: int, last: int) -> None:
+        """A connection that answered requests and never waited by nature; its key is the client's."""
+        both = protocol, key[:-4] + _CLIENT_PORT + key[-2:]
+        pool = self._pools.get(both)
         if pool is None:
             if len(self._pools) >= MAX_POOLS:
                 return
-            pool = self._pools[key] = _Pool(first)
+            pool = self._pools[both] = _Pool(first)
         pool.connections += 1
         pool.requests += requests
         pool.busy += busy
@@ -64,7 +68,8 @@ class ServicePools:
 
     def told(self) -> tuple[ServicePool, ...]:
         """As facts, those with most requests first."""
-        ranked = sorted(self._pools.items(), key=lambda item: (-item[1].requests, item[0]))[:TOLD_POOLS]
+        named = ((_named(*key), pool) for key, pool in self._pools.items())
+        ranked = sorted(named, key=lambda item: (-item[1].requests, item[0]))[:TOLD_POOLS]
         return tuple(
             ServicePool(
                 protocol=protocol,
@@ -79,3 +84,8 @@ class ServicePools:
             )
             for (protocol, client, server, port), pool in ranked
         )
+
+
+def _named(protocol: str, key: bytes) -> _Key:
+    client, _, server, port = endpoints(key)
+    return protocol, client, server, port

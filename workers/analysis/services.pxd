@@ -1,90 +1,91 @@
 cimport cython
 
-from workers.analysis.samples cimport Durations, Frames, Thinned, count
+from workers.analysis.samples cimport Durations, Frames
+from workers.analysis.service_groups cimport Group, Groups, Request, Server, request
 from workers.analysis.service_pools cimport ServicePools
-from workers.analysis.timeline cimport TimelineStage
+from workers.analysis.timeline cimport Answers
 from workers.packets.packet cimport Packet
 
 cdef long long _FRAMES
-
-
-@cython.final
-cdef class Request:
-    cdef public str operation, error
-    cdef public long long number, frame, end, took, reply_frame, detail
-    cdef public bint due, waits
-    cdef public Request before, behind
-
-
-@cython.locals(request=Request)
-cdef Request _request(Request spare, str operation, long long number, Packet packet)
-
-
-@cython.final
-cdef class _Group:
-    cdef public str operation
-    cdef public Frames requests, failed, unanswered
-    cdef public long long responses, slowest, slowest_frame
-    cdef public dict errors
-    cdef public Durations latency
-    cdef public bint waits
-
-    @cython.locals(latency=Durations, took=cython.longlong)
-    cdef answered(self, Request request)
-    cdef erred(self, str error, long long frame)
+cdef str UNKNOWN
+cdef Group _NONE
 
 
 @cython.final
 cdef class ServiceStage:
-    cdef TimelineStage _timeline
-    cdef Thinned _answers
-    cdef ServicePools _pools
-    cdef dict _groups
-    cdef public dict spread, protocols
-    cdef long long _responses
-    cdef public long long most_waiting, most_open, open, beyond, forgotten, not_captured, unjudged
-
-    @cython.locals(group=_Group)
-    cpdef _Group asked(self, Exchange exchange, Request request)
-    @cython.locals(group=_Group, answers=Thinned)
-    cdef answered(self, Exchange exchange, Request request)
-    @cython.locals(group=_Group)
-    cdef _Group _group(self, Exchange exchange, str operation)
+    cdef long long open, most_waiting, most_open
+    cdef public long long forgotten, not_captured, unjudged
+    cdef Answers answers
+    cdef ServicePools pools
+    cdef Groups groups
 
 
 cdef class Exchange:
+    cdef public Request first
     cdef ServiceStage _stage
+    cdef Request _spare, _last
+    cdef public long long waiting
+    cdef long long _beyond, answers, busy, free_at, began
+    cdef Group _group, _group_before
+    cdef public Server server
+    cdef public bint stopped, lost, paired, waited, ended
     cdef public object asker
-    cdef public _Group group, group_before
-    cdef public Request first, spare
-    cdef Request _last
-    cdef public str spoken
-    cdef public Frames tallied
-    cdef public tuple server
-    cdef public dict operations, numbered
-    cdef public long long waiting, _gap, _beyond, strays, answers, busy, began, free_at
-    cdef public bint waited, paired, lost, stopped, ended
+    cdef public dict numbered
+    cdef long long _gap
+    cdef public long long strays
 
-    @cython.locals(stage=ServiceStage, request=Request, known=Request, last=Request)
-    cdef Request ask(self, str operation, Packet packet, long long number=*)
+    @cython.final
+    @cython.locals(asked=Request)
+    cdef Request ask(self, str operation, Packet packet)
+    @cython.final
+    @cython.locals(known=Request, asked=Request)
+    cdef Request ask_numbered(self, str operation, Packet packet, long long number)
+    @cython.final
+    @cython.locals(last=Request)
+    cdef bint _queue(self, Request asked) except -1
+    @cython.final
+    @cython.locals(told=Request)
     cdef tell(self, str operation, Packet packet)
     @cython.final
-    @cython.locals(request=Request, oldest=Request)
+    @cython.locals(oldest=Request)
     cdef Request oldest(self, long long frame)
     @cython.final
-    cdef begin(self, Request request, long long time, long long frame)
+    @cython.locals(asked=Request)
+    cdef bint _resume(self) except -1
     @cython.final
-    cdef complete(self, Request request)
-    cdef stray(self, long long frame, str error=*)
-    @cython.locals(request=Request)
-    cdef reply(self, Packet packet)
+    cdef void begin(self, Request asked, long long time, long long frame) noexcept
     @cython.final
-    cdef worked(self, long long asked, long long replied)
+    @cython.locals(asked=Request)
+    cdef bint reply(self, Packet packet) except -1
     @cython.final
-    @cython.locals(before=Request, behind=Request)
-    cdef _take(self, Request request)
-    cdef _drop(self, Request request)
-    @cython.locals(request=Request)
+    cdef bint complete(self, Request asked) except -1
+    @cython.final
+    cdef bint end(self, Request asked) except -1
+    @cython.final
+    @cython.locals(group=Group)
+    cdef stray(self, long long frame, str error)
+    @cython.locals(asked=Request)
     cpdef abandon(self)
-    @cython.locals(request=Request)
     cpdef close(self, long long now)
+    @cython.locals(asked=Request)
+    cdef _judge(self, long long now)
+
+
+cdef inline void _begin(Request asked, long long time, long long frame) noexcept
+
+cdef inline bint _count(Exchange exchange, Request asked) except -1
+
+@cython.locals(group=Group)
+cdef bint _change_group(Exchange exchange, str operation) except -1
+
+@cython.locals(took=cython.longlong, end=cython.longlong, replied=cython.longlong, latency=Durations)
+cdef inline bint _answered(Exchange exchange, Request asked) except -1
+
+cdef inline bint _end(Exchange exchange, Request asked) except -1
+
+cdef inline bint _take(Exchange exchange, Request asked) except -1
+
+@cython.locals(before=Request, behind=Request)
+cdef void _unlink(Exchange exchange, Request asked) noexcept
+
+cdef bint _drop(Exchange exchange, Request asked) except -1

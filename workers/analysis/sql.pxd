@@ -1,15 +1,21 @@
 cimport cython
 
-from workers.analysis.keywords cimport Keyword, Keywords
+from workers.analysis.keywords cimport Keywords
 
 cdef Keywords _VERBS
+cdef str OTHER
 
 
 cpdef str verb(bytes statement)
 
-@cython.locals(behind=Py_ssize_t, word=Keyword, comment=bint)
-cpdef str verb_at(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+@cython.locals(behind=Py_ssize_t, number=int)
+cpdef str verb_at(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end)
 
-cdef Py_ssize_t _behind_space(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
+@cython.locals(first=int, second=int)
+cdef Py_ssize_t _behind_comments(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
+
+cdef Py_ssize_t _behind_line(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
+
+cdef Py_ssize_t _behind_comment(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept
 
 cdef Py_ssize_t _behind_word(const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end) noexcept

@@ -2,7 +2,6 @@
 """The verb of an SQL statement, and nothing else of it."""
 
 from workers.analysis.keywords import Keywords
-from workers.packets.pattern import Pattern
 
 LOOK = 256
 """Bytes of a statement that are looked at; a verb behind a longer comment is not found."""
@@ -12,7 +11,7 @@ _VERBS = Keywords(
     " MOVE NOTIFY OPTIMIZE PREPARE REASSIGN REFRESH REINDEX RELEASE RENAME REPAIR REPLACE RESET REVOKE ROLLBACK"
     " SAVEPOINT SECURITY SELECT SET SHOW START TABLE TRUNCATE UNLISTEN UNLOCK UPDATE USE VACUUM VALUES WITH XA".split()
 )
-_START = Pattern(rb"(?:[\s(;]|/\*(?:[^*]|\*(?!/))*\*/|--[^\n]*\n|#[^\n]*\n)*([A-Za-z]{2,12})(?![A-Za-z_0-9])")
+OTHER = "other"
 
 
 def verb(statement: bytes) -> str:
@@ -22,23 +21,41 @@ def verb(statement: bytes) -> str:
 
 def verb_at(buffer: bytes, at: int, end: int) -> str:
     """The same of the statement between these offsets."""
-    at = _behind_space(buffer, at, end)
     behind = _behind_word(buffer, at, end)
     if behind == at:
-        comment = at < end and buffer[at] in (35, 45, 47)
-        found = _START.match(buffer, at, end) if comment else None
-        return "other" if found is None else verb_at(buffer, found.start(1), end)
+        at = _behind_comments(buffer, at, end)
+        behind = _behind_word(buffer, at, end)
     if behind < end and (buffer[behind] == 95 or 48 <= buffer[behind] <= 57):
-        return "other"
-    word = _VERBS.find(buffer, at, behind)
-    return "other" if word is None else word.name
+        return OTHER
+    number = _VERBS.find(buffer, at, behind)
+    return OTHER if number < 0 else _VERBS.names[number]
 
 
-def _behind_space(buffer: bytes, at: int, end: int) -> int:
-    """The offset behind blanks, line ends, brackets that open and semicolons."""
-    while at < end and (buffer[at] in (32, 40, 59) or 9 <= buffer[at] <= 13):
-        at += 1
+def _behind_comments(buffer: bytes, at: int, end: int) -> int:
+    """The offset behind blanks, line ends, brackets that open, semicolons and comments; the end when one is open."""
+    while at < end:
+        first, second = buffer[at], buffer[at + 1] if at + 1 < end else 0
+        if first in (32, 40, 59) or 9 <= first <= 13:
+            at += 1
+        elif first == 35 or (first == 45 and second == 45):
+            at = _behind_line(buffer, at, end)
+        elif first == 47 and second == 42:
+            at = _behind_comment(buffer, at + 2, end)
+        else:
+            break
     return at
+
+
+def _behind_line(buffer: bytes, at: int, end: int) -> int:
+    while at < end and buffer[at] != 10:
+        at += 1
+    return min(at + 1, end)
+
+
+def _behind_comment(buffer: bytes, at: int, end: int) -> int:
+    while at + 1 < end and not (buffer[at] == 42 and buffer[at + 1] == 47):
+        at += 1
+    return min(at + 2, end)
 
 
 def _behind_word(buffer: bytes, at: int, end: int) -> int:

@@ -1,8 +1,11 @@
 # cython: annotation_typing=False
 """Packets, bytes and problems over time in at most 300 bins; the bin width doubles as the capture grows."""
 
+from array import array
+
 from workers.analysis.samples import NANO, Thinned
 from workers.contract.facts import Timeline
+from workers.packets.words import longs
 
 BINS = 300
 FIRST_WIDTH = 10_000_000
@@ -12,6 +15,28 @@ Sent = list[tuple[list[int], list[int]]]
 """Packets and bytes a bin: those of servers, those of clients."""
 Bins = tuple[int, int, list[int], list[int], list[int], Sent]
 """Start and width in nanoseconds; packets, bytes and problems a bin; the packets and bytes by who sent them."""
+
+
+class Answers(Thinned):
+    """Of some answers when each came, how long it took and of what kind it is."""
+
+    __slots__ = ("kinds", "times", "tooks")
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.times, self.tooks = array("q"), array("q")
+        self.kinds: list[str] = []
+
+    def add(self, time: int, took: int, kind: str) -> None:
+        """One more."""
+        if self.takes():
+            longs.append(self.times, time)
+            longs.append(self.tooks, max(0, took))
+            self.kinds.append(kind)
+
+    def _halve(self) -> None:
+        self.times, self.tooks, self.kinds = self.times[::2], self.tooks[::2], self.kinds[::2]
+        self._kept = len(self.kinds)
 
 
 class TimelineStage:
@@ -26,7 +51,7 @@ class TimelineStage:
         self._sent: Sent = [([0] * BINS, [0] * BINS), ([0] * BINS, [0] * BINS)]
         self._last_bin = 0
         self._at = self._size = 0
-        self.answers = Thinned(MAX_LATENCIES)
+        self.answers = Answers(MAX_LATENCIES)
 
     def update(self, time: int, wire: int) -> None:
         """One packet of so many bytes on the wire, at epoch nanoseconds."""
@@ -53,8 +78,7 @@ class TimelineStage:
 
     def latency(self, time: int, nanoseconds: int, kind: str) -> None:
         """One answer: when it came, how long it took, and of what kind (see `Timeline.latency`)."""
-        if self.answers.takes():
-            self.answers.items.append((time, max(nanoseconds, 0), kind))
+        self.answers.add(time, nanoseconds, kind)
 
     def _bin(self, time: int) -> int:
         while time - self._start >= self._width * BINS:
@@ -76,6 +100,7 @@ class TimelineStage:
     def finish(self, bins: Bins) -> Timeline:
         """Bins and latencies as facts."""
         start, width, packets, sizes, problems, (server, client) = bins
+        answers = self.answers
         if start < 0:
             return Timeline()
         return Timeline(
@@ -88,7 +113,10 @@ class TimelineStage:
             client_bytes=tuple(client[1]),
             server_packets=tuple(server[0]),
             server_bytes=tuple(server[1]),
-            latency=tuple((time * NANO, took * NANO, kind) for time, took, kind in self.answers.items),
+            latency=tuple(
+                (time * NANO, took * NANO, kind)
+                for time, took, kind in zip(answers.times, answers.tooks, answers.kinds, strict=True)
+            ),
         )
 
 

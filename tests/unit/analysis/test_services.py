@@ -14,7 +14,7 @@ from tests.unit.analysis import test_postgresql as postgresql
 from tests.unit.analysis import test_redis as redis
 from tests.unit.analysis.captures import ACK, FIN, PSH, Pcap, Tcp, analyse
 from tests.unit.analysis.talks import Segment, checked, conversation, counts, groups, talk
-from workers.analysis import Analyser, services
+from workers.analysis import Analyser, service_groups, services
 from workers.contract.codec import decode, encode
 from workers.contract.facts import Facts
 
@@ -188,7 +188,7 @@ def test_open_requests_of_all_conversations_are_bounded(monkeypatch: pytest.Monk
 
 
 def test_groups_are_bounded_and_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MAX_GROUPS", 2)
+    monkeypatch.setattr(service_groups, "MAX_GROUPS", 2)
     monkeypatch.setattr(services, "TOLD_GROUPS", 1)
     asks = redis.ask(b"GET", b"k") * 3 + redis.ask(b"SET", b"k", b"v") + redis.ask(b"TTL", b"k")
     facts = talk((0.1, "c", asks), (0.2, "s", b"$-1\r\n" * 3 + b"-OOM\r\n:1\r\n" + b":1\r\n"), port=6379)
@@ -199,7 +199,7 @@ def test_groups_are_bounded_and_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_groups_beyond_the_bound_are_counted_whatever_their_fate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MAX_GROUPS", 1)
+    monkeypatch.setattr(service_groups, "MAX_GROUPS", 1)
     facts = talk(
         (0.1, "c", redis.ask(b"GET", b"k")),
         (0.2, "s", b"$-1\r\n:1\r\n"),
@@ -210,6 +210,20 @@ def test_groups_beyond_the_bound_are_counted_whatever_their_fate(monkeypatch: py
     )
     assert counts(facts) == {"GET": (1, 1, {})}
     assert (facts.services.requests, facts.services.responses) == (4, 2)
+
+
+def test_servers_beyond_the_bound_are_counted_as_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    pcap = Pcap()
+    for n, port in enumerate((6379, 6380, 6380)):
+        tcp = Tcp(pcap, client_port=40_000 + n, server_port=port).handshake(n / 10)
+        tcp.send(1 + n, "c", PSH | ACK, 1, 1, redis.ask(b"GET", b"k") + redis.ask(b"TTL", b"k"))
+        tcp.send(1.5 + n, "s", PSH | ACK, 1, 1 + len(redis.ask(b"GET", b"k") * 2), b"$-1\r\n:1\r\n")
+    facts = checked(pcap).services.groups
+    monkeypatch.setattr(service_groups, "MAX_SERVERS", 1)
+    assert checked(pcap).services.groups == facts
+    assert {(group.server_port, group.operation): group.requests.count for group in facts} == {
+        (6379, "GET"): 1, (6379, "TTL"): 1, (6380, "GET"): 2, (6380, "TTL"): 2,
+    }  # fmt: skip
 
 
 def test_a_response_from_before_a_request_is_not_its_answer() -> None:
@@ -236,7 +250,7 @@ def test_a_gap_in_the_requests_while_a_reply_comes() -> None:
 
 
 def test_error_codes_of_a_group_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MAX_ERRORS", 2)
+    monkeypatch.setattr(service_groups, "MAX_ERRORS", 2)
     sent: list[Segment] = [(0.1, "c", postgresql.startup()), (0.2, "s", postgresql.HELLO)]
     for n in range(5):
         sent += [(n + 1, "c", postgresql.query(b"SELECT 1"))]

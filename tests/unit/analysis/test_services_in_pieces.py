@@ -10,6 +10,7 @@ from tests.unit.analysis import test_postgresql as postgresql
 from tests.unit.analysis import test_redis as redis
 from tests.unit.analysis.talks import Counts, Segment, conversation, counts, talk
 from workers.analysis.redis_commands import COMMANDS, SPECIAL
+from workers.analysis.redis_lines import behind_line, behind_string, missing, number_at
 from workers.analysis.sql import verb
 
 ASK = redis.ask
@@ -17,6 +18,11 @@ REDIS: tuple[tuple[bytes, bytes], ...] = (
     (ASK(b"get", b"k") + ASK(b"GeT", b"k"), b"$-1\r\n$1\r\nv\r\n"),
     (ASK(b"HGETALL", b"h") + ASK(b"TTL", b"k"), b"*4\r\n$1\r\na\r\n$-1\r\n:1\r\n*2\r\n*-1\r\n*0\r\n:-1\r\n"),
     (ASK(b"GEORADIUS_RO", b"g") + ASK(b"GEORADIUS\x7fRO", b"g"), b"*0\r\n-ERR unknown\r\n"),
+    (ASK(b"SET", b"k" * 12, b"v" * 130) + ASK(b"DEL", *[b"k"] * 12), b"$130\r\n" + b"v" * 130 + b"\r\n:12\r\n"),
+    (
+        ASK(b"GET", b"k") + ASK(b"GEORADIUSBYMEMBER_RO", b"g"),
+        b"$12\r\n" + b"\r\n" * 6 + b"\r\n*1\r\n$10\r\n0123456789\r\n",
+    ),
     (ASK(b"MGET", *[b"k"] * 5), b"*5\r\n" + b"$3\r\nabc\r\n" * 4 + b"$-1\r\n"),
     (ASK(b"EXEC"), b"*3\r\n+OK\r\n-WRONGTYPE no\r\n*1\r\n$0\r\n\r\n"),
     (b"*0\r\n" + ASK(b"PING") + b"ping\r\n" + ASK(b" GET ", b"k"), b"+PONG\r\n$4\r\npong\r\n_\r\n"),
@@ -87,3 +93,22 @@ def test_a_verb_is_the_first_word_behind_comments(pieces: list[str]) -> None:
     found = _VERB.match(statement)
     word = found[1].decode().upper() if found else ""
     assert verb(statement) == (word if word in ("SELECT", "BEGIN") else "other")
+
+
+_STRING = re.compile(rb"\$(\d{1,10})\r\n")
+_RESP = (*"0123456789", "$", "\r", "\n", "\r\n", "x", "$1\r\n", "$10\r\n", "$123\r\n", "y" * 9)
+
+
+@given(st.lists(st.sampled_from(_RESP), max_size=40), st.integers(0, 9))
+def test_lines_and_strings_end_where_a_pattern_says(pieces: list[str], at: int) -> None:
+    data = "".join(pieces).encode()
+    end = max(at, len(data) - at)
+    data = data.ljust(end, b"-")
+    newline, found = data.find(b"\n", at, end), _STRING.match(data, at, end)
+    assert behind_line(data, at, end) == (newline + 1 if newline >= 0 else -1)
+    behind = found.end() + int(found[1]) + 2 if found else -1
+    whole = 0 <= behind <= end and data[behind - 2 : behind] == b"\r\n"
+    assert behind_string(data, at, end) == (behind if whole else -1)
+    assert missing(data, at, end) == max(0, behind - end)
+    if found:
+        assert number_at(data, at + 1, end) == int(found[1]) << 4 | (found.end() - at - 1)
