@@ -79,12 +79,12 @@ class Certificates:
     def chain(self, body: bytes) -> Chain:
         """What a Certificate message says that is not in `chains`, the server's own certificate first."""
         number, kept = certificates(body)
-        chain = Chain(body, number, tuple([self.read(der) for der in kept]))
+        chain = Chain(number, tuple([self.read(der) for der in kept]))
         if chain.numbers and chain.numbers[0] >= 0:
             facts = self._read[chain.numbers[0]].facts
             chain.readable, chain.not_before, chain.not_after = True, facts.not_before, facts.not_after
         if chain.numbers and min(chain.numbers) >= 0:  # what can't be read may be counted again
-            self.chains.keep(chain)
+            self.chains.keep(body, chain)
         return chain
 
     def match(self, chain: Chain, asked: str) -> str:

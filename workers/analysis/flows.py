@@ -29,8 +29,6 @@ _REGISTERED = (1024).to_bytes(2, "big")
 class Half(Direction):
     """One direction of a conversation."""
 
-    __slots__ = ("bytes", "packets", "payload", "tcp")
-
     flow: "Flow"
     peer: "Half"
 

@@ -7,6 +7,9 @@ from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
 
 
+cdef Py_ssize_t _SPARE
+
+
 @cython.final
 cdef class HttpStage:
     cdef TimelineStage _timeline
@@ -16,7 +19,7 @@ cdef class HttpStage:
     cdef Pools _pools
     cdef Durations _latency
     cdef Thinned _answers
-    cdef Request _spare
+    cdef list _spare
     cdef public Head head
     cdef long long _requests, _responses
     cdef public long long beyond, unjudged, not_captured

@@ -23,6 +23,7 @@ from workers.contract.facts_http import HIDDEN, Http2Facts
 from workers.packets.packet import Packet
 
 TOLD_GROUPS = 500
+_SPARE = 64
 JUDGED_AFTER = 1_000_000_000
 """A request in the capture's last second is not called unanswered while its connection is open."""
 MAX_CODES = 24
@@ -43,8 +44,8 @@ class HttpStage:
         self._statuses = Statuses()
         self._latency = Durations(1024)
         self._answers = timeline.answers
-        self._spare: Request | None = None
-        """Requests that are over and that nobody knows any more."""
+        self._spare: list[Request] = []
+        """Requests that are over and that nobody knows any more, a few."""
         self.beyond = 0
         """Requests of groups that were not kept."""
         self.unjudged = 0
@@ -77,11 +78,7 @@ class HttpStage:
             self.beyond += 1
         else:
             group.requests.add(packet.number)
-        request = self._spare
-        if request is None:
-            request = Request.__new__(Request)  # the constructor's call costs more
-        else:
-            self._spare = request.next
+        request = self._spare.pop() if self._spare else Request.__new__(Request)  # its constructor costs more
         request.group, request.key, request.next = group, key, None
         request.is_head = request.is_connect = request.kept = False
         request.frame, request.status = packet.number, 0
@@ -90,8 +87,8 @@ class HttpStage:
 
     def release(self, request: Request) -> None:
         """Nobody knows this request any more but those that remember tries."""
-        if not request.kept:
-            request.next, self._spare = self._spare, request
+        if not request.kept and len(self._spare) < _SPARE:
+            self._spare.append(request)
 
     def response(self, status: int, request: Request | None, first_byte: int, packet: Packet) -> None:
         """A response's head is complete; its first byte came at `first_byte`. Status 0: not visible."""

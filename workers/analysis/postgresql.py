@@ -290,7 +290,7 @@ class PostgresqlReplies(FramedParser):
                 break
             if not known:
                 request, known = self._both.oldest(packet.number), True
-            if request is None or (kind == _COMPLETE and request.operation is EXECUTE):
+            if request is None or (kind == _COMPLETE and request.operation == EXECUTE):
                 self._tell(kind, request, buffer, at + 5, at + min(_TAG, size), packet)
                 known = kind != _READY
             elif not _KINDS[kind] & _ASIDE:
@@ -316,7 +316,7 @@ class PostgresqlReplies(FramedParser):
         exchange.begin(request, self.begun, packet.number)
         if kind == _ERROR:
             request.error = request.error or _sqlstate(buffer[at:end])
-        elif kind == _COMPLETE and request.operation is EXECUTE:
+        elif kind == _COMPLETE and request.operation == EXECUTE:
             request.operation = verb_at(buffer, at, end)
         if kind == _READY or (kind == _ERROR and request.operation == "startup"):
             self._end(request)

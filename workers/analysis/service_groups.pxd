@@ -9,8 +9,8 @@ from workers.packets.packet cimport Packet
 cdef class Request:
     cdef public str operation, error
     cdef public long long end, took, frame, reply_frame, number, detail
+    cdef public Py_ssize_t place
     cdef public bint due, waits, spare
-    cdef public Request before, behind
 
 
 @cython.locals(made=Request)

@@ -16,8 +16,7 @@ class Request:
     """One request that waits for its response, or whose response is under way."""
 
     __slots__ = (
-        "before", "behind", "detail", "due", "end", "error", "frame", "number", "operation", "reply_frame", "spare",
-        "took", "waits",
+        "detail", "due", "end", "error", "frame", "number", "operation", "place", "reply_frame", "spare", "took", "waits",
     )  # fmt: skip
 
     operation: str
@@ -34,9 +33,9 @@ class Request:
     detail: int
     """What the protocol needs to read the response."""
     waits: bool
-    """Whether it is one of its exchange's, between those asked before and behind it."""
-    before: "Request | None"
-    behind: "Request | None"
+    """Whether it is one of its exchange's."""
+    place: int
+    """Where among them, if there are others."""
     spare: bool
     """Whether it is over and nobody knows it any more, so that it may be another one."""
 
@@ -44,7 +43,7 @@ class Request:
 def request() -> Request:
     """A new one, to be begun; not by a constructor, which costs more than all else about a request."""
     made = Request.__new__(Request)
-    made.error, made.detail, made.waits, made.before, made.behind = "", 0, False, None, None
+    made.error, made.detail, made.waits, made.place = "", 0, False, 0
     return made
 
 

@@ -7,6 +7,7 @@ from workers.analysis.timeline cimport Answers
 from workers.packets.packet cimport Packet
 
 cdef long long _FRAMES
+cdef Py_ssize_t _LONG
 cdef str UNKNOWN
 cdef Group _NONE
 
@@ -23,7 +24,9 @@ cdef class ServiceStage:
 cdef class Exchange:
     cdef public Request first
     cdef ServiceStage _stage
-    cdef Request _spare, _last
+    cdef Request _spare
+    cdef list _queue
+    cdef Py_ssize_t _head
     cdef public long long waiting
     cdef long long _beyond, answers, busy, free_at, began
     cdef Group _group, _group_before
@@ -41,8 +44,7 @@ cdef class Exchange:
     @cython.locals(known=Request, asked=Request)
     cdef Request ask_numbered(self, str operation, Packet packet, long long number)
     @cython.final
-    @cython.locals(last=Request)
-    cdef bint _queue(self, Request asked) except -1
+    cdef bint _behind(self, Request asked) except -1
     @cython.final
     @cython.locals(told=Request)
     cdef tell(self, str operation, Packet packet)
@@ -85,7 +87,10 @@ cdef inline bint _end(Exchange exchange, Request asked) except -1
 
 cdef inline bint _take(Exchange exchange, Request asked) except -1
 
-@cython.locals(before=Request, behind=Request)
-cdef void _unlink(Exchange exchange, Request asked) noexcept
+@cython.locals(queue=list)
+cdef bint _step_out(Exchange exchange, Request asked) except -1
+
+@cython.locals(waiting=Request, place=Py_ssize_t)
+cdef bint _close_up(Exchange exchange) except -1
 
 cdef bint _drop(Exchange exchange, Request asked) except -1

@@ -27,6 +27,8 @@ MAX_WAITING = 1024
 """Requests remembered a conversation."""
 MAX_OPEN = 32_768
 """Requests remembered over all conversations."""
+_LONG = 2 * MAX_WAITING
+"""Places of requests, those that are over included."""
 _FRAMES = MAX_FRAMES
 UNKNOWN = ""
 """The operation of responses whose request is not in the capture, and of errors nobody asked for."""
@@ -64,8 +66,8 @@ class Exchange:
     """What one conversation asked and was answered; `asker` asks. Protocols that keep more of it derive from this."""
 
     __slots__ = (
-        "_beyond", "_gap", "_group", "_group_before", "_last", "_spare", "_stage", "answers", "asker", "began", "busy",
-        "ended", "first", "free_at", "lost", "numbered", "paired", "server", "stopped", "strays", "waited", "waiting",
+        "_beyond", "_gap", "_group", "_group_before", "_head", "_queue", "_spare", "_stage", "answers", "asker", "began",
+        "busy", "ended", "first", "free_at", "lost", "numbered", "paired", "server", "stopped", "strays", "waited", "waiting",
     )  # fmt: skip
     protocol: ClassVar[str] = ""
     IN_ORDER: ClassVar[bool] = True
@@ -78,10 +80,13 @@ class Exchange:
         self._group = self._group_before = _NONE
         """The one of its server that was needed last, and that before it."""
         self.waiting = 0
-        """Requests from `first` to `_last`, in the order they were asked."""
+        """Requests from `first` on, in the order they were asked."""
         self.first: Request | None = None
-        self._last: Request | None = None
-        """None when there is but one."""
+        self._queue: list[Request | None] = []
+        """All of them by their `place`, None for those that are over; empty until one waits behind another. A list, as
+        one that leads to the next is copied by recursion."""
+        self._head = 0
+        """Where `first` is in it."""
         self._spare: Request | None = None
         """One that may be another one, if it says so."""
         self.numbered: dict[int, Request] = {}
@@ -120,17 +125,21 @@ class Exchange:
         if self.first is None:
             self.first = asked
         else:
-            self._queue(asked)
+            self._behind(asked)
         self.waiting += 1
         self._stage.open += 1
         return asked
 
-    def _queue(self, asked: Request) -> None:
-        """Behind others that wait."""
-        last = self.first if self._last is None else self._last
-        assert last is not None
-        asked.before = last
-        last.behind = self._last = asked
+    def _behind(self, asked: Request) -> None:
+        """One that waits behind others."""
+        if not self._queue:
+            assert self.first is not None
+            self.first.place = 0
+            self._queue.append(self.first)
+        elif len(self._queue) >= _LONG:
+            _close_up(self)
+        asked.place = len(self._queue)
+        self._queue.append(asked)
 
     def ask_numbered(self, operation: str, packet: Packet, number: int) -> Request:
         """The same, with a number that its response names."""
@@ -323,26 +332,33 @@ def _take(exchange: Exchange, asked: Request) -> None:
     exchange._stage.open -= 1
     if exchange.waiting == 0:
         exchange.first = None
+        if exchange._head or exchange._queue:
+            exchange._queue.clear()
+            exchange._head = 0
     else:
-        _unlink(exchange, asked)
+        _step_out(exchange, asked)
     if asked.number >= 0:
         del exchange.numbered[asked.number]
 
 
-def _unlink(exchange: Exchange, asked: Request) -> None:
+def _step_out(exchange: Exchange, asked: Request) -> None:
     """One that waits beside others."""
-    before, behind = asked.before, asked.behind
-    asked.before = asked.behind = None
-    if before is None:
-        exchange.first = behind
-    else:
-        before.behind = behind
-    if behind is None:
-        exchange._last = before
-    else:
-        behind.before = before
-    if exchange.waiting == 1:
-        exchange._last = None
+    queue = exchange._queue
+    queue[asked.place] = None
+    if asked.place == exchange._head:
+        while queue[exchange._head] is None:
+            exchange._head += 1
+        exchange.first = queue[exchange._head]
+
+
+def _close_up(exchange: Exchange) -> None:
+    """Those that wait take the places of those that are over."""
+    exchange._queue = [asked for asked in exchange._queue if asked is not None]
+    exchange._head = 0
+    for place in range(len(exchange._queue)):
+        waiting = exchange._queue[place]
+        assert waiting is not None
+        waiting.place = place
 
 
 def _drop(exchange: Exchange, asked: Request) -> None:

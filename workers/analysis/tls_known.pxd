@@ -4,7 +4,7 @@ from workers.analysis.http_message cimport text
 from workers.analysis.tls_messages cimport Hello, client_hello, server_hello
 from workers.packets.scan cimport digest, piece, same
 
-cdef Py_ssize_t MAX_SHAPES, MAX_NAMES, MAX_CHAINS, MAX_CHAIN_BYTES, _BUCKETS
+cdef Py_ssize_t MAX_SHAPES, MAX_SHAPE_BYTES, MAX_NAME, MAX_NAMES, MAX_CHAINS, MAX_CHAIN_BYTES, _BUCKETS
 
 cdef int _SERVER_NAME, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS, _KEY_SHARE, _FIRST_RANDOM, _PIECES
 
@@ -23,9 +23,14 @@ cdef class Said:
     cdef public tuple alpn
     cdef public bint retry
     cdef public Count count
-    cdef bytes shape
+
+
+@cython.final
+cdef class Shape:
+    cdef bytes joined
     cdef unsigned long long hash
-    cdef Said next
+    cdef Said said
+    cdef Shape next
 
 
 @cython.final
@@ -55,9 +60,9 @@ cdef class Shapes:
     cdef list _buckets
     cdef int _number
 
-    @cython.locals(said=Said)
+    @cython.locals(shape=Shape)
     cdef Said find(self, Pieces pieces, const unsigned char *data)
-    @cython.locals(place=int, bucket=Py_ssize_t)
+    @cython.locals(place=int, bucket=Py_ssize_t, shape=Shape, joined=bytes)
     cdef keep(self, Said said, Pieces pieces, const unsigned char *data)
 
 
@@ -86,7 +91,6 @@ cdef bint _retries(const unsigned char *buffer, Py_ssize_t at)
 
 
 cdef class Chain:
-    cdef public bytes body
     cdef public long long number
     cdef public tuple numbers
     cdef public bint readable
@@ -97,9 +101,9 @@ cdef class Chain:
 cdef class Chains:
     cdef dict _known
 
-    @cython.locals(chain=Chain)
+    @cython.locals(known=tuple)
     cpdef Chain find(self, bytes body)
-    cpdef keep(self, Chain chain)
+    cpdef keep(self, bytes body, Chain chain)
 
 
 @cython.locals(size=Py_ssize_t, step=Py_ssize_t, at=Py_ssize_t, mixed=cython.longlong)

@@ -11,7 +11,7 @@ from workers.analysis.http_message import text
 from workers.analysis.tls_messages import MAX_NAME, RETRY_RANDOM, Hello, client_hello, server_hello
 from workers.packets.scan import digest, piece, same
 
-MAX_SHAPES, MAX_NAMES = 256, 1024
+MAX_SHAPES, MAX_SHAPE_BYTES, MAX_NAMES = 256, 4096, 1024
 _BUCKETS = 256
 _PIECES = 32
 MAX_CHAINS, MAX_CHAIN_BYTES = 64, 16_384
@@ -46,17 +46,13 @@ def numbers(counts: dict[str, Count]) -> dict[str, int]:
 class Said:
     """What a ClientHello or ServerHello says."""
 
-    __slots__ = ("alpn", "count", "hash", "ja3", "ja4", "next", "retry", "shape", "suite", "version")
+    __slots__ = ("alpn", "count", "ja3", "ja4", "retry", "suite", "version")
 
     def __init__(self, hello: Hello, suite: str) -> None:
         self.version, self.alpn = tls_names.version(hello.version), hello.alpn
         self.ja3, self.ja4, self.suite = hello.ja3, hello.ja4, suite
         self.retry = hello.retry
         self.count: Count | None = None
-        self.shape = b""
-        self.hash = 0
-        self.next: Said | None = None
-        """In its bucket."""
 
 
 class Pieces:
@@ -146,33 +142,46 @@ class Pieces:
         return done == size
 
 
+class Shape:
+    """How hellos begin that say the same. Apart from what they say, which handshakes keep."""
+
+    __slots__ = ("hash", "joined", "next", "said")
+
+    def __init__(self, joined: bytes, number: int, said: Said) -> None:
+        self.joined, self.hash, self.said = joined, number, said
+        self.next: Shape | None = None
+        """In its bucket."""
+
+
 class Shapes:
     """find(pieces) -> what hellos of that shape say, if it is kept. All are forgotten when there are too many."""
 
     __slots__ = ("_buckets", "_number")
 
     def __init__(self) -> None:
-        self._buckets: list[Said | None] = [None] * _BUCKETS
+        self._buckets: list[Shape | None] = [None] * _BUCKETS
         self._number = 0
 
     def find(self, pieces: Pieces, data: bytes) -> Said | None:
         """Of a shape that lies in these pieces of a message."""
-        said = self._buckets[pieces.hash & (_BUCKETS - 1)]
-        while said is not None:
-            if said.hash == pieces.hash and pieces.are(said.shape, len(said.shape), data):
-                return said
-            said = said.next
+        shape = self._buckets[pieces.hash & (_BUCKETS - 1)]
+        while shape is not None:
+            if shape.hash == pieces.hash and pieces.are(shape.joined, len(shape.joined), data):
+                return shape.said
+            shape = shape.next
         return None
 
     def keep(self, said: Said, pieces: Pieces, data: bytes) -> None:
-        """For the next one of this shape."""
+        """For the next one of this shape, unless it is a long one."""
+        joined = b"".join([data[pieces.begins[place] : pieces.ends[place]] for place in range(pieces.number)])
+        if len(joined) > MAX_SHAPE_BYTES:
+            return
         if self._number >= MAX_SHAPES:
             self._number, self._buckets = 0, [None] * _BUCKETS
         self._number += 1
-        said.shape = b"".join([data[pieces.begins[place] : pieces.ends[place]] for place in range(pieces.number)])
-        said.hash, bucket = pieces.hash, pieces.hash & (_BUCKETS - 1)
-        said.next = self._buckets[bucket]
-        self._buckets[bucket] = said
+        shape, bucket = Shape(joined, pieces.hash, said), pieces.hash & (_BUCKETS - 1)
+        shape.next = self._buckets[bucket]
+        self._buckets[bucket] = shape
 
 
 class Name:
@@ -230,6 +239,8 @@ class Hellos:
 
     def _name(self, raw: bytes) -> Name:
         """A name by its bytes; none for no bytes."""
+        if len(raw) > MAX_NAME:
+            return self._name_of(text(raw, MAX_NAME))
         name = self._named.get(raw)
         if name is None:
             if len(self._named) >= MAX_NAMES:
@@ -248,10 +259,9 @@ def _retries(buffer: bytes, at: int) -> bool:
 class Chain:
     """A Certificate message: how many certificates it has, and what is told of those at its beginning."""
 
-    __slots__ = ("body", "matches", "not_after", "not_before", "number", "numbers", "readable")
+    __slots__ = ("matches", "not_after", "not_before", "number", "numbers", "readable")
 
-    def __init__(self, body: bytes, number: int, numbers: tuple[int, ...]) -> None:
-        self.body = body
+    def __init__(self, number: int, numbers: tuple[int, ...]) -> None:
         self.number = number
         self.numbers = numbers
         """Of the certificates, as `Certificates` has them; -1 for one that can't be read."""
@@ -266,19 +276,19 @@ class Chains:
     """find(message) -> what was kept for the same bytes before, or None."""
 
     def __init__(self) -> None:
-        self._known: dict[int, Chain] = {}
+        self._known: dict[int, tuple[bytes, Chain]] = {}
 
     def find(self, body: bytes) -> Chain | None:
         """The chain of a Certificate message that was kept."""
-        chain = self._known.get(sampled(body))
-        return chain if chain is not None and chain.body == body else None
+        known = self._known.get(sampled(body))
+        return known[1] if known is not None and known[0] == body else None
 
-    def keep(self, chain: Chain) -> None:
+    def keep(self, body: bytes, chain: Chain) -> None:
         """Remember what a message says."""
-        if len(chain.body) <= MAX_CHAIN_BYTES:
+        if len(body) <= MAX_CHAIN_BYTES:
             if len(self._known) >= MAX_CHAINS:
                 self._known.clear()
-            self._known[sampled(chain.body)] = chain
+            self._known[sampled(body)] = body, chain
 
 
 def sampled(body: bytes) -> int:
