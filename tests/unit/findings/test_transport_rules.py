@@ -3,6 +3,8 @@
 from typing import Any
 
 from tests.unit.findings.cases import alarms, facts, healthy, judge, only, reset, rules, talk, tally
+from tests.unit.findings.golden import mtu, transport
+from tests.unit.findings.test_golden import targets
 from workers.contract.report import Confidence, Severity
 
 
@@ -90,6 +92,15 @@ def test_full_buffer_names_the_slow_process() -> None:
     finding = only(judge(facts([*flows, *healthy(5)])), "zero-window")
     assert "checkout-7d9f-x2z stopped reading 12 times" in finding.sentence
     assert finding.severity is Severity.WARNING
+
+
+def test_next_step_towards_a_sender_that_obeys_is_not_to_make_it_obey() -> None:
+    follows, ignores = (
+        only(judge(*targets(made())), "mtu-black-hole").next_step
+        for made in (mtu.sender_obeys_and_a_second_hop_says_nothing, transport.sender_ignores_the_router)
+    )
+    assert follows.startswith("Try `ping -M do -s 1372` towards the server; set an MTU below 1,400 on")
+    assert ignores.startswith("The error did reach the pod")
 
 
 def test_short_full_buffer_is_normal() -> None:
