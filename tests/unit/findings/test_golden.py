@@ -24,6 +24,7 @@ from tests.unit.findings.golden import (
     services,
     tls,
     transport,
+    windows,
 )
 from tests.unit.findings.golden.traffic import (
     GOLDEN,
@@ -42,7 +43,7 @@ from workers.contract.report import Confidence, Finding, Named, TargetResult
 from workers.findings import find, rules
 from workers.findings.find import ABOUT_CAPTURE
 
-FAMILIES = (capture, connections, datagrams, dns, h2, http, mtu, resets, services, tls, transport)
+FAMILIES = (capture, connections, datagrams, dns, h2, http, mtu, resets, services, tls, transport, windows)
 NAMES = {
     PAYMENTS: Named("service", "payments", "shop"),
     LEDGER: Named("service", "ledger", "shop"),
