@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from workers.contract.facts import TcpSide
 from workers.findings.case import Talk
 from workers.findings.words import ratio
 
@@ -30,6 +31,9 @@ that makes round trips longer than the handshake's."""
 NEAR, STEADY = 0.8, 0.5
 """The same, and the whole transfer's rate over its best second's, where no window was seen to be filled: bursts and
 pauses of a program could come to the same figure by chance."""
+
+CLOSE = 0.5
+"""Round trip of a side's data over the handshake's, up to which the capture is near the receiver."""
 
 SECONDS = 1.0
 """What the transfer takes at least."""
@@ -64,13 +68,21 @@ def limited(talk: Talk, side: str) -> Limit | None:
     payload = flow.server_payload if side == "server" else flow.client_payload
     if window <= 0 or not 0 < rate < FAST or (scaled and not filled) or payload < SECONDS * rate:
         return None
-    fits = (LEAST if filled else NEAR) <= rate * rtt / window <= MOST and (filled or _steady(talk, payload, rate))
+    sure = filled or (_steady(talk, payload, rate) and _may_be_full(mine, other, rtt))
+    fits = (LEAST if filled else NEAR) <= rate * rtt / window <= MOST and sure
     return Limit(window, rtt, rate, payload / rate, scaled, filled) if fits else None
 
 
 def _steady(talk: Talk, payload: int, rate: float) -> bool:
     """Whether all of the conversation goes nearly as fast as its best second."""
     return payload >= STEADY * rate * (talk.flow.last_at - talk.flow.first_at)
+
+
+def _may_be_full(mine: TcpSide, other: TcpSide, rtt: float) -> bool:
+    """Whether the window may have been full unseen: the capture is near the receiver, where little is under way at any
+    time, or there was no room for one more segment."""
+    near = mine.rtt.count > 0 and mine.rtt.p50 <= CLOSE * rtt
+    return near or mine.most_in_flight + other.mss > UNSCALED
 
 
 def _undisturbed(talk: Talk, side: str) -> bool:

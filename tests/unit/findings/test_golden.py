@@ -12,7 +12,20 @@ import pytest
 from msgspec import structs
 
 from tests.unit.findings.cases import SPEC, alarms
-from tests.unit.findings.golden import capture, connections, datagrams, dns, h2, http, resets, services, tls, transport
+from tests.unit.findings.golden import (
+    capture,
+    connections,
+    datagrams,
+    dns,
+    h2,
+    http,
+    mtu,
+    resets,
+    services,
+    tls,
+    transport,
+    windows,
+)
 from tests.unit.findings.golden.traffic import (
     GOLDEN,
     LEDGER,
@@ -30,7 +43,7 @@ from workers.contract.report import Confidence, Finding, Named, TargetResult
 from workers.findings import find, rules
 from workers.findings.find import ABOUT_CAPTURE
 
-FAMILIES = (capture, connections, datagrams, dns, h2, http, resets, services, tls, transport)
+FAMILIES = (capture, connections, datagrams, dns, h2, http, mtu, resets, services, tls, transport, windows)
 NAMES = {
     PAYMENTS: Named("service", "payments", "shop"),
     LEDGER: Named("service", "ledger", "shop"),

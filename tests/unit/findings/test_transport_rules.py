@@ -2,7 +2,12 @@
 
 from typing import Any
 
+from msgspec import structs
+
 from tests.unit.findings.cases import alarms, facts, healthy, judge, only, reset, rules, talk, tally
+from tests.unit.findings.golden import mtu, transport, windows
+from tests.unit.findings.test_golden import targets
+from workers.contract.facts import Tally, TcpFacts, TcpSide
 from workers.contract.report import Confidence, Severity
 
 
@@ -90,6 +95,39 @@ def test_full_buffer_names_the_slow_process() -> None:
     finding = only(judge(facts([*flows, *healthy(5)])), "zero-window")
     assert "checkout-7d9f-x2z stopped reading 12 times" in finding.sentence
     assert finding.severity is Severity.WARNING
+
+
+def test_keep_alives_are_no_evidence_of_probes() -> None:
+    (seen,) = targets(windows.reader_wakes_up_by_itself_and_keeps_the_connection_alive())
+    flows = seen.facts.conversations if seen.facts else ()
+    asked = {frame for flow in flows if flow.tcp for frame in flow.tcp.keep_alives.frames}
+    finding = only(judge(seen), "zero-window")
+    assert len(asked) == 3
+    assert asked.isdisjoint(ref.frame for ref in finding.frames)
+    assert finding.figures["probes"] == 0
+
+
+def test_probes_are_counted_as_far_as_frames_show_them() -> None:
+    """The first 20 of each kind are known; a filled window is not where its unit is not."""
+    tcp = TcpFacts(
+        handshake="complete",
+        zero_windows_client=Tally(30, tuple(range(1, 40, 2))),
+        zero_window_seconds=60.0,
+        keep_alives=Tally(29, tuple(range(2, 42, 2))),
+    )
+    known = structs.replace(tcp, client=TcpSide(offered=True))
+    said = [only(judge(facts([structs.replace(talk(), tcp=one)])), "zero-window").sentence for one in (known, tcp)]
+    assert "the server probed at least 19 times for room" in said[0]
+    assert "probed" not in said[1]
+
+
+def test_next_step_towards_a_sender_that_obeys_is_not_to_make_it_obey() -> None:
+    follows, ignores = (
+        only(judge(*targets(made())), "mtu-black-hole").next_step
+        for made in (mtu.sender_obeys_and_a_second_hop_says_nothing, transport.sender_ignores_the_router)
+    )
+    assert follows.startswith("Try `ping -M do -s 1372` towards the server; set an MTU below 1,400 on")
+    assert ignores.startswith("The error did reach the pod")
 
 
 def test_short_full_buffer_is_normal() -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from workers.contract.facts import IcmpError
+from workers.contract.facts import IcmpError, TcpSide
 from workers.contract.report import Finding, Severity
 from workers.findings import filters
 from workers.findings.case import Case, pointers, refs, tally
@@ -53,8 +53,17 @@ def _worth(errors: list[Seen]) -> bool:
 def _obeyed(case: Case, error: IcmpError) -> bool:
     """Whether every sender that was told a size sends what fits since, and that arrives (RFC 1191 section 3)."""
     talks = case.talks_by_end.get((error.about_server, error.about_port), [])
-    told = [side for t in talks for side in (t.tcp.client, t.tcp.server) if side.too_big.count > 0]
-    return bool(told) and all(s.told_mtu > 0 and s.undelivered.count <= 0 < s.largest_acknowledged for s in told)
+    senders = [(t.tcp.client, t.tcp.unacknowledged_client) for t in talks]
+    senders += [(t.tcp.server, t.tcp.unacknowledged_server) for t in talks]
+    told = [(side, flying) for side, flying in senders if side.too_big.count > 0]
+    return bool(told) and all(_arrives(side, flying) for side, flying in told)
+
+
+def _arrives(told: TcpSide, flying: int) -> bool:
+    """Whether nothing was sent again in vain, and all arrived, or a packet of the very size that the sender was told:
+    smaller ones may have arrived before it was told, and nothing since."""
+    some = told.largest_acknowledged > 0 and (flying <= 0 or told.largest_acknowledged == told.told_mtu)
+    return some and told.told_mtu > 0 and told.undelivered.count <= 0
 
 
 def _finding(case: Case, errors: list[Seen]) -> Finding:

@@ -112,7 +112,8 @@ def _finding(case: Case, trouble: Trouble, side: str) -> Finding:
     largest = max(t.ends(side)[0].undelivered_size or _side(t, side)[1] for t in trouble.bad)
     passed = max(t.ends(side)[0].largest_acknowledged for t in trouble.bad)
     others = any(t.ends(side)[0].largest_acknowledged >= largest > 0 for t in trouble.all)
-    size = f" of at most {number(mtu)}" if mtu else " that fits"
+    follows = 0 < largest <= mtu
+    size = f" below {number(largest)}" if follows else f" of at most {number(mtu)}" if mtu else " that fits"
     probe = f"`ping -M do -s {largest - 28 if LARGE <= largest <= JUMBO else 1472}`"
     return Finding(
         RULE,
@@ -123,8 +124,8 @@ def _finding(case: Case, trouble: Trouble, side: str) -> Finding:
         f"{_delay(trouble, side)}{trouble.one_pod}",
         len(trouble.bad),
         trouble.refs(lambda t: _frames(t, side)),
-        f"{_obey(trouble, side) if mtu else ''}Try {probe} towards the server; set an MTU{size} on the pod's interface "
-        "or the tunnel, or clamp the MSS, and let ICMP pass.",
+        f"{_obey(trouble, side) if 0 < mtu < largest else ''}Try {probe} towards the server; set an MTU{size} on the "
+        "pod's interface or the tunnel, or clamp the MSS, and let ICMP pass.",
         trouble.filter("(tcp.analysis.retransmission || tcp.analysis.lost_segment || icmp.code == 4)"),
         figures=trouble.figures(
             resent=again, largest_bytes=largest or None, arrived_bytes=passed or None, mtu=mtu or None
@@ -159,8 +160,9 @@ def _why(trouble: Trouble, side: str, told: list[tuple[int, int, IcmpError]], mt
     router = listing((trouble.case.name(error.sender) for _, _, error in told), 2) or "a router"
     if not mtu:
         return f"{router} says they are too large (ICMP), but not what fits"
-    goes_on = f", it goes on with {number(largest)}" if largest > mtu else " and it does not follow"
-    return f"{router} told {trouble.side(side)} that at most {number(mtu)} bytes pass (ICMP){goes_on}"
+    then = f", but packets of {number(largest)} vanish, too" if largest > 0 else ""
+    then = f", it goes on with {number(largest)}" if largest > mtu else then
+    return f"{router} told {trouble.side(side)} that at most {number(mtu)} bytes pass (ICMP){then}"
 
 
 def _delay(trouble: Trouble, side: str) -> str:

@@ -17,8 +17,10 @@ def check(case: Case) -> list[Finding]:
 
 
 def _refused(talk: Talk) -> bool:
-    """A client that goes on to send data had its SYN accepted, out of our sight; what was reset came later."""
-    return talk.tcp.handshake == "refused" and talk.flow.client_payload <= 0
+    """A client that goes on to send data had its SYN accepted, out of our sight; what was reset came later. The SYN
+    may have data of its own (RFC 7413)."""
+    only_syns = talk.flow.client_packets <= talk.tcp.syns.count
+    return talk.tcp.handshake == "refused" and (only_syns or talk.flow.client_payload <= 0)
 
 
 def _finding(trouble: Trouble) -> Finding:

@@ -1,5 +1,6 @@
 """A full receive buffer: the process at that end does not read as fast as the other sends (RFC 9293 section 3.8.6)."""
 
+import math
 from collections.abc import Callable
 
 from workers.contract.facts import Tally
@@ -44,10 +45,32 @@ def _seconds(trouble: Trouble) -> float:
 
 
 def _probes(talk: Talk, side: str) -> Tally:
-    """The other side's questions whether there is room again. Linux asks with what looks like a keep-alive (a sequence
-    number just below the expected one): it counts where each was answered with a zero window."""
-    asked, again = talk.ends(side)[1].zero_window_probes, talk.tcp.keep_alives
-    return asked if asked.count > 0 or again.count >= _full(talk, side).count else again
+    """The other side's questions whether there is room again, those at least that surely are."""
+    asked = talk.ends(side)[1].zero_window_probes
+    return asked if asked.count > 0 else _linux(talk, side)
+
+
+def _linux(talk: Talk, side: str) -> Tally:
+    """Linux asks with what looks like a keep-alive (a sequence number just below the expected one). The facts don't say
+    whose those are; but one between two zero windows is no keep-alive of the full side, which would be a zero window
+    itself, and no window was open there if none was filled again."""
+    mine, other = talk.ends(side)
+    again, full = talk.tcp.keep_alives, _full(talk, side)
+    every = (other.window_full, again, full)
+    kinds = {frame: one for one in every for frame in one.frames}
+    seen = sorted(kinds)
+    end = min((max(one.frames, default=0) for one in every if one.count > len(one.frames)), default=math.inf)
+    sure = tuple(
+        frame
+        for before, frame, after in zip(seen, seen[1:], seen[2:], strict=False)
+        if kinds[frame] is again and kinds[before] is kinds[after] is full and after <= end
+    )
+    return Tally(len(sure), sure) if mine.offered else Tally()  # else no window is known to be filled
+
+
+def _more(talk: Talk, side: str) -> bool:
+    """Whether some keep-alives may be probes that don't count."""
+    return talk.ends(side)[1].zero_window_probes.count <= 0 and talk.tcp.keep_alives.count > _linux(talk, side).count
 
 
 def _refused(trouble: Trouble, side: str) -> int:
@@ -61,7 +84,8 @@ def _finding(trouble: Trouble, side: str, seconds: float, count: int) -> Finding
     most = "up to " if len(trouble.bad) > 1 else ""
     waited = f", for {most}{duration(seconds)}" if seconds >= SECONDS else ""
     asked = tally(_probes(t, side) for t in trouble.bad)
-    probed = f"; the {other} probed {plural(asked, 'time')} for room" if asked else ""
+    least = "at least " if any(_more(t, side) for t in trouble.bad) else ""
+    probed = f"; the {other} probed {least}{plural(asked, 'time')} for room" if asked else ""
     return Finding(
         RULE,
         Severity.WARNING if seconds >= WARNING_SECONDS else Severity.NOTE,

@@ -13,6 +13,7 @@ from tests.unit.findings.golden.traffic import (
     datagram,
     fires,
     quiet,
+    request,
 )
 
 
@@ -84,6 +85,15 @@ def nothing_listens() -> Scene:
     scene = Scene().normal()
     for n in range(6):
         scene.tcp(LEDGER, 9000, n * 0.5).syn().wait(0.001).rst("s", seq=0)
+    return scene
+
+
+@fires("connection-refused", "6 of 6 connection attempts were refused by a RST")
+def nothing_listens_for_fast_open() -> Scene:
+    """The SYNs carry the request (RFC 7413)."""
+    scene = Scene().normal()
+    for n in range(6):
+        scene.tcp(LEDGER, 9000, n * 0.5).packet("c", SYN, request("/cart"), seq=0).wait(0.001).rst("s", seq=0)
     return scene
 
 
