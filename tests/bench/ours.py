@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from workers import collector
 
@@ -23,7 +22,7 @@ from workers.analysis import Analyser
 from workers.packets.capture import CaptureReader
 from workers.packets.decode import Decoder
 from workers.packets.packet import Packet
-from workers.packets.stream import Handlers, Parser, Stream
+from workers.packets.stream import Direction, Handlers, Parser, Stream, opened
 
 CHUNK = 1 << 20
 
@@ -47,10 +46,10 @@ class _Unread(Parser):
 class _TcpAlone(Handlers):
     """Wants nothing of what the core finds."""
 
-    def open_stream(self, half: Any) -> Stream:
-        return Stream(_Unread(), {})
+    def open_stream(self, half: Direction) -> Stream:
+        return opened(_Unread(), {})
 
-    def over(self, flow: Any, packet: Packet, now: int) -> None:
+    def over(self, half: Direction, packet: Packet, now: int) -> None:
         pass
 
     def latency(self, time: int, took: int) -> None:

@@ -39,6 +39,8 @@ cdef class DnsStage:
     cpdef int message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp) except -1
     @cython.locals(waiting=Waiting, group=Group, known=int)
     cdef int _query(self, Message message, int place, Name name, Packet packet, bint udp) except -1
+    @cython.locals(before=Name)
+    cdef bint _asks_again(self, int place, Group group, Name name) except -1
     @cython.locals(place=int, waited=cython.longlong)
     cdef _again(self, Group group, int same, Packet packet)
     @cython.locals(waiting=Waiting, group=Group, took=cython.longlong)

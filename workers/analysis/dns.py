@@ -111,13 +111,14 @@ class DnsStage:
             self._dnssec_ok += message.dnssec_ok
             self._edns_sizes.add(message.edns)
         group = self._groups.of(name, message.qtype, waiting.ends)
-        if place and (group is None or waiting.groups[place] != group.place):
+        if place and not self._asks_again(place, group, name):
             self._judge(place, packet.time)
             waiting.drop(place)
             place = 0
         known = place
         if not known:
             place = waiting.add(name)
+        self._retried += known != 0
         if group is None:
             self.beyond += 1
         else:
@@ -125,7 +126,6 @@ class DnsStage:
             group.queries.add(packet.number)
             if known:
                 group.retried += 1
-                self._retried += 1
             else:
                 group.tcp += not udp
             waiting.groups[place] = group.place
@@ -135,6 +135,13 @@ class DnsStage:
             self.forgotten += 1
             self._judge(waiting.oldest, packet.time)
             waiting.drop(waiting.oldest)
+
+    def _asks_again(self, place: int, group: Group | None, name: Name) -> bool:
+        """Whether the query of the same ends and id asks for the same; of those that aren't kept, by their names."""
+        if group is not None:
+            return self._waiting.groups[place] == group.place
+        before = self._waiting.names[place]
+        return not self._waiting.groups[place] and name.same(before)
 
     def _again(self, group: Group, same: int, packet: Packet) -> None:
         """Note a query whose forerunner still waits: the same one, or the latest one with another id or port."""

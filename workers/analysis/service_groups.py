@@ -16,7 +16,8 @@ class Request:
     """One request that waits for its response, or whose response is under way."""
 
     __slots__ = (
-        "detail", "due", "end", "error", "frame", "number", "operation", "place", "reply_frame", "spare", "took", "waits",
+        "detail", "due", "end", "error", "frame", "number", "operation", "place", "reply_frame", "spare", "took",
+        "waits",
     )  # fmt: skip
 
     operation: str

@@ -66,8 +66,9 @@ class Exchange:
     """What one conversation asked and was answered; `asker` asks. Protocols that keep more of it derive from this."""
 
     __slots__ = (
-        "_beyond", "_gap", "_group", "_group_before", "_head", "_queue", "_spare", "_stage", "answers", "asker", "began",
-        "busy", "ended", "first", "free_at", "lost", "numbered", "paired", "server", "stopped", "strays", "waited", "waiting",
+        "_beyond", "_gap", "_group", "_group_before", "_head", "_queue", "_spare", "_stage", "answers",
+        "asker", "began", "busy", "ended", "first", "free_at", "lost", "numbered", "paired", "server",
+        "stopped", "strays", "waited", "waiting",
     )  # fmt: skip
     protocol: ClassVar[str] = ""
     IN_ORDER: ClassVar[bool] = True

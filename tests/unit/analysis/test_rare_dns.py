@@ -90,6 +90,19 @@ def test_no_message_is_read_from_less_than_a_header_or_outside_of_the_bytes(at: 
         read_message(bytes(13), at, end)
 
 
+def test_a_query_of_a_name_that_is_not_kept_is_asked_again() -> None:
+    pcap = Pcap()
+    for number in range(1_024):
+        pcap.add(0, udp(CLIENT, 4_000, RESOLVER, 53, dns(number, f"{number}.shop")))
+        pcap.add(0, udp(RESOLVER, 53, CLIENT, 4_000, dns(number, f"{number}.shop", response=True)))
+    for time, name in ((1, "late.shop"), (2.5, "late.shop"), (7, "other.shop")):
+        pcap.add(time, udp(CLIENT, 5_000, RESOLVER, 53, dns(7, name)))
+    pcap.add(7.1, udp(RESOLVER, 53, CLIENT, 5_000, dns(7, "other.shop", response=True)))
+    pcap.add(9, udp(CLIENT, 5_000, "198.18.0.77", 9, b""))
+    facts = checked(pcap).dns
+    assert (facts.queries, facts.responses, facts.retried, facts.unanswered.count) == (1_027, 1_025, 1, 1)
+
+
 def _over_ip6(here: int, there: int, message: bytes) -> bytes:
     """An Ethernet frame with a datagram between two IPv6 addresses."""
     datagram = struct.pack("!HHHH", here, there, 8 + len(message), 0) + message

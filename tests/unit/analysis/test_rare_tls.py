@@ -1,5 +1,6 @@
 """TLS in what hardly any capture has: damaged records and hellos, and more of everything than is kept."""
 
+import pickle
 import random
 import struct
 
@@ -9,6 +10,7 @@ from tests.unit.analysis.captures import ACK, PSH, Pcap, Tcp
 from tests.unit.analysis.talks import Segment, checked, conversation
 from tests.unit.analysis.test_applications import client_hello
 from tests.unit.analysis.test_tls_known import EXTENSIONS, client, extension, handshake, named, record, server, told
+from workers.analysis import Analyser
 from workers.analysis.tls_known import Chain, Chains, Count, Hellos, Said, counted
 from workers.analysis.tls_messages import client_hello as read_client
 from workers.contract.facts import TlsFacts
@@ -126,12 +128,31 @@ def test_hellos_that_do_not_hold_together_are_read_anew_each_time(body: bytes) -
 
 def test_chains_too_long_or_too_many_are_forgotten() -> None:
     chains = Chains()
-    chains.keep(Chain(bytes(16_385), 1, (0,)))
+    chains.keep(bytes(16_385), Chain(1, (0,)))
     assert chains.find(bytes(16_385)) is None
-    every = [Chain(struct.pack("!I", number), 1, (0,)) for number in range(65)]
-    for chain in every:
-        chains.keep(chain)
-    assert [chain for chain in every if chains.find(chain.body) is chain] == every[-1:]
+    every = {struct.pack("!I", number): Chain(1, (0,)) for number in range(65)}
+    for body, chain in every.items():
+        chains.keep(body, chain)
+    assert [body for body, chain in every.items() if chains.find(body) is chain] == list(every)[-1:]
+
+
+def test_of_long_messages_no_bytes_are_kept() -> None:
+    pcap, size = Pcap(), 50_000
+    for number in range(20):
+        tcp = Tcp(pcap, 30_000 + number, 443).handshake()
+        suites = struct.pack("!HH", number, size) + NOISE.randbytes(size)
+        said = handshake(1, bytes(2) + bytes(32) + b"\0" + suites + b"\1\0\0\0")
+        asked = handshake(1, client(NOISE, named(NOISE.randbytes(size))))
+        shown = handshake(11, b"\0" + struct.pack("!HB", size + 3, 0) + struct.pack("!H", size) + NOISE.randbytes(size))
+        for side, message in (("c", said), ("c", asked), ("s", shown)):
+            at = 1 + (len(said) + 20 if message is asked else 0)
+            data = b"".join(record(22, message[part : part + 16_000]) for part in range(0, len(message), 16_000))
+            tcp.send(0.1, side, PSH | ACK, at, 1, data)
+    analyser = Analyser()
+    before = len(pickle.dumps(analyser))
+    analyser.feed(pcap.bytes())
+    assert analyser.peek().tls.client_hellos >= 20
+    assert len(pickle.dumps(analyser)) - before < 10 * size
 
 
 def test_of_an_extension_given_again_beyond_those_kept_the_last_counts() -> None:

@@ -169,8 +169,8 @@ def test_flights_cut_anywhere_say_the_same(whole: TlsFacts) -> None:
 def test_a_chain_is_found_by_all_of_its_bytes() -> None:
     chains = Chains()
     body = bytes(range(256)) * 20
-    chain = Chain(body, 1, (0,))
-    chains.keep(chain)
+    chain = Chain(1, (0,))
+    chains.keep(body, chain)
     assert chains.find(body) is chain
     for at in range(0, len(body), 7):
         assert chains.find(body[:at] + b"?" + body[at + 1 :]) is (chain if body[at : at + 1] == b"?" else None)
