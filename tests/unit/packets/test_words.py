@@ -91,10 +91,10 @@ def test_keywords_in_any_case_and_nothing_else(name: str, data: st.DataObject) -
     wire = bytearray(name.encode())
     for place in data.draw(st.sets(st.integers(0, len(wire) - 1))):
         wire[place] ^= 0x20 if 65 <= wire[place] <= 90 else 0
-    assert plain.find(b"." + wire + b".", 1, 1 + len(wire)).name == name
+    assert plain.names[plain.find(b"." + wire + b".", 1, 1 + len(wire))] == name
     wire[data.draw(st.integers(0, len(wire) - 1))] ^= data.draw(st.integers(1, 255))
     known = wire.isascii() and wire.decode().upper() in redis_commands.COMMANDS
-    assert (plain.find(bytes(wire), 0, len(wire)) is not None) == known
+    assert (plain.find(bytes(wire), 0, len(wire)) >= 0) == known
 
 
 @given(st.sampled_from(["SELECT", "DO", "CHECKPOINT", "DEALLOCATE", "SAVEPOINT", "ROLLBACK", "DESCRIBE"]), st.data())
