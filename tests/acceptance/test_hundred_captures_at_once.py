@@ -11,7 +11,7 @@ from deploy.playground.stack import Part, Stack
 from tests.support.captures import Desk, children, memory
 from workers.contract.job import Job
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(700)]
 
 COUNT = int(os.environ.get("THREADCAP_TEST_CAPTURES", "100"))
 SECONDS = 6
@@ -37,7 +37,7 @@ async def test_all_end_and_all_are_proved(bare_stack: Stack, desk: Desk, record_
 async def _peak(desk: Desk, worker: Part, ids: list[str]) -> dict[str, float]:
     """Wait for every end; returns the largest memory seen meanwhile, in MB (children share pages: Pss)."""
     own = below = 0.0
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while not all(desk.job(one).final for one in ids):
         assert time.monotonic() < deadline, [str(desk.job(one).state) for one in ids]
         own = max(own, memory(worker.process.pid, "Rss"))

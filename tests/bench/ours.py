@@ -18,7 +18,6 @@ from workers import collector
 if __name__ == "__main__":
     collector.calm()  # before all the imports, through which it would look many times
 
-from workers.analysis import Analyser
 from workers.packets.capture import CaptureReader
 from workers.packets.decode import Decoder
 from workers.packets.packet import Packet
@@ -29,6 +28,8 @@ CHUNK = 1 << 20
 
 def feed(name: str) -> None:
     """Print the number of packets."""
+    from workers.analysis import Analyser
+
     analyser = Analyser()
     with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -79,6 +80,7 @@ def tcp(name: str) -> None:
 
 def timed(name: str) -> None:
     """Feed; then findings and verdict, as for a thread."""
+    from workers.analysis import Analyser
     from workers.contract.report import CaptureOutcome, TargetResult
     from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
     from workers.report import build, resolve_names
