@@ -31,7 +31,8 @@ class Row:
         except KeyError:
             return "not measured"
         short = value > self.asked if self.at_most else value < self.asked
-        return f"{value:.3g} {self.unit}{', short' if short else ''}"
+        shown = f"{value:.3g}" if value < 1_000 else f"{value:,.0f}"
+        return f"{shown} {self.unit}{', short' if short else ''}"
 
 
 def _against(peer: str, capture: str, ours: str = "ours_cpu_s") -> Callable[[Found], float]:
