@@ -261,6 +261,24 @@ async def test_readiness_probe_decides_readiness(node: NodeClient) -> None:
     await node.until(lambda: node.condition(uid, "Ready") == "True")
 
 
+async def test_startup_probe_delays_readiness_and_is_not_asked_again(node: NodeClient) -> None:
+    probe = {"exec": {"command": ["test", "-e", "/go"]}, "periodSeconds": 1, "failureThreshold": 60}
+    uid = await node.put(pod("a", ["sleep", "1000"], {"startupProbe": probe}))
+    await node.until(lambda: node.container(uid)["state"].get("running"))
+    assert node.condition(uid, "Ready") == "False"
+    await node.sh(uid, "touch /go")
+    await node.until(lambda: node.condition(uid, "Ready") == "True")
+    await node.sh(uid, "rm /go; sleep 1")
+    assert node.condition(uid, "Ready") == "True"
+
+
+async def test_container_that_never_starts_up_is_started_again(node: NodeClient) -> None:
+    probe = {"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1}
+    uid = await node.put(pod("a", ["sleep", "1000"], {"startupProbe": probe}))
+    await node.until(lambda: node.container(uid).get("restartCount", 0) > 0)
+    assert node.condition(uid, "Ready") == "False"
+
+
 async def test_delete_waits_for_the_grace_and_no_longer(node: NodeClient) -> None:
     polite = ["sh", "-c", "trap 'echo bye; exit 0' TERM; while :; do sleep 3600 & wait $!; done"]
     deaf = ["sh", "-c", "trap '' TERM; while :; do sleep 3600; done"]

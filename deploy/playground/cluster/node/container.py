@@ -171,7 +171,7 @@ class ContainerWorker:
         (bundle / "config.json").write_text(json.dumps(config))
         started = await self._launch(bundle)
         self.record.pid, self.record.since = started.pid, started.since
-        self.record.passed = "readinessProbe" not in self.spec
+        self.record.passed = not self._is_probed()
         self.record.state = {"running": {"startedAt": now()}}
         self._tell()
         self.begun.set()
@@ -183,14 +183,26 @@ class ContainerWorker:
         return started
 
     def _begin_helpers(self) -> None:
-        """The log copier (after a takeover) and the readiness probe of a running container."""
+        """The log copier (after a takeover) and the probes of a running container."""
         self.begun.set()
         if not self._helpers:
             self._helpers.append(self.streams.follow())
-        probe = self.spec.get("readinessProbe")
-        if probe:
-            watch = probes.watch(probe, self.spec, self._pod.pod_ip(), self.execute, self._probed, self.record.passed)
-            self._helpers.append(asyncio.create_task(watch))
+        if self._is_probed():
+            self._helpers.append(asyncio.create_task(self._probe()))
+
+    def _is_probed(self) -> bool:
+        return "startupProbe" in self.spec or "readinessProbe" in self.spec
+
+    async def _probe(self) -> None:
+        """Ready once the startup probe passed, and as long as the readiness probe does; killed if it never passes."""
+        startup, readiness = self.spec.get("startupProbe"), self.spec.get("readinessProbe")
+        passed, address = self.record.passed, self._pod.pod_ip()
+        if startup and not passed and not await probes.passes(startup, self.spec, address, self.execute):
+            self._kill_now()
+        elif readiness:
+            await probes.watch(readiness, self.spec, address, self.execute, self._probed, passed)
+        elif not passed:
+            self._probed(True)
 
     def _stop_helpers(self) -> None:
         for task in self._helpers:

@@ -1,4 +1,4 @@
-"""Readiness probes: httpGet, tcpSocket and exec, as often as the pod asks."""
+"""Startup and readiness probes: httpGet, tcpSocket and exec, as often as the pod asks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from collections.abc import Awaitable, Callable
 from .process import Json
 
 Exec = Callable[[list[str]], Awaitable[int]]
+
+
+async def passes(probe: Json, container: Json, pod_ip: str, execute: Exec) -> bool:
+    """Probe until it succeeds once; False when it failed as often as it may."""
+    await asyncio.sleep(probe.get("initialDelaySeconds", 0))
+    ends = asyncio.get_running_loop().time() + probe.get("failureThreshold", 3) * probe.get("periodSeconds", 10)
+    while not await _once(probe, container, pod_ip, execute):
+        if asyncio.get_running_loop().time() > ends:
+            return False
+        await asyncio.sleep(probe.get("periodSeconds", 10) / 5)  # sooner than kubelets ask: people and tests wait
+    return True
 
 
 async def watch(
