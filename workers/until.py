@@ -19,7 +19,7 @@ from workers.contract.errors import BadFilter, ThreadcapError
 from workers.contract.job import Job
 from workers.contract.report import Severity, TargetResult
 from workers.contract.spec import CaptureSpec, Until, UntilKind
-from workers.findings import find
+from workers.findings import Case, find
 from workers.findings.find import ABOUT_CAPTURE
 from workers.taken import Condition, Taken
 
@@ -148,7 +148,7 @@ class FindingComes:
             return ""
         self._seen = facts
         results = [_so_far(one) for one in taken]
-        for finding in find(results, {}, self._spec):
+        for finding in find(Case(tuple(results), {}, self._spec)):
             wanted = finding.severity in TROUBLE and finding.rule not in ABOUT_CAPTURE
             if finding.rule == self._rule or (self._rule == "any" and wanted):
                 return f"A finding came ({finding.rule}): {finding.sentence}"

@@ -1,6 +1,6 @@
 """Opinions about facts: what a capture means for the people who run the service.
 
-In: `find(targets, names, spec)` with the targets' Facts, what addresses are called, and what was asked for.
+In: `find(Case(targets, names, spec))` with the targets' Facts, what addresses are called, and what was asked for.
 Out: findings, worst first but a cause before what follows from it (`causes`), each a sentence that stands alone with
 its frames, figures, links to facts, a next step and a Wireshark display filter. The same trouble seen from several
 pods is one finding with counts by pod.
@@ -10,6 +10,7 @@ No I/O, no clock, nothing here raises on any facts. Rules are conservative: a fa
 a missed hint, so whatever a healthy service does now and then stays a note or silent.
 """
 
+from workers.findings.case import Case
 from workers.findings.find import find
 
-__all__ = ["find"]
+__all__ = ["Case", "find"]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from workers.findings import filters
-from workers.findings.case import Case, Served
+from workers.findings.case import Case, Served, divided
 from workers.findings.server import Server
 from workers.findings.words import listing, plural, safe
 
@@ -35,11 +35,13 @@ class Backend(Server[Served], frozen=True):
 
 def backends(case: Case, is_bad: Callable[[Served], bool]) -> list[Backend]:
     """Groups by server and protocol; only servers where some group is bad, most requests first."""
-    by_end: dict[tuple[str, str, int], list[Served]] = {}
-    for one in case.served:
-        by_end.setdefault((one.group.protocol, one.group.server, one.group.server_port), []).append(one)
-    found = [Backend(case, tuple(every), tuple(s for s in every if is_bad(s))) for every in by_end.values()]
-    return sorted((one for one in found if one.bad), key=lambda b: -b.requests)
+    found = [
+        Backend(case, every, bad)
+        for every, bad in divided(
+            case.served, lambda one: (one.group.protocol, one.group.server, one.group.server_port), is_bad
+        )
+    ]
+    return sorted(found, key=lambda b: -b.requests)
 
 
 def called(protocol: str) -> str:

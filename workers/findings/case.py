@@ -3,8 +3,9 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import TypeVar
 
 from msgspec import Struct, field
 
@@ -15,6 +16,9 @@ from workers.contract.report import Confidence, FrameRef, Named, TargetResult
 from workers.contract.spec import CaptureSpec
 from workers.findings.naming import Naming
 from workers.findings.words import ratio, safe
+
+Seen = TypeVar("Seen")
+End = TypeVar("End", bound=Hashable)
 
 ANSWER_WAIT = 1.5
 """Seconds the capture must go on after a question before its silence means anything: a first SYN is repeated
@@ -265,6 +269,23 @@ def one_sided(flow: Flow) -> bool:
     count: what stands on the way sends them in a side's name."""
     resets = sum(1 for reset in (flow.tcp.resets if flow.tcp else ()) if reset.by == "server")
     return min(flow.client_packets, flow.server_packets - resets) <= 0 and goes_on(flow)
+
+
+def divided(
+    seen: Collection[Seen], by: Callable[[Seen], End], is_bad: Callable[[Seen], bool]
+) -> list[tuple[tuple[Seen, ...], tuple[Seen, ...]]]:
+    """(all, bad ones) of each end that has bad ones, as they come. Mostly nothing is bad, and no more is looked at."""
+    bad: dict[End, list[Seen]] = {}
+    for one in seen:
+        if is_bad(one):
+            bad.setdefault(by(one), []).append(one)
+    if not bad:
+        return []
+    every: dict[End, list[Seen]] = {}
+    for one in seen:
+        if (end := by(one)) in bad:
+            every.setdefault(end, []).append(one)
+    return [(tuple(ones), tuple(bad[end])) for end, ones in every.items()]
 
 
 def refs(seen: Iterable[tuple[int, Iterable[int]]], most: int = 20) -> tuple[FrameRef, ...]:

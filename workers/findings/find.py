@@ -1,9 +1,6 @@
 """Run every rule over one case and put the worst first."""
 
-from collections.abc import Mapping, Sequence
-
-from workers.contract.report import Confidence, Finding, Named, Severity, TargetResult
-from workers.contract.spec import CaptureSpec
+from workers.contract.report import Confidence, Finding, Severity
 from workers.findings.case import Case
 from workers.findings.causes import causes_first
 from workers.findings.rules import RULES, analysis_failed, capture_drops, capture_partial, clock_skew, healthy, one_way
@@ -15,12 +12,11 @@ ABOUT_CAPTURE = frozenset(
 )
 
 
-def find(targets: Sequence[TargetResult], names: Mapping[str, Named], spec: CaptureSpec | None) -> tuple[Finding, ...]:
+def find(case: Case) -> tuple[Finding, ...]:
     """Return what is wrong, worst first, but a cause before what follows from it; one OK finding when nothing is.
 
-    `targets` are a job's results in the report's order (frames refer to them by index). Never raises on any facts.
+    The case's targets are in the report's order (frames refer to them by index). Never raises on any facts.
     """
-    case = Case(tuple(targets), names, spec)
     found = [finding for rule in RULES for finding in rule(case)]
     if not any(finding.severity in (Severity.CRITICAL, Severity.WARNING) for finding in found):
         found += healthy.check(case)

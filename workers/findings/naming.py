@@ -123,11 +123,13 @@ class Naming:
 
     @cached_property
     def _asked(self) -> dict[tuple[str, str], list[DnsAddress]]:
-        """What was told by (client, address); two captures may show one answer."""
+        """What was told by (client, address) of servers; two captures may show one answer."""
         found: dict[tuple[str, str], list[DnsAddress]] = {}
+        servers = {flow.server for facts in self._facts for flow in facts.conversations}
         for facts in self._facts:
             for one in facts.dns.addresses:
-                found.setdefault((one.client, one.address), []).append(one)
+                if one.address in servers:
+                    found.setdefault((one.client, one.address), []).append(one)
         return found
 
     @cached_property

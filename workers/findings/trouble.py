@@ -1,14 +1,15 @@
 """TCP conversations put together by server, so that the same trouble is said once with counts by pod."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from workers.contract.report import Confidence, Finding, FrameRef, Severity
 from workers.findings import filters
-from workers.findings.case import Case, Talk, links, one_sided, refs
+from workers.findings.case import Case, Talk, divided, links, one_sided, refs
 from workers.findings.words import figures, listing, number, of, percent, plural, ratio
 
 MOST = 4
@@ -135,17 +136,15 @@ def _count(case: Case, talks: Iterable[Talk], by_server: bool) -> Counter[str]:
     )
 
 
-def troubles(case: Case, talks: Iterable[Talk], is_bad: Callable[[Talk], bool]) -> list[Trouble]:
+def troubles(case: Case, talks: Collection[Talk], is_bad: Callable[[Talk], bool]) -> list[Trouble]:
     """Group `talks` by server and keep the groups with trouble, most of it first."""
-    groups: dict[tuple[str, int], tuple[list[Talk], list[Talk]]] = {}
-    for talk in talks:
-        ours = talk.flow.server in case.pods
-        every, bad = groups.setdefault(("" if ours else talk.flow.server, talk.flow.server_port), ([], []))
-        every.append(talk)
-        if is_bad(talk):
-            bad.append(talk)
-    found = [Trouble(case, tuple(every), tuple(bad)) for every, bad in groups.values() if bad]
+    found = [Trouble(case, every, bad) for every, bad in divided(talks, partial(_place, case), is_bad)]
     return sorted(found, key=lambda t: -len(t.bad))
+
+
+def _place(case: Case, talk: Talk) -> tuple[str, int]:
+    """A conversation's server; all pods that are looked at are one."""
+    return "" if talk.flow.server in case.pods else talk.flow.server, talk.flow.server_port
 
 
 def severity(trouble: Trouble, critical_share: float) -> Severity:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from workers.contract.facts import HttpGroup
 from workers.findings import filters
-from workers.findings.case import Case, Talk, Web
+from workers.findings.case import Case, Talk, Web, divided
 from workers.findings.server import Server
 from workers.findings.words import join, plural, safe
 
@@ -31,11 +31,11 @@ class Site(Server[Web], frozen=True):
 
 def sites(case: Case, is_bad: Callable[[HttpGroup], bool]) -> list[Site]:
     """HTTP groups by server; only servers where some group is bad, most requests first."""
-    by_end: dict[tuple[str, int], list[Web]] = {}
-    for web in case.webs:
-        by_end.setdefault((web.group.server, web.group.server_port), []).append(web)
-    found = [Site(case, tuple(webs), tuple(w for w in webs if is_bad(w.group))) for webs in by_end.values()]
-    return sorted((site for site in found if site.bad), key=lambda s: -s.requests)
+    found = [
+        Site(case, every, bad)
+        for every, bad in divided(case.webs, lambda w: (w.group.server, w.group.server_port), lambda w: is_bad(w.group))
+    ]
+    return sorted(found, key=lambda s: -s.requests)
 
 
 def request(group: HttpGroup) -> str:

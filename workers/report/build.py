@@ -3,11 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from msgspec.structs import replace
-
 from workers.contract.report import Finding, Named, Report, Severity, TargetResult
 from workers.contract.spec import CaptureSpec
-from workers.findings import find
+from workers.findings import Case, find
 from workers.findings.limits import limits
 from workers.findings.words import listing, number, plural, safe
 from workers.report.tables import tables
@@ -28,19 +26,20 @@ def build(
     notes: Sequence[str] = (),
 ) -> Report:
     """Return the report of one job. `now` is epoch seconds; `notes` come before its own. Never raises on any facts."""
-    findings = find(targets, names, spec)
-    report = Report(
+    case = Case(tuple(targets), names, spec)
+    findings = find(case)
+    return Report(
         job_id=job_id,
         spec=spec,
         verdict=verdict(findings, targets),
         severity=findings[0].severity if findings and findings[0].severity in BAD else Severity.OK,
         findings=findings,
-        targets=tuple(targets),
+        targets=case.targets,
         names=dict(names),
         created=now,
         notes=tuple(dict.fromkeys([*(safe(note, 400) for note in notes), *_notes(targets)])),
+        tables=tuple(tables(case)),
     )
-    return replace(report, tables=tuple(tables(report)))
 
 
 def verdict(findings: Sequence[Finding], targets: Sequence[TargetResult]) -> str:

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from workers.contract.facts import Conversation, HttpGroup
-from workers.contract.report import Report, Table
+from workers.contract.report import Table
 from workers.findings.case import Case, Hello, Query, Web
 from workers.findings.words import duration, number, safe, size
 from workers.report.service_table import service_table
@@ -12,9 +12,8 @@ MAX_ROWS = 20
 """Rows of a table; the rest is counted in `more`. The JSON report has them all."""
 
 
-def summary_rows(report: Report, most: int = MAX_ROWS) -> Table:
+def summary_rows(case: Case) -> Table:
     """The conversations by client, server and port, those with trouble first, then the largest."""
-    case = Case(report.targets, report.names, report.spec)
     groups: dict[tuple[str, str, str], list[Conversation]] = {}
     for flow in _flows(case):
         server = case.server(flow.server, flow.server_port, [flow])
@@ -23,7 +22,7 @@ def summary_rows(report: Report, most: int = MAX_ROWS) -> Table:
     rows = sorted(groups.items(), key=lambda item: _weight(item[1]), reverse=True)
     columns = ("From", "To", "Protocol", "Conversations", "Packets", "Bytes", "Trouble")
     table = Table("Conversations", columns, tuple((*key, *_row(flows)) for key, flows in rows), 0, (3, 4, 5))
-    return _first(table, most, sum(facts.more_conversations for _, facts in case.facts))
+    return _first(table, sum(facts.more_conversations for _, facts in case.facts))
 
 
 def _flows(case: Case) -> list[Conversation]:
@@ -61,12 +60,11 @@ def _weight(flows: list[Conversation]) -> tuple[int, int]:
     return sum(troubles(flows).values()), sum(f.client_bytes + f.server_bytes for f in flows)
 
 
-def tables(report: Report, most: int = MAX_ROWS) -> list[Table]:
+def tables(case: Case) -> list[Table]:
     """Every table that has rows, conversations first."""
-    case = Case(report.targets, report.names, report.spec)
     every = [
-        summary_rows(report, most),
-        *(_first(t, most) for t in (_http(case), service_table(case), _dns(case), _tls(case))),
+        summary_rows(case),
+        *(_first(t) for t in (_http(case), service_table(case), _dns(case), _tls(case))),
     ]
     return [table for table in every if table.rows]
 
@@ -138,5 +136,5 @@ def _tls_key(case: Case, hello: Hello) -> tuple[str, ...]:
     )
 
 
-def _first(table: Table, most: int, left_out: int = 0) -> Table:
-    return replace(table, rows=table.rows[:most], more=max(0, len(table.rows) - most) + max(0, left_out))
+def _first(table: Table, left_out: int = 0) -> Table:
+    return replace(table, rows=table.rows[:MAX_ROWS], more=max(0, len(table.rows) - MAX_ROWS) + max(0, left_out))

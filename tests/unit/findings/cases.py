@@ -20,7 +20,7 @@ from workers.contract.facts import (
 )
 from workers.contract.report import CaptureOutcome, Finding, Named, TargetResult
 from workers.contract.spec import CaptureSpec, TargetKind, TargetRef
-from workers.findings import find
+from workers.findings import Case, find
 
 START, END = 1_795_300_000.0, 1_795_300_030.0
 CHECKOUT, CHECKOUT_B, PAYMENTS, DNS = "198.19.1.4", "198.19.1.5", "198.18.7.1", "198.18.0.10"
@@ -154,7 +154,7 @@ def target(one: Facts | None, pod: str = "checkout-7d9f-x2z", ip: str = CHECKOUT
 
 
 def judge(*targets: TargetResult | Facts, spec: CaptureSpec | None = SPEC) -> tuple[Finding, ...]:
-    return find([t if isinstance(t, TargetResult) else target(t) for t in targets], NAMES, spec)
+    return find(Case(tuple(t if isinstance(t, TargetResult) else target(t) for t in targets), NAMES, spec))
 
 
 def only(found: Sequence[Finding], rule: str) -> Finding:

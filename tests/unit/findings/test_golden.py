@@ -40,7 +40,7 @@ from tests.unit.findings.golden.traffic import (
 )
 from workers.contract.codec import encode
 from workers.contract.report import Confidence, Finding, Named, TargetResult
-from workers.findings import find, rules
+from workers.findings import Case, find, rules
 from workers.findings.find import ABOUT_CAPTURE
 
 FAMILIES = (capture, connections, datagrams, dns, h2, http, mtu, resets, services, tls, transport, windows)
@@ -69,7 +69,7 @@ def targets(made: Made) -> list[TargetResult]:
 
 
 def judge(golden: Golden, seen: Sequence[TargetResult]) -> tuple[Finding, ...]:
-    return find(seen, NAMES, structs.replace(SPEC, filter=golden.filter))
+    return find(Case(tuple(seen), NAMES, structs.replace(SPEC, filter=golden.filter)))
 
 
 @functools.cache

@@ -30,7 +30,7 @@ from tests.unit.findings.golden.traffic import (
     server_hello,
 )
 from workers.contract.report import Finding, Named
-from workers.findings import find
+from workers.findings import Case, find
 from workers.findings.find import ABOUT_CAPTURE
 
 CLIENT = ip_address(POD).packed
@@ -85,7 +85,7 @@ def write(
 
 
 def judge(scene: Scene, dropped: int = 0) -> list[str]:
-    found: tuple[Finding, ...] = find([scene.target(kernel_dropped=dropped)], NAMES, SPEC)
+    found: tuple[Finding, ...] = find(Case((scene.target(kernel_dropped=dropped),), NAMES, SPEC))
     return alarms([finding for finding in found if finding.rule not in ABOUT_CAPTURE])
 
 

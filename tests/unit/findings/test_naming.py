@@ -101,7 +101,7 @@ def test_captured_pods_that_had_an_address_one_after_another() -> None:
 def test_a_finding_says_the_names_its_connections_were_meant_for() -> None:
     dns = told((1, "a.example.com"), (4, "b.example.com"))
     flows = [*silent(3, server=CDN, port=443, at=START + 2), *silent(3, server=CDN, port=443, at=START + 5)]
-    sentence = find([target(facts(flows, dns=dns))], {CDN: Named("dns", "b.example.com")}, SPEC)[0].sentence
+    sentence = find(Case((target(facts(flows, dns=dns)),), {CDN: Named("dns", "b.example.com")}, SPEC))[0].sentence
     assert sentence.startswith(
         "checkout-7d9f-x2z → a.example.com and b.example.com (192.0.2.7:443): 6 of 6 connection attempts got no answer"
     )

@@ -3,7 +3,6 @@
 from tests.unit.findings.cases import NAMES, SPEC, facts, healthy, http, judge, target
 from workers.contract.facts_http import HIDDEN
 from workers.report import build
-from workers.report.tables import tables
 
 
 def test_protocol_and_grpc_status_are_shown() -> None:
@@ -14,7 +13,7 @@ def test_protocol_and_grpc_status_are_shown() -> None:
         http(6),
     ]
     report = build("abcdefgh", SPEC, [target(facts(healthy(9), webs))], NAMES, 0.0)
-    (table,) = (table for table in tables(report) if table.title == "HTTP")
+    (table,) = (table for table in report.tables if table.title == "HTTP")
     assert [row[1] for row in table.rows] == [
         "gRPC /pay.Cards/Charge",
         "HTTP/2 GET /pay",

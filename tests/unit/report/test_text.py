@@ -6,7 +6,6 @@ from tests.unit.findings.cases import NAMES, SPEC, dns, facts, healthy, http, si
 from workers.contract.facts import TlsHandshake
 from workers.contract.report import CaptureOutcome, Report
 from workers.report import build
-from workers.report.tables import summary_rows, tables
 from workers.report.text import escape, markdown, terminal
 
 
@@ -30,21 +29,21 @@ def test_terminal_says_verdict_evidence_and_proof() -> None:
 
 
 def test_conversations_are_put_together_with_trouble_first() -> None:
-    table = summary_rows(report())
+    table = report().tables[0]
     assert table.columns[:4] == ("From", "To", "Protocol", "Conversations")
     assert table.rows[0][:4] == ("checkout-7d9f-x2z", "service payments (198.18.7.1:8080)", "TCP", "20")
     assert table.rows[0][-1] == "8 unanswered"
 
 
 def test_tables_exist_for_what_was_seen() -> None:
-    assert [table.title for table in tables(report())] == ["Conversations", "HTTP", "DNS", "TLS"]
-    assert all(len(row) == len(table.columns) for table in tables(report()) for row in table.rows)
+    assert [table.title for table in report().tables] == ["Conversations", "HTTP", "DNS", "TLS"]
+    assert all(len(row) == len(table.columns) for table in report().tables for row in table.rows)
 
 
 def test_long_tables_count_what_they_leave_out() -> None:
     flows = [flow for n in range(60) for flow in healthy(1, server=f"198.19.8.{n}")]
     built = build("abcdefgh", SPEC, [target(facts(flows, more_conversations=5))], NAMES, 0.0)
-    table = summary_rows(built, most=20)
+    table = built.tables[0]
     assert (len(table.rows), table.more) == (20, 45)
     assert "and 55 more" in terminal(built)
 
