@@ -97,7 +97,10 @@ def _looked(name: str, look: Look) -> CloseUp:
 
 
 def _numbers(text: str) -> set[int]:
-    return {int(word) for word in text.split(",")}
+    words = text.split(",")
+    if not all(word.isascii() and word.isdigit() for word in words):
+        raise argparse.ArgumentTypeError(f"{text!r} are no frame numbers. Give them as 3 or 3,17.")
+    return {int(word) for word in words}
 
 
 def _show(names: Sequence[str], wanted: set[int], progress: Progress) -> int:

@@ -142,6 +142,9 @@ def test_usage_mistakes_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["captrue", "deploy/x"]) == 2
     assert main(["capture", "deploy/x", "--for", "10h"]) == 2
     assert "10h" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["analyze", "x.pcap", "--frames", "1,x"])
+    assert "'1,x' are no frame numbers" in capsys.readouterr().err
 
 
 def test_help_is_said_in_full(capsys: pytest.CaptureFixture[str]) -> None:
