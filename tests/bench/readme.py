@@ -10,7 +10,7 @@ from tests.bench.processes import ROOT
 from tests.bench.table import lines
 
 BEGIN, END = "<!-- bench: made by python -m tests.bench.readme -->", "<!-- /bench -->"
-HEADER = ("| | asked for | all facts | TCP facts alone |", "| --- | --- | --- | --- |")
+HEADER = ("| bold: on comparable facts | asked for | all facts | TCP facts alone |", "| --- | --- | --- | --- |")
 
 
 def table(told: Mapping[str, Any]) -> str:
