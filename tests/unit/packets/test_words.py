@@ -51,7 +51,7 @@ def test_what_waits_is_found_from_both_sides(size: int, data: st.DataObject) -> 
     key, back = one + other + port + far, other + one + far + port
     waiting = _plain(dns_waiting)["Waiting"]()
     assert waiting.find(key, size, False, 5) == 0
-    place = waiting.add("name")
+    place = waiting.add("name", 1, 2, 3)
     assert (waiting.find(key, size, False, 5), waiting.find(back, size, True, 5)) == (place, place)
     for at in range(len(key)):
         changed = key[:at] + bytes([key[at] ^ 0x40]) + key[at + 1 :]
