@@ -34,12 +34,12 @@ cdef class DnsStage:
 
     cpdef str datagram(self, Packet packet, int source, int destination)
     cpdef int message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp) except -1
-    @cython.locals(key=bytes, message=Message, name=Name, known=Py_ssize_t, place=Py_ssize_t, kept=int)
+    @cython.locals(message=Message, name=Name, known=Py_ssize_t, place=Py_ssize_t, kept=int)
     cdef int _query(
         self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp
     ) except -1
     @cython.locals(
-        key=bytes, message=Message, behind=Py_ssize_t, place=Py_ssize_t, took=cython.longlong, kept=Py_ssize_t,
+        message=Message, behind=Py_ssize_t, place=Py_ssize_t, took=cython.longlong, kept=Py_ssize_t,
         group=Group, name=Name,
     )
     cdef int _response(
@@ -58,8 +58,6 @@ cdef class DnsStage:
 
 
 cdef str _elsewhere(Packet packet, int source, int destination)
-
-cdef inline bint _has_ports(bytes key) except -1
 
 cdef _refuse()
 

@@ -69,7 +69,7 @@ class DnsStage:
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet, udp: bool) -> None:
         """One message of at least 12 bytes."""
-        if at < 0 or end - at < 12 or end > len(buffer) or not _has_ports(packet.key):
+        if at < 0 or end - at < 12 or end > len(buffer):
             _refuse()
         elif buffer[at + 2] & 0x80:
             self._response(buffer, at, end, packet, udp)
@@ -78,8 +78,8 @@ class DnsStage:
 
     def _query(self, data: bytes, at: int, end: int, packet: Packet, udp: bool) -> None:
         """A query: a new one, or one that waits for its answer and is sent again."""
-        key, message, name = packet.key, self._read, self._names.known(data, at + 12, end)
-        place = self._waiting.find(key, (len(key) - 4) >> 1, False, data[at] << 8 | data[at + 1])
+        message, name = self._read, self._names.known(data, at + 12, end)
+        place = self._waiting.find(packet.key, False, data[at] << 8 | data[at + 1])
         read(message, data, at, end, 0 if name is None else at + 12 + name.size)
         if name is None or not message.asked:
             name = self._names.of(message, data)
@@ -110,8 +110,8 @@ class DnsStage:
 
     def _response(self, data: bytes, at: int, end: int, packet: Packet, udp: bool) -> None:
         """A response, to the query that waits at some place, or to none that is known."""
-        key, message, behind = packet.key, self._read, 0
-        place = self._waiting.find(key, (len(key) - 4) >> 1, True, data[at] << 8 | data[at + 1])
+        message, behind = self._read, 0
+        place = self._waiting.find(packet.key, True, data[at] << 8 | data[at + 1])
         if place:
             behind = self._waiting.behind(place, data, at + 12, end)
         read(message, data, at, end, behind)
@@ -239,12 +239,8 @@ def _elsewhere(packet: Packet, source: int, destination: int) -> str:
     return "mdns" if mdns else "llmnr"
 
 
-def _has_ports(key: bytes) -> bool:
-    return len(key) == 12 or len(key) == 36
-
-
 def _refuse() -> None:
-    raise ValueError("no message is that short, or lies there, or has such ends")
+    raise ValueError("no message is that short, or lies there")
 
 
 def _rank(group: Group) -> tuple[int, int]:

@@ -2,6 +2,7 @@ cimport cython
 
 from workers.analysis.dns_names cimport Name
 from workers.packets cimport words
+from workers.packets.words cimport Bytes
 
 cdef int _BUCKETS, _PLACES
 
@@ -26,15 +27,16 @@ cdef class Waiting:
     cdef int _links[16392]
 
     @cython.locals(
-        at=Py_ssize_t, client=cython.ulonglong, server=cython.ulonglong, both=cython.ulonglong, hashed=cython.ulonglong,
-        ports=cython.ulonglong, tag=cython.ulonglong, place=Py_ssize_t, row=Py_ssize_t,
+        data=Bytes, at=Py_ssize_t, client=cython.ulonglong, server=cython.ulonglong, ports=cython.ulonglong,
+        tag=cython.ulonglong, both=cython.ulonglong, hashed=cython.ulonglong, place=Py_ssize_t, row=Py_ssize_t,
     )
-    cdef int find(self, const unsigned char *key, Py_ssize_t size, bint answer, unsigned long long number) noexcept
+    cdef int find(self, bytes key, bint answer, unsigned long long number) except -1
     @cython.locals(
-        ends=Ends, client=cython.ulonglong, client_rest=cython.ulonglong, server=cython.ulonglong,
-        server_rest=cython.ulonglong, both=cython.ulonglong, place=Py_ssize_t, row=Py_ssize_t,
+        ends=Ends, data=Bytes, at=Py_ssize_t, client=cython.ulonglong, client_rest=cython.ulonglong,
+        server=cython.ulonglong, server_rest=cython.ulonglong, ports=cython.ulonglong, tag=cython.ulonglong,
+        both=cython.ulonglong, place=Py_ssize_t, row=Py_ssize_t,
     )
-    cdef int _find_long(self, const unsigned char *key, Py_ssize_t at, unsigned long long tag) noexcept
+    cdef int _find_long(self, bytes key, bint answer, unsigned long long number) except -1
     @cython.locals(place=Py_ssize_t, newest=Py_ssize_t, bucket=Py_ssize_t, row=Py_ssize_t, link=Py_ssize_t)
     cdef int add(self, Name name, int group, long long time, long long frame) except 0
     @cython.locals(name=Name)

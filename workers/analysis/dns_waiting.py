@@ -31,7 +31,7 @@ class Ends:
         self.size = 0
         """Bytes of an address: 4 or 16."""
         self.tag = 0
-        """Both ports, the id, and the size."""
+        """Both ports, the id, and whether addresses are long."""
         self.both = self.hash = 0
         """Of the addresses; and of everything."""
 
@@ -54,24 +54,19 @@ class Waiting:
         self.oldest = self._newest = 0
         self.count = 0
 
-    def find(self, key: bytes, size: int, answer: bool, number: int) -> int:
-        """The place of the query that has this key and id, or is answered with them; 0 for none.
-
-        The key is one with ports, and addresses of this size.
-        """
-        ports = words.four(key, 2 * size)
+    def find(self, key: bytes, answer: bool, number: int) -> int:
+        """The place of the query that has this key and id, or is answered with them; 0 for none."""
+        if len(key) != 12:
+            return self._find_long(key, answer, number)
+        data, at = key, 4 if answer else 0
+        client, server, ports = words.four(data, at), words.four(data, 4 - at), words.four(data, 8)
         if answer:
             ports = ports >> 16 | (ports & 0xFFFF) << 16
-        tag = ports | number << 32 | size << 48
-        self.ends.size, self.ends.tag = size, tag
-        if size != 4:
-            return self._find_long(key, 16 if answer else 0, tag)
-        at = 4 if answer else 0
-        client, server = words.four(key, at), words.four(key, 4 - at)
+        tag = ports | number << 32
         both = words.fold(client ^ server << 32 ^ _SEED, _ODD)
         hashed = words.fold(both ^ tag, _ODD)
         self.ends.client, self.ends.client_rest, self.ends.server, self.ends.server_rest = client, 0, server, 0
-        self.ends.both, self.ends.hash = both, hashed
+        self.ends.size, self.ends.tag, self.ends.both, self.ends.hash = 4, tag, both, hashed
         place = self._buckets[hashed & (_BUCKETS - 1)]
         while place:
             row = 8 * place
@@ -80,15 +75,21 @@ class Waiting:
             place = self._links[4 * place]
         return 0
 
-    def _find_long(self, key: bytes, at: int, tag: int) -> int:
-        """The same between IPv6 addresses; `at` is the client's place in the key."""
-        ends = self.ends
-        client, client_rest = words.eight(key, at), words.eight(key, at + 8)
-        server, server_rest = words.eight(key, 16 - at), words.eight(key, 24 - at)
+    def _find_long(self, key: bytes, answer: bool, number: int) -> int:
+        """The same between IPv6 addresses."""
+        if len(key) != 36:
+            raise ValueError("no key of two addresses with ports")
+        ends, data, at = self.ends, key, 16 if answer else 0
+        client, client_rest = words.eight(data, at), words.eight(data, at + 8)
+        server, server_rest = words.eight(data, 16 - at), words.eight(data, 24 - at)
+        ports = words.four(data, 32)
+        if answer:
+            ports = ports >> 16 | (ports & 0xFFFF) << 16
+        tag = ports | number << 32 | 1 << 48
         both = words.fold(words.fold(client ^ _SEED, _ODD) ^ client_rest, _ODD)
         both = words.fold(words.fold(both ^ server, _ODD) ^ server_rest, _ODD)
         ends.client, ends.client_rest, ends.server, ends.server_rest = client, client_rest, server, server_rest
-        ends.both, ends.hash = both, words.fold(both ^ tag, _ODD)
+        ends.size, ends.tag, ends.both, ends.hash = 16, tag, both, words.fold(both ^ tag, _ODD)
         place = self._buckets[ends.hash & (_BUCKETS - 1)]
         while place:
             row = 8 * place

@@ -290,7 +290,7 @@ class TlsParser(Parser):
             self._lost, self._encrypted = False, self._encrypted or buffer[at] == _APPLICATION
         while at < end and not self._lost:
             if self._left == 0:
-                if not self._held and at >= 0 and 5 <= end - at and end <= len(buffer):
+                if not self._held and at >= 0 and end - at >= 5 and end <= len(buffer):
                     self._begin(buffer, at)
                     at += 5
                 else:
