@@ -40,7 +40,7 @@ cdef void _read_questions(
     Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t asked
 ) noexcept
 
-@cython.locals(body=Py_ssize_t, number=int)
+@cython.locals(place=Py_ssize_t, after=Py_ssize_t, kind=int)
 cdef void _read_records(Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept
 
 cdef inline int _two(const unsigned char *data, Py_ssize_t at) noexcept
@@ -49,11 +49,6 @@ cdef inline bint _is_address(int kind, Py_ssize_t size) noexcept
 
 cdef inline Py_ssize_t _behind_owner(
     Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end
-) noexcept
-
-@cython.locals(after=Py_ssize_t, kind=int)
-cdef inline Py_ssize_t _read_answers(
-    Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, int number
 ) noexcept
 
 @cython.locals(after=Py_ssize_t)

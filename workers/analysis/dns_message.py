@@ -156,11 +156,28 @@ def _read_questions(message: Message, data: bytes, at: int, end: int, asked: int
 
 def _read_records(message: Message, data: bytes, at: int, end: int) -> None:
     """Read the answers, and find the OPT record behind them."""
-    body, number = message.body, _two(data, at + 6)
-    if message.response and number:
-        body = _read_answers(message, data, body, end, min(number, MAX_RECORDS))
-    if body >= 0 and _two(data, at + 10):
-        _read_edns(message, data, body, end, _two(data, at + 8) + _two(data, at + 10))
+    place = message.body
+    for _ in range(min(_two(data, at + 6), MAX_RECORDS) if message.response else 0):
+        after = _behind_owner(message, data, place, end)
+        place = after + 10 + _two(data, after + 8) if 0 <= after <= end - 10 else end + 1
+        if place > end:
+            message.malformed = not message.truncated
+            return
+        message.answers += 1
+        kind = _two(data, after)
+        if kind == _CNAME:
+            message.aliases += 1
+        elif not _is_address(kind, place - after - 10):
+            continue
+        if message.found < MAX_ANSWERS:
+            message.found += 1
+            message.told = place
+            if kind != _CNAME:
+                message.places[message.addresses] = after + 10
+                message.sizes[message.addresses] = place - after - 10
+                message.addresses += 1
+    if _two(data, at + 10):
+        _read_edns(message, data, place, end, _two(data, at + 8) + _two(data, at + 10))
 
 
 def _two(data: bytes, at: int) -> int:
@@ -179,30 +196,6 @@ def _behind_owner(message: Message, data: bytes, at: int, end: int) -> int:
         if data[at] == 0:
             return at + 1
     return _behind_name(data, message.start, at, end)
-
-
-def _read_answers(message: Message, data: bytes, at: int, end: int, number: int) -> int:
-    """Read the answer section; the offset behind it, -1 when that is not known."""
-    for _ in range(number):
-        after = _behind_owner(message, data, at, end)
-        at = after + 10 + _two(data, after + 8) if 0 <= after <= end - 10 else end + 1
-        if at > end:
-            message.malformed = not message.truncated
-            return -1
-        message.answers += 1
-        kind = _two(data, after)
-        if kind == _CNAME:
-            message.aliases += 1
-        elif not _is_address(kind, at - after - 10):
-            continue
-        if message.found < MAX_ANSWERS:
-            message.found += 1
-            message.told = at
-            if kind != _CNAME:
-                message.places[message.addresses] = after + 10
-                message.sizes[message.addresses] = at - after - 10
-                message.addresses += 1
-    return at
 
 
 def _read_edns(message: Message, data: bytes, at: int, end: int, number: int) -> None:
