@@ -1,18 +1,18 @@
 cimport cython
 
 from workers.analysis.dns_addresses cimport DnsAddresses
-from workers.analysis.dns_groups cimport Group, Groups, Name, Names, Numbers
+from workers.analysis.dns_groups cimport Group, Groups, Numbers
 from workers.analysis.dns_message cimport Message, read
+from workers.analysis.dns_names cimport Name, Names
 from workers.analysis.dns_waiting cimport Waiting
 from workers.analysis.samples cimport Durations, Frames
 from workers.analysis.timeline cimport TimelineStage
 from workers.packets.packet cimport Packet
-from workers.packets.words cimport Bytes
 from workers.packets.stream cimport Parser
 
 cdef long long JUDGED_AFTER, ASKED_AGAIN, GIVEN_UP
 
-cdef int _DNS
+cdef int _DNS, _MOST
 
 cdef unsigned long long _QUERY, _RESP, _MALFORMED
 
@@ -33,20 +33,33 @@ cdef class DnsStage:
     cdef public DnsAddresses addresses
 
     cpdef str datagram(self, Packet packet, int source, int destination)
-    @cython.locals(
-        key=bytes, length=Py_ssize_t, data=Bytes, message=Message, response=bint, place=int, name=Name
-    )
     cpdef int message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp) except -1
-    @cython.locals(waiting=Waiting, group=Group, known=int)
-    cdef int _query(self, Message message, int place, Name name, Packet packet, bint udp) except -1
+    @cython.locals(message=Message, name=Name, known=Py_ssize_t, place=Py_ssize_t, kept=int)
+    cdef int _query(
+        self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp
+    ) except -1
+    @cython.locals(
+        message=Message, behind=Py_ssize_t, place=Py_ssize_t, took=cython.longlong, kept=Py_ssize_t,
+        group=Group, name=Name,
+    )
+    cdef int _response(
+        self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, Packet packet, bint udp
+    ) except -1
+    cdef inline void _mark(self, Packet packet, bint udp, unsigned long long mark) noexcept
+    @cython.locals(group=Group)
+    cdef int _keep(self, Py_ssize_t kept, Py_ssize_t known, Py_ssize_t place, Packet packet, bint udp) except -1
+    cdef _forget(self, long long now)
     @cython.locals(before=Name)
-    cdef bint _asks_again(self, int place, Group group, Name name) except -1
-    @cython.locals(place=int, waited=cython.longlong)
-    cdef _again(self, Group group, int same, Packet packet)
-    @cython.locals(waiting=Waiting, group=Group, took=cython.longlong)
-    cdef int _answer(self, Message message, const unsigned char *data, int place, Name name, Packet packet) except -1
-    @cython.locals(waiting=Waiting, group=Group)
-    cdef _judge(self, int place, long long now)
+    cdef bint _asks_again(self, Py_ssize_t place, int kept, Name name) except -1
+    @cython.locals(row=Py_ssize_t, waited=cython.longlong)
+    cdef int _again(self, Group group, Py_ssize_t same, Packet packet) except -1
+    @cython.locals(waiting=Waiting, row=Py_ssize_t, group=Group, kept=Py_ssize_t, frame=cython.longlong)
+    cdef _judge(self, Py_ssize_t place, long long now)
+
+
+cdef str _elsewhere(Packet packet, int source, int destination)
+
+cdef _refuse()
 
 
 cdef class DnsTcpParser(Parser):

@@ -8,11 +8,12 @@ nobody has to answer there.
 """
 
 from workers.analysis.dns_addresses import DnsAddresses
-from workers.analysis.dns_groups import Group, Groups, Name, Names, Numbers
+from workers.analysis.dns_groups import Group, Groups, Numbers
 from workers.analysis.dns_message import Message, answers, rcode_name, read, type_name
+from workers.analysis.dns_names import Name, Names
 from workers.analysis.dns_search import Asked as Tried
 from workers.analysis.dns_search import Client, searches
-from workers.analysis.dns_waiting import Waiting
+from workers.analysis.dns_waiting import MAX_WAITING, Waiting
 from workers.analysis.flows import Half
 from workers.analysis.samples import Durations, Frames, tally
 from workers.analysis.timeline import TimelineStage
@@ -30,7 +31,7 @@ GIVEN_UP = 6_000_000_000
 """Later, a query with another id belongs to another lookup: resolvers wait for 5 s at most unless told otherwise."""
 DNS, MDNS, LLMNR = 53, 5353, 5355
 PORTS = frozenset({DNS, MDNS, LLMNR})
-_DNS = DNS
+_DNS, _MOST = DNS, MAX_WAITING
 _QUERY, _RESP, _MALFORMED = marks.DNS_QUERY, marks.DNS_RESP, marks.MALFORMED
 
 
@@ -40,16 +41,16 @@ class DnsStage:
     def __init__(self, timeline: TimelineStage) -> None:
         self._timeline = timeline
         self._read = Message()
-        self._groups = Groups()
         self._names = Names()
         self._waiting = Waiting()
+        self._groups = Groups(self._waiting.ends)
         self._queries = self._responses = self._retried = self._truncated = 0
         self._tcp_queries = self._tcp_responses = self._edns_queries = self._dnssec_ok = 0
         self._edns_sizes = Numbers(16)
         self._unanswered = Frames()
         self._rcodes = Numbers(32)
         self._latency = Durations(1024)
-        self.addresses = DnsAddresses()
+        self.addresses = DnsAddresses(self._waiting.ends, self._read)
         self.beyond = 0
         """Queries for names that were not kept."""
         self.unjudged = 0
@@ -59,9 +60,7 @@ class DnsStage:
     def datagram(self, packet: Packet, source: int, destination: int) -> str:
         """One UDP payload from or to a DNS port; the application it belongs to."""
         if source != _DNS and destination != _DNS:
-            mdns = MDNS in (source, destination)
-            packet.mask |= marks.MDNS if mdns else marks.LLMNR
-            return "mdns" if mdns else "llmnr"
+            return _elsewhere(packet, source, destination)
         if packet.end - packet.payload >= 12:
             self.message(packet.buffer, packet.payload, packet.end, packet, True)
         elif packet.payload_length < 12:
@@ -70,114 +69,123 @@ class DnsStage:
 
     def message(self, buffer: bytes, at: int, end: int, packet: Packet, udp: bool) -> None:
         """One message of at least 12 bytes."""
-        key = packet.key
-        length = len(key)
-        if at < 0 or end - at < 12 or end > len(buffer) or (length != 12 and length != 36):
-            raise ValueError("no message is that short, or lies there, or has such ends")
-        data, message = buffer, self._read
-        response = data[at + 2] & 0x80 != 0
-        place = self._waiting.find(key, (length - 4) >> 1, response, data[at] << 8 | data[at + 1])
-        name = None
-        if not response:
-            name = self._names.known(data, at + 12, end)
-        elif place:
-            name = self._waiting.names[place]
-            if not name.begins(data, at + 12, end):
-                name = None
-        read(message, data, at, end, at + 12 + name.size if name is not None else 0)
-        if message.malformed and (not udp or packet.end == packet.wire_end):
-            packet.mask |= _MALFORMED
-        if udp:
-            packet.mask |= _RESP if response else _QUERY
-        if response:
-            self._tcp_responses += not udp
-            self._responses += 1
-            self._truncated += message.truncated
-            self._rcodes.add(message.rcode)
-            if place:
-                self._answer(message, data, place, name, packet)
+        if at < 0 or end - at < 12 or end > len(buffer):
+            _refuse()
+        elif buffer[at + 2] & 0x80:
+            self._response(buffer, at, end, packet, udp)
         else:
-            self._tcp_queries += not udp
-            if name is None or not message.asked:
-                name = self._names.of(message, data)
-            self._query(message, place, name, packet, udp)
+            self._query(buffer, at, end, packet, udp)
 
-    def _query(self, message: Message, place: int, name: Name, packet: Packet, udp: bool) -> None:
-        """A query; `place` is where one of the same ends and id waits, 0 for nowhere."""
-        waiting = self._waiting
+    def _query(self, data: bytes, at: int, end: int, packet: Packet, udp: bool) -> None:
+        """A query: a new one, or one that waits for its answer and is sent again."""
+        message, name = self._read, self._names.known(data, at + 12, end)
+        place = self._waiting.find(packet.key, False, data[at] << 8 | data[at + 1])
+        read(message, data, at, end, 0 if name is None else at + 12 + name.size)
+        if name is None or not message.asked:
+            name = self._names.of(message, data)
         self._queries += 1
+        self._mark(packet, udp, _QUERY)
+        self._tcp_queries += not udp
         if message.edns >= 0:
             self._edns_queries += 1
             self._dnssec_ok += message.dnssec_ok
             self._edns_sizes.add(message.edns)
-        group = self._groups.of(name, message.qtype, waiting.ends)
-        if place and not self._asks_again(place, group, name):
+        kept = self._groups.of(name, message.qtype)
+        if place and not self._asks_again(place, kept, name):
             self._judge(place, packet.time)
-            waiting.drop(place)
+            self._waiting.drop(place)
             place = 0
         known = place
         if not known:
-            place = waiting.add(name)
-        self._retried += known != 0
-        if group is None:
-            self.beyond += 1
+            place = self._waiting.add(name, kept, packet.time, packet.number)
+        if kept:
+            self._keep(kept, known, place, packet, udp)
         else:
-            self._again(group, known, packet)
-            group.queries.add(packet.number)
-            if known:
-                group.retried += 1
-            else:
-                group.tcp += not udp
-            waiting.groups[place] = group.place
-            group.last = place
-        waiting.times[place], waiting.frames[place] = packet.time, packet.number
-        if waiting.full():
-            self.forgotten += 1
-            self._judge(waiting.oldest, packet.time)
-            waiting.drop(waiting.oldest)
+            self.beyond += 1
+        if known:
+            self._retried += 1
+            self._waiting.again(place, packet.time, packet.number)
+        elif self._waiting.count > _MOST:
+            self._forget(packet.time)
 
-    def _asks_again(self, place: int, group: Group | None, name: Name) -> bool:
+    def _response(self, data: bytes, at: int, end: int, packet: Packet, udp: bool) -> None:
+        """A response, to the query that waits at some place, or to none that is known."""
+        message, behind = self._read, 0
+        place = self._waiting.find(packet.key, True, data[at] << 8 | data[at + 1])
+        if place:
+            behind = self._waiting.behind(place, data, at + 12, end)
+        read(message, data, at, end, behind)
+        self._responses += 1
+        self._mark(packet, udp, _RESP)
+        self._tcp_responses += not udp
+        self._truncated += message.truncated
+        self._rcodes.add(message.rcode)
+        if place:
+            took, kept = max(0, packet.time - self._waiting.rows[8 * place + 5]), self._waiting.rows[8 * place + 7]
+            self._latency.add(took)
+            self._timeline.latency(packet.time, took, "dns")
+            if kept:
+                group = self._groups.every[kept - 1]
+                group.answer(message, data, took)
+            if message.rcode == 0 and message.addresses:
+                if kept:
+                    name = group.name
+                elif behind:
+                    name = self._waiting.names[place]
+                else:
+                    name = self._names.of(message, data)
+                self.addresses.note(data, packet.time, name)
+            self._waiting.drop(place)
+
+    def _mark(self, packet: Packet, udp: bool, mark: int) -> None:
+        """Mark the frame of the message just read."""
+        if udp:
+            packet.mask |= mark
+        if self._read.malformed and (not udp or packet.end == packet.wire_end):
+            packet.mask |= _MALFORMED
+
+    def _keep(self, kept: int, known: int, place: int, packet: Packet, udp: bool) -> None:
+        """Count a query with its group; `known` is its place when it waited already."""
+        group = self._groups.every[kept - 1]
+        self._again(group, known, packet)
+        group.queries.add(packet.number)
+        group.last = place
+        if known:
+            group.retried += 1
+        else:
+            group.tcp += not udp
+
+    def _forget(self, now: int) -> None:
+        """Too many wait: the oldest is given up."""
+        self.forgotten += 1
+        self._judge(self._waiting.oldest, now)
+        self._waiting.drop(self._waiting.oldest)
+
+    def _asks_again(self, place: int, kept: int, name: Name) -> bool:
         """Whether the query of the same ends and id asks for the same; of those that aren't kept, by their names."""
-        if group is not None:
-            return self._waiting.groups[place] == group.place
+        if self._waiting.rows[8 * place + 7] != kept:
+            return False
         before = self._waiting.names[place]
-        return not self._waiting.groups[place] and name.same(before)
+        return kept != 0 or name.same(before)
 
     def _again(self, group: Group, same: int, packet: Packet) -> None:
         """Note a query whose forerunner still waits: the same one, or the latest one with another id or port."""
-        place = same or group.last
-        if self._waiting.groups[place] != group.place:
-            return
-        waited = packet.time - self._waiting.times[place]
-        if waited >= ASKED_AGAIN and (same or waited <= GIVEN_UP):
+        row = 8 * (same or group.last)
+        waited = packet.time - self._waiting.rows[row + 5]
+        if self._waiting.rows[row + 7] == group.place and waited >= ASKED_AGAIN and (same or waited <= GIVEN_UP):
             group.asked_again(packet.number, waited)
-
-    def _answer(self, message: Message, data: bytes, place: int, name: Name | None, packet: Packet) -> None:
-        """An answer to the query that waits at a place; `name` is the query's when it was repeated."""
-        waiting = self._waiting
-        took = max(0, packet.time - waiting.times[place])
-        self._latency.add(took)
-        self._timeline.latency(packet.time, took, "dns")
-        if waiting.groups[place]:
-            group = self._groups.every[waiting.groups[place] - 1]
-            name = group.name
-            group.answer(message, data, took)
-        if message.rcode == 0 and message.addresses:
-            if name is None:
-                name = self._names.of(message, data)
-            self.addresses.note(waiting.ends, message, data, packet.time, name)
-        waiting.drop(place)
 
     def _judge(self, place: int, now: int) -> None:
         """A query that nobody answered until now."""
-        waiting = self._waiting
-        if now - waiting.times[place] < JUDGED_AFTER:
+        waiting, row = self._waiting, 8 * place
+        if now - waiting.rows[row + 5] < JUDGED_AFTER:
             self.unjudged += 1
             return
-        self._unanswered.add(waiting.frames[place])
-        if waiting.groups[place]:
-            group = self._groups.every[waiting.groups[place] - 1]
-            group.not_answered(waiting.frames[place])
+        frame, kept = waiting.rows[row + 6], waiting.rows[row + 7]
+        self._unanswered.add(frame)
+        if kept:
+            group = self._groups.every[kept - 1]
+            group.not_answered(frame)
 
     def finish(self, capture_end: int) -> DnsFacts:
         """Names with trouble first, then the most asked for."""
@@ -222,6 +230,17 @@ class DnsStage:
             seen.found = seen.found or group.has_found()
             seen.frames += group.queries.first
         return tried
+
+
+def _elsewhere(packet: Packet, source: int, destination: int) -> str:
+    """A datagram of mDNS or LLMNR."""
+    mdns = MDNS in (source, destination)
+    packet.mask |= marks.MDNS if mdns else marks.LLMNR
+    return "mdns" if mdns else "llmnr"
+
+
+def _refuse() -> None:
+    raise ValueError("no message is that short, or lies there")
 
 
 def _rank(group: Group) -> tuple[int, int]:

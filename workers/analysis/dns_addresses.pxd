@@ -1,8 +1,8 @@
 cimport cython
 
 from workers.analysis.addresses cimport unpacked
-from workers.analysis.dns_groups cimport Name
 from workers.analysis.dns_message cimport Message
+from workers.analysis.dns_names cimport Name
 from workers.analysis.dns_waiting cimport Ends
 from workers.packets cimport words
 
@@ -13,35 +13,34 @@ cdef unsigned long long _SEED, _ODD
 
 
 @cython.final
-cdef class _Pair:
-    cdef unsigned long long client, client_rest, given, given_rest
-    cdef int client_size, size, bucket, next, kept, first
-    cdef Name latest
-    cdef list names
-    cdef long long times[16]
-
-    cdef bint is_of(self, Ends ends, unsigned long long rest, int size) noexcept
-    cdef void begin(self, Ends ends, unsigned long long given, unsigned long long rest, int size) noexcept
-    @cython.locals(index=int, place=int)
-    cdef tell(self, list every)
-
-
 cdef class DnsAddresses:
-    cdef list _pairs
-    cdef int _buckets[2048]
-    cdef int _oldest, _changes
+    cdef Ends _ends
+    cdef Message _message
+    cdef list _names
+    cdef int _oldest, _used, _pairs, _changes
     cdef public long long forgotten
+    cdef int _buckets[2048]
+    cdef int _links[4100]
+    cdef unsigned long long _rows[8200]
+    cdef long long _times[16400]
 
     @cython.locals(
-        index=int, at=Py_ssize_t, size=int, given=cython.ulonglong, rest=cython.ulonglong, hashed=cython.ulonglong,
-        bucket=int, place=int, pair=_Pair,
+        index=int, at=Py_ssize_t, size=int, sizes=int, given=cython.ulonglong, rest=cython.ulonglong,
+        hashed=cython.ulonglong, bucket=int, place=Py_ssize_t,
     )
-    cdef int note(self, Ends ends, Message message, const unsigned char *data, long long time, Name name) except -1
-    @cython.locals(pair=_Pair, place=int)
-    cdef _Pair _new(self, int bucket)
-    @cython.locals(old=_Pair, before=_Pair)
-    cdef _forget(self, int place)
-    @cython.locals(place=int)
-    cdef int _keep(self, _Pair pair, long long time, Name name) except -1
-    @cython.locals(pair=_Pair)
+    cdef int note(self, const unsigned char *data, long long time, Name name) except -1
+    @cython.locals(row=Py_ssize_t)
+    cdef inline bint _is_of(
+        self, Py_ssize_t place, unsigned long long given, unsigned long long rest, int sizes
+    ) noexcept
+    @cython.locals(place=int, row=Py_ssize_t, link=Py_ssize_t)
+    cdef int _begin(
+        self, int bucket, unsigned long long given, unsigned long long rest, int sizes
+    ) except -1
+    @cython.locals(link=Py_ssize_t, before=Py_ssize_t)
+    cdef _forget(self, Py_ssize_t place)
+    @cython.locals(latest=Name, kept=int, change=int)
+    cdef _change(self, Py_ssize_t place, long long time, Name name)
     cpdef tuple told(self)
+    @cython.locals(row=Py_ssize_t, kept=int, latest=int, index=int, change=Py_ssize_t, client=str, given=str, name=Name)
+    cdef _tell(self, Py_ssize_t place, list every)

@@ -7,10 +7,11 @@ the client asked for, whatever CNAMEs lead on from it. Bounded by forgetting wha
 
 import os
 from operator import attrgetter
+from typing import Any
 
 from workers.analysis.addresses import unpacked
-from workers.analysis.dns_groups import Name
 from workers.analysis.dns_message import Message
+from workers.analysis.dns_names import Name
 from workers.analysis.dns_waiting import Ends
 from workers.analysis.samples import NANO
 from workers.contract.facts_dns import DnsAddress
@@ -26,129 +27,116 @@ _SEED = int.from_bytes(os.urandom(8), "big")
 _ODD = int.from_bytes(os.urandom(8), "big") | 1
 
 
-class _Pair:
-    """A client, an address that it was given, and for which names; addresses as `Ends` has them."""
-
-    __slots__ = (
-        "bucket", "client", "client_rest", "client_size", "first", "given", "given_rest", "kept", "latest", "names",
-        "next", "size", "times",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.client = self.client_rest = self.client_size = 0
-        self.given = self.given_rest = self.size = 0
-        self.bucket = self.next = 0
-        """Its bucket, and the next one in it: a place in the list of pairs, of which 0 is none."""
-        self.names: list[str] = [""] * MAX_CHANGES
-        self.times = [0] * 16
-        """When, of each name."""
-        self.kept = 0
-        self.first = 0
-        """How many of both, and the place of the oldest."""
-        self.latest: Name | None = None
-
-    def is_of(self, ends: Ends, rest: int, size: int) -> bool:
-        """Whether all is the same but the first eight bytes, of which the caller knows."""
-        return (
-            self.size == size
-            and self.client_size == ends.size
-            and self.client_rest == ends.client_rest
-            and self.given_rest == rest
-        )
-
-    def begin(self, ends: Ends, given: int, rest: int, size: int) -> None:
-        """Be of these, with no names yet."""
-        self.client, self.client_rest, self.client_size = ends.client, ends.client_rest, ends.size
-        self.given, self.given_rest, self.size = given, rest, size
-        self.kept = self.first = 0
-        self.latest = None
-
-    def tell(self, every: list[DnsAddress]) -> None:
-        """Each change, the oldest first."""
-        client = unpacked(self.client, self.client_rest, self.client_size)
-        given = unpacked(self.given, self.given_rest, self.size)
-        for index in range(self.kept):
-            place = (self.first + index) % self.kept
-            every.append(DnsAddress(client, given, self.names[place], self.times[place] * _NANO))
-
-
 class DnsAddresses:
     """note each answer to an address query, tell them in order of time."""
 
-    def __init__(self) -> None:
-        self._pairs = [_Pair()]
-        self._oldest = 1
+    def __init__(self, ends: Ends, message: Message) -> None:
+        self._ends, self._message = ends, message
+        """Of the answer at hand."""
         self._buckets = [0] * 2048
-        self._changes = MAX_CHANGES
+        self._rows = [0] * 8200
+        """Eight numbers of each pair, a client and an address given to it, both as `Ends` has them: the client, the
+        address, the rests of both, and 256 times the client's size and the address's. Pairs are counted from 1."""
+        self._links = [0] * 4100
+        """Four of each: the next one in its bucket; the bucket; how many names it has, and which is the latest."""
+        self._names: list[Any] = [None] * 16
+        self._times = [0] * 16400
+        """Sixteen names of each pair, and when they were told."""
+        self._used = 0
+        self._oldest = 1
+        self._pairs, self._changes = MAX_PAIRS, MAX_CHANGES
         self.forgotten = 0
         """Changes that were told and then forgotten."""
 
-    def note(self, ends: Ends, message: Message, data: bytes, time: int, name: Name) -> None:
+    def note(self, data: bytes, time: int, name: Name) -> None:
         """The client got an answer with addresses for a name."""
-        for index in range(message.addresses):
-            at, size = message.places[index], message.sizes[index]
+        for index in range(self._message.addresses):
+            at, size = self._message.places[index], self._message.sizes[index]
             given, rest = words.four(data, at), 0
             if size == 16:
                 given, rest = words.eight(data, at), words.eight(data, at + 8)
-            hashed = words.fold(ends.client ^ _SEED, _ODD) ^ given
-            if ends.size == 16 or size == 16:
-                hashed = words.fold(words.fold(hashed, _ODD) ^ ends.client_rest, _ODD) ^ rest
+            hashed = words.fold(self._ends.client ^ _SEED, _ODD) ^ given
+            sizes = self._ends.size << 8 | size
+            if sizes != 0x404:
+                hashed = words.fold(words.fold(hashed, _ODD) ^ self._ends.client_rest, _ODD) ^ rest
             bucket = words.fold(hashed, _ODD) & (_BUCKETS - 1)
             place = self._buckets[bucket]
-            while place:
-                pair = self._pairs[place]
-                if pair.given == given and pair.client == ends.client and pair.is_of(ends, rest, size):
-                    break
-                place = pair.next
-            else:
-                pair = self._new(bucket)
-                pair.begin(ends, given, rest, size)
-            if pair.latest is not name and (pair.latest is None or not pair.latest.same(name)):
-                self._keep(pair, time, name)
+            while place and not self._is_of(place, given, rest, sizes):
+                place = self._links[4 * place]
+            if not place:
+                place = self._begin(bucket, given, rest, sizes)
+            if self._names[16 * place + self._links[4 * place + 3]] is not name:
+                self._change(place, time, name)
 
-    def _new(self, bucket: int) -> _Pair:
-        """One that is free: another one, or the oldest."""
-        if len(self._pairs) <= MAX_PAIRS:
-            place = len(self._pairs)
-            pair = _Pair()
-            self._pairs.append(pair)
+    def _is_of(self, place: int, given: int, rest: int, sizes: int) -> bool:
+        row = 8 * place
+        return (
+            self._rows[row] == self._ends.client
+            and self._rows[row + 1] == given
+            and self._rows[row + 2] == self._ends.client_rest
+            and self._rows[row + 3] == rest
+            and self._rows[row + 4] == sizes
+        )
+
+    def _begin(self, bucket: int, given: int, rest: int, sizes: int) -> int:
+        """A pair with no names yet: another one, or in place of the oldest."""
+        if self._used < self._pairs:
+            self._used += 1
+            place = self._used
+            self._names += [None] * 16
         else:
             place = self._oldest
-            self._oldest = place + 1 if place < MAX_PAIRS else 1
+            self._oldest = place + 1 if place < self._pairs else 1
             self._forget(place)
-            pair = self._pairs[place]
-        pair.bucket = bucket
-        pair.next = self._buckets[bucket]
+        row, link = 8 * place, 4 * place
+        self._rows[row], self._rows[row + 1], self._rows[row + 2] = self._ends.client, given, self._ends.client_rest
+        self._rows[row + 3], self._rows[row + 4] = rest, sizes
+        self._links[link], self._links[link + 1] = self._buckets[bucket], bucket
+        self._links[link + 2] = self._links[link + 3] = 0
         self._buckets[bucket] = place
-        return pair
+        return place
 
     def _forget(self, place: int) -> None:
-        old = self._pairs[place]
-        self.forgotten += old.kept
-        if self._buckets[old.bucket] == place:
-            self._buckets[old.bucket] = old.next
+        link = 4 * place
+        self._names[16 * place] = None
+        self.forgotten += self._links[link + 2]
+        before = self._buckets[self._links[link + 1]]
+        if before == place:
+            self._buckets[self._links[link + 1]] = self._links[link]
             return
-        before = self._pairs[self._buckets[old.bucket]]
-        while before.next != place:
-            before = self._pairs[before.next]
-        before.next = old.next
+        while self._links[4 * before] != place:
+            before = self._links[4 * before]
+        self._links[4 * before] = self._links[link]
 
-    def _keep(self, pair: _Pair, time: int, name: Name) -> None:
-        pair.latest = name
-        if pair.kept < self._changes:
-            place = pair.kept
-            pair.kept = place + 1
-        else:
-            place = pair.first
-            pair.first = place + 1 if place + 1 < pair.kept else 0
-            self.forgotten += 1
-        pair.times[place] = time
-        pair.names[place] = name.text
+    def _change(self, place: int, time: int, name: Name) -> None:
+        """Another name, unless it is only written by another object."""
+        kept, change = self._links[4 * place + 2], self._links[4 * place + 3]
+        latest = self._names[16 * place + change]
+        if latest is None or not latest.same(name):
+            if kept:
+                change = change + 1 if change + 1 < self._changes else 0
+            if kept < self._changes:
+                self._links[4 * place + 2] = kept + 1
+            else:
+                self.forgotten += 1
+            self._links[4 * place + 3] = change
+            self._times[16 * place + change] = time
+        self._names[16 * place + change] = name
 
     def told(self) -> tuple[DnsAddress, ...]:
         """As facts."""
         every: list[DnsAddress] = []
-        for pair in self._pairs[self._oldest :] + self._pairs[1 : self._oldest]:
-            pair.tell(every)
+        for place in (*range(self._oldest, self._used + 1), *range(1, self._oldest)):
+            self._tell(place, every)
         every.sort(key=attrgetter("at"))
         return tuple(every)
+
+    def _tell(self, place: int, every: list[DnsAddress]) -> None:
+        """Each change of a pair, the oldest first."""
+        row, kept, latest = 8 * place, self._links[4 * place + 2], self._links[4 * place + 3]
+        client = unpacked(self._rows[row], self._rows[row + 2], self._rows[row + 4] >> 8)
+        given = unpacked(self._rows[row + 1], self._rows[row + 3], self._rows[row + 4] & 255)
+        for index in range(kept):
+            change = 16 * place + (latest + 1 + index) % kept
+            name = self._names[change]
+            every.append(DnsAddress(client, given, name.text, self._times[change] * _NANO))

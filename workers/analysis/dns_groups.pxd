@@ -2,40 +2,15 @@ cimport cython
 
 from workers.analysis.addresses cimport unpacked
 from workers.analysis.dns_message cimport Message, read_message
+from workers.analysis.dns_names cimport Name
 from workers.analysis.dns_waiting cimport Ends
 from workers.analysis.samples cimport Durations, Frames, durations, frames
 from workers.packets cimport words
 from workers.packets.scan cimport piece
 
-cdef Py_ssize_t MAX_NAMES, _SLOTS, _SEEN, _MAX_KEPT, _NUMBERS
+cdef Py_ssize_t MAX_NAMES, _SLOTS, _MAX_KEPT, _NUMBERS
 
-cdef unsigned long long _SEED, _ODD
-
-
-@cython.final
-cdef class Name:
-    cdef public bytes wire
-    cdef public str text, key
-    cdef public unsigned long long hash, hashed, told
-    cdef public Py_ssize_t size
-
-    cdef bint begins(self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept
-    cdef bint same(self, Name other)
-
-
-@cython.locals(hashed=cython.ulonglong, word=cython.ulonglong, zeros=cython.ulonglong)
-cdef unsigned long long _hashed(const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept
-
-
-@cython.final
-cdef class Names:
-    cdef list _slots
-    cdef Name _none
-
-    @cython.locals(hashed=cython.ulonglong, name=Name)
-    cdef Name known(self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end)
-    @cython.locals(begin=Py_ssize_t, slot=Py_ssize_t, name=Name, text=str)
-    cdef Name of(self, Message message, const unsigned char *data)
+cdef unsigned long long _ODD
 
 
 @cython.final
@@ -79,10 +54,14 @@ cdef class Group:
 
 @cython.final
 cdef class Groups:
+    cdef Ends _ends
     cdef public list every
     cdef unsigned long long _slots[4096]
 
-    @cython.locals(
-        hashed=cython.ulonglong, slot=Py_ssize_t, held=cython.ulonglong, group=Group, place=Py_ssize_t
-    )
-    cdef Group of(self, Name name, int qtype, Ends ends)
+    cdef int _kept
+
+    @cython.locals(hashed=cython.ulonglong, slot=Py_ssize_t)
+    cdef int of(self, Name name, int qtype) except -1
+    @cython.locals(group=Group)
+    cdef bint _is_for(self, Py_ssize_t place, Name name, int qtype) except -1
+    cdef int _begin(self, Py_ssize_t slot, unsigned long long hashed, Name name, int qtype) except -1

@@ -1,11 +1,12 @@
 # cython: annotation_typing=False, boundscheck=False, wraparound=False
-"""Names seen lately, by their bytes on the wire; and queries by name, type, client and server."""
+"""Queries by name, type, client and server."""
 
 import os
 from collections.abc import Callable
 
 from workers.analysis.addresses import unpacked
 from workers.analysis.dns_message import Message, read_message
+from workers.analysis.dns_names import Name
 from workers.analysis.dns_waiting import Ends
 from workers.analysis.samples import Durations, Frames, durations, frames
 from workers.packets import words
@@ -13,89 +14,10 @@ from workers.packets.scan import piece
 
 MAX_NAMES = 1024
 _SLOTS = 4096
-_SEEN = 1024
 _MAX_KEPT = 1024
 """Longer answers are not kept as they came."""
 _NUMBERS = 32
-_SEED = int.from_bytes(os.urandom(8), "big")
 _ODD = int.from_bytes(os.urandom(8), "big") | 1
-
-
-class Name:
-    """A name as the wire had it, and as text; `key` and `hash` are those of all that differ in case only."""
-
-    __slots__ = ("hash", "hashed", "key", "size", "text", "told", "wire")
-
-    def __init__(self, wire: bytes, text: str) -> None:
-        self.wire = wire
-        """Empty when a pointer was a part of it, which means something else in another message."""
-        self.size = len(wire)
-        self.text = text
-        self.key = text.lower()
-        self.hash = hash(self.key) & 0x7FFFFFFF
-        self.told = hash(text) & 0x7FFFFFFF
-        self.hashed = 0
-        """By which `Names` has it."""
-
-    def begins(self, data: bytes, at: int, end: int) -> bool:
-        """Whether it is what these bytes begin with: no name is the beginning of another one."""
-        return 0 < self.size <= end - at and words.equal(self.wire, 0, data, at, self.size)
-
-    def same(self, other: "Name") -> bool:
-        """Whether both have the same text."""
-        return self is other or (self.told == other.told and self.text == other.text)
-
-
-def _hashed(data: bytes, at: int, end: int) -> int:
-    """A hash of 31 bits, seeded, of the bytes before the first zero: of a name, if it is one."""
-    hashed = _SEED
-    while at + 8 <= end:
-        word = words.eight(data, at)
-        zeros = words.zeros(word)
-        if zeros:
-            return words.fold(hashed ^ word & (zeros & -zeros) - 1, _ODD) & 0x7FFFFFFF
-        hashed = words.fold(hashed ^ word, _ODD)
-        at += 8
-    word = words.rest(data, at, end)
-    zeros = words.zeros(word)
-    return words.fold(hashed ^ word & (zeros & -zeros) - 1, _ODD) & 0x7FFFFFFF
-
-
-class Names:
-    """Names seen lately."""
-
-    def __init__(self) -> None:
-        self._slots: list[Name | None] = [None] * _SEEN
-        """Two to a hash, the later one first."""
-        self._none = Name(b"", "")
-
-    def known(self, data: bytes, at: int, end: int) -> Name | None:
-        """The name that these bytes begin with, if it was seen."""
-        hashed = _hashed(data, at, end)
-        name = self._slots[hashed & (_SEEN - 2)]
-        if name is None or name.hashed != hashed or not name.begins(data, at, end):
-            name = self._slots[(hashed & (_SEEN - 2)) + 1]
-            if name is None or name.hashed != hashed or not name.begins(data, at, end):
-                return None
-        return name
-
-    def of(self, message: Message, data: bytes) -> Name:
-        """The name that a message asks for; an empty one when it asks for none."""
-        if not message.asked:
-            return self._none
-        begin = message.start + 12
-        name = self.known(data, begin, message.end)
-        if name is not None:
-            return name
-        text = message.name(data)
-        if message.asked - begin != (len(text) + 2 if text else 1):  # a pointer was a part of it
-            return Name(b"", text)
-        name = Name(piece(data, begin, message.asked), text)
-        name.hashed = _hashed(data, begin, message.end)
-        slot = name.hashed & (_SEEN - 2)
-        self._slots[slot + 1] = self._slots[slot]
-        self._slots[slot] = name
-        return name
 
 
 class Numbers:
@@ -254,27 +176,31 @@ class Group:
 class Groups:
     """The first MAX_NAMES groups."""
 
-    def __init__(self) -> None:
+    def __init__(self, ends: Ends) -> None:
+        self._ends = ends
+        """Of the query at hand."""
         self.every: list[Group] = []
+        self._kept = 0
         self._slots = [0] * 4096
         """A group's hash and place, which counts from 1; 0 for none. Here it is seen of most that they are not kept."""
 
-    def of(self, name: Name, qtype: int, ends: Ends) -> Group | None:
-        """The group of a query; None when it isn't kept."""
-        hashed = words.fold(ends.both ^ name.hash + qtype, _ODD) & 0x7FFFFFFF
+    def of(self, name: Name, qtype: int) -> int:
+        """The place of a query's group, counted from 1; 0 when it isn't kept."""
+        hashed = words.fold(self._ends.both ^ name.hash + qtype, _ODD) & 0x7FFFFFFF
         slot = hashed & (_SLOTS - 1)
-        held = self._slots[slot]
-        while held:
-            if held >> 11 == hashed:
-                group = self.every[(held & 0x7FF) - 1]
-                if group.is_for(name, qtype, ends):
-                    return group
+        while self._slots[slot]:
+            if self._slots[slot] >> 11 == hashed and self._is_for(self._slots[slot] & 0x7FF, name, qtype):
+                return self._slots[slot] & 0x7FF
             slot = (slot + 1) & (_SLOTS - 1)
-            held = self._slots[slot]
-        place = len(self.every) + 1
-        if place > MAX_NAMES:
-            return None
-        group = Group(name, qtype, ends, place)
-        self.every.append(group)
-        self._slots[slot] = hashed << 11 | place
-        return group
+        return 0 if self._kept >= MAX_NAMES else self._begin(slot, hashed, name, qtype)
+
+    def _is_for(self, place: int, name: Name, qtype: int) -> bool:
+        group = self.every[place - 1]
+        return group.is_for(name, qtype, self._ends)
+
+    def _begin(self, slot: int, hashed: int, name: Name, qtype: int) -> int:
+        """Another group."""
+        self._kept += 1
+        self.every.append(Group(name, qtype, self._ends, self._kept))
+        self._slots[slot] = hashed << 11 | self._kept
+        return self._kept

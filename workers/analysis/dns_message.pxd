@@ -30,22 +30,25 @@ cpdef Message read_message(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
 cpdef read_into(Message message, bytes buffer, Py_ssize_t at, Py_ssize_t end)
 
-@cython.locals(questions=int, answers=int, more=int, body=Py_ssize_t, behind=Py_ssize_t, index=int)
+@cython.locals(counts=cython.ulonglong)
 cpdef void read(
     Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t asked
 ) noexcept
 
-cdef int _two(const unsigned char *data, Py_ssize_t at) noexcept
-
-cdef bint _is_address(int kind, Py_ssize_t size) noexcept
-
-cdef Py_ssize_t _behind_owner(
-    Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end
+@cython.locals(questions=int, body=Py_ssize_t, behind=Py_ssize_t, index=int)
+cdef void _read_questions(
+    Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t asked
 ) noexcept
 
-@cython.locals(after=Py_ssize_t, rest=Py_ssize_t, kind=int)
-cdef Py_ssize_t _read_answers(
-    Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end, int number
+@cython.locals(place=Py_ssize_t, after=Py_ssize_t, kind=int)
+cdef void _read_records(Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept
+
+cdef inline int _two(const unsigned char *data, Py_ssize_t at) noexcept
+
+cdef inline bint _is_address(int kind, Py_ssize_t size) noexcept
+
+cdef inline Py_ssize_t _behind_owner(
+    Message message, const unsigned char *data, Py_ssize_t at, Py_ssize_t end
 ) noexcept
 
 @cython.locals(after=Py_ssize_t)

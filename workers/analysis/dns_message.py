@@ -10,7 +10,7 @@ _MAX_QUESTIONS = 8
 _A, _CNAME, _AAAA, _OPT = 1, 5, 28, 41
 _DOT = 46
 _ONE_QUESTION = 256
-"""The counts of a header, as `words` has them: one question, and nothing else."""
+"""The counts of a header, as `words` has them: one question, and no record."""
 _SHOWN = bytes(byte if 32 <= byte < 127 and byte != _DOT else ord("?") for byte in range(256))
 """A label's byte as text: a dot in it, and what is not printable ASCII, becomes a question mark."""
 _TYPES = {
@@ -129,11 +129,18 @@ def read(message: Message, data: bytes, at: int, end: int, asked: int) -> None:
     message.asked = message.qtype = message.body = message.told = 0
     message.answers = message.aliases = message.found = message.addresses = 0
     message.edns = -1
-    if asked and words.eight(data, at + 4) == _ONE_QUESTION and asked + 4 <= end:
+    counts = words.eight(data, at + 4)
+    if asked and counts & 0xFFFF == _ONE_QUESTION and asked + 4 <= end:
         message.asked, message.qtype, message.body = asked, _two(data, asked), asked + 4
-        return
-    questions, answers, more = _two(data, at + 4), _two(data, at + 6), _two(data, at + 8) + _two(data, at + 10)
-    body = at + 12
+        if counts != _ONE_QUESTION:
+            _read_records(message, data, at, end)
+    else:
+        _read_questions(message, data, at, end, asked)
+
+
+def _read_questions(message: Message, data: bytes, at: int, end: int, asked: int) -> None:
+    """Read the first question, and the records when the place behind all questions is known."""
+    questions, body = _two(data, at + 4), at + 12
     for index in range(min(questions, _MAX_QUESTIONS)):
         behind = asked if index == 0 and asked else _behind_name(data, at, body, end)
         if behind < 0 or behind + 4 > end:
@@ -142,13 +149,35 @@ def read(message: Message, data: bytes, at: int, end: int, asked: int) -> None:
         if index == 0:
             message.asked, message.qtype = behind, _two(data, behind)
         body = behind + 4
-    if questions > _MAX_QUESTIONS:
-        return
-    message.body = body
-    if message.response and answers:
-        body = _read_answers(message, data, body, end, min(answers, MAX_RECORDS))
-    if body >= 0 and _two(data, at + 10) and more <= MAX_RECORDS:
-        _read_edns(message, data, body, end, more)
+    if questions <= _MAX_QUESTIONS:
+        message.body = body
+        _read_records(message, data, at, end)
+
+
+def _read_records(message: Message, data: bytes, at: int, end: int) -> None:
+    """Read the answers, and find the OPT record behind them."""
+    place = message.body
+    for _ in range(min(_two(data, at + 6), MAX_RECORDS) if message.response else 0):
+        after = _behind_owner(message, data, place, end)
+        place = after + 10 + _two(data, after + 8) if 0 <= after <= end - 10 else end + 1
+        if place > end:
+            message.malformed = not message.truncated
+            return
+        message.answers += 1
+        kind = _two(data, after)
+        if kind == _CNAME:
+            message.aliases += 1
+        elif not _is_address(kind, place - after - 10):
+            continue
+        if message.found < MAX_ANSWERS:
+            message.found += 1
+            message.told = place
+            if kind != _CNAME:
+                message.places[message.addresses] = after + 10
+                message.sizes[message.addresses] = place - after - 10
+                message.addresses += 1
+    if _two(data, at + 10):
+        _read_edns(message, data, place, end, _two(data, at + 8) + _two(data, at + 10))
 
 
 def _two(data: bytes, at: int) -> int:
@@ -169,32 +198,10 @@ def _behind_owner(message: Message, data: bytes, at: int, end: int) -> int:
     return _behind_name(data, message.start, at, end)
 
 
-def _read_answers(message: Message, data: bytes, at: int, end: int, number: int) -> int:
-    """Read the answer section; the offset behind it, -1 when that is not known."""
-    for _ in range(number):
-        after = _behind_owner(message, data, at, end)
-        rest = after + 10 + _two(data, after + 8) if 0 <= after <= end - 10 else end + 1
-        if rest > end:
-            message.malformed = not message.truncated
-            return -1
-        kind = _two(data, after)
-        message.answers += 1
-        if message.found < MAX_ANSWERS:
-            if _is_address(kind, rest - after - 10):
-                message.places[message.addresses], message.sizes[message.addresses] = after + 10, rest - after - 10
-                message.addresses += 1
-                message.found += 1
-                message.told = rest
-            elif kind == _CNAME:
-                message.found += 1
-                message.told = rest
-        message.aliases += kind == _CNAME
-        at = rest
-    return at
-
-
 def _read_edns(message: Message, data: bytes, at: int, end: int, number: int) -> None:
-    """Find the OPT record behind the answers (RFC 6891 section 6.1)."""
+    """Find the OPT record behind the answers (RFC 6891 section 6.1), unless there are very many."""
+    if number > MAX_RECORDS:
+        return
     for _ in range(number):
         after = _behind_owner(message, data, at, end)
         if after < 0 or after + 10 > end:

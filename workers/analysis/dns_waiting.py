@@ -5,8 +5,8 @@ Each has a place in arrays, counted from 1: no object is made, or looked up, for
 """
 
 import os
-from typing import Any
 
+from workers.analysis.dns_names import Name
 from workers.packets import words
 
 MAX_WAITING = 4096
@@ -15,6 +15,7 @@ _PLACES = 4098
 """One more than may wait, since one is added before the oldest is given up; and that of none."""
 _SEED = int.from_bytes(os.urandom(8), "big")
 _ODD = int.from_bytes(os.urandom(8), "big") | 1
+_NONE = Name(b"", "")
 
 
 class Ends:
@@ -30,7 +31,7 @@ class Ends:
         self.size = 0
         """Bytes of an address: 4 or 16."""
         self.tag = 0
-        """Both ports, the id, and the size."""
+        """Both ports, the id, and whether addresses are long."""
         self.both = self.hash = 0
         """Of the addresses; and of everything."""
 
@@ -42,107 +43,120 @@ class Waiting:
         self.ends = Ends()
         """Of the last one sought."""
         self._buckets = [0] * 4096
-        self._next = [0] * 4098
-        """In a bucket, or of those that are free."""
-        self._older, self._newer = [0] * 4098, [0] * 4098
-        self._in = [0] * 4098
-        """The bucket of each."""
-        self._tags = [0] * 4098
-        self._clients, self._client_rests = [0] * 4098, [0] * 4098
-        self._servers, self._server_rests = [0] * 4098, [0] * 4098
-        self.times, self.frames = [0] * 4098, [0] * 4098
-        self.groups = [0] * 4098
-        """Their places, counted from 1."""
-        self.names: list[Any] = [None] * _PLACES
+        self.rows = [0] * 32784
+        """Eight numbers of each place: tag, client, server, the rests of both; time and frame of the latest try; the
+        place of its group, 0 for none."""
+        self._links = [0] * 16392
+        """Four of each: the next one in its bucket, or of those that are free; an older and a newer one; the bucket."""
+        self.names: list[Name] = [_NONE] * _PLACES
         """What they ask for."""
         self._free = self._used = 0
         self.oldest = self._newest = 0
         self.count = 0
 
-    def find(self, key: bytes, size: int, answer: bool, number: int) -> int:
-        """The place of the query that has this key and id, or is answered with them; 0 for none.
-
-        The key is one with ports, and addresses of this size.
-        """
-        ends, at = self.ends, size if answer else 0
-        if size == 4:
-            client, client_rest = words.four(key, at), 0
-            server, server_rest = words.four(key, 4 - at), 0
-            both = words.fold(client ^ server << 32 ^ _SEED, _ODD)
-        else:
-            client, client_rest = words.eight(key, at), words.eight(key, at + 8)
-            server, server_rest = words.eight(key, 16 - at), words.eight(key, 24 - at)
-            both = words.fold(words.fold(client ^ _SEED, _ODD) ^ client_rest, _ODD)
-            both = words.fold(words.fold(both ^ server, _ODD) ^ server_rest, _ODD)
-        ports = words.four(key, 2 * size)
+    def find(self, key: bytes, answer: bool, number: int) -> int:
+        """The place of the query that has this key and id, or is answered with them; 0 for none."""
+        if len(key) != 12:
+            return self._find_long(key, answer, number)
+        data, at = key, 4 if answer else 0
+        client, server, ports = words.four(data, at), words.four(data, 4 - at), words.four(data, 8)
         if answer:
             ports = ports >> 16 | (ports & 0xFFFF) << 16
-        tag = ports | number << 32 | size << 48
-        ends.client, ends.client_rest, ends.server, ends.server_rest = client, client_rest, server, server_rest
-        ends.size, ends.tag, ends.both, ends.hash = size, tag, both, words.fold(both ^ tag, _ODD)
-        place = self._buckets[ends.hash & (_BUCKETS - 1)]
+        tag = ports | number << 32
+        both = words.fold(client ^ server << 32 ^ _SEED, _ODD)
+        hashed = words.fold(both ^ tag, _ODD)
+        self.ends.client, self.ends.client_rest, self.ends.server, self.ends.server_rest = client, 0, server, 0
+        self.ends.size, self.ends.tag, self.ends.both, self.ends.hash = 4, tag, both, hashed
+        place = self._buckets[hashed & (_BUCKETS - 1)]
         while place:
-            if (
-                self._tags[place] == tag
-                and self._clients[place] == client
-                and self._servers[place] == server
-                and self._client_rests[place] == client_rest
-                and self._server_rests[place] == server_rest
-            ):
+            row = 8 * place
+            if self.rows[row] == tag and self.rows[row + 1] == client and self.rows[row + 2] == server:
                 return place
-            place = self._next[place]
+            place = self._links[4 * place]
         return 0
 
-    def add(self, name: Any) -> int:
+    def _find_long(self, key: bytes, answer: bool, number: int) -> int:
+        """The same between IPv6 addresses."""
+        if len(key) != 36:
+            raise ValueError("no key of two addresses with ports")
+        ends, data, at = self.ends, key, 16 if answer else 0
+        client, client_rest = words.eight(data, at), words.eight(data, at + 8)
+        server, server_rest = words.eight(data, 16 - at), words.eight(data, 24 - at)
+        ports = words.four(data, 32)
+        if answer:
+            ports = ports >> 16 | (ports & 0xFFFF) << 16
+        tag = ports | number << 32 | 1 << 48
+        both = words.fold(words.fold(client ^ _SEED, _ODD) ^ client_rest, _ODD)
+        both = words.fold(words.fold(both ^ server, _ODD) ^ server_rest, _ODD)
+        ends.client, ends.client_rest, ends.server, ends.server_rest = client, client_rest, server, server_rest
+        ends.size, ends.tag, ends.both, ends.hash = 16, tag, both, words.fold(both ^ tag, _ODD)
+        place = self._buckets[ends.hash & (_BUCKETS - 1)]
+        while place:
+            row = 8 * place
+            if (
+                self.rows[row] == tag
+                and self.rows[row + 1] == client
+                and self.rows[row + 2] == server
+                and self.rows[row + 3] == client_rest
+                and self.rows[row + 4] == server_rest
+            ):
+                return place
+            place = self._links[4 * place]
+        return 0
+
+    def add(self, name: Name, group: int, time: int, frame: int) -> int:
         """The query that was not found; there are places for MAX_WAITING and one more."""
-        ends, place = self.ends, self._free
+        place, newest, bucket = self._free, self._newest, self.ends.hash & (_BUCKETS - 1)
         if place:
-            self._free = self._next[place]
+            self._free = self._links[4 * place]
         else:
             assert self._used + 1 < _PLACES
             place = self._used = self._used + 1
-        self._tags[place] = ends.tag
-        self._clients[place], self._client_rests[place] = ends.client, ends.client_rest
-        self._servers[place], self._server_rests[place] = ends.server, ends.server_rest
         self.names[place] = name
-        self.groups[place] = 0
-        bucket = ends.hash & (_BUCKETS - 1)
-        self._in[place] = bucket
-        self._next[place] = self._buckets[bucket]
+        row, link = 8 * place, 4 * place
+        self.rows[row], self.rows[row + 1], self.rows[row + 2] = self.ends.tag, self.ends.client, self.ends.server
+        self.rows[row + 3], self.rows[row + 4] = self.ends.client_rest, self.ends.server_rest
+        self.rows[row + 5], self.rows[row + 6], self.rows[row + 7] = time, frame, group
+        self._links[link], self._links[link + 1] = self._buckets[bucket], newest
+        self._links[link + 2], self._links[link + 3] = 0, bucket
         self._buckets[bucket] = place
-        newest = self._newest
-        self._older[place], self._newer[place] = newest, 0
         if newest:
-            self._newer[newest] = place
+            self._links[4 * newest + 2] = place
         else:
             self.oldest = place
         self._newest = place
         self.count += 1
         return place
 
-    def full(self) -> bool:
-        """Whether the oldest has to be given up."""
-        return self.count > MAX_WAITING
+    def behind(self, place: int, data: bytes, at: int, end: int) -> int:
+        """The place behind the name, when these bytes begin with the name that is asked for there; else 0."""
+        name = self.names[place]
+        return at + name.size if name.begins(data, at, end) else 0
+
+    def again(self, place: int, time: int, frame: int) -> None:
+        """One that waits is sent again; it keeps its place in the order."""
+        self.rows[8 * place + 5], self.rows[8 * place + 6] = time, frame
 
     def drop(self, place: int) -> None:
         """A query is waited for no longer."""
-        bucket, older, newer = self._in[place], self._older[place], self._newer[place]
+        link = 4 * place
+        older, newer, bucket = self._links[link + 1], self._links[link + 2], self._links[link + 3]
         before = self._buckets[bucket]
         if before == place:
-            self._buckets[bucket] = self._next[place]
+            self._buckets[bucket] = self._links[link]
         else:
-            while self._next[before] != place:
-                before = self._next[before]
-            self._next[before] = self._next[place]
+            while self._links[4 * before] != place:
+                before = self._links[4 * before]
+            self._links[4 * before] = self._links[link]
         if older:
-            self._newer[older] = newer
+            self._links[4 * older + 2] = newer
         else:
             self.oldest = newer
         if newer:
-            self._older[newer] = older
+            self._links[4 * newer + 1] = older
         else:
             self._newest = older
-        self.groups[place] = 0
-        self._next[place] = self._free
+        self.rows[8 * place + 7] = 0
+        self._links[link] = self._free
         self._free = place
         self.count -= 1

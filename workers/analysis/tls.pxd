@@ -81,7 +81,8 @@ cdef class TlsParser(Parser):
     cpdef gap(self, long long size, Packet packet)
     @cython.locals(taken=Py_ssize_t)
     cdef Py_ssize_t _header(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
-    cdef _begin(self, bytes head, Py_ssize_t at)
+    @cython.locals(kind=int, length=int)
+    cdef void _begin(self, const unsigned char *head, Py_ssize_t at) noexcept
     @cython.locals(skipped=Py_ssize_t, held=bytes)
     cdef _take(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.locals(after=Py_ssize_t)

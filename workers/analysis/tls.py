@@ -290,7 +290,11 @@ class TlsParser(Parser):
             self._lost, self._encrypted = False, self._encrypted or buffer[at] == _APPLICATION
         while at < end and not self._lost:
             if self._left == 0:
-                at = self._header(buffer, at, end)
+                if not self._held and at >= 0 and end - at >= 5 and end <= len(buffer):
+                    self._begin(buffer, at)
+                    at += 5
+                else:
+                    at = self._header(buffer, at, end)
                 continue
             taken = min(self._left, end - at)
             self._left -= taken
@@ -314,10 +318,7 @@ class TlsParser(Parser):
         self._lost, self._left, self._held = True, 0, b""
 
     def _header(self, buffer: bytes, at: int, end: int) -> int:
-        """The 5 bytes before each record."""
-        if not self._held and end - at >= 5:
-            self._begin(buffer, at)
-            return at + 5
+        """Some of the 5 bytes before each record."""
         taken = min(5 - len(self._held), end - at)
         self._held += buffer[at : at + taken]
         if len(self._held) == 5:
@@ -326,9 +327,10 @@ class TlsParser(Parser):
         return at + taken
 
     def _begin(self, head: bytes, at: int) -> None:
-        self._kind, self._left = head[at], head[at + 3] << 8 | head[at + 4]
-        if not _CCS <= self._kind <= 24 or head[at + 1] != 3 or not 0 < self._left <= _MAX_RECORD:
-            self._lost, self._left = True, 0
+        kind, length = head[at], head[at + 3] << 8 | head[at + 4]
+        if not _CCS <= kind <= 24 or head[at + 1] != 3 or not 0 < length <= _MAX_RECORD:
+            self._lost, length = True, 0
+        self._kind, self._left = kind, length
 
     def _take(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
         """Bytes of a record in the clear."""

@@ -35,6 +35,25 @@ def test_one_name_in_any_case_is_one_group_shown_as_first_asked() -> None:
     assert [(name.name, name.queries.count) for name in facts.names] == [("wWw.Shop", 3), ("www.shoq", 1)]
 
 
+def test_names_of_any_length_are_told_apart_by_each_byte() -> None:
+    pcap = Pcap()
+    names = [
+        "".join("ab"[at == place] for at in range(size)) for size in range(1, 21) for place in {0, size // 2, size - 1}
+    ]
+    for number, name in enumerate(names + names):
+        address = f"192.0.2.{names.index(name)}"
+        asked(pcap, number, 4000, dns(number, name))
+        shown = name.upper() if number % 3 == 2 else name
+        pcap.add(number + 0.5, udp(RESOLVER, 53, CLIENT, 4000, answer(number, shown, (address,))))
+    facts = checked(pcap).dns
+    assert {name.name: (name.queries.count, name.answers) for name in facts.names} == {
+        name: (2, (f"192.0.2.{place}",)) for place, name in enumerate(names)
+    }
+    assert [(told.name, told.address) for told in facts.addresses] == [
+        (name, f"192.0.2.{place}") for place, name in enumerate(names)
+    ]
+
+
 def test_names_that_look_the_same_as_text_are_one_group() -> None:
     pcap = Pcap()
     for number, label in enumerate((b"a\x01b", b"a\x02b", b"a.b", b"a?b")):

@@ -50,15 +50,15 @@ def test_what_waits_is_found_from_both_sides(size: int, data: st.DataObject) -> 
     one, other, port, far = (data.draw(st.binary(min_size=n, max_size=n)) for n in (size, size, 2, 2))
     key, back = one + other + port + far, other + one + far + port
     waiting = _plain(dns_waiting)["Waiting"]()
-    assert waiting.find(key, size, False, 5) == 0
-    place = waiting.add("name")
-    assert (waiting.find(key, size, False, 5), waiting.find(back, size, True, 5)) == (place, place)
+    assert waiting.find(key, False, 5) == 0
+    place = waiting.add("name", 1, 2, 3)
+    assert (waiting.find(key, False, 5), waiting.find(back, True, 5)) == (place, place)
     for at in range(len(key)):
         changed = key[:at] + bytes([key[at] ^ 0x40]) + key[at + 1 :]
-        assert waiting.find(changed, size, False, 5) == 0
-    assert waiting.find(key, size, False, 6) == 0
+        assert waiting.find(changed, False, 5) == 0
+    assert waiting.find(key, False, 6) == 0
     waiting.drop(place)
-    assert waiting.find(back, size, True, 5) == 0
+    assert waiting.find(back, True, 5) == 0
 
 
 @given(st.binary(max_size=20), st.integers(0, 12))
