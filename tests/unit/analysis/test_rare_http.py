@@ -95,6 +95,28 @@ def test_a_body_goes_on_behind_a_gap_that_ends_within_it() -> None:
     assert told(facts) == {"/a": (1, {"200": 1}, 0), "/b": (1, {"200": 1}, 0)}
 
 
+@pytest.mark.parametrize(
+    ("form", "before", "behind", "took"),
+    [
+        pytest.param(b"Content-Length: 100", b"", b"", 0.4, id="the body's end"),
+        pytest.param(b"Transfer-Encoding: chunked", b"64\r\n", b"\r\n0\r\n\r\n", 0.2, id="a chunk's end"),
+        pytest.param(b"Transfer-Encoding: chunked", b"32\r\n", b"\r\n0\r\n\r\n", 0.4, id="more than a chunk"),
+    ],
+)
+def test_an_upload_of_which_a_gap_holds_the_rest(form: bytes, before: bytes, behind: bytes, took: float) -> None:
+    """What is asked then is no part of it."""
+    facts = http(
+        (0.1, "c", b"PUT /a HTTP/1.1\r\n" + form + b"\r\n\r\n" + before),
+        (0.2, "C", bytes(100)),
+        *[(0.3, "c", behind)] * bool(behind),
+        (0.4, "c", asked("/b")),
+        (0.5, "s", OK * 2),
+    )
+    assert told(facts) == {"/a": (1, {"200": 1}, 0), "/b": (1, {"200": 1}, 0)}
+    assert facts.http.groups[0].path == "/a"
+    assert facts.http.groups[0].latency.max == pytest.approx(took)
+
+
 def test_a_head_without_end_is_given_up_and_the_next_one_read() -> None:
     endless = b"GET /a HTTP/1.1\r\n" + b"X: y\r\n" * 12_000
     pieces = [(0.1 + at / 1e6, "c", endless[at : at + 9_000]) for at in range(0, len(endless), 9_000)]
