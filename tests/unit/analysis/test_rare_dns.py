@@ -12,8 +12,10 @@ from tests.unit.analysis.test_dns_forms import asked
 from workers.analysis import dns as dns_stage
 from workers.analysis import dns_groups
 from workers.analysis.dns_message import read_message
+from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import DnsFacts
 from workers.packets import words
+from workers.packets.packet import Packet
 
 INTERPRETED = str(dns_stage.__file__).endswith(".py")
 
@@ -100,6 +102,14 @@ def test_of_an_alias_that_leads_nowhere_what_can_be_read_is_told(end: bytes) -> 
 def test_no_message_is_read_from_less_than_a_header_or_outside_of_the_bytes(at: int, end: int) -> None:
     with pytest.raises(ValueError, match="no message"):
         read_message(bytes(13), at, end)
+
+
+@pytest.mark.parametrize(("at", "end", "ends"), [(0, 11, 12), (-1, 12, 12), (8, 19, 36), (1, 14, 36), (0, 12, 8)])
+def test_nor_is_one_followed_or_between_other_than_two_addresses_with_ports(at: int, end: int, ends: int) -> None:
+    packet = Packet()
+    packet.key = bytes(ends)
+    with pytest.raises(ValueError, match="no message"):
+        dns_stage.DnsStage(TimelineStage()).message(bytes(13), at, end, packet, True)
 
 
 def test_a_query_of_a_name_that_is_not_kept_is_asked_again() -> None:
