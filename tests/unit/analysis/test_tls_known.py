@@ -139,7 +139,8 @@ def test_a_long_shape_is_read_again_each_time() -> None:
 def test_hellos_of_one_hash_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(words, "fold", lambda *_: 0)
     noise, hellos = random.Random(4), Hellos()
-    some = (EXTENSIONS[3],), (extension(16, b"\0\x03\2h3"),), (EXTENSIONS[3], EXTENSIONS[4]), EXTENSIONS[:5]
+    http2, http3 = (extension(16, b"\0\3\2h%d" % version) for version in (2, 3))
+    some = (http2, EXTENSIONS[4]), (http3, EXTENSIONS[4]), (http2,), (http3,), EXTENSIONS[:5]
     for body in [client(noise, *extensions) for extensions in some] * 2:
         assert told(hellos.client(body, 0, len(body), "tcp")) == told(Hellos().client(body, 0, len(body), "tcp"))
 
