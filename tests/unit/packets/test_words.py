@@ -83,6 +83,15 @@ def test_what_is_printable(data: bytes, at: int) -> None:
         assert known["is_printable"](data, at, len(data)) == printable
 
 
+@pytest.mark.parametrize(
+    ("raw", "told"), [(b"web.shop", "web.shop"), (b"a\tb\x7f", "a?b?"), (b"a\xfcb", "a?b"), (b"", "")]
+)
+def test_what_is_not_printable_is_told_as_a_question_mark(raw: bytes, told: str) -> None:
+    for known in MESSAGES:
+        assert (known["text"](raw, 9), known["text"](raw, 1)) == (told, told[:1])
+        assert known["printable"](raw, 9) == told.encode()
+
+
 def test_words_in_plain() -> None:
     data = bytes(range(1, 12))
     assert (words.four(data, 1), words.big(data, 1)) == (0x05040302, 0x02030405)
