@@ -144,8 +144,8 @@ class HttpParser(Parser):
         self._owed = 0
         if self._state in (_BODY, _CHUNK) and size <= self._left:
             self._left -= size
-            if self._left == 0:
-                self._state = _HEAD if self._state == _BODY else _CHUNK_SIZE
+            if self._left == 0 and self._state == _BODY:
+                self._state, self._uploading = _HEAD, None
             return
         if self._state == _HEAD and self._held is not None:
             self._odd_head(self._held, packet, cut=True)

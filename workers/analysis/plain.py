@@ -134,11 +134,12 @@ class PlainCore:
         half.packets += 1
         half.bytes += packet.ip_length
         half.payload += packet.payload_length
+        acked = half.tcp.last_ack
         found = tcp.update(packet, half)
         self._stages.timeline.sent(half is flow.client)
         packet.mask |= found
-        if found & marks.ACK_LOST_SEGMENT:
-            self._proved_lost(packet, half.peer)
+        if half.peer.tcp.hole and half.tcp.last_ack != acked:
+            self._acknowledge_hole(packet, half.peer)
         if packet.payload_length and not packet.flags & RST and not found & marks.KEEP_ALIVE:
             stream = half.stream
             if packet.flags & SYN:  # data behind the SYN's own number (TCP Fast Open, RFC 7413)
@@ -153,8 +154,9 @@ class PlainCore:
             self._stages.timeline.problem(packet.time)
 
     @staticmethod
-    def _proved_lost(packet: Packet, sender: Half) -> None:
-        """This packet acknowledges what the capture lacks: the sender's stream need not wait for it."""
+    def _acknowledge_hole(packet: Packet, sender: Half) -> None:
+        """A packet acknowledges more of what has a hole: for what it has of that the stream need not wait."""
+        sender.tcp.hole = (packet.ack - sender.tcp.next) & 0xFFFFFFFF >= 0x80000000
         if sender.stream is not None:
             key, packet.key = packet.key, sender.key
             sender.stream.acknowledged(packet, sender.peer.tcp.last_ack)

@@ -128,13 +128,13 @@ def _behind_rows(buffer: bytes, at: int, end: int) -> int:
 
 
 def _behind_name(buffer: bytes, at: int, end: int) -> int:
-    """The offset behind the name that begins here; where it begins, when its end is not seen."""
+    """The offset behind the name that begins here, as far as it is seen."""
     place = at
     while place < end:
         place += 1
         if buffer[place - 1] == 0:
-            return place
-    return at
+            break
+    return place
 
 
 class PostgresqlRequests(FramedParser):

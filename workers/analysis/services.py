@@ -180,9 +180,10 @@ class Exchange:
         _begin(asked, time, frame)
 
     def reply(self, packet: Packet) -> None:
-        """A response without an error came with this packet as a whole, and its request is no longer thought of."""
-        if self.lost:
-            self._resume()
+        """A response without an error came with this packet as a whole, and its request is no longer thought of.
+
+        Not for the first one behind a gap, which `oldest` has to be asked about.
+        """
         asked = self.first
         if asked is None or asked.frame > packet.number:
             self.stray(packet.number, "")
@@ -191,11 +192,10 @@ class Exchange:
             _end(self, asked)
 
     def complete(self, asked: Request) -> None:
-        """Its response is whole, or tells enough."""
-        if asked.waits:
-            self.paired = True
-            _take(self, asked)
-            _answered(self, asked)
+        """The response to one that waits is whole, or tells enough."""
+        self.paired = True
+        _take(self, asked)
+        _answered(self, asked)
 
     def end(self, asked: Request) -> None:
         """The same, and nobody thinks of this request any more, but for who moves its `end`."""

@@ -200,6 +200,7 @@ def _sequence(packet: Packet, mine: TcpHalf, theirs: TcpHalf, half: Half) -> int
     if ahead == 0 and packet.payload_length == 1 and theirs.window == 0:
         return marks.ZERO_WINDOW_PROBE
     found = marks.LOST_SEGMENT if ahead else 0
+    mine.hole = mine.hole or ahead != 0
     if _acknowledged(packet, theirs, (sequence + span) & _MASK):
         found |= _SPURIOUS
     _advance(packet, mine, span)

@@ -40,6 +40,7 @@ class TcpHalf:
         "data_segments",
         "duplicates",
         "finished",
+        "hole",
         "hops",
         "identification",
         "initial",
@@ -96,6 +97,8 @@ class TcpHalf:
         self.offer = NO_OFFER
         """The options of its SYN or SYN-ACK."""
         self.finished = False
+        self.hole = False
+        """A segment did not begin where the one before ended, and not all was acknowledged since."""
         self.hops = self.identification = 0
         """TTL and IP identification of the latest SYN or SYN-ACK."""
         self.largest_resent = 0

@@ -147,7 +147,7 @@ cdef inline void tcp_step(State *s, Pkt *p) noexcept nogil:
     cdef Flow *flow = placed(s, p, &index, &side)
     cdef Half *half
     cdef uint64_t found
-    cdef int64_t before
+    cdef int64_t before, acked
     if (p.flags & (F_SYN | F_ACK)) == F_SYN:
         if reuses_ports(p, &flow.halves[side], &flow.halves[1 - side]):
             p.mask |= M_REUSED_PORTS
@@ -158,18 +158,28 @@ cdef inline void tcp_step(State *s, Pkt *p) noexcept nogil:
     if p.time >= flow.bin_end:
         next_second(flow, p)
     counted(flow, side, p)
+    acked = flow.halves[side].last_ack
     found = follow(s, flow, side, p)
     sent_by(&s.timeline, side == flow.client)
     p.mask |= found
     half = &flow.halves[side]
-    if found & M_ACK_LOST_SEGMENT and flow.halves[1 - side].stream == PARSED:
-        queue(s, index, 1 - side, p).proof = 1
+    if flow.halves[1 - side].lost & HOLE and half.last_ack != acked:
+        acknowledge_hole(s, index, 1 - side, p)
     if p.payload_length and not p.flags & F_RST and not found & M_KEEP_ALIVE:
         stream_step(s, index, side, p)
     elif p.flags & F_FIN and half.stream == PARSED:
         queue(s, index, side, p).fin = 1
     if p.mask & (M_RETRANSMISSION | M_RST):
         problem(&s.timeline, p.time)
+
+
+cdef void acknowledge_hole(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
+    """A packet acknowledges more of what has a hole: for what it has of that the stream need not wait."""
+    cdef Half *sender = &s.flows[index].halves[side]
+    if ((<int64_t>p.ack - sender.next) & MASK) < HALF:
+        sender.lost &= ~HOLE
+    if sender.stream == PARSED:
+        queue(s, index, side, p).proof = 1
 
 
 cdef inline void stream_step(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
@@ -211,8 +221,8 @@ cdef inline bint unwanted(State *s, Half *half, Pkt *p) noexcept nogil:
     if half.stream == WATCHED:
         if captured > 0 and may_begin(s.base + p.payload, captured):
             return False
-        if captured != length and not half.lost:
-            half.lost = 1
+        if captured != length and not half.lost & TOLD:
+            half.lost |= TOLD
             return False
     elif captured != length or half.stream_skip <= length:
         return False

@@ -33,6 +33,10 @@ cdef enum:                  # what a direction's bytes are to the application pa
     WATCHED = 1             # of no known protocol so far: only what may begin one is handed on
     PARSED = 2              # handed on, but for bytes the parser does not need
 
+cdef enum:                  # bits of what a direction's bytes lack
+    TOLD = 1                # some are missing, as the stream knows
+    HOLE = 2                # a segment did not begin where the one before ended, and not all was acknowledged since
+
 cdef enum:
     DOUBTS = 4
     ENOUGH = 8              # events of one direction: what the parser says to the first may spare it all that follow
@@ -125,7 +129,7 @@ cdef struct Half:           # a direction of TCP: two cache lines for every pack
     uint16_t queued         # events of this direction that wait
     byte stream
     byte pending            # segments wait behind a hole
-    byte lost               # the stream was told that bytes are missing
+    byte lost               # bytes: TOLD and HOLE
     byte doubts             # times to ask still whether its protocol is known
     byte latest             # what the latest packet was
     byte finished
@@ -262,7 +266,7 @@ cdef struct Event:
     byte client
     byte fin
     byte data               # there are payload bytes for the stream
-    byte proof              # it acknowledges bytes that are not in the capture
+    byte proof              # it acknowledges more of what may have a hole
     byte first              # nothing of this direction was waiting before
 
 

@@ -152,6 +152,8 @@ cdef uint64_t judge_sequence(Flow *flow, Half *mine, Half *theirs, Pkt *p) noexc
     if ahead == 0 and p.payload_length == 1 and theirs.window == 0:
         return M_ZERO_WINDOW_PROBE
     found = M_LOST_SEGMENT if ahead else 0
+    if ahead:
+        mine.lost |= HOLE
     if acknowledged(p, theirs, (p.sequence + span) & MASK):
         found |= M_RETRANSMISSION | M_SPURIOUS
     mine.next = (p.sequence + span) & MASK

@@ -96,6 +96,13 @@ def test_key_types(own: Key, told: str, bits: int, signature: str) -> None:
     assert (shown.key, shown.key_bits, shown.signature, shown.self_signed) == (told, bits, signature, True)
 
 
+def test_of_a_certificate_with_a_key_of_no_known_kind_the_rest_is_told() -> None:
+    der, kind = certificate("web", "web.shop"), bytes.fromhex("06072a8648ce3d0201")
+    assert der.count(kind) == 1
+    (shown,) = seen(b"web.shop", der.replace(kind, kind[:-1] + b"\x7f")).tls.certificates
+    assert (shown.subject, shown.names, shown.key, shown.key_bits) == ("web", ("web.shop",), "", 0)
+
+
 def test_same_names_but_another_key_is_not_self_signed() -> None:
     forged = certificate("Root", issuer="Root", signer=key(1))
     assert seen(b"", forged).tls.handshakes[0].self_signed is False

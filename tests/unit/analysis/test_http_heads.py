@@ -30,6 +30,11 @@ HEADS = {
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Length: x\r\nContent-Length: 3\r\n\r\nabc",
         ("shop", "GET", "/a", {"200": 1}),
     ),
+    "fields that only begin like those read": (
+        b"GET /a HTTP/1.1\r\nHosts: x\r\nHost : shop\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Lengths: 9\r\nTransfer_Encoding: chunked\r\n\r\nabc",
+        ("shop", "GET", "/a", {"200": 1}),
+    ),
     "query": (GET.replace(b"/a", b"/a?b=c/d#e"), OK, ("shop", "GET", "/a", {"200": 1})),
     "posted": (
         b"POST /" + b"a" * 30 + b" HTTP/1.0\r\nHost: shop\r\nContent-Length: 4\r\n\r\nGET ", OK,

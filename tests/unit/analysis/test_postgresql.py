@@ -257,6 +257,26 @@ def test_rows_of_impossible_size_lose_the_step(rows: bytes) -> None:
     assert counts(facts) == {**STARTED, "SELECT": (1, 1, {}), "SHOW": (1, 1, {})}
 
 
+def test_a_message_of_impossible_size_is_no_beginning_behind_a_gap() -> None:
+    """Else the gap would reach up to it, and what was asked before it may have been answered there."""
+    facts = postgresql(
+        (1.0, "c", query(b"SELECT 1")),
+        (1.1, "S", bytes(50)),
+        (1.2, "s", b"what is no message"),
+        (1.25, "c", message("d", b"x")),
+        (1.3, "c", query(b"SHOW x")),
+        (1.4, "s", b"T\x7f\xff\xff\xff" + bytes(20)),
+        (9.0, "c", FLUSH),
+    )
+    assert groups(facts)["SHOW"].unanswered.count == 1
+
+
+def test_a_name_of_which_the_end_is_not_seen_is_no_statement() -> None:
+    named = parse(b"DELETE FROM t", b"update " + b"x" * 300)
+    facts = postgresql((1.0, "c", named + BIND + EXECUTE + SYNC), (1.1, "s", message("1") + done(b"DELETE 1")))
+    assert counts(facts) == {**STARTED, "other": (1, 1, {})}
+
+
 def test_gaps_in_rows_and_between_messages() -> None:
     facts = postgresql(
         (1.0, "c", query(b"SELECT 1")),

@@ -6,14 +6,16 @@ import pytest
 
 from tests.unit.analysis.captures import ACK, CLIENT, PSH, Pcap, Tcp, dns, udp
 from tests.unit.analysis.talks import checked
-from tests.unit.analysis.test_dns import RESOLVER, with_records
+from tests.unit.analysis.test_dns import RESOLVER, cname, with_records
 from tests.unit.analysis.test_dns_addresses import answer, record
 from tests.unit.analysis.test_dns_forms import asked
 from workers.analysis import dns as dns_stage
 from workers.analysis import dns_groups
 from workers.analysis.dns_message import read_message
+from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import DnsFacts
 from workers.packets import words
+from workers.packets.packet import Packet
 
 INTERPRETED = str(dns_stage.__file__).endswith(".py")
 
@@ -74,20 +76,40 @@ def test_messages_behind_a_gap_are_not_read() -> None:
     assert [one.name for one in facts.names] == ["1.shop"]
 
 
-def test_of_an_answer_too_long_to_keep_the_first_eight_are_told() -> None:
-    addresses = [record(b"\xc0\x0c", 1, bytes([192, 0, 2, number])) for number in range(10)]
-    message = dns(1, "a.shop", response=True)
-    long = with_records(message, 11, 0, record(b"\xc0\x0c", 46, bytes(1_100)), *addresses)
+def answered(*records: bytes) -> tuple[str, ...]:
+    """What is told of an answer with these records."""
     pcap = Pcap()
     asked(pcap, 0, 4000, dns(1, "a.shop"))
-    pcap.add(0.1, udp(RESOLVER, 53, CLIENT, 4000, long))
-    assert checked(pcap).dns.names[0].answers == tuple(f"192.0.2.{number}" for number in range(8))
+    message = with_records(dns(1, "a.shop", response=True), len(records), 0, *records)
+    pcap.add(0.1, udp(RESOLVER, 53, CLIENT, 4000, message))
+    return checked(pcap).dns.names[0].answers
+
+
+@pytest.mark.parametrize("aliases", [(), ("b.cdn",), ("b.cdn", "c.cdn")])
+def test_of_an_answer_too_long_to_keep_the_first_eight_are_told(aliases: tuple[str, ...]) -> None:
+    addresses = [record(b"\xc0\x0c", 1, bytes([192, 0, 2, number])) for number in range(10)]
+    signed = record(b"\xc0\x0c", 46, bytes(1_100))
+    told = answered(*(cname("a.shop", alias) for alias in aliases), signed, *addresses)
+    assert told == (*aliases, *(f"192.0.2.{number}" for number in range(10)))[:8]
+
+
+@pytest.mark.parametrize("end", [b"\xc0\xff", b"\xc0", b"\x09cdn", b"\x80"])
+def test_of_an_alias_that_leads_nowhere_what_can_be_read_is_told(end: bytes) -> None:
+    assert answered(record(b"\xc0\x0c", 5, b"\x03www\x04shop" + end)) == ("www.shop",)
 
 
 @pytest.mark.parametrize(("at", "end"), [(0, 11), (-1, 12), (8, 19), (1, 14)])
 def test_no_message_is_read_from_less_than_a_header_or_outside_of_the_bytes(at: int, end: int) -> None:
     with pytest.raises(ValueError, match="no message"):
         read_message(bytes(13), at, end)
+
+
+@pytest.mark.parametrize(("at", "end", "ends"), [(0, 11, 12), (-1, 12, 12), (8, 19, 36), (1, 14, 36), (0, 12, 8)])
+def test_nor_is_one_followed_or_between_other_than_two_addresses_with_ports(at: int, end: int, ends: int) -> None:
+    packet = Packet()
+    packet.key = bytes(ends)
+    with pytest.raises(ValueError, match="no message"):
+        dns_stage.DnsStage(TimelineStage()).message(bytes(13), at, end, packet, True)
 
 
 def test_a_query_of_a_name_that_is_not_kept_is_asked_again() -> None:

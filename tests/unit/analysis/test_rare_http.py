@@ -4,15 +4,18 @@ import struct
 
 import pytest
 
-from tests.unit.analysis.captures import ACK, PSH, Pcap, Tcp
+from tests.unit.analysis.captures import ACK, CLIENT, PSH, SERVER, Pcap, Tcp, ip4
 from tests.unit.analysis.h2 import Peer, frame
 from tests.unit.analysis.h2 import Talk as Http2
 from tests.unit.analysis.talks import Segment, checked, conversation
 from tests.unit.analysis.test_applications import client_hello
 from tests.unit.analysis.test_http_heads import GET, OK
+from workers.analysis import http_groups
 from workers.analysis.http2_frames import PREFACE
 from workers.contract.facts import Facts, HttpGroup
+from workers.packets import words
 
+INTERPRETED = str(http_groups.__file__).endswith(".py")
 RST_STREAM = 3
 
 
@@ -93,6 +96,65 @@ def test_a_body_goes_on_behind_a_gap_that_ends_within_it() -> None:
         (0.4, "s", OK + OK),
     )
     assert told(facts) == {"/a": (1, {"200": 1}, 0), "/b": (1, {"200": 1}, 0)}
+
+
+@pytest.mark.parametrize(
+    ("form", "before", "behind", "took"),
+    [
+        pytest.param(b"Content-Length: 100", b"", b"", 0.4, id="the body's end"),
+        pytest.param(b"Transfer-Encoding: chunked", b"64\r\n", b"\r\n0\r\n\r\n", 0.2, id="a chunk's end"),
+        pytest.param(b"Transfer-Encoding: chunked", b"32\r\n", b"\r\n0\r\n\r\n", 0.4, id="more than a chunk"),
+    ],
+)
+def test_an_upload_of_which_a_gap_holds_the_rest(form: bytes, before: bytes, behind: bytes, took: float) -> None:
+    """What is asked then is no part of it."""
+    facts = http(
+        (0.1, "c", b"PUT /a HTTP/1.1\r\n" + form + b"\r\n\r\n" + before),
+        (0.2, "C", bytes(100)),
+        *[(0.3, "c", behind)] * bool(behind),
+        (0.4, "c", asked("/b")),
+        (0.5, "s", OK * 2),
+    )
+    assert told(facts) == {"/a": (1, {"200": 1}, 0), "/b": (1, {"200": 1}, 0)}
+    assert facts.http.groups[0].path == "/a"
+    assert facts.http.groups[0].latency.max == pytest.approx(took)
+
+
+def test_of_a_value_the_first_512_bytes_are_read() -> None:
+    """Here they do not tell that the body is in chunks, so that it goes on to the end."""
+    codings = [b"Transfer-Encoding: %b,chunked\r\n\r\n0\r\n\r\n" % (b"x" * size) for size in (504, 505)]
+    said = [
+        ((0.1, "c", GET), (0.2, "s", b"HTTP/1.1 200 OK\r\n" + coding), (0.3, "c", GET), (0.4, "s", OK))
+        for coding in codings
+    ]
+    assert [http(*one).http.responses for one in said] == [2, 1]
+
+
+def test_a_head_longer_than_is_read_is_given_up_in_one_packet_too() -> None:
+    """Offloaded segmentation makes packets of more than 64 KB, whose IP length is 0."""
+    pcap, long = Pcap(), b"GET /a HTTP/1.1\r\n" + b"X: y\r\n" * 12_000 + b"\r\n"
+    tcp = Tcp(pcap).handshake()
+    header = struct.pack("!HHIIHHHH", 40_000, 80, 1_001, 5_001, 5 << 12 | PSH | ACK, 1_000, 0, 0)
+    pcap.add(0.1, ip4(6, CLIENT, SERVER, header + long, total=0))
+    tcp.send(0.2, "c", PSH | ACK, 1 + len(long), 1, asked("/b"))
+    tcp.send(0.3, "s", PSH | ACK, 1, 1 + len(long) + len(asked("/b")), OK)
+    assert told(checked(pcap)) == {"/b": (1, {"200": 1}, 0)}
+
+
+@pytest.mark.skipif(not INTERPRETED, reason="what is compiled has its hash function within")
+def test_requests_of_one_hash_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    pcap = Pcap()
+    asks = ("GET /aa shop", "GET /a shops", "GET /a shop", "GET /b shop", "GET /a ship", "PUTS /a shop", "PUT /a shop")
+    lines = "{} {} HTTP/1.1\r\nHost: {}\r\n\r\n"
+    every = "".join(lines.format(*ask.split()) for ask in asks * 2).encode()
+    for number, (server, port) in enumerate(((SERVER, 80), (SERVER, 8080), ("198.18.0.9", 80))):
+        tcp = Tcp(pcap, client_port=40_000 + number, server_port=port, server=server).handshake(number)
+        tcp.send(number + 0.1, "c", PSH | ACK, 1, 1, every)
+        tcp.send(number + 0.2, "s", PSH | ACK, 1, 1 + len(every), OK * 2 * len(asks))
+    usual = checked(pcap).http
+    assert [one.requests.count for one in usual.groups] == [2] * 3 * len(asks)
+    monkeypatch.setattr(words, "fold", lambda *_: 0)
+    assert checked(pcap).http == usual
 
 
 def test_a_head_without_end_is_given_up_and_the_next_one_read() -> None:

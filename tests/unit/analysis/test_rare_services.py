@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.unit.analysis.talks import counts, talk
+from tests.unit.analysis.talks import Segment, counts, groups, talk
+from tests.unit.analysis.test_kafka import HEARTBEAT, METADATA, kafka, request, response, short
 from tests.unit.analysis.test_postgresql import (
     BIND,
     EXECUTE,
@@ -77,3 +78,42 @@ def test_an_answer_about_encryption_whose_request_fell_into_a_gap() -> None:
     )
     assert counts(facts)["ssl-request"] == (1, 0, {})
     assert counts(facts)["SELECT"] == (2, 2, {})
+
+
+def test_requests_that_always_overlap_stay_in_their_order() -> None:
+    """The places of those that are over are taken again."""
+    said: list[Segment] = [(0, "c", ask(b"PING"))]
+    replies = [b"+PONG\r\n", *[b"$1\r\nv\r\n", b"-ERR no\r\n"] * 1_500]
+    for number in range(30):
+        said.append((number + 0.1, "c", (ask(b"GET", b"k") + ask(b"SET", b"k", b"v")) * 50))
+        said.append((number + 0.5, "s", b"".join(replies[100 * number : 100 * number + 100])))
+    facts = redis(*said, (40, "s", replies[-1]))
+    assert counts(facts) == {"PING": (1, 1, {}), "GET": (1_500, 1_500, {}), "SET": (1_500, 1_500, {"ERR": 1_500})}
+    assert groups(facts)["SET"].latency.max == pytest.approx(10.9)
+
+
+def test_a_request_that_is_never_answered_stays_the_first_of_many() -> None:
+    said: list[Segment] = [(0, "c", request(METADATA, 1, 7_000))]
+    for number in range(0, 3_000, 100):
+        said.append((number, "c", b"".join(request(HEARTBEAT, 1, number + one) for one in range(100))))
+        failed = (response(number + one, bytes(4) + short(27 * (one & 1))) for one in range(100))
+        said.append((number + 0.5, "s", b"".join(failed)))
+    facts = kafka(*said)
+    assert counts(facts) == {
+        "Metadata": (1, 0, {}),
+        "Heartbeat": (3_000, 3_000, {"REBALANCE_IN_PROGRESS": 1_500}),
+    }
+    assert groups(facts)["Metadata"].unanswered.frames == (4,)
+
+
+def test_numbers_beyond_those_remembered_are_not_waited_for() -> None:
+    every = range(1_030)
+    facts = kafka(
+        (0.1, "c", b"".join(request(METADATA, 1, number) for number in every)),
+        (0.2, "c", request(HEARTBEAT, 1, 1_029)),
+        (0.3, "s", b"".join(response(number) for number in (*every, 1_029))),
+        (5, "c", request(METADATA, 1, 1_029)),
+        (5.1, "s", response(1_029)),
+    )
+    assert counts(facts) == {"Metadata": (1_031, 1_025, {}), "Heartbeat": (1, 0, {})}
+    assert groups(facts)["Metadata"].unanswered.count == 0

@@ -253,6 +253,18 @@ def test_noise_within_a_conversation_is_passed_over(noise: bytes) -> None:
     assert counts(facts)["PING"] == (2, 2, {})
 
 
+@pytest.mark.parametrize("noise", [b"$12x\r\n", b"*\r\n", b"!two\r\n"])
+def test_a_reply_of_no_length_is_passed_over(noise: bytes) -> None:
+    facts = redis(
+        (0.1, "c", ask(b"PING")),
+        (0.2, "s", b"+PONG\r\n"),
+        (0.3, "c", ask(b"GET", b"k") + ask(b"TTL", b"k")),
+        (0.4, "s", noise),
+        (0.5, "s", b":1\r\n"),
+    )
+    assert counts(facts) == {"PING": (1, 1, {}), "GET": (1, 0, {}), "TTL": (1, 1, {})}
+
+
 def test_empty_arrays_and_unknown_commands() -> None:
     facts = redis((0.1, "c", ask(b"PING") + b"*0\r\n" + ask(b"JSON.GET", b"k")), (0.2, "s", b"+PONG\r\n$-1\r\n"))
     assert counts(facts) == {"PING": (1, 1, {}), "other": (1, 1, {})}

@@ -146,12 +146,37 @@ def test_segments_out_of_order_pair_all_the_same() -> None:
     assert groups(facts)["GET"].latency.max == pytest.approx(0.3)
 
 
-def test_what_an_acknowledgment_proves_lost_is_not_waited_for() -> None:
+@pytest.mark.parametrize("alone", [True, False], ids=["with a packet of its own", "with the replies"])
+@pytest.mark.parametrize("behind", [1, 2, 9])
+def test_what_an_acknowledgment_proves_lost_is_not_waited_for(behind: int, alone: bool) -> None:
     pcap = Pcap()
     tcp = Tcp(pcap, server_port=6379).handshake()
     ask = redis.ask(b"GET", b"a")
-    tcp.send(0.1, "c", PSH | ACK, 101, 1, ask).send(0.2, "s", PSH | ACK, 1, 101 + len(ask), b"$-1\r\n")
-    assert counts(checked(pcap)) == {"GET": (1, 1, {})}
+    for number in range(behind):
+        tcp.send(0.1, "c", PSH | ACK, 101 + len(ask) * number, 1, ask)
+    end = 101 + len(ask) * behind
+    if alone:
+        tcp.send(0.15, "s", ACK, 1, end)
+    tcp.send(0.2, "s", PSH | ACK, 1, end, b"$-1\r\n" * behind)
+    assert counts(checked(pcap)) == {"GET": (behind, behind, {})}
+
+
+@pytest.mark.parametrize("behind", [1, 2, 9])
+def test_requests_that_the_capture_lacks_leave_later_replies_to_their_own(behind: int) -> None:
+    pcap = Pcap()
+    tcp = Tcp(pcap, server_port=6379).handshake()
+    ping, get, ttl = redis.ask(b"PING"), redis.ask(b"GET", b"k"), redis.ask(b"TTL", b"k")
+    begin = 1 + len(ping) + 30
+    end, replies = begin + len(get) * behind, b"+PONG\r\n+OK\r\n" + b"$-1\r\n" * behind
+    tcp.send(0.1, "c", PSH | ACK, 1, 1, ping)
+    for number in range(behind):
+        tcp.send(0.2, "c", PSH | ACK, begin + len(get) * number, 1, get)
+    tcp.send(0.3, "s", ACK, 1, 1 + len(ping)).send(0.4, "s", PSH | ACK, 1, end, replies)
+    tcp.send(1, "c", PSH | ACK, end, 1 + len(replies), ttl)
+    tcp.send(1.001, "s", PSH | ACK, 1 + len(replies), end + len(ttl), b":1\r\n")
+    facts = checked(pcap)
+    assert counts(facts)["GET"] == (behind, behind, {})
+    assert groups(facts)["TTL"].latency.max == pytest.approx(0.001)
 
 
 def test_silence_that_ends_with_the_connection_is_told_though_young() -> None:

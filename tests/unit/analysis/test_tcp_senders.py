@@ -212,6 +212,18 @@ def test_large_packets_that_arrive_only_in_pieces(compiled: bool) -> None:
     assert (server.largest_acknowledged, server.undelivered.count, server.undelivered_size) == (740, 4, 1_440)
 
 
+def test_large_packets_that_arrive_only_in_pieces_no_larger_than_what_arrived_before(compiled: bool) -> None:
+    pcap = Pcap()
+    tcp = opened(pcap).send(0.02, "s", ACK, 1, 1, bytes(500)).send(0.03, "c", ACK, 1, 501)
+    for at in (0.1, 0.4, 1):
+        tcp.send(at, "s", ACK, 501, 1, bytes(1_400))
+    for start in (501, 901, 1_301, 1_701):
+        tcp.send(start / 100, "s", ACK, start, 1, bytes(min(400, 1_901 - start)))
+        tcp.send(start / 100 + 0.1, "c", ACK, 1, min(1_901, start + 400))
+    server = only(pcap, compiled)[1].server
+    assert (server.largest_acknowledged, server.undelivered.frames, server.undelivered_size) == (540, (7, 8), 1_440)
+
+
 def test_two_lost_packets_that_arrive_together_leave_no_doubt(compiled: bool) -> None:
     pcap = Pcap()
     tcp = opened(pcap).send(0.02, "c", ACK, 1, 1, bytes(200)).send(0.021, "c", ACK, 201, 1, bytes(1_400))

@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from tests.unit.analysis.captures import ACK, PSH, Pcap, Tcp
 from tests.unit.analysis.test_certificates import certificate, message
+from workers.analysis import tls_known
 from workers.analysis.tls_known import Chain, Chains, Hellos, Said
 from workers.contract.facts import TlsFacts, TlsHandshake
+from workers.packets import words
+
+INTERPRETED = str(tls_known.__file__).endswith(".py")
 
 
 def extension(kind: int, body: bytes) -> bytes:
@@ -119,6 +123,26 @@ def test_shapes_beyond_the_bound_and_of_very_many_pieces_are_read_again() -> Non
     kept, many = bodies[-2], bodies[-1]
     assert hellos.client(kept, 0, len(kept), "tcp") is hellos.client(kept, 0, len(kept), "tcp")
     assert hellos.client(many, 0, len(many), "tcp") is not hellos.client(many, 0, len(many), "tcp")
+
+
+def test_a_long_shape_is_read_again_each_time() -> None:
+    names = b"".join(b"\xfa" + b"%250d" % number for number in range(17))
+    hellos, alpn = Hellos(), [extension(16, struct.pack("!H", 251 * many) + names[: 251 * many]) for many in (16, 17)]
+    short, long = (client(random.Random(4), one) for one in alpn)
+    for body, kept in ((short, True), (long, False)):
+        first = hellos.client(body, 0, len(body), "tcp")
+        assert (hellos.client(body, 0, len(body), "tcp") is first) == kept
+        assert told(first) == told(Hellos().client(body, 0, len(body), "tcp"))
+
+
+@pytest.mark.skipif(not INTERPRETED, reason="what is compiled has its hash function within")
+def test_hellos_of_one_hash_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "fold", lambda *_: 0)
+    noise, hellos = random.Random(4), Hellos()
+    http2, http3 = (extension(16, b"\0\3\2h%d" % version) for version in (2, 3))
+    some = (http2, EXTENSIONS[4]), (http3, EXTENSIONS[4]), (http2,), (http3,), EXTENSIONS[:5]
+    for body in [client(noise, *extensions) for extensions in some] * 2:
+        assert told(hellos.client(body, 0, len(body), "tcp")) == told(Hellos().client(body, 0, len(body), "tcp"))
 
 
 def conversations(*splits: int) -> TlsFacts:
