@@ -26,14 +26,14 @@ cdef class Head:
     @cython.locals(target=bytes, newline=Py_ssize_t)
     cpdef bint read_odd(self, bytes raw, bint loose, bint cut)
     cdef bytes identity(self, bytes data)
-    @cython.locals(place=Py_ssize_t, first=int, second=int, third=int)
+    @cython.locals(place=Py_ssize_t, first=int, second=int, third=int, blank=bint)
     cdef Py_ssize_t _status_line(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(method_end=Py_ssize_t, path=Py_ssize_t, path_end=Py_ssize_t, stop=Py_ssize_t, newline=Py_ssize_t, target_end=Py_ssize_t)
     cdef Py_ssize_t request_line(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
-    @cython.locals(word=cython.ulonglong, newline=Py_ssize_t)
+    @cython.locals(word=cython.ulonglong, newlines=cython.ulonglong, newline=Py_ssize_t, line=Py_ssize_t)
     cdef Py_ssize_t _fields(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     cdef void _cut_field(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
-    @cython.locals(stop=Py_ssize_t)
+    @cython.locals(found=cython.ulonglong)
     cdef void _host(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(place=Py_ssize_t, length=cython.longlong)
     cdef void _length(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept

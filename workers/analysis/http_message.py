@@ -85,7 +85,9 @@ class Head:
         return b" ".join((known_as, method, data[self.path : self.target_end]))[:MAX_IDENTITY]
 
     def _status_line(self, data: bytes, at: int, end: int) -> int:
-        """Read a status line (RFC 9112 section 4); the place behind it, -1 when it is none or goes on."""
+        """Read a status line (RFC 9112 section 4) up to its reason phrase; the place behind that, or of the blank before
+        it, which begins no field; -1 when it is none or goes on.
+        """
         place = at + 8
         if place + 4 > end or not is_version(data, at) or not 48 <= data[at + 7] <= 57 or data[place] != 32:
             return -1
@@ -97,9 +99,12 @@ class Head:
         place += 3
         if not (0 < first < 10 and 0 <= second < 10 and 0 <= third < 10):
             return -1
-        if place < end and data[place] != 32 and data[place] != 13 and data[place] != 10:
+        blank = place < end and data[place] == 32
+        if place < end and not blank and data[place] != 13 and data[place] != 10:
             return -1
         self.status = first * 100 + second * 10 + third
+        if blank:
+            return place
         place = words.find(data, 10, place, end)
         return place + 1 if place >= 0 else -1
 
@@ -145,27 +150,29 @@ class Head:
 
     def _fields(self, data: bytes, at: int, end: int) -> int:
         """Read the header fields from `at` on; the place behind the empty line, -1 when there is none."""
+        line = at
         while at < end:
-            newline = words.find(data, 10, at, end)
-            if newline < at + 8:
-                if newline < 0:
-                    self._cut_field(data, at, end)
-                    break
-                if newline == at or (newline == at + 1 and data[at] == 13):
+            newlines = words.which(data, 10, at, end)
+            while newlines:
+                newline = at + words.lowest(newlines)
+                newlines &= newlines - 1
+                if newline >= line + 8:
+                    word = words.eight(data, line) | _BLANKS
+                    if word & _FOUR == _HOST:
+                        self._host(data, line, newline)
+                    elif word == _CONTENT:
+                        if newline > line + 14 and words.eight(data, line + 6) | _BLANKS == _LENGTH:
+                            self._length(data, line, newline)
+                    elif word in (_TRANSFER, _REQUEST, _IDEMPOTENCY):
+                        self._field(data, line, newline, word)
+                elif newline == line or (newline == line + 1 and data[line] == 13):
                     return newline + 1
-                if data[at] | 32 == 104:
-                    self._host(data, at, newline)
-                at = newline + 1
-                continue
-            word = words.eight(data, at) | _BLANKS
-            if word & _FOUR == _HOST:
-                self._host(data, at, newline)
-            elif word == _CONTENT:
-                if newline > at + 14 and words.eight(data, at + 6) | _BLANKS == _LENGTH:
-                    self._length(data, at, newline)
-            elif word in (_TRANSFER, _REQUEST, _IDEMPOTENCY):
-                self._field(data, at, newline, word)
-            at = newline + 1
+                elif data[line] | 32 == 104:
+                    self._host(data, line, newline)
+                line = newline + 1
+            at += 64
+        if line < end:
+            self._cut_field(data, line, end)
         return -1
 
     def _cut_field(self, data: bytes, at: int, end: int) -> None:
@@ -183,9 +190,9 @@ class Head:
         if self.host != self.host_end:
             return
         if at + 6 < end and data[at + 4] == 58 and data[at + 5] == 32 and data[at + 6] > 32:  # what most are
-            stop = words.find(data, 13, at + 6, end)
-            if stop == end - 1 and data[stop - 1] > 32 and stop - at - 6 <= _MAX_VALUE:
-                self.host, self.host_end = at + 6, stop
+            found = words.which(data, 13, at + 6, end)
+            if found and at + 6 + words.lowest(found) == end - 1 and data[end - 2] > 32:
+                self.host, self.host_end = at + 6, end - 1
                 return
         if self._value(data, at, end, b"host", 4):
             self.host, self.host_end = self._at, self._end

@@ -29,6 +29,21 @@ def first(word: int) -> int:
     return (word & -word).bit_length() - 1 >> 3
 
 
+def lowest(word: int) -> int:
+    """The place of the lowest bit that is set; there is one."""
+    return (word & -word).bit_length() - 1
+
+
+def which(data: bytes, byte: int, at: int, end: int) -> int:
+    """Of the first 64 bytes, or of fewer, which ones are this one: a bit for each, the first one's the lowest."""
+    found, last = 0, min(end, at + 64)
+    place = data.find(byte, at, last)
+    while place >= 0:
+        found |= 1 << place - at
+        place = data.find(byte, place + 1, last)
+    return found
+
+
 def find(data: bytes, byte: int, at: int, end: int) -> int:
     """The place of the first such byte; -1 when there is none."""
     return data.find(byte, at, end)
