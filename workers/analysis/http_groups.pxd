@@ -1,7 +1,8 @@
 cimport cython
 
-from workers.analysis.http_message cimport Head, is_printable, printable
+from workers.analysis.http_message cimport Head, printable
 from workers.analysis.samples cimport Durations, Frames, durations, frames
+from workers.packets cimport words
 from workers.packets.scan cimport digest, same
 
 cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, MAX_STATUSES
@@ -19,11 +20,12 @@ cdef class _Status:
 
 @cython.final
 cdef class Statuses:
-    cdef _Status _first
+    cdef _Status _first, _latest
     cdef Py_ssize_t _different
 
-    @cython.locals(one=_Status)
     cpdef int add(self, int status) except -1
+    @cython.locals(one=_Status)
+    cdef int _other(self, int status) except -1
     @cython.locals(one=_Status)
     cdef _Status _find(self, int status)
     @cython.locals(found=dict, one=_Status)
@@ -52,12 +54,17 @@ cdef class Groups:
     cdef public list all
     cdef unsigned int _slots[8192]
 
-    @cython.locals(size=Py_ssize_t, method=Py_ssize_t, host=Py_ssize_t, path=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t, hashed=cython.ulonglong, slot=cython.ulonglong, found=cython.ulonglong, group=Group)
+    @cython.locals(slot=cython.ulonglong, found=cython.ulonglong, group=Group)
     cpdef Group find(self, Head head, bytes data, bytes key, int protocol, unsigned long long hashed)
+    @cython.locals(size=Py_ssize_t, method=bytes, path=bytes, server=bytes, group=Group)
+    cdef Group _new(self, Head head, bytes data, bytes key, int protocol)
     @cython.locals(head=Head)
     cpdef Group named(self, bytes key, bytes method, bytes host, bytes path, int protocol)
     cdef Group _plainly(self, Head head, bytes data, bytes key, int protocol)
 
+
+@cython.locals(size=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t)
+cdef bint _asked(Group group, Head head, bytes data, bytes key, int protocol) except -1
 
 @cython.locals(size=Py_ssize_t)
 cpdef unsigned long long served(bytes key, int protocol)

@@ -6,10 +6,11 @@ of one request (X-Request-ID; Idempotency-Key of draft-ietf-httpapi-idempotency-
 """
 
 from workers.analysis.addresses import address, endpoints
-from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, is_printable, printable
+from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, printable
 from workers.analysis.samples import NANO, Durations, Frames, durations, frames, spread, tally
 from workers.contract.facts import HttpGroup, HttpPool
 from workers.contract.facts_http import HIDDEN
+from workers.packets import words
 from workers.packets.scan import digest, same
 
 MAX_GROUPS = 2048
@@ -40,14 +41,22 @@ class _Status:
 class Statuses:
     """How often each status came; 0 stands for one that is not visible."""
 
-    __slots__ = ("_different", "_first")
+    __slots__ = ("_different", "_first", "_latest")
 
     def __init__(self) -> None:
         self._first: _Status | None = None
+        self._latest: _Status | None = None
         self._different = 0
 
     def add(self, status: int) -> None:
         """One more."""
+        if self._latest is not None and self._latest.status == status:
+            self._latest.count += 1
+        else:
+            self._other(status)
+
+    def _other(self, status: int) -> None:
+        """Another one than the latest."""
         one = self._find(status)
         if one is None and self._different >= MAX_STATUSES:
             status = _OTHER_STATUS
@@ -58,6 +67,7 @@ class Statuses:
             self._first = one
             self._different += 1
         one.count += 1
+        self._latest = one
 
     def _find(self, status: int) -> _Status | None:
         one = self._first
@@ -170,47 +180,37 @@ class Groups:
 
         `key` is from client to server, `hashed` of the last two: by `served`.
         """
-        method, host, path, size = head.method, head.host, head.path, (len(key) - 4) >> 1
-        method_size, host_size, path_size = head.method_end - method, head.host_end - host, head.path_end - path
-        if path != head.method_end + 1:  # method and path are hashed, and looked at, as one
+        if head.path != head.method_end + 1:  # method and path are hashed, and looked at, as one
             return self._plainly(head, data, key, protocol)
-        hashed = digest(data, host, head.host_end, digest(data, method, head.path_end, hashed))
+        hashed = digest(data, head.host, head.host_end, digest(data, head.method, head.path_end, hashed))
         slot = hashed & _LAST
         found = self._slots[slot]
         while found:
             if found & _TAG == hashed & _TAG:
                 group = self.all[(found & _PLACE) - 1]
-                if (
-                    len(group._path) == path_size
-                    and len(group._host) == host_size
-                    and len(group._method) == method_size
-                    and same(data, path, group._path, 0, path_size)
-                    and same(data, host, group._host, 0, host_size)
-                    and same(data, method, group._method, 0, method_size)
-                    and group._protocol == protocol
-                    and len(group._server) == size + 2
-                    and same(key, size, group._server, 0, size)
-                    and same(key, len(key) - 2, group._server, size, 2)
-                ):
+                if _asked(group, head, data, key, protocol):
                     return group
             slot = slot + 1 & _LAST
             found = self._slots[slot]
         if not (
-            method_size <= _METHOD
-            and path_size <= _PATH
-            and is_printable(data, method, head.path_end)
-            and host_size <= _HOST
-            and is_printable(data, host, head.host_end)
+            head.method_end - head.method <= _METHOD
+            and head.path_end - head.path <= _PATH
+            and head.host_end - head.host <= _HOST
+            and words.printable(data, head.method, head.path_end)
+            and words.printable(data, head.host, head.host_end)
         ):
             return self._plainly(head, data, key, protocol)
         if len(self.all) >= MAX_GROUPS:
             return None
-        server = key[size : 2 * size] + key[2 * size + 2 :]
-        group = Group(
-            server, data[method : head.method_end], data[host : head.host_end], data[path : head.path_end], protocol
-        )
-        self.all.append(group)
+        group = self._new(head, data, key, protocol)
         self._slots[slot] = hashed & _TAG | len(self.all)
+        return group
+
+    def _new(self, head: Head, data: bytes, key: bytes, protocol: int) -> Group:
+        size, method, path = (len(key) - 4) >> 1, data[head.method : head.method_end], data[head.path : head.path_end]
+        server = key[size : 2 * size] + key[2 * size + 2 :]
+        group = Group(server, method, data[head.host : head.host_end], path, protocol)
+        self.all.append(group)
         return group
 
     def named(self, key: bytes, method: bytes, host: bytes, path: bytes, protocol: int) -> Group | None:
@@ -230,6 +230,24 @@ class Groups:
             printable(data[head.path : head.path_end], _PATH),
             protocol,
         )
+
+
+def _asked(group: Group, head: Head, data: bytes, key: bytes, protocol: int) -> bool:
+    """Whether the request whose head stands in `data` is one of this group's."""
+    size, method_size = (len(key) - 4) >> 1, head.method_end - head.method
+    host_size, path_size = head.host_end - head.host, head.path_end - head.path
+    return (
+        len(group._path) == path_size
+        and len(group._host) == host_size
+        and len(group._method) == method_size
+        and words.equal(data, head.path, group._path, 0, path_size)
+        and words.equal(data, head.host, group._host, 0, host_size)
+        and words.equal(data, head.method, group._method, 0, method_size)
+        and group._protocol == protocol
+        and len(group._server) == size + 2
+        and words.equal(key, size, group._server, 0, size)
+        and words.equal(key, len(key) - 2, group._server, size, 2)
+    )
 
 
 def served(key: bytes, protocol: int) -> int:

@@ -3,7 +3,7 @@ cimport cython
 from workers.packets cimport words
 from workers.packets.scan cimport find
 
-cdef unsigned long long _BLANKS, _ONES, _BELOW_14, _TOPS, _LETTERS, _BELOW_33, _HASHES, _QUESTIONS, _VERSION, _SEVEN
+cdef unsigned long long _BLANKS, _BELOW_14, _TOPS, _LETTERS, _VERSION, _SEVEN
 cdef unsigned long long _CONTENT, _LENGTH, _HOST, _FOUR, _TRANSFER, _REQUEST, _IDEMPOTENCY
 cdef unsigned int _GET, _POST
 
@@ -54,7 +54,6 @@ cpdef Py_ssize_t behind_method(const unsigned char* data, Py_ssize_t at, Py_ssiz
 
 cdef bint _ends_path(int byte) noexcept
 
-@cython.locals(word=cython.ulonglong, hashes=cython.ulonglong, questions=cython.ulonglong, found=cython.ulonglong)
 cdef Py_ssize_t _path_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
 @cython.locals(low=cython.ulonglong, word=cython.ulonglong)
@@ -74,8 +73,3 @@ cdef bint _is(const unsigned char* data, Py_ssize_t at, Py_ssize_t end, const un
 cpdef str text(bytes raw, Py_ssize_t limit)
 
 cpdef bytes printable(bytes raw, Py_ssize_t limit)
-
-@cython.locals(last=Py_ssize_t)
-cpdef bint is_printable(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
-
-cdef bint _unprintable(unsigned long long word) noexcept

@@ -15,8 +15,7 @@ LOOSE_LINE = Pattern(rb"(" + rb"|".join(METHODS) + rb")(?= |\r?\n)([^\r\n]{0,327
 _CUT_LINE = Pattern(rb"(" + rb"|".join(METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
 _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS = 512, 32_768, 31, 18
 LOOK = _LOOK = 2048
-_BLANKS, _ONES, _BELOW_14, _TOPS = 0x2020202020202020, 0x0101010101010101, 0x0E0E0E0E0E0E0E0E, 0x8080808080808080
-_BELOW_33, _HASHES, _QUESTIONS = 0x2121212121212121, 0x2323232323232323, 0x3F3F3F3F3F3F3F3F
+_BLANKS, _BELOW_14, _TOPS = 0x2020202020202020, 0x0E0E0E0E0E0E0E0E, 0x8080808080808080
 _LETTERS, _SEVEN, _FOUR = 0x4040404040404040, 0xFFFFFFFFFFFFFF, 0xFFFFFFFF
 """To look at eight bytes at once."""
 _VERSION, _CONTENT, _LENGTH, _TRANSFER, _REQUEST, _IDEMPOTENCY, _GET, _POST, _HOST = (
@@ -299,19 +298,9 @@ def behind_method(data: bytes, at: int, end: int) -> int:
 
 def _path_end(data: bytes, at: int, end: int) -> int:
     """Where a blank, a query, a fragment or the line's end comes."""
-    while at + 8 <= end:
-        word = words.eight(data, at)
-        hashes, questions = word ^ _HASHES, word ^ _QUESTIONS
-        found = ((word - _BELOW_33) & ~word | (hashes - _ONES) & ~hashes | (questions - _ONES) & ~questions) & _TOPS
-        if found == 0:
-            at += 8
-            continue
-        at += words.first(found)
-        if _ends_path(data[at]):
-            return at
-        at += 1
-    while at < end and not _ends_path(data[at]):
-        at += 1
+    at = words.path(data, at, end)
+    while at < end and not _ends_path(data[at]):  # another control character
+        at = words.path(data, at + 1, end)
     return at
 
 
@@ -388,20 +377,3 @@ def text(raw: bytes, limit: int) -> str:
 def printable(raw: bytes, limit: int) -> bytes:
     """The same, as bytes."""
     return raw[:limit].translate(_PRINTABLE)
-
-
-def is_printable(data: bytes, at: int, end: int) -> bool:
-    """Whether these bytes are told as they are."""
-    if end - at < 8:
-        return not _unprintable(words.rest(data, at, end) | _BLANKS << 8 * (end - at))
-    last = end - 8
-    while at < last:
-        if _unprintable(words.eight(data, at)):
-            return False
-        at += 8
-    return not _unprintable(words.eight(data, last))
-
-
-def _unprintable(word: int) -> bool:
-    """Whether a byte is below a blank, above a tilde, or above ASCII."""
-    return ((word - _BLANKS) | (word + _ONES) | word) & _TOPS != 0

@@ -4,6 +4,7 @@ from workers.analysis.http_groups cimport Group, Groups, Pool, Pools, Request, S
 from workers.analysis.http_message cimport Head
 from workers.analysis.samples cimport Durations, Thinned, count
 from workers.analysis.timeline cimport TimelineStage
+from workers.packets cimport words
 from workers.packets.packet cimport Packet
 
 
@@ -19,12 +20,13 @@ cdef class HttpStage:
     cdef Pools _pools
     cdef Durations _latency
     cdef Thinned _answers
-    cdef list _spare
+    cdef Request _spare
+    cdef Py_ssize_t _spares
     cdef public Head head
     cdef long long _requests, _responses
     cdef public long long beyond, unjudged, not_captured
 
-    @cython.locals(head=Head, request=Request, group=Group, size=Py_ssize_t, first=int)
+    @cython.locals(head=Head, request=Request, group=Group, size=Py_ssize_t)
     cpdef Request request(self, bytes data, bytes key, unsigned long long served, Packet packet)
     cpdef Group group(self, bytes key, str host, str method, str path, str protocol)
     @cython.locals(request=Request)

@@ -20,6 +20,7 @@ from workers.analysis.samples import Durations, Frames, count
 from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import HttpFacts
 from workers.contract.facts_http import HIDDEN, Http2Facts
+from workers.packets import words
 from workers.packets.packet import Packet
 
 TOLD_GROUPS = 500
@@ -44,8 +45,9 @@ class HttpStage:
         self._statuses = Statuses()
         self._latency = Durations(1024)
         self._answers = timeline.answers
-        self._spare: list[Request] = []
-        """Requests that are over and that nobody knows any more, a few."""
+        self._spare: Request | None = None
+        """Requests that are over and that nobody knows any more, a few, one behind the other."""
+        self._spares = 0
         self.beyond = 0
         """Requests of groups that were not kept."""
         self.unjudged = 0
@@ -57,9 +59,11 @@ class HttpStage:
         server's hash."""
         head = self.head
         request = self.asked(self._groups.find(head, data, key, 0, served), key, packet)
-        size, first = head.method_end - head.method, data[head.method]
-        request.is_head = size == 4 and first == 72 and data[head.method : head.method_end] == b"HEAD"
-        request.is_connect = size == 7 and first == 67 and data[head.method : head.method_end] == b"CONNECT"
+        size = head.method_end - head.method
+        if size == 4:
+            request.is_head = words.equal(data, head.method, b"HEAD", 0, 4)
+        elif size == 7:
+            request.is_connect = words.equal(data, head.method, b"CONNECT", 0, 7)
         if head.known_as < head.known_as_end and self._tries.again(head.identity(data), request):
             group = request.group
             if group is not None:
@@ -78,7 +82,12 @@ class HttpStage:
             self.beyond += 1
         else:
             group.requests.add(packet.number)
-        request = self._spare.pop() if self._spare else Request.__new__(Request)  # its constructor costs more
+        request = self._spare
+        if request is None:
+            request = Request.__new__(Request)  # its constructor costs more
+        else:
+            self._spare = request.next
+            self._spares -= 1
         request.group, request.key, request.next = group, key, None
         request.is_head = request.is_connect = request.kept = False
         request.frame, request.status = packet.number, 0
@@ -87,8 +96,9 @@ class HttpStage:
 
     def release(self, request: Request) -> None:
         """Nobody knows this request any more but those that remember tries."""
-        if not request.kept and len(self._spare) < _SPARE:
-            self._spare.append(request)
+        if not request.kept and self._spares < _SPARE:
+            request.next, self._spare = self._spare, request
+            self._spares += 1
 
     def response(self, status: int, request: Request | None, first_byte: int, packet: Packet) -> None:
         """A response's head is complete; its first byte came at `first_byte`. Status 0: not visible."""

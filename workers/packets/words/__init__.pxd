@@ -86,6 +86,39 @@ cdef extern from *:
             found |= words_alike(words_eight(from, place), byte) << place;
         return found | words_alike(words_eight(from, size - 8), byte) << (size - 8);
     }
+    static CYTHON_INLINE Py_ssize_t words_path(const unsigned char *data, Py_ssize_t at, Py_ssize_t end) {
+    #ifdef __SSE2__
+        for (; end - at >= 16; at += 16) {
+            __m128i sixteen = _mm_loadu_si128((const __m128i *)(data + at));
+            int found = _mm_movemask_epi8(_mm_or_si128(
+                _mm_or_si128(_mm_cmpeq_epi8(sixteen, _mm_set1_epi8('#')), _mm_cmpeq_epi8(sixteen, _mm_set1_epi8('?'))),
+                _mm_cmpeq_epi8(_mm_min_epu8(sixteen, _mm_set1_epi8(32)), sixteen)));
+            if (found)
+                return at + __builtin_ctz(found);
+        }
+    #endif
+        while (at < end && data[at] > 32 && data[at] != '#' && data[at] != '?')
+            at++;
+        return at;
+    }
+    static CYTHON_INLINE int words_printable(const unsigned char *data, Py_ssize_t at, Py_ssize_t end) {
+    #ifdef __SSE2__
+    #define PRINTABLE(sixteen) _mm_movemask_epi8(_mm_and_si128( \
+            _mm_cmpgt_epi8(sixteen, _mm_set1_epi8(31)), _mm_cmplt_epi8(sixteen, _mm_set1_epi8(127))))
+        int all = 0xFFFF;
+        if (end - at >= 16) {
+            for (; at < end - 16; at += 16)
+                all &= PRINTABLE(_mm_loadu_si128((const __m128i *)(data + at)));
+            return (all & PRINTABLE(_mm_loadu_si128((const __m128i *)(data + end - 16)))) == 0xFFFF;
+        }
+        if (end - at >= 8)
+            return PRINTABLE(_mm_set_epi64x(words_eight(data, at), words_eight(data, end - 8))) == 0xFFFF;
+    #undef PRINTABLE
+    #endif
+        while (at < end && data[at] >= 32 && data[at] < 127)
+            at++;
+        return at >= end;
+    }
     static CYTHON_INLINE int words_equal(
         const unsigned char *one, Py_ssize_t at, const unsigned char *other, Py_ssize_t there, Py_ssize_t size
     ) {
@@ -104,6 +137,8 @@ cdef extern from *:
     unsigned long long which "words_which"(
         const unsigned char *data, unsigned char byte, Py_ssize_t at, Py_ssize_t end
     ) noexcept nogil
+    Py_ssize_t path "words_path"(const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept nogil
+    bint printable "words_printable"(const unsigned char *data, Py_ssize_t at, Py_ssize_t end) noexcept nogil
     Py_ssize_t find "words_find"(const unsigned char *data, int byte, Py_ssize_t at, Py_ssize_t end) noexcept nogil
     unsigned long long fold "words_fold"(unsigned long long one, unsigned long long other) noexcept nogil
     bint equal "words_equal"(

@@ -44,6 +44,18 @@ def which(data: bytes, byte: int, at: int, end: int) -> int:
     return found
 
 
+def path(data: bytes, at: int, end: int) -> int:
+    """The place of the first byte that is a blank or below, a hash, or a question mark; `end` when there is none."""
+    while at < end and data[at] > 32 and data[at] not in b"#?":
+        at += 1
+    return at
+
+
+def printable(data: bytes, at: int, end: int) -> bool:
+    """Whether these bytes are printable ASCII."""
+    return all(32 <= byte < 127 for byte in data[at:end])
+
+
 def find(data: bytes, byte: int, at: int, end: int) -> int:
     """The place of the first such byte; -1 when there is none."""
     return data.find(byte, at, end)
