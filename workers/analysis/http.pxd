@@ -43,11 +43,11 @@ cdef class HttpParser(Parser):
     cdef public bint lost
     cdef public Request upgraded
 
-    cdef int _pay(self, Packet packet) except -1
+    cdef inline int _pay(self, Packet packet) except -1
     @cython.locals(request=Request, hidden=bint)
     cdef int _unanswered(self, long long now) except -1
     cdef int _lose(self) except -1
-    cdef Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
+    cdef inline Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     @cython.locals(behind=Py_ssize_t)
     cdef Py_ssize_t _collect_head(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     @cython.locals(behind=Py_ssize_t)
@@ -56,19 +56,19 @@ cdef class HttpParser(Parser):
     cdef Py_ssize_t _resume(self, bytes held, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     cdef int _odd_head(self, bytes raw, Packet packet, bint cut) except -1
     @cython.locals(head=Head)
-    cdef int _head(self, bytes data, Packet packet) except -1
+    cdef inline int _head(self, bytes data, Packet packet) except -1
     @cython.locals(request=Request, key=bytes, head=Head)
     cdef int _request(self, bytes data, Packet packet) except -1
     @cython.locals(request=Request)
-    cdef Request _take(self)
+    cdef inline Request _take(self)
     @cython.locals(request=Request, status=int)
     cdef int _response(self, Head head, Packet packet) except -1
     @cython.locals(status=int)
-    cdef int _after(self, Head head, Request request) except -1
-    cdef bint _asked(self) except -1
+    cdef inline int _after(self, Head head, Request request) except -1
+    cdef inline bint _asked(self) except -1
     @cython.locals(inner=Parser, stream=Stream)
     cdef int _find_asker(self) except -1
-    cdef Request _answered(self, HttpParser asker, int status)
-    cdef void _body(self, Head head, int otherwise) noexcept
+    cdef inline Request _answered(self, HttpParser asker, int status)
+    cdef inline void _body(self, Head head, int otherwise) noexcept
     @cython.locals(newline=Py_ssize_t, behind=Py_ssize_t, line=bytes)
     cdef Py_ssize_t _collect_line(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1

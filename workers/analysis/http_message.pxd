@@ -19,15 +19,15 @@ cdef class Head:
     cdef public Py_ssize_t known_as, known_as_end
     cdef Py_ssize_t _at, _end
 
-    cdef void _clear(self) noexcept
+    cdef inline void _clear(self) noexcept
     cdef Py_ssize_t read(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(line_end=Py_ssize_t)
-    cdef Py_ssize_t _read(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t look) noexcept
+    cdef inline Py_ssize_t _read(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end, Py_ssize_t look) noexcept
     @cython.locals(target=bytes, newline=Py_ssize_t)
     cpdef bint read_odd(self, bytes raw, bint loose, bint cut)
     cdef bytes identity(self, bytes data)
     @cython.locals(place=Py_ssize_t, first=int, second=int, third=int, blank=bint)
-    cdef Py_ssize_t _status_line(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
+    cdef inline Py_ssize_t _status_line(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(method_end=Py_ssize_t, path=Py_ssize_t, path_end=Py_ssize_t, stop=Py_ssize_t, newline=Py_ssize_t, target_end=Py_ssize_t)
     cdef Py_ssize_t request_line(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(word=cython.ulonglong, newlines=cython.ulonglong, newline=Py_ssize_t, line=Py_ssize_t)
@@ -36,7 +36,7 @@ cdef class Head:
     @cython.locals(found=cython.ulonglong)
     cdef void _host(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(place=Py_ssize_t, length=cython.longlong)
-    cdef void _length(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
+    cdef inline void _length(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(size=Py_ssize_t)
     cdef void _field(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end, unsigned long long word) noexcept
     @cython.locals(stop=Py_ssize_t)
@@ -47,14 +47,14 @@ cdef class Head:
 
 cpdef bint is_version(const unsigned char* data, Py_ssize_t at) noexcept
 
-cdef bint _ends_line(const unsigned char* data, Py_ssize_t at) noexcept
+cdef inline bint _ends_line(const unsigned char* data, Py_ssize_t at) noexcept
 
 @cython.locals(word=cython.uint)
 cpdef Py_ssize_t behind_method(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
-cdef bint _ends_path(int byte) noexcept
+cdef inline bint _ends_path(int byte) noexcept
 
-cdef Py_ssize_t _path_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
+cdef inline Py_ssize_t _path_end(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
 @cython.locals(low=cython.ulonglong, word=cython.ulonglong)
 cdef Py_ssize_t _line_stop(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
@@ -62,9 +62,9 @@ cdef Py_ssize_t _line_stop(const unsigned char* data, Py_ssize_t at, Py_ssize_t 
 @cython.locals(behind=Py_ssize_t)
 cdef Py_ssize_t _version_at(const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
 
-cdef bint _blank(int byte) noexcept
+cdef inline bint _blank(int byte) noexcept
 
-cdef bint _alike(unsigned long long word, unsigned long long wanted) noexcept
+cdef inline bint _alike(unsigned long long word, unsigned long long wanted) noexcept
 
 @cython.locals(place=Py_ssize_t, last=Py_ssize_t)
 cdef bint _is(const unsigned char* data, Py_ssize_t at, Py_ssize_t end, const unsigned char* name, Py_ssize_t size) noexcept

@@ -58,7 +58,7 @@ class HttpStage:
         """A request's head of HTTP/1 is complete, and read from `data`; `key` is from client to server, `served` the
         server's hash."""
         head = self.head
-        request = self.asked(self._groups.find(head, data, key, 0, served), key, packet)
+        request = self._asked(self._groups.find(head, data, key, 0, served), key, packet)
         size = head.method_end - head.method
         if size == 4:
             request.is_head = words.equal(data, head.method, b"HEAD", 0, 4)
@@ -77,6 +77,9 @@ class HttpStage:
 
     def asked(self, group: Group | None, key: bytes, packet: Packet) -> Request:
         """A request's head is complete."""
+        return self._asked(group, key, packet)
+
+    def _asked(self, group: Group | None, key: bytes, packet: Packet) -> Request:
         self._requests += 1
         if group is None:
             self.beyond += 1
