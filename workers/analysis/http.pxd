@@ -61,11 +61,12 @@ cdef class HttpParser(Parser):
     cdef int _request(self, bytes data, Packet packet) except -1
     @cython.locals(request=Request)
     cdef inline Request _take(self)
-    @cython.locals(request=Request, status=int)
+    @cython.locals(request=Request, status=int, asker=HttpParser)
     cdef int _response(self, Head head, Packet packet) except -1
+    cdef inline int _final(self, Request request, int status) except -1
     @cython.locals(status=int)
     cdef inline int _after(self, Head head, Request request) except -1
-    cdef inline bint _asked(self) except -1
+    cdef inline HttpParser _asked(self)
     @cython.locals(inner=Parser, stream=Stream)
     cdef int _find_asker(self) except -1
     cdef inline Request _answered(self, HttpParser asker, int status)

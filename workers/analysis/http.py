@@ -292,21 +292,34 @@ class HttpParser(Parser):
         return request
 
     def _response(self, head: Head, packet: Packet) -> None:
-        status, request = head.status, None
+        status, asker = head.status, self._asked()
+        request: Request | None = None
         if self._receiving is not None:
             self._receiving = None
-        if self._asked() and self._asker._waiting:
-            request = self._answered(self._asker, status)
+        if asker is not None and asker._waiting:
+            request = self._answered(asker, status)
         self._stage.response(status, request, self._first_byte, packet)
-        if request is not None and (status >= 200 or status == 101):
-            if not self._sought:
-                self._pool, self._sought = self._stage.pool(request), True
-            self._stage.pooled(request, self._pool, self._first_byte, first=not self._answered_any)
+        if asker is None or request is None:
+            self._after(head, None)
+        else:
+            if status >= 200 or status == 101:
+                self._final(request, status)
+            self._after(head, request)
+            if status >= 200 and request is not asker._uploading:
+                self._stage.release(request)
+
+    def _final(self, request: Request, status: int) -> None:
+        """Note a final response for both ends' pool, and its request for its group."""
+        if not self._sought:
+            self._pool, self._sought = self._stage.pool(request), True
+        if request.group is not None:
+            request.group.answered(request)
             if status >= 200:
-                self._receiving, self._answered_any = request.group, True
-        self._after(head, request)
-        if request is not None and status >= 200 and request is not self._asker._uploading:
-            self._stage.release(request)
+                self._receiving = request.group
+        if self._pool is not None:
+            self._pool.answered(request, self._first_byte, first=not self._answered_any)
+        if status >= 200:
+            self._answered_any = True
 
     def _after(self, head: Head, request: Request | None) -> None:
         """What follows the head of a response, to this request (RFC 9112 section 6.3)."""
@@ -322,11 +335,11 @@ class HttpParser(Parser):
         else:
             self._body(head, _TO_CLOSE)
 
-    def _asked(self) -> bool:
-        """Whether the other direction may have requests; `_asker` is its parser then."""
+    def _asked(self) -> "HttpParser | None":
+        """The parser of the other direction."""
         if self._across is None or self._across.inner is not self._asker:
             self._find_asker()
-        return self._asker is not None
+        return self._asker
 
     def _find_asker(self) -> None:
         stream = self._half.peer.stream

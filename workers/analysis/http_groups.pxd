@@ -43,7 +43,8 @@ cdef class Group:
     cdef public long long slowest, slowest_frame
 
     cpdef repeated(self, long long frame)
-    cpdef failed(self, long long frame)
+    cpdef int responded(self, int status, long long took, long long frame) except -1
+    cdef int _failed(self, long long frame) except -1
     cpdef silent(self, long long frame)
     cpdef int answered(self, Request request) except -1
     cpdef int received(self, long long nanoseconds) except -1

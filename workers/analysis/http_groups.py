@@ -115,8 +115,16 @@ class Group:
         self.repeats = self.repeats or Frames()
         self.repeats.add(frame)
 
-    def failed(self, frame: int) -> None:
-        """A response says that the server failed."""
+    def responded(self, status: int, took: int, frame: int) -> None:
+        """A request had its final response, after so many nanoseconds."""
+        self.statuses.add(status)
+        self.latency.add(took)
+        if status >= 500:
+            self._failed(frame)
+        if took > self.slowest:
+            self.slowest, self.slowest_frame = took, frame
+
+    def _failed(self, frame: int) -> None:
         self.errors = self.errors or Frames()
         self.errors.add(frame)
 

@@ -34,7 +34,6 @@ cdef class HttpStage:
     cdef inline Request _asked(self, Group group, bytes key, Packet packet)
     cdef int release(self, Request request) except -1
     cpdef int response(self, int status, Request request, long long first_byte, Packet packet) except -1
-    @cython.locals(took=cython.longlong, group=Group, answers=Thinned)
+    @cython.locals(took=cython.longlong)
     cdef inline int _answered(self, Request request, int status, long long first_byte, Packet packet) except -1
     cdef Pool pool(self, Request request)
-    cpdef int pooled(self, Request request, Pool pool, long long first_byte, bint first) except -1

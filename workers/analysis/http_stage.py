@@ -117,29 +117,16 @@ class HttpStage:
             took = 0
         request.status = status
         self._latency.add(took)
-        group, answers = request.group, self._answers
-        if answers.count < answers.due:
-            answers.count += 1  # nothing is kept of most
+        if self._answers.count < self._answers.due:
+            self._answers.count += 1  # nothing is kept of most
         else:
             self._timeline.latency(first_byte, took, "http")
-        if group is not None:
-            group.statuses.add(status)
-            group.latency.add(took)
-            if status >= 500:
-                group.failed(packet.number)
-            if took > group.slowest:
-                group.slowest, group.slowest_frame = took, packet.number
+        if request.group is not None:
+            request.group.responded(status, took, packet.number)
 
     def pool(self, request: Request) -> Pool | None:
         """The pool of this request's connection, for good."""
         return self._pools.find(request)
-
-    def pooled(self, request: Request, pool: Pool | None, first_byte: int, *, first: bool) -> None:
-        """The final response to a request of HTTP/1 came, `first` on its connection, which is of this pool."""
-        if request.group is not None:
-            request.group.answered(request)
-        if pool is not None:
-            pool.answered(request, first_byte, first=first)
 
     def silence(self, request: Request, now: int, *, over: bool, whole: bool = True) -> None:
         """Nothing answered until `now`, when the capture or (`over`) the conversation ended; a request that is not
