@@ -49,7 +49,7 @@ cdef class HttpParser(Parser):
     cdef int _lose(self) except -1
     cdef inline Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     @cython.locals(behind=Py_ssize_t)
-    cdef Py_ssize_t _collect_head(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
+    cdef inline Py_ssize_t _collect_head(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     @cython.locals(behind=Py_ssize_t)
     cdef Py_ssize_t _odd_begin(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     @cython.locals(behind=Py_ssize_t, before=Py_ssize_t)

@@ -234,7 +234,7 @@ class Groups:
         return self.named(
             key,
             printable(data[head.method : head.method_end], _METHOD),
-            printable(data[head.host : head.host_end], _HOST),
+            printable(head.host_as_told(data), _HOST),
             printable(data[head.path : head.path_end], _PATH),
             protocol,
         )

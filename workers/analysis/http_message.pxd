@@ -7,7 +7,7 @@ cdef unsigned long long _BLANKS, _BELOW_14, _TOPS, _LETTERS, _VERSION, _SEVEN
 cdef unsigned long long _CONTENT, _LENGTH, _HOST, _FOUR, _TRANSFER, _REQUEST, _IDEMPOTENCY
 cdef unsigned int _GET, _POST
 
-cdef Py_ssize_t MAX_IDENTITY, _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS, _LOOK
+cdef Py_ssize_t MAX_IDENTITY, _MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS, _LOOK, _HOST_LINE
 
 
 @cython.final
@@ -26,6 +26,7 @@ cdef class Head:
     @cython.locals(target=bytes, newline=Py_ssize_t)
     cpdef bint read_odd(self, bytes raw, bint loose, bint cut)
     cdef bytes identity(self, bytes data)
+    cpdef bytes host_as_told(self, bytes data)
     @cython.locals(place=Py_ssize_t, first=int, second=int, third=int, blank=bint)
     cdef inline Py_ssize_t _status_line(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(method_end=Py_ssize_t, path=Py_ssize_t, path_end=Py_ssize_t, stop=Py_ssize_t, newline=Py_ssize_t, target_end=Py_ssize_t)
@@ -33,7 +34,6 @@ cdef class Head:
     @cython.locals(word=cython.ulonglong, newlines=cython.ulonglong, newline=Py_ssize_t, line=Py_ssize_t)
     cdef Py_ssize_t _fields(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     cdef void _cut_field(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
-    @cython.locals(found=cython.ulonglong)
     cdef void _host(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(place=Py_ssize_t, length=cython.longlong)
     cdef inline void _length(self, const unsigned char* data, Py_ssize_t at, Py_ssize_t end) noexcept

@@ -13,7 +13,7 @@ METHODS = (
 LOOSE_LINE = Pattern(rb"(" + rb"|".join(METHODS) + rb")(?= |\r?\n)([^\r\n]{0,32768})\r?\n")
 """A broken request line: a known method, whatever follows. Only where HTTP is expected by port."""
 _CUT_LINE = Pattern(rb"(" + rb"|".join(METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
-_MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS = 512, 32_768, 31, 18
+_MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS, _HOST_LINE = 512, 32_768, 31, 18, 256
 LOOK = _LOOK = 2048
 _BLANKS, _BELOW_14, _TOPS = 0x2020202020202020, 0x0E0E0E0E0E0E0E0E, 0x8080808080808080
 _LETTERS, _SEVEN, _FOUR = 0x4040404040404040, 0xFFFFFFFFFFFFFF, 0xFFFFFFFF
@@ -185,16 +185,19 @@ class Head:
             self._field(data, at, end, words.eight(data, at) | _BLANKS if at + 8 <= end else 0)
 
     def _host(self, data: bytes, at: int, end: int) -> None:
-        """The first Host that is not empty counts."""
+        """The first Host that is not empty counts; its line feed, if it has one, stands at the end."""
         if self.host != self.host_end:
             return
-        if at + 6 < end and data[at + 4] == 58 and data[at + 5] == 32 and data[at + 6] > 32:  # what most are
-            found = words.which(data, 13, at + 6, end)
-            if found and at + 6 + words.lowest(found) == end - 1 and data[end - 2] > 32:
+        if at + 8 <= end <= at + _HOST_LINE and data[end - 1] == 13 and data[end - 2] > 32:  # what most are
+            if data[at + 4] == 58 and data[at + 5] == 32 and data[at + 6] > 32:
                 self.host, self.host_end = at + 6, end - 1
                 return
         if self._value(data, at, end, b"host", 4):
             self.host, self.host_end = self._at, self._end
+
+    def host_as_told(self, data: bytes) -> bytes:
+        """The host up to a carriage return: only `_host` leaves some, in what is not printable therefore."""
+        return data[self.host : self.host_end].split(b"\r", 1)[0].rstrip(b" \t\v\f")
 
     def _length(self, data: bytes, at: int, end: int) -> None:
         """The latest Content-Length that is a number counts; it ends with a line feed."""
