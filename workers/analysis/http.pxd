@@ -57,7 +57,7 @@ cdef class HttpParser(Parser):
     cdef int _odd_head(self, bytes raw, Packet packet, bint cut) except -1
     @cython.locals(head=Head)
     cdef inline int _head(self, bytes data, Packet packet) except -1
-    @cython.locals(request=Request, key=bytes, head=Head)
+    @cython.locals(request=Request, key=bytes)
     cdef int _request(self, bytes data, Packet packet) except -1
     @cython.locals(request=Request)
     cdef inline Request _take(self)

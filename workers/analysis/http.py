@@ -89,7 +89,7 @@ class HttpParser(Parser):
     """What that had chosen when it was asked last."""
     _oldest: Request | None
     _latest: Request | None
-    """The first and the last of the requests that wait."""
+    """The first of the requests that wait; the last of them, when there are more."""
     _waiting: int
     lost: bool
     """A gap swallowed at least one message head, maybe."""
@@ -269,14 +269,15 @@ class HttpParser(Parser):
         request.begun = self._first_byte
         if self._waiting >= MAX_WAITING:
             self._take()
-        if self._latest is None:
+        if self._oldest is None:
             self._oldest = request
+        elif self._latest is None:
+            self._oldest.next = self._latest = request
         else:
             self._latest.next = request
-        self._latest = request
+            self._latest = request
         self._waiting += 1
-        head = self._stage.head
-        if head.chunked or head.length > 0:
+        if self._stage.head.chunked or self._stage.head.length > 0:
             self._uploading = request
 
     def _take(self) -> Request:
@@ -285,10 +286,10 @@ class HttpParser(Parser):
         assert request is not None
         self._waiting -= 1
         self._oldest = request.next
-        if self._oldest is None:
-            self._latest = None
-        else:
+        if self._oldest is not None:
             request.next = None
+            if self._oldest is self._latest:
+                self._latest = None
         return request
 
     def _response(self, head: Head, packet: Packet) -> None:

@@ -76,9 +76,14 @@ cdef extern from *:
     #define SIXTEEN(place) (unsigned long long)_mm_movemask_epi8( \
             _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(from + (place))), _mm_set1_epi8(byte))) << (place)
         if (size >= 16) {
-            for (; place < size - 16; place += 16)
-                found |= SIXTEEN(place);
-            return found | SIXTEEN(size - 16);
+            found = SIXTEEN(size - 16);
+            if (size > 16)
+                found |= SIXTEEN(0);
+            if (size > 32)
+                found |= SIXTEEN(16);
+            if (size > 48)
+                found |= SIXTEEN(32);
+            return found;
         }
     #undef SIXTEEN
     #endif
