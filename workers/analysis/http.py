@@ -327,10 +327,7 @@ class HttpParser(Parser):
         status = head.status
         if status == 101 or (request is not None and request.is_connect and 200 <= status < 300):
             self._state = _LOST
-            if status == 101:
-                self.upgraded = request
-            elif self.upgraded is not None:
-                self.upgraded = None
+            self.upgraded = request if status == 101 else None
         elif status < 200 or status == 204 or status == 304 or (request is not None and request.is_head):
             self._state = _HEAD
         else:

@@ -84,8 +84,8 @@ class Head:
         return b" ".join((known_as, method, data[self.path : self.target_end]))[:MAX_IDENTITY]
 
     def _status_line(self, data: bytes, at: int, end: int) -> int:
-        """Read a status line (RFC 9112 section 4) up to its reason phrase; the place behind that, or of the blank before
-        it, which begins no field; -1 when it is none or goes on.
+        """Read a status line (RFC 9112 section 4); the place of the blank before its reason phrase, which begins no
+        field, or behind a line that has none; -1 when it is none or goes on.
         """
         place = at + 8
         if place + 4 > end or not is_version(data, at) or not 48 <= data[at + 7] <= 57 or data[place] != 32:
@@ -188,11 +188,16 @@ class Head:
         """The first Host that is not empty counts; its line feed, if it has one, stands at the end."""
         if self.host != self.host_end:
             return
-        if at + 8 <= end <= at + _HOST_LINE and data[end - 1] == 13 and data[end - 2] > 32:  # what most are
-            if data[at + 4] == 58 and data[at + 5] == 32 and data[at + 6] > 32:
-                self.host, self.host_end = at + 6, end - 1
-                return
-        if self._value(data, at, end, b"host", 4):
+        if (
+            at + 8 <= end <= at + _HOST_LINE
+            and data[at + 4] == 58
+            and data[at + 5] == 32
+            and data[at + 6] > 32
+            and data[end - 2] > 32
+            and data[end - 1] == 13
+        ):  # what most are
+            self.host, self.host_end = at + 6, end - 1
+        elif self._value(data, at, end, b"host", 4):
             self.host, self.host_end = self._at, self._end
 
     def host_as_told(self, data: bytes) -> bytes:

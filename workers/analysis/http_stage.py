@@ -88,10 +88,11 @@ class HttpStage:
         request = self._spare
         if request is None:
             request = Request.__new__(Request)  # its constructor costs more
+            request.next = None
         else:
-            self._spare = request.next
+            self._spare, request.next = request.next, None
             self._spares -= 1
-        request.group, request.key, request.next = group, key, None
+        request.group, request.key = group, key
         request.is_head = request.is_connect = request.kept = False
         request.frame, request.status = packet.number, 0
         request.begun = request.end = packet.time
