@@ -312,7 +312,7 @@ class HttpParser(Parser):
     def _final(self, request: Request, status: int) -> None:
         """Note a final response for both ends' pool, and its request for its group."""
         if not self._sought:
-            self._pool, self._sought = self._stage.pool(request), True
+            self._pool, self._sought = self._stage.pool(self._half.peer.key, request), True
         if request.group is not None:
             request.group.answered(request)
             if status >= 200:

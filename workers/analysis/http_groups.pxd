@@ -75,7 +75,6 @@ cpdef unsigned long long served(bytes key, int protocol)
 cdef class Request:
     cdef public bint is_head, is_connect, kept
     cdef public Group group
-    cdef public bytes key
     cdef public Request next
     cdef public long long frame, begun, end, status
 
@@ -84,8 +83,8 @@ cdef class Request:
 cdef class Tries:
     cdef dict _latest
 
-    @cython.locals(key=bytes, before=Request)
-    cpdef bint again(self, bytes identity, Request request)
+    @cython.locals(before=Request)
+    cpdef bint again(self, bytes key, bytes identity, Request request)
 
 
 @cython.final
@@ -102,5 +101,5 @@ cdef class Pools:
     cdef list _all
     cdef unsigned int _slots[4096]
 
-    @cython.locals(key=bytes, size=Py_ssize_t, slot=cython.ulonglong, pool=Pool)
-    cpdef Pool find(self, Request request)
+    @cython.locals(size=Py_ssize_t, slot=cython.ulonglong, pool=Pool)
+    cpdef Pool find(self, bytes key, Request request)

@@ -267,7 +267,7 @@ def served(key: bytes, protocol: int) -> int:
 class Request:
     """One request that waits for its response."""
 
-    __slots__ = ("begun", "end", "frame", "group", "is_connect", "is_head", "kept", "key", "next", "status")
+    __slots__ = ("begun", "end", "frame", "group", "is_connect", "is_head", "kept", "next", "status")
 
     is_head: bool
     is_connect: bool
@@ -277,8 +277,6 @@ class Request:
     """Remembered as a try."""
     next: "Request | None"
     """Sent later on the same connection, and waiting, too (HTTP/1)."""
-    key: bytes
-    """From client to server: not the direction itself, which a remembered try would keep alive."""
     frame: int
     begun: int
     end: int
@@ -292,12 +290,12 @@ class Tries:
     def __init__(self) -> None:
         self._latest: dict[bytes, Request] = {}
 
-    def again(self, identity: bytes, request: Request) -> bool:
-        """Remember this try; whether the same client tried before in vain."""
-        key = request.key[: (len(request.key) - 4) // 2] + identity
-        before = self._latest.pop(key, None)
+    def again(self, key: bytes, identity: bytes, request: Request) -> bool:
+        """Remember this try, on a conversation of this key; whether the same client tried before in vain."""
+        identity = key[: (len(key) - 4) // 2] + identity
+        before = self._latest.pop(identity, None)
         request.kept = True
-        self._latest[key] = request
+        self._latest[identity] = request
         if len(self._latest) > MAX_TRIES:
             del self._latest[next(iter(self._latest))]
         if before is None or 0 < before.status < 500:
@@ -351,9 +349,11 @@ class Pools:
         self._slots = [0] * 4096
         """The number of a pool from one on, at a place by its hash."""
 
-    def find(self, request: Request) -> Pool | None:
-        """The pool of a request that was answered; None when it isn't kept."""
-        key, size = request.key, len(request.key)
+    def find(self, key: bytes, request: Request) -> Pool | None:
+        """The pool of a conversation, by its key from client to server, whose first answer is to this request; None
+        when it isn't kept.
+        """
+        size = len(key)
         slot = digest(key, size - 2, size, digest(key, 0, size - 4, 0)) & _LAST_POOL
         while self._slots[slot]:
             pool = self._all[self._slots[slot] - 1]

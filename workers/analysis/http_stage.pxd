@@ -29,11 +29,11 @@ cdef class HttpStage:
     @cython.locals(head=Head, request=Request, group=Group, size=Py_ssize_t)
     cpdef Request request(self, bytes data, bytes key, unsigned long long served, Packet packet)
     cpdef Group group(self, bytes key, str host, str method, str path, str protocol)
-    cpdef Request asked(self, Group group, bytes key, Packet packet)
+    cpdef Request asked(self, Group group, Packet packet)
     @cython.locals(request=Request)
-    cdef inline Request _asked(self, Group group, bytes key, Packet packet)
+    cdef inline Request _asked(self, Group group, Packet packet)
     cdef int release(self, Request request) except -1
     cpdef int response(self, int status, Request request, long long first_byte, Packet packet) except -1
     @cython.locals(took=cython.longlong)
     cdef inline int _answered(self, Request request, int status, long long first_byte, Packet packet) except -1
-    cdef Pool pool(self, Request request)
+    cdef Pool pool(self, bytes key, Request request)

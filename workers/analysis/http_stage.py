@@ -58,13 +58,13 @@ class HttpStage:
         """A request's head of HTTP/1 is complete, and read from `data`; `key` is from client to server, `served` the
         server's hash."""
         head = self.head
-        request = self._asked(self._groups.find(head, data, key, 0, served), key, packet)
+        request = self._asked(self._groups.find(head, data, key, 0, served), packet)
         size = head.method_end - head.method
         if size == 4:
             request.is_head = words.equal(data, head.method, b"HEAD", 0, 4)
         elif size == 7:
             request.is_connect = words.equal(data, head.method, b"CONNECT", 0, 7)
-        if head.known_as < head.known_as_end and self._tries.again(head.identity(data), request):
+        if head.known_as < head.known_as_end and self._tries.again(key, head.identity(data), request):
             group = request.group
             if group is not None:
                 group.repeated(packet.number)
@@ -75,11 +75,11 @@ class HttpStage:
         place = PROTOCOLS.index(protocol)
         return self._groups.named(key, method.encode("ascii"), host.encode("ascii"), path.encode("ascii"), place)
 
-    def asked(self, group: Group | None, key: bytes, packet: Packet) -> Request:
+    def asked(self, group: Group | None, packet: Packet) -> Request:
         """A request's head is complete."""
-        return self._asked(group, key, packet)
+        return self._asked(group, packet)
 
-    def _asked(self, group: Group | None, key: bytes, packet: Packet) -> Request:
+    def _asked(self, group: Group | None, packet: Packet) -> Request:
         self._requests += 1
         if group is None:
             self.beyond += 1
@@ -92,7 +92,7 @@ class HttpStage:
         else:
             self._spare, request.next = request.next, None
             self._spares -= 1
-        request.group, request.key = group, key
+        request.group = group
         request.is_head = request.is_connect = request.kept = False
         request.frame, request.status = packet.number, 0
         request.begun = request.end = packet.time
@@ -125,9 +125,9 @@ class HttpStage:
         if request.group is not None:
             request.group.responded(status, took, packet.number)
 
-    def pool(self, request: Request) -> Pool | None:
-        """The pool of this request's connection, for good."""
-        return self._pools.find(request)
+    def pool(self, key: bytes, request: Request) -> Pool | None:
+        """The pool of a connection, for good, from client to server; its first answer is to this request."""
+        return self._pools.find(key, request)
 
     def silence(self, request: Request, now: int, *, over: bool, whole: bool = True) -> None:
         """Nothing answered until `now`, when the capture or (`over`) the conversation ended; a request that is not
