@@ -54,8 +54,9 @@ cdef class Group:
 cdef class Groups:
     cdef public list all
     cdef unsigned int _slots[8192]
+    cdef unsigned char _paths[8192]
 
-    @cython.locals(slot=cython.ulonglong, found=cython.ulonglong, group=Group)
+    @cython.locals(full=bint, place=cython.ulonglong, bit=cython.uint, slot=cython.ulonglong, found=cython.ulonglong, group=Group)
     cpdef Group find(self, Head head, bytes data, bytes key, int protocol, unsigned long long hashed)
     @cython.locals(size=Py_ssize_t, method=bytes, path=bytes, server=bytes, group=Group)
     cdef Group _new(self, Head head, bytes data, bytes key, int protocol)

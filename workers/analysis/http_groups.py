@@ -182,6 +182,8 @@ class Groups:
         self.all: list[Group] = []
         self._slots = [0] * 8192
         """What is not kept is known from here: most of it from one of these."""
+        self._paths = [0] * 8192
+        """A bit for each kept server, method and path, by their hash."""
 
     def find(self, head: Head, data: bytes, key: bytes, protocol: int, hashed: int) -> Group | None:
         """The group of a request whose head stands in `data`, on such a conversation; None when it isn't kept.
@@ -190,16 +192,21 @@ class Groups:
         """
         if head.path != head.method_end + 1:  # method and path are hashed, and looked at, as one
             return self._plainly(head, data, key, protocol)
-        hashed = digest(data, head.host, head.host_end, digest(data, head.method, head.path_end, hashed))
-        slot = hashed & _LAST
-        found = self._slots[slot]
-        while found:
-            if found & _TAG == hashed & _TAG:
-                group = self.all[(found & _PLACE) - 1]
-                if _asked(group, head, data, key, protocol):
-                    return group
-            slot = slot + 1 & _LAST
+        full = len(self.all) >= MAX_GROUPS
+        hashed = digest(data, head.method, head.path_end, hashed)
+        place, bit = hashed >> 3 & _LAST, 1 << (hashed & 7)
+        slot = 0
+        if not full or self._paths[place] & bit:
+            hashed = digest(data, head.host, head.host_end, hashed)
+            slot = hashed & _LAST
             found = self._slots[slot]
+            while found:
+                if found & _TAG == hashed & _TAG:
+                    group = self.all[(found & _PLACE) - 1]
+                    if _asked(group, head, data, key, protocol):
+                        return group
+                slot = slot + 1 & _LAST
+                found = self._slots[slot]
         if not (
             head.method_end - head.method <= _METHOD
             and head.path_end - head.path <= _PATH
@@ -208,10 +215,11 @@ class Groups:
             and words.printable(data, head.host, head.host_end)
         ):
             return self._plainly(head, data, key, protocol)
-        if len(self.all) >= MAX_GROUPS:
+        if full:
             return None
         group = self._new(head, data, key, protocol)
         self._slots[slot] = hashed & _TAG | len(self.all)
+        self._paths[place] |= bit
         return group
 
     def _new(self, head: Head, data: bytes, key: bytes, protocol: int) -> Group:

@@ -37,3 +37,7 @@ cdef class HttpStage:
     @cython.locals(took=cython.longlong)
     cdef inline int _answered(self, Request request, int status, long long first_byte, Packet packet) except -1
     cdef Pool pool(self, bytes key, Request request)
+
+
+@cython.locals(request=Request)
+cdef Request _fresh()

@@ -87,8 +87,7 @@ class HttpStage:
             group.requests.add(packet.number)
         request = self._spare
         if request is None:
-            request = Request.__new__(Request)  # its constructor costs more
-            request.next = None
+            request = _fresh()
         else:
             self._spare, request.next = request.next, None
             self._spares -= 1
@@ -166,6 +165,12 @@ class HttpStage:
             pools=self._pools.told(),
             h2=h2,
         )
+
+
+def _fresh() -> Request:
+    request = Request.__new__(Request)  # its constructor costs more
+    request.next = None
+    return request
 
 
 def answer_not_captured(asker: Half) -> bool:
