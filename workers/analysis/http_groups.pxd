@@ -54,7 +54,7 @@ cdef class Group:
 cdef class Groups:
     cdef public list all
     cdef unsigned int _slots[8192]
-    cdef unsigned char _paths[8192]
+    cdef unsigned int _paths[2048]
 
     @cython.locals(full=bint, place=cython.ulonglong, bit=cython.uint, slot=cython.ulonglong, found=cython.ulonglong, group=Group)
     cpdef Group find(self, Head head, bytes data, bytes key, int protocol, unsigned long long hashed)

@@ -182,7 +182,7 @@ class Groups:
         self.all: list[Group] = []
         self._slots = [0] * 8192
         """What is not kept is known from here: most of it from one of these."""
-        self._paths = [0] * 8192
+        self._paths = [0] * 2048
         """A bit for each kept server, method and path, by their hash."""
 
     def find(self, head: Head, data: bytes, key: bytes, protocol: int, hashed: int) -> Group | None:
@@ -194,7 +194,7 @@ class Groups:
             return self._plainly(head, data, key, protocol)
         full = len(self.all) >= MAX_GROUPS
         hashed = digest(data, head.method, head.path_end, hashed)
-        place, bit = hashed >> 3 & _LAST, 1 << (hashed & 7)
+        place, bit = hashed >> 5 & 2047, 1 << (hashed & 31)
         slot = 0
         if not full or self._paths[place] & bit:
             hashed = digest(data, head.host, head.host_end, hashed)
