@@ -8,7 +8,7 @@ from workers.packets.scan cimport digest, same
 cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, MAX_STATUSES
 cdef long long MAX_TRIES, PATIENCE, MAX_POOLS
 cdef int _OTHER_STATUS
-cdef unsigned long long _LAST, _TAG, _PLACE, _LAST_POOL
+cdef unsigned long long _LAST, _TAG, _PLACE, _ONE, _LAST_POOL
 
 
 @cython.final

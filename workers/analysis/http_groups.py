@@ -26,7 +26,7 @@ TOLD_POOLS = 100
 PROTOCOLS = ("http/1", "h2", "grpc")
 _OTHER_STATUS = 1000
 _NAMES = (HIDDEN, *(str(status) for status in range(1, _OTHER_STATUS)), "other")
-_LAST, _TAG, _PLACE = 8191, 0x7FFFF000, 0xFFF
+_LAST, _TAG, _PLACE, _ONE = 8191, 0x7FFFF000, 0xFFF, 1
 """The last place that a group may stand at; what one holds: a part of the group's hash, and its number from one on."""
 
 
@@ -194,7 +194,7 @@ class Groups:
             return self._plainly(head, data, key, protocol)
         full = len(self.all) >= MAX_GROUPS
         hashed = digest(data, head.method, head.path_end, hashed)
-        place, bit = hashed >> 5 & 2047, 1 << (hashed & 31)
+        place, bit = hashed >> 5 & 2047, _ONE << (hashed & 31)
         slot = 0
         if not full or self._paths[place] & bit:
             hashed = digest(data, head.host, head.host_end, hashed)
