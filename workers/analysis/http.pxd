@@ -23,6 +23,7 @@ cdef Py_ssize_t _head_end(bytes buffer, Py_ssize_t at, Py_ssize_t end)
 cpdef HttpParser http_parser(HttpStage stage, Direction half, Outer outer, bint loose, bint lost)
 
 
+@cython.final
 cdef class HttpParser(Parser):
     cdef HttpStage _stage
     cdef Direction _half
@@ -36,53 +37,39 @@ cdef class HttpParser(Parser):
     cdef Group _receiving
     cdef Pool _pool
     cdef Outer _across
+    cdef HttpParser _asker
     cdef Request _oldest, _latest
     cdef int _waiting
     cdef public bint lost
     cdef public Request upgraded
 
-    cpdef bint between(self)
-    @cython.locals(rest=cython.longlong)
-    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
-    @cython.final
-    cdef int _pay(self, Packet packet) except -1
-    cpdef skipped(self, Packet packet, bint whole)
-    cpdef fin(self, Packet packet)
-    cpdef gap(self, long long size, Packet packet)
+    cdef inline int _pay(self, Packet packet) except -1
     @cython.locals(request=Request, hidden=bint)
-    cpdef close(self, long long now)
-    @cython.final
+    cdef int _unanswered(self, long long now) except -1
     cdef int _lose(self) except -1
-    @cython.final
-    @cython.locals(state=int, taken=cython.longlong)
-    cdef Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
-    @cython.final
-    @cython.locals(limit=Py_ssize_t, behind=Py_ssize_t)
-    cdef Py_ssize_t _collect_head(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
-    @cython.final
+    cdef inline Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
+    @cython.locals(behind=Py_ssize_t)
+    cdef inline Py_ssize_t _collect_head(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
+    @cython.locals(behind=Py_ssize_t)
+    cdef Py_ssize_t _odd_begin(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     @cython.locals(behind=Py_ssize_t, before=Py_ssize_t)
     cdef Py_ssize_t _resume(self, bytes held, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
-    @cython.final
     cdef int _odd_head(self, bytes raw, Packet packet, bint cut) except -1
-    @cython.final
     @cython.locals(head=Head)
-    cdef int _head(self, bytes data, Packet packet) except -1
-    @cython.final
+    cdef inline int _head(self, bytes data, Packet packet) except -1
     @cython.locals(request=Request, key=bytes)
     cdef int _request(self, bytes data, Packet packet) except -1
-    @cython.final
     @cython.locals(request=Request)
-    cdef Request _take(self)
-    @cython.final
+    cdef inline Request _take(self)
     @cython.locals(request=Request, status=int, asker=HttpParser)
     cdef int _response(self, Head head, Packet packet) except -1
-    @cython.final
-    @cython.locals(across=Outer, inner=Parser, stream=Stream)
-    cdef HttpParser _asker(self)
-    @cython.final
-    cdef Request _answered(self, HttpParser asker, int status)
-    @cython.final
-    cdef int _body(self, Head head, bint to_close) except -1
-    @cython.final
+    cdef inline int _final(self, Request request, int status) except -1
+    @cython.locals(status=int)
+    cdef inline int _after(self, Head head, Request request) except -1
+    cdef inline HttpParser _asked(self)
+    @cython.locals(inner=Parser, stream=Stream)
+    cdef int _find_asker(self) except -1
+    cdef inline Request _answered(self, HttpParser asker, int status)
+    cdef inline void _body(self, Head head, int otherwise) noexcept
     @cython.locals(newline=Py_ssize_t, behind=Py_ssize_t, line=bytes)
     cdef Py_ssize_t _collect_line(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1

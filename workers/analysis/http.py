@@ -48,7 +48,7 @@ def http_parser(stage: HttpStage, half: Half, outer: Outer, *, loose: bool, lost
     made._stage, made._half, made._outer, made._loose, made.lost = stage, half, outer, loose, lost
     made._state, made._left, made._owed, made._first_byte, made._served, made._waiting = _HEAD, 0, 0, -1, -1, 0
     made._held = made._uploading = made._receiving = made._pool = made._across = made.upgraded = None
-    made._oldest = made._latest = None
+    made._oldest = made._latest = made._asker = None
     made._answered_any = made._sought = False
     return made
 
@@ -57,8 +57,8 @@ class HttpParser(Parser):
     """Reads the messages of one direction; requests wait here for the other direction's responses."""
 
     __slots__ = (
-        "_across", "_answered_any", "_first_byte", "_half", "_held", "_latest", "_left", "_loose", "_oldest", "_outer",
-        "_owed", "_pool", "_receiving", "_served", "_sought", "_stage", "_state", "_uploading", "_waiting",
+        "_across", "_answered_any", "_asker", "_first_byte", "_half", "_held", "_latest", "_left", "_loose", "_oldest",
+        "_outer", "_owed", "_pool", "_receiving", "_served", "_sought", "_stage", "_state", "_uploading", "_waiting",
         "lost", "upgraded",
     )  # fmt: skip
 
@@ -85,9 +85,11 @@ class HttpParser(Parser):
     """Of the requests that are answered here: looked up once."""
     _across: Outer | None
     """The recogniser of the other direction, once it has one."""
+    _asker: "HttpParser | None"
+    """What that had chosen when it was asked last."""
     _oldest: Request | None
     _latest: Request | None
-    """The first and the last of the requests that wait."""
+    """The first of the requests that wait; the last of them, when there are more."""
     _waiting: int
     lost: bool
     """A gap swallowed at least one message head, maybe."""
@@ -122,9 +124,11 @@ class HttpParser(Parser):
     def _pay(self, packet: Packet) -> None:
         """A message is complete with this packet."""
         packet.mask |= self._owed
-        if self._receiving is not None and self._owed == _RESP:
-            self._receiving.received(packet.time - self._first_byte)
-        self._owed, self._receiving = 0, None
+        if self._receiving is not None:
+            if self._owed == _RESP:
+                self._receiving.received(packet.time - self._first_byte)
+            self._receiving = None
+        self._owed = 0
 
     def skipped(self, packet: Packet, whole: bool) -> None:
         """The rest of a body, or of a chunk, is over."""
@@ -153,8 +157,11 @@ class HttpParser(Parser):
 
     def close(self, now: int) -> None:
         """The conversation is over at `now`: what still waits was not answered, unless it is too young to be judged."""
-        if not self._waiting:
-            return
+        self._asker = None  # which may know this one: no circle is left
+        if self._waiting:
+            self._unanswered(now)
+
+    def _unanswered(self, now: int) -> None:
         state = self._half.flow.state
         over = state is not None and bool(state.fins or state.resets)
         hidden = answer_not_captured(self._half)
@@ -171,18 +178,22 @@ class HttpParser(Parser):
         self._uploading = None
 
     def _step(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """Take some bytes; the offset after them."""
-        state = self._state
-        if state in (_BODY, _CHUNK):
-            taken = min(self._left, end - at)
-            self._left -= taken
-            if self._left == 0:
-                self._state = _HEAD if state == _BODY else _CHUNK_SIZE
-                if state == _BODY:
-                    self._pay(packet)
-                    self._uploading = None
-            return at + taken
-        if state in (_CHUNK_SIZE, _TRAILER):
+        """Take some bytes behind a head; the offset after them."""
+        if self._state == _BODY or self._state == _CHUNK:
+            at += self._left
+            if at > end:
+                self._left = at - end
+                return end
+            self._left = 0
+            if self._state == _CHUNK:
+                self._state = _CHUNK_SIZE
+                return at
+            self._state = _HEAD
+            self._pay(packet)
+            if self._uploading is not None:
+                self._uploading = None
+            return at
+        if self._state == _CHUNK_SIZE or self._state == _TRAILER:
             return self._collect_line(buffer, at, end, packet)
         return end
 
@@ -190,23 +201,24 @@ class HttpParser(Parser):
         """Gather bytes up to the empty line that ends a message head."""
         if self._held is not None:
             return self._resume(self._held, buffer, at, end, packet)
-        while at < end and (buffer[at] == 13 or buffer[at] == 10):
-            at += 1
-        if at == end:
-            return end
-        limit = at + MAX_HEAD + 4
-        if limit > end:
-            limit = end
-        behind = self._stage.head.read(buffer, at, limit)
-        if behind >= 0:
-            self._first_byte = packet.time
-            self._head(buffer, packet)
-            return behind
+        behind = self._stage.head.read(buffer, at, min(end, at + MAX_HEAD + 4))
+        if behind < 0:
+            return self._odd_begin(buffer, at, end, packet)
+        self._first_byte = packet.time
+        self._head(buffer, packet)
+        return behind
+
+    def _odd_begin(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
+        """What begins here is no whole head of the usual form."""
+        if buffer[at] == 13 or buffer[at] == 10:  # empty lines before a message
+            while at < end and (buffer[at] == 13 or buffer[at] == 10):
+                at += 1
+            return at
         if not looks_like_start(buffer, at, end, loose=self._loose):
             self._lose()
             return end
         self._first_byte = packet.time
-        behind = _head_end(buffer, at, limit)
+        behind = _head_end(buffer, at, min(end, at + MAX_HEAD + 4))
         if behind >= 0:
             self._odd_head(buffer[at:behind], packet, cut=False)
             return behind
@@ -242,8 +254,8 @@ class HttpParser(Parser):
         else:
             self._owed = _REQ
             self._request(data, packet)
-            self._body(head, to_close=False)
-        if self._state in (_HEAD, _LOST):
+            self._body(head, _HEAD)
+        if self._state == _HEAD or self._state == _LOST:
             self._pay(packet)
         elif packet.end - packet.payload < packet.payload_length:
             self._receiving = None
@@ -257,76 +269,103 @@ class HttpParser(Parser):
         request.begun = self._first_byte
         if self._waiting >= MAX_WAITING:
             self._take()
-        if self._latest is None:
+        if self._oldest is None:
             self._oldest = request
+        elif self._latest is None:
+            self._oldest.next = self._latest = request
         else:
             self._latest.next = request
-        self._latest = self._uploading = request
+            self._latest = request
         self._waiting += 1
+        if self._stage.head.chunked or self._stage.head.length > 0:
+            self._uploading = request
 
     def _take(self) -> Request:
         """The oldest request no longer waits."""
         request = self._oldest
         assert request is not None
-        self._oldest, request.next = request.next, None
         self._waiting -= 1
-        if self._oldest is None:
-            self._latest = None
+        self._oldest = request.next
+        if self._oldest is not None:
+            request.next = None
+            if self._oldest is self._latest:
+                self._latest = None
         return request
 
     def _response(self, head: Head, packet: Packet) -> None:
-        status, asker = head.status, self._asker()
-        request = self._answered(asker, status) if asker is not None else None
+        status, asker = head.status, self._asked()
+        request: Request | None = None
+        if self._receiving is not None:
+            self._receiving = None
+        if asker is not None and asker._waiting:
+            request = self._answered(asker, status)
         self._stage.response(status, request, self._first_byte, packet)
-        self._receiving = None
-        if request is not None:
+        if asker is None or request is None:
+            self._after(head, None)
+        else:
             if status >= 200 or status == 101:
-                if not self._sought:
-                    self._pool, self._sought = self._stage.pool(request), True
-                self._stage.pooled(request, self._pool, self._first_byte, first=not self._answered_any)
+                self._final(request, status)
+            self._after(head, request)
+            if status >= 200 and request is not asker._uploading:
+                self._stage.release(request)
+
+    def _final(self, request: Request, status: int) -> None:
+        """Note a final response for both ends' pool, and its request for its group."""
+        if not self._sought:
+            self._pool, self._sought = self._stage.pool(self._half.peer.key, request), True
+        if request.group is not None:
+            request.group.answered(request)
             if status >= 200:
                 self._receiving = request.group
-                self._answered_any = True
+        if self._pool is not None:
+            self._pool.answered(request, self._first_byte, first=not self._answered_any)
+        if status >= 200:
+            self._answered_any = True
+
+    def _after(self, head: Head, request: Request | None) -> None:
+        """What follows the head of a response, to this request (RFC 9112 section 6.3)."""
+        status = head.status
         if status == 101 or (request is not None and request.is_connect and 200 <= status < 300):
             self._state = _LOST
             self.upgraded = request if status == 101 else None
-        elif status < 200 or status in (204, 304) or (request is not None and request.is_head):
+        elif status < 200 or status == 204 or status == 304 or (request is not None and request.is_head):
             self._state = _HEAD
         else:
-            self._body(head, to_close=True)
-        if asker is not None and request is not None and status >= 200 and request is not asker._uploading:
-            self._stage.release(request)
+            self._body(head, _TO_CLOSE)
 
-    def _asker(self) -> "HttpParser | None":
+    def _asked(self) -> "HttpParser | None":
         """The parser of the other direction."""
-        across = self._across
-        if across is None:
-            stream = self._half.peer.stream
-            if stream is None or not isinstance(stream.parser, Outer):
-                return None
-            across = self._across = stream.parser
-        inner = across.inner
-        return inner if isinstance(inner, HttpParser) else None
+        if self._across is None or self._across.inner is not self._asker:
+            self._find_asker()
+        return self._asker
+
+    def _find_asker(self) -> None:
+        stream = self._half.peer.stream
+        if self._across is None and stream is not None and isinstance(stream.parser, Outer):
+            self._across = stream.parser
+        inner = self._across.inner if self._across is not None else None
+        self._asker = inner if isinstance(inner, HttpParser) else None
 
     def _answered(self, asker: "HttpParser", status: int) -> Request | None:
         """The request this response belongs to; an interim response leaves it waiting."""
-        if not asker._waiting:
-            return None
         if self.lost:
             while asker._waiting > 1:
                 asker._take()
                 self._stage.not_captured += 1
             self.lost = False
-        return asker._oldest if 100 <= status < 200 and status != 101 else asker._take()
+        if 100 <= status < 200 and status != 101:
+            return asker._oldest
+        return asker._take()
 
-    def _body(self, head: Head, *, to_close: bool) -> None:
+    def _body(self, head: Head, otherwise: int) -> None:
+        """The body that comes; when nothing tells one, what is `otherwise` so."""
         if head.chunked:
             self._state = _CHUNK_SIZE
         elif head.length >= 0:
             self._state, self._left = _BODY if head.length else _HEAD, head.length
         else:
-            self._state = _TO_CLOSE if to_close else _HEAD
-        if self._state == _HEAD:
+            self._state = otherwise
+        if self._state == _HEAD and self._uploading is not None:
             self._uploading = None
 
     def _collect_line(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:

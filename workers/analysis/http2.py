@@ -189,7 +189,7 @@ class Connection:
             half.flow.application = "grpc"
         http, method = self.stage.http, fields.method or missing
         group = http.group(half.key, fields.host, method, fields.path or missing, "grpc" if fields.grpc else "h2")
-        request = http.asked(group, half.key, packet)
+        request = http.asked(group, packet)
         if len(self._streams) >= MAX_STREAMS:
             self.stage.forgotten += 1
             del self._streams[next(iter(self._streams))]

@@ -1,13 +1,14 @@
 cimport cython
 
-from workers.analysis.http_message cimport Head, is_printable, printable
+from workers.analysis.http_message cimport Head, printable
 from workers.analysis.samples cimport Durations, Frames, durations, frames
+from workers.packets cimport words
 from workers.packets.scan cimport digest, same
 
 cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, MAX_STATUSES
 cdef long long MAX_TRIES, PATIENCE, MAX_POOLS
 cdef int _OTHER_STATUS
-cdef unsigned long long _LAST, _TAG, _PLACE, _LAST_POOL
+cdef unsigned long long _LAST, _TAG, _PLACE, _ONE, _LAST_POOL
 
 
 @cython.final
@@ -19,11 +20,12 @@ cdef class _Status:
 
 @cython.final
 cdef class Statuses:
-    cdef _Status _first
+    cdef _Status _first, _latest
     cdef Py_ssize_t _different
 
-    @cython.locals(one=_Status)
     cpdef int add(self, int status) except -1
+    @cython.locals(one=_Status)
+    cdef int _other(self, int status) except -1
     @cython.locals(one=_Status)
     cdef _Status _find(self, int status)
     @cython.locals(found=dict, one=_Status)
@@ -41,7 +43,8 @@ cdef class Group:
     cdef public long long slowest, slowest_frame
 
     cpdef repeated(self, long long frame)
-    cpdef failed(self, long long frame)
+    cpdef int responded(self, int status, long long took, long long frame) except -1
+    cdef int _failed(self, long long frame) except -1
     cpdef silent(self, long long frame)
     cpdef int answered(self, Request request) except -1
     cpdef int received(self, long long nanoseconds) except -1
@@ -51,13 +54,19 @@ cdef class Group:
 cdef class Groups:
     cdef public list all
     cdef unsigned int _slots[8192]
+    cdef unsigned int _paths[2048]
 
-    @cython.locals(size=Py_ssize_t, method=Py_ssize_t, host=Py_ssize_t, path=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t, hashed=cython.ulonglong, slot=cython.ulonglong, found=cython.ulonglong, group=Group)
+    @cython.locals(full=bint, place=cython.ulonglong, bit=cython.uint, slot=cython.ulonglong, found=cython.ulonglong, group=Group)
     cpdef Group find(self, Head head, bytes data, bytes key, int protocol, unsigned long long hashed)
+    @cython.locals(size=Py_ssize_t, method=bytes, path=bytes, server=bytes, group=Group)
+    cdef Group _new(self, Head head, bytes data, bytes key, int protocol)
     @cython.locals(head=Head)
     cpdef Group named(self, bytes key, bytes method, bytes host, bytes path, int protocol)
     cdef Group _plainly(self, Head head, bytes data, bytes key, int protocol)
 
+
+@cython.locals(size=Py_ssize_t, method_size=Py_ssize_t, host_size=Py_ssize_t, path_size=Py_ssize_t)
+cdef bint _asked(Group group, Head head, bytes data, bytes key, int protocol) except -1
 
 @cython.locals(size=Py_ssize_t)
 cpdef unsigned long long served(bytes key, int protocol)
@@ -67,7 +76,6 @@ cpdef unsigned long long served(bytes key, int protocol)
 cdef class Request:
     cdef public bint is_head, is_connect, kept
     cdef public Group group
-    cdef public bytes key
     cdef public Request next
     cdef public long long frame, begun, end, status
 
@@ -76,8 +84,8 @@ cdef class Request:
 cdef class Tries:
     cdef dict _latest
 
-    @cython.locals(key=bytes, before=Request)
-    cpdef bint again(self, bytes identity, Request request)
+    @cython.locals(before=Request)
+    cpdef bint again(self, bytes key, bytes identity, Request request)
 
 
 @cython.final
@@ -94,5 +102,5 @@ cdef class Pools:
     cdef list _all
     cdef unsigned int _slots[4096]
 
-    @cython.locals(key=bytes, size=Py_ssize_t, slot=cython.ulonglong, pool=Pool)
-    cpdef Pool find(self, Request request)
+    @cython.locals(size=Py_ssize_t, slot=cython.ulonglong, pool=Pool)
+    cpdef Pool find(self, bytes key, Request request)

@@ -6,10 +6,11 @@ of one request (X-Request-ID; Idempotency-Key of draft-ietf-httpapi-idempotency-
 """
 
 from workers.analysis.addresses import address, endpoints
-from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, is_printable, printable
+from workers.analysis.http_message import MAX_HOST, MAX_PATH, Head, printable
 from workers.analysis.samples import NANO, Durations, Frames, durations, frames, spread, tally
 from workers.contract.facts import HttpGroup, HttpPool
 from workers.contract.facts_http import HIDDEN
+from workers.packets import words
 from workers.packets.scan import digest, same
 
 MAX_GROUPS = 2048
@@ -25,7 +26,7 @@ TOLD_POOLS = 100
 PROTOCOLS = ("http/1", "h2", "grpc")
 _OTHER_STATUS = 1000
 _NAMES = (HIDDEN, *(str(status) for status in range(1, _OTHER_STATUS)), "other")
-_LAST, _TAG, _PLACE = 8191, 0x7FFFF000, 0xFFF
+_LAST, _TAG, _PLACE, _ONE = 8191, 0x7FFFF000, 0xFFF, 1
 """The last place that a group may stand at; what one holds: a part of the group's hash, and its number from one on."""
 
 
@@ -40,14 +41,22 @@ class _Status:
 class Statuses:
     """How often each status came; 0 stands for one that is not visible."""
 
-    __slots__ = ("_different", "_first")
+    __slots__ = ("_different", "_first", "_latest")
 
     def __init__(self) -> None:
         self._first: _Status | None = None
+        self._latest: _Status | None = None
         self._different = 0
 
     def add(self, status: int) -> None:
         """One more."""
+        if self._latest is not None and self._latest.status == status:
+            self._latest.count += 1
+        else:
+            self._other(status)
+
+    def _other(self, status: int) -> None:
+        """Another one than the latest."""
         one = self._find(status)
         if one is None and self._different >= MAX_STATUSES:
             status = _OTHER_STATUS
@@ -58,6 +67,7 @@ class Statuses:
             self._first = one
             self._different += 1
         one.count += 1
+        self._latest = one
 
     def _find(self, status: int) -> _Status | None:
         one = self._first
@@ -105,8 +115,16 @@ class Group:
         self.repeats = self.repeats or Frames()
         self.repeats.add(frame)
 
-    def failed(self, frame: int) -> None:
-        """A response says that the server failed."""
+    def responded(self, status: int, took: int, frame: int) -> None:
+        """A request had its final response, after so many nanoseconds."""
+        self.statuses.add(status)
+        self.latency.add(took)
+        if status >= 500:
+            self._failed(frame)
+        if took > self.slowest:
+            self.slowest, self.slowest_frame = took, frame
+
+    def _failed(self, frame: int) -> None:
         self.errors = self.errors or Frames()
         self.errors.add(frame)
 
@@ -164,53 +182,51 @@ class Groups:
         self.all: list[Group] = []
         self._slots = [0] * 8192
         """What is not kept is known from here: most of it from one of these."""
+        self._paths = [0] * 2048
+        """A bit for each kept server, method and path, by their hash."""
 
     def find(self, head: Head, data: bytes, key: bytes, protocol: int, hashed: int) -> Group | None:
         """The group of a request whose head stands in `data`, on such a conversation; None when it isn't kept.
 
         `key` is from client to server, `hashed` of the last two: by `served`.
         """
-        method, host, path, size = head.method, head.host, head.path, (len(key) - 4) >> 1
-        method_size, host_size, path_size = head.method_end - method, head.host_end - host, head.path_end - path
-        if path != head.method_end + 1:  # method and path are hashed, and looked at, as one
+        if head.path != head.method_end + 1:  # method and path are hashed, and looked at, as one
             return self._plainly(head, data, key, protocol)
-        hashed = digest(data, host, head.host_end, digest(data, method, head.path_end, hashed))
-        slot = hashed & _LAST
-        found = self._slots[slot]
-        while found:
-            if found & _TAG == hashed & _TAG:
-                group = self.all[(found & _PLACE) - 1]
-                if (
-                    len(group._path) == path_size
-                    and len(group._host) == host_size
-                    and len(group._method) == method_size
-                    and same(data, path, group._path, 0, path_size)
-                    and same(data, host, group._host, 0, host_size)
-                    and same(data, method, group._method, 0, method_size)
-                    and group._protocol == protocol
-                    and len(group._server) == size + 2
-                    and same(key, size, group._server, 0, size)
-                    and same(key, len(key) - 2, group._server, size, 2)
-                ):
-                    return group
-            slot = slot + 1 & _LAST
+        full = len(self.all) >= MAX_GROUPS
+        hashed = digest(data, head.method, head.path_end, hashed)
+        place, bit = hashed >> 5 & 2047, _ONE << (hashed & 31)
+        slot = 0
+        if not full or self._paths[place] & bit:
+            hashed = digest(data, head.host, head.host_end, hashed)
+            slot = hashed & _LAST
             found = self._slots[slot]
+            while found:
+                if found & _TAG == hashed & _TAG:
+                    group = self.all[(found & _PLACE) - 1]
+                    if _asked(group, head, data, key, protocol):
+                        return group
+                slot = slot + 1 & _LAST
+                found = self._slots[slot]
         if not (
-            method_size <= _METHOD
-            and path_size <= _PATH
-            and is_printable(data, method, head.path_end)
-            and host_size <= _HOST
-            and is_printable(data, host, head.host_end)
+            head.method_end - head.method <= _METHOD
+            and head.path_end - head.path <= _PATH
+            and head.host_end - head.host <= _HOST
+            and words.printable(data, head.method, head.path_end)
+            and words.printable(data, head.host, head.host_end)
         ):
             return self._plainly(head, data, key, protocol)
-        if len(self.all) >= MAX_GROUPS:
+        if full:
             return None
-        server = key[size : 2 * size] + key[2 * size + 2 :]
-        group = Group(
-            server, data[method : head.method_end], data[host : head.host_end], data[path : head.path_end], protocol
-        )
-        self.all.append(group)
+        group = self._new(head, data, key, protocol)
         self._slots[slot] = hashed & _TAG | len(self.all)
+        self._paths[place] |= bit
+        return group
+
+    def _new(self, head: Head, data: bytes, key: bytes, protocol: int) -> Group:
+        size, method, path = (len(key) - 4) >> 1, data[head.method : head.method_end], data[head.path : head.path_end]
+        server = key[size : 2 * size] + key[2 * size + 2 :]
+        group = Group(server, method, data[head.host : head.host_end], path, protocol)
+        self.all.append(group)
         return group
 
     def named(self, key: bytes, method: bytes, host: bytes, path: bytes, protocol: int) -> Group | None:
@@ -226,10 +242,28 @@ class Groups:
         return self.named(
             key,
             printable(data[head.method : head.method_end], _METHOD),
-            printable(data[head.host : head.host_end], _HOST),
+            printable(head.host_as_told(data), _HOST),
             printable(data[head.path : head.path_end], _PATH),
             protocol,
         )
+
+
+def _asked(group: Group, head: Head, data: bytes, key: bytes, protocol: int) -> bool:
+    """Whether the request whose head stands in `data` is one of this group's."""
+    size, method_size = (len(key) - 4) >> 1, head.method_end - head.method
+    host_size, path_size = head.host_end - head.host, head.path_end - head.path
+    return (
+        len(group._path) == path_size
+        and len(group._host) == host_size
+        and len(group._method) == method_size
+        and words.equal(data, head.path, group._path, 0, path_size)
+        and words.equal(data, head.host, group._host, 0, host_size)
+        and words.equal(data, head.method, group._method, 0, method_size)
+        and group._protocol == protocol
+        and len(group._server) == size + 2
+        and words.equal(key, size, group._server, 0, size)
+        and words.equal(key, len(key) - 2, group._server, size, 2)
+    )
 
 
 def served(key: bytes, protocol: int) -> int:
@@ -241,7 +275,7 @@ def served(key: bytes, protocol: int) -> int:
 class Request:
     """One request that waits for its response."""
 
-    __slots__ = ("begun", "end", "frame", "group", "is_connect", "is_head", "kept", "key", "next", "status")
+    __slots__ = ("begun", "end", "frame", "group", "is_connect", "is_head", "kept", "next", "status")
 
     is_head: bool
     is_connect: bool
@@ -251,8 +285,6 @@ class Request:
     """Remembered as a try."""
     next: "Request | None"
     """Sent later on the same connection, and waiting, too (HTTP/1)."""
-    key: bytes
-    """From client to server: not the direction itself, which a remembered try would keep alive."""
     frame: int
     begun: int
     end: int
@@ -266,12 +298,12 @@ class Tries:
     def __init__(self) -> None:
         self._latest: dict[bytes, Request] = {}
 
-    def again(self, identity: bytes, request: Request) -> bool:
-        """Remember this try; whether the same client tried before in vain."""
-        key = request.key[: (len(request.key) - 4) // 2] + identity
-        before = self._latest.pop(key, None)
+    def again(self, key: bytes, identity: bytes, request: Request) -> bool:
+        """Remember this try, on a conversation of this key; whether the same client tried before in vain."""
+        identity = key[: (len(key) - 4) // 2] + identity
+        before = self._latest.pop(identity, None)
         request.kept = True
-        self._latest[key] = request
+        self._latest[identity] = request
         if len(self._latest) > MAX_TRIES:
             del self._latest[next(iter(self._latest))]
         if before is None or 0 < before.status < 500:
@@ -325,9 +357,11 @@ class Pools:
         self._slots = [0] * 4096
         """The number of a pool from one on, at a place by its hash."""
 
-    def find(self, request: Request) -> Pool | None:
-        """The pool of a request that was answered; None when it isn't kept."""
-        key, size = request.key, len(request.key)
+    def find(self, key: bytes, request: Request) -> Pool | None:
+        """The pool of a conversation, by its key from client to server, whose first answer is to this request; None
+        when it isn't kept.
+        """
+        size = len(key)
         slot = digest(key, size - 2, size, digest(key, 0, size - 4, 0)) & _LAST_POOL
         while self._slots[slot]:
             pool = self._all[self._slots[slot] - 1]

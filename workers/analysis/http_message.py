@@ -13,10 +13,9 @@ METHODS = (
 LOOSE_LINE = Pattern(rb"(" + rb"|".join(METHODS) + rb")(?= |\r?\n)([^\r\n]{0,32768})\r?\n")
 """A broken request line: a known method, whatever follows. Only where HTTP is expected by port."""
 _CUT_LINE = Pattern(rb"(" + rb"|".join(METHODS) + rb") ([/*hH][^\r\n]{0,32768})\r?")
-_MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS = 512, 32_768, 31, 18
+_MAX_VALUE, _MAX_TARGET, _MAX_METHOD, _MAX_DIGITS, _HOST_LINE = 512, 32_768, 31, 18, 256
 LOOK = _LOOK = 2048
-_BLANKS, _ONES, _BELOW_14, _TOPS = 0x2020202020202020, 0x0101010101010101, 0x0E0E0E0E0E0E0E0E, 0x8080808080808080
-_BELOW_33, _HASHES, _QUESTIONS = 0x2121212121212121, 0x2323232323232323, 0x3F3F3F3F3F3F3F3F
+_BLANKS, _BELOW_14, _TOPS = 0x2020202020202020, 0x0E0E0E0E0E0E0E0E, 0x8080808080808080
 _LETTERS, _SEVEN, _FOUR = 0x4040404040404040, 0xFFFFFFFFFFFFFF, 0xFFFFFFFF
 """To look at eight bytes at once."""
 _VERSION, _CONTENT, _LENGTH, _TRANSFER, _REQUEST, _IDEMPOTENCY, _GET, _POST, _HOST = (
@@ -85,7 +84,9 @@ class Head:
         return b" ".join((known_as, method, data[self.path : self.target_end]))[:MAX_IDENTITY]
 
     def _status_line(self, data: bytes, at: int, end: int) -> int:
-        """Read a status line (RFC 9112 section 4); the place behind it, -1 when it is none or goes on."""
+        """Read a status line (RFC 9112 section 4); the place of the blank before its reason phrase, which begins no
+        field, or behind a line that has none; -1 when it is none or goes on.
+        """
         place = at + 8
         if place + 4 > end or not is_version(data, at) or not 48 <= data[at + 7] <= 57 or data[place] != 32:
             return -1
@@ -97,9 +98,12 @@ class Head:
         place += 3
         if not (0 < first < 10 and 0 <= second < 10 and 0 <= third < 10):
             return -1
-        if place < end and data[place] != 32 and data[place] != 13 and data[place] != 10:
+        blank = place < end and data[place] == 32
+        if place < end and not blank and data[place] != 13 and data[place] != 10:
             return -1
         self.status = first * 100 + second * 10 + third
+        if blank:
+            return place
         place = words.find(data, 10, place, end)
         return place + 1 if place >= 0 else -1
 
@@ -145,27 +149,29 @@ class Head:
 
     def _fields(self, data: bytes, at: int, end: int) -> int:
         """Read the header fields from `at` on; the place behind the empty line, -1 when there is none."""
+        line = at
         while at < end:
-            newline = words.find(data, 10, at, end)
-            if newline < at + 8:
-                if newline < 0:
-                    self._cut_field(data, at, end)
-                    break
-                if newline == at or (newline == at + 1 and data[at] == 13):
+            newlines = words.which(data, 10, at, end)
+            while newlines:
+                newline = at + words.lowest(newlines)
+                newlines &= newlines - 1
+                if newline >= line + 8:
+                    word = words.eight(data, line) | _BLANKS
+                    if word & _FOUR == _HOST:
+                        self._host(data, line, newline)
+                    elif word == _CONTENT:
+                        if newline > line + 14 and words.eight(data, line + 6) | _BLANKS == _LENGTH:
+                            self._length(data, line, newline)
+                    elif word in (_TRANSFER, _REQUEST, _IDEMPOTENCY):
+                        self._field(data, line, newline, word)
+                elif newline == line or (newline == line + 1 and data[line] == 13):
                     return newline + 1
-                if data[at] | 32 == 104:
-                    self._host(data, at, newline)
-                at = newline + 1
-                continue
-            word = words.eight(data, at) | _BLANKS
-            if word & _FOUR == _HOST:
-                self._host(data, at, newline)
-            elif word == _CONTENT:
-                if newline > at + 14 and words.eight(data, at + 6) | _BLANKS == _LENGTH:
-                    self._length(data, at, newline)
-            elif word in (_TRANSFER, _REQUEST, _IDEMPOTENCY):
-                self._field(data, at, newline, word)
-            at = newline + 1
+                elif data[line] | 32 == 104:
+                    self._host(data, line, newline)
+                line = newline + 1
+            at += 64
+        if line < end:
+            self._cut_field(data, line, end)
         return -1
 
     def _cut_field(self, data: bytes, at: int, end: int) -> None:
@@ -179,16 +185,24 @@ class Head:
             self._field(data, at, end, words.eight(data, at) | _BLANKS if at + 8 <= end else 0)
 
     def _host(self, data: bytes, at: int, end: int) -> None:
-        """The first Host that is not empty counts."""
+        """The first Host that is not empty counts; its line feed, if it has one, stands at the end."""
         if self.host != self.host_end:
             return
-        if at + 6 < end and data[at + 4] == 58 and data[at + 5] == 32 and data[at + 6] > 32:  # what most are
-            stop = words.find(data, 13, at + 6, end)
-            if stop == end - 1 and data[stop - 1] > 32 and stop - at - 6 <= _MAX_VALUE:
-                self.host, self.host_end = at + 6, stop
-                return
-        if self._value(data, at, end, b"host", 4):
+        if (
+            at + 8 <= end <= at + _HOST_LINE
+            and data[at + 4] == 58
+            and data[at + 5] == 32
+            and data[at + 6] > 32
+            and data[end - 2] > 32
+            and data[end - 1] == 13
+        ):  # what most are
+            self.host, self.host_end = at + 6, end - 1
+        elif self._value(data, at, end, b"host", 4):
             self.host, self.host_end = self._at, self._end
+
+    def host_as_told(self, data: bytes) -> bytes:
+        """The host up to a carriage return: only `_host` leaves some, in what is not printable therefore."""
+        return data[self.host : self.host_end].split(b"\r", 1)[0].rstrip(b" \t\v\f")
 
     def _length(self, data: bytes, at: int, end: int) -> None:
         """The latest Content-Length that is a number counts; it ends with a line feed."""
@@ -292,19 +306,9 @@ def behind_method(data: bytes, at: int, end: int) -> int:
 
 def _path_end(data: bytes, at: int, end: int) -> int:
     """Where a blank, a query, a fragment or the line's end comes."""
-    while at + 8 <= end:
-        word = words.eight(data, at)
-        hashes, questions = word ^ _HASHES, word ^ _QUESTIONS
-        found = ((word - _BELOW_33) & ~word | (hashes - _ONES) & ~hashes | (questions - _ONES) & ~questions) & _TOPS
-        if found == 0:
-            at += 8
-            continue
-        at += words.first(found)
-        if _ends_path(data[at]):
-            return at
-        at += 1
-    while at < end and not _ends_path(data[at]):
-        at += 1
+    at = words.path(data, at, end)
+    while at < end and not _ends_path(data[at]):  # another control character
+        at = words.path(data, at + 1, end)
     return at
 
 
@@ -381,20 +385,3 @@ def text(raw: bytes, limit: int) -> str:
 def printable(raw: bytes, limit: int) -> bytes:
     """The same, as bytes."""
     return raw[:limit].translate(_PRINTABLE)
-
-
-def is_printable(data: bytes, at: int, end: int) -> bool:
-    """Whether these bytes are told as they are."""
-    if end - at < 8:
-        return not _unprintable(words.rest(data, at, end) | _BLANKS << 8 * (end - at))
-    last = end - 8
-    while at < last:
-        if _unprintable(words.eight(data, at)):
-            return False
-        at += 8
-    return not _unprintable(words.eight(data, last))
-
-
-def _unprintable(word: int) -> bool:
-    """Whether a byte is below a blank, above a tilde, or above ASCII."""
-    return ((word - _BLANKS) | (word + _ONES) | word) & _TOPS != 0

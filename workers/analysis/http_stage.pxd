@@ -4,6 +4,7 @@ from workers.analysis.http_groups cimport Group, Groups, Pool, Pools, Request, S
 from workers.analysis.http_message cimport Head
 from workers.analysis.samples cimport Durations, Thinned, count
 from workers.analysis.timeline cimport TimelineStage
+from workers.packets cimport words
 from workers.packets.packet cimport Packet
 
 
@@ -19,19 +20,24 @@ cdef class HttpStage:
     cdef Pools _pools
     cdef Durations _latency
     cdef Thinned _answers
-    cdef list _spare
+    cdef Request _spare
+    cdef Py_ssize_t _spares
     cdef public Head head
     cdef long long _requests, _responses
     cdef public long long beyond, unjudged, not_captured
 
-    @cython.locals(head=Head, request=Request, group=Group, size=Py_ssize_t, first=int)
+    @cython.locals(head=Head, request=Request, group=Group, size=Py_ssize_t)
     cpdef Request request(self, bytes data, bytes key, unsigned long long served, Packet packet)
     cpdef Group group(self, bytes key, str host, str method, str path, str protocol)
+    cpdef Request asked(self, Group group, Packet packet)
     @cython.locals(request=Request)
-    cpdef Request asked(self, Group group, bytes key, Packet packet)
+    cdef inline Request _asked(self, Group group, Packet packet)
     cdef int release(self, Request request) except -1
     cpdef int response(self, int status, Request request, long long first_byte, Packet packet) except -1
-    @cython.locals(took=cython.longlong, group=Group, answers=Thinned)
-    cdef int _answered(self, Request request, int status, long long first_byte, Packet packet) except -1
-    cdef Pool pool(self, Request request)
-    cpdef int pooled(self, Request request, Pool pool, long long first_byte, bint first) except -1
+    @cython.locals(took=cython.longlong)
+    cdef inline int _answered(self, Request request, int status, long long first_byte, Packet packet) except -1
+    cdef Pool pool(self, bytes key, Request request)
+
+
+@cython.locals(request=Request)
+cdef Request _fresh()

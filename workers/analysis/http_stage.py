@@ -20,6 +20,7 @@ from workers.analysis.samples import Durations, Frames, count
 from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import HttpFacts
 from workers.contract.facts_http import HIDDEN, Http2Facts
+from workers.packets import words
 from workers.packets.packet import Packet
 
 TOLD_GROUPS = 500
@@ -44,8 +45,9 @@ class HttpStage:
         self._statuses = Statuses()
         self._latency = Durations(1024)
         self._answers = timeline.answers
-        self._spare: list[Request] = []
-        """Requests that are over and that nobody knows any more, a few."""
+        self._spare: Request | None = None
+        """Requests that are over and that nobody knows any more, a few, one behind the other."""
+        self._spares = 0
         self.beyond = 0
         """Requests of groups that were not kept."""
         self.unjudged = 0
@@ -56,11 +58,13 @@ class HttpStage:
         """A request's head of HTTP/1 is complete, and read from `data`; `key` is from client to server, `served` the
         server's hash."""
         head = self.head
-        request = self.asked(self._groups.find(head, data, key, 0, served), key, packet)
-        size, first = head.method_end - head.method, data[head.method]
-        request.is_head = size == 4 and first == 72 and data[head.method : head.method_end] == b"HEAD"
-        request.is_connect = size == 7 and first == 67 and data[head.method : head.method_end] == b"CONNECT"
-        if head.known_as < head.known_as_end and self._tries.again(head.identity(data), request):
+        request = self._asked(self._groups.find(head, data, key, 0, served), packet)
+        size = head.method_end - head.method
+        if size == 4:
+            request.is_head = words.equal(data, head.method, b"HEAD", 0, 4)
+        elif size == 7:
+            request.is_connect = words.equal(data, head.method, b"CONNECT", 0, 7)
+        if head.known_as < head.known_as_end and self._tries.again(key, head.identity(data), request):
             group = request.group
             if group is not None:
                 group.repeated(packet.number)
@@ -71,15 +75,23 @@ class HttpStage:
         place = PROTOCOLS.index(protocol)
         return self._groups.named(key, method.encode("ascii"), host.encode("ascii"), path.encode("ascii"), place)
 
-    def asked(self, group: Group | None, key: bytes, packet: Packet) -> Request:
+    def asked(self, group: Group | None, packet: Packet) -> Request:
         """A request's head is complete."""
+        return self._asked(group, packet)
+
+    def _asked(self, group: Group | None, packet: Packet) -> Request:
         self._requests += 1
         if group is None:
             self.beyond += 1
         else:
             group.requests.add(packet.number)
-        request = self._spare.pop() if self._spare else Request.__new__(Request)  # its constructor costs more
-        request.group, request.key, request.next = group, key, None
+        request = self._spare
+        if request is None:
+            request = _fresh()
+        else:
+            self._spare, request.next = request.next, None
+            self._spares -= 1
+        request.group = group
         request.is_head = request.is_connect = request.kept = False
         request.frame, request.status = packet.number, 0
         request.begun = request.end = packet.time
@@ -87,8 +99,9 @@ class HttpStage:
 
     def release(self, request: Request) -> None:
         """Nobody knows this request any more but those that remember tries."""
-        if not request.kept and len(self._spare) < _SPARE:
-            self._spare.append(request)
+        if not request.kept and self._spares < _SPARE:
+            request.next, self._spare = self._spare, request
+            self._spares += 1
 
     def response(self, status: int, request: Request | None, first_byte: int, packet: Packet) -> None:
         """A response's head is complete; its first byte came at `first_byte`. Status 0: not visible."""
@@ -104,29 +117,16 @@ class HttpStage:
             took = 0
         request.status = status
         self._latency.add(took)
-        group, answers = request.group, self._answers
-        if answers.count < answers.due:
-            answers.count += 1  # nothing is kept of most
+        if self._answers.count < self._answers.due:
+            self._answers.count += 1  # nothing is kept of most
         else:
             self._timeline.latency(first_byte, took, "http")
-        if group is not None:
-            group.statuses.add(status)
-            group.latency.add(took)
-            if status >= 500:
-                group.failed(packet.number)
-            if took > group.slowest:
-                group.slowest, group.slowest_frame = took, packet.number
-
-    def pool(self, request: Request) -> Pool | None:
-        """The pool of this request's connection, for good."""
-        return self._pools.find(request)
-
-    def pooled(self, request: Request, pool: Pool | None, first_byte: int, *, first: bool) -> None:
-        """The final response to a request of HTTP/1 came, `first` on its connection, which is of this pool."""
         if request.group is not None:
-            request.group.answered(request)
-        if pool is not None:
-            pool.answered(request, first_byte, first=first)
+            request.group.responded(status, took, packet.number)
+
+    def pool(self, key: bytes, request: Request) -> Pool | None:
+        """The pool of a connection, for good, from client to server; its first answer is to this request."""
+        return self._pools.find(key, request)
 
     def silence(self, request: Request, now: int, *, over: bool, whole: bool = True) -> None:
         """Nothing answered until `now`, when the capture or (`over`) the conversation ended; a request that is not
@@ -165,6 +165,12 @@ class HttpStage:
             pools=self._pools.told(),
             h2=h2,
         )
+
+
+def _fresh() -> Request:
+    request = Request.__new__(Request)  # its constructor costs more
+    request.next = None
+    return request
 
 
 def answer_not_captured(asker: Half) -> bool:

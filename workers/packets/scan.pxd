@@ -10,7 +10,7 @@ cpdef bint same(
     const unsigned char *one, Py_ssize_t at, const unsigned char *other, Py_ssize_t there, Py_ssize_t size
 ) noexcept
 
-@cython.locals(hashed=cython.ulonglong, size=cython.ulonglong)
+@cython.locals(hashed=cython.ulonglong, size=cython.ulonglong, last=cython.ulonglong)
 cpdef unsigned long long digest(
     const unsigned char *data, Py_ssize_t at, Py_ssize_t end, unsigned long long before
 ) noexcept

@@ -29,12 +29,12 @@ def same(one: bytes, at: int, other: bytes, there: int, size: int) -> bool:
 
 def digest(data: bytes, at: int, end: int, before: int) -> int:
     """A hash of 31 bits, seeded, that goes on from `before`; the caller vouches for the bounds."""
-    hashed = before ^ _SEED
-    while at + 8 <= end:
+    hashed, size = before ^ _SEED, end - at
+    while at + 8 < end:
         hashed = words.fold(hashed ^ words.eight(data, at), _ODD)
         at += 8
-    size = end - at
-    return words.fold(hashed ^ words.rest(data, at, end) ^ size << 56, _ODD) & 0x7FFFFFFF
+    last = words.eight(data, end - 8) if size >= 8 else words.rest(data, at, end)
+    return words.fold(hashed ^ last, _ODD ^ size << 1) & 0x7FFFFFFF
 
 
 def piece(data: bytes, at: int, end: int) -> bytes:

@@ -71,6 +71,48 @@ def test_a_head_whole_and_cut_anywhere_says_the_same(form: str) -> None:
         assert (http.requests, http.responses) == (2, 2), (asked, answered)
 
 
+@pytest.mark.parametrize("length", range(150))
+def test_lines_may_end_anywhere(length: int) -> None:
+    """They are looked for in many bytes at once."""
+    other = b"X: " + b"x" * length + b"\r\n"
+    asked = b"POST /a HTTP/1.1\r\n" + other + b"Host: shop\r\nContent-Length: 4\r\n" + other + b"\r\nGET "
+    answered = b"HTTP/1.1 404 " + b"y" * length + b"\r\nContent-Length: 3\r\n" + other + b"\r\nHTT"
+    said = [(0.1, "c", asked), (0.2, "s", answered), (0.3, "c", asked), (0.4, "s", answered)]
+    (group,) = checked(conversation(*said, port=80)).http.groups
+    assert _told(group) == ("shop", "POST", "/a", {"404": 2})
+
+
+@pytest.mark.parametrize("length", [1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 150, 240, 249, 250, 251, 255, 256])
+@pytest.mark.parametrize("odd", [b"\x1f", b"\x7f", b"\x80", b"\xff"])
+def test_what_is_not_printable_is_found_anywhere(length: int, odd: bytes) -> None:
+    places = {0, length // 2, length - 1}
+    for place in places:
+        name = b"n" * place + odd + b"n" * (length - place - 1)
+        asked = b"GET /" + name + b" HTTP/1.1\r\nHost: n" + name + b"n\r\n\r\n"
+        (group,) = checked(conversation((0.1, "c", asked), (0.2, "s", OK), port=80)).http.groups
+        expected = name.replace(odd, b"?").decode()
+        assert (group.host, group.path) == (f"n{expected}n"[:255], f"/{expected}"[:200])
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        (b"shop\r", "shop"),
+        (b"shop \t\r.x", "shop"),
+        (b"s\r\rhop", "s"),
+        (b"shop" + b" " * 250 + b"\r.x", "shop"),
+        (b"shop" + b" " * 600 + b".x", "shop"),
+    ],
+)
+def test_a_host_ends_before_a_carriage_return(host: bytes, told: str) -> None:
+    asked = GET.replace(b"shop", host)
+    said = [(0.1, "c", asked), (0.2, "s", OK), (0.3, "c", GET), (0.4, "s", OK), (0.5, "c", asked), (0.6, "s", OK)]
+    groups = checked(conversation(*said, port=80)).http.groups
+    assert {group.host: group.requests.count for group in groups} == (
+        {told: 2, "shop": 1} | {told: 2 + (told == "shop")}
+    )
+
+
 def _less(statuses: dict[str, int], again: int) -> dict[str, int]:
     """Without the second request's, where it is of the same group."""
     left = {name: count - (again if name == "200" else 0) for name, count in statuses.items()}

@@ -29,6 +29,33 @@ def first(word: int) -> int:
     return (word & -word).bit_length() - 1 >> 3
 
 
+def lowest(word: int) -> int:
+    """The place of the lowest bit that is set; there is one."""
+    return (word & -word).bit_length() - 1
+
+
+def which(data: bytes, byte: int, at: int, end: int) -> int:
+    """Of the first 64 bytes, or of fewer, which ones are this one: a bit for each, the first one's the lowest."""
+    found, last = 0, min(end, at + 64)
+    place = data.find(byte, at, last)
+    while place >= 0:
+        found |= 1 << place - at
+        place = data.find(byte, place + 1, last)
+    return found
+
+
+def path(data: bytes, at: int, end: int) -> int:
+    """The place of the first byte that is a blank or below, a hash, or a question mark; `end` when there is none."""
+    while at < end and data[at] > 32 and data[at] not in b"#?":
+        at += 1
+    return at
+
+
+def printable(data: bytes, at: int, end: int) -> bool:
+    """Whether these bytes are printable ASCII."""
+    return all(32 <= byte < 127 for byte in data[at:end])
+
+
 def find(data: bytes, byte: int, at: int, end: int) -> int:
     """The place of the first such byte; -1 when there is none."""
     return data.find(byte, at, end)
