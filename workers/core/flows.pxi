@@ -65,13 +65,12 @@ cdef inline int32_t find(State *s, const byte *key, const Ends *ends, int *side)
     cdef Flow *flow
     while index != NONE:
         flow = &s.flows[index]
-        if flow.sort == ends.sort:
-            if flow.one == ends.one and flow.other == ends.other:
-                side[0] = 0
-                break
-            if flow.one == ends.other and flow.other == ends.one:
-                side[0] = 1
-                break
+        # which side it is nobody can foresee, a processor neither: no branch
+        if flow.sort == ends.sort and (
+            ((flow.one ^ ends.one) | (flow.other ^ ends.other)) == 0
+        ) | (((flow.one ^ ends.other) | (flow.other ^ ends.one)) == 0):
+            side[0] = flow.one != ends.one
+            break
         index = flow.next_in_bucket
     if index == NONE or ends.sort & 0xFF <= 12:     # the ends of a short key are all of it
         return index
@@ -117,7 +116,10 @@ cdef int32_t open_flow(State *s, Pkt *p, const Ends *ends) noexcept nogil:
         s.free_flow = flow.next_in_bucket
         if s.free_flow != NONE:
             ask_for(&s.flows[s.free_flow], 3)
-    memset(flow, 0, sizeof(Flow) if p.kind == 6 else OF_TCP)
+    if p.kind == 6:
+        memset(flow, 0, sizeof(Flow))
+    else:
+        memset(flow, 0, OF_TCP)
     s.opened += 1
     s.live += 1
     flow.id = s.opened
@@ -126,7 +128,7 @@ cdef int32_t open_flow(State *s, Pkt *p, const Ends *ends) noexcept nogil:
     flow.first = flow.last = p.time
     flow.first_frame = flow.last_frame = p.number
     flow.key_length = p.key_length
-    memcpy(flow.key, p.key, p.key_length)
+    memcpy(flow.key, p.key, KEY)        # all of it: the size is known
     flow.sort = ends.sort
     flow.one = ends.one
     flow.other = ends.other

@@ -72,13 +72,13 @@ cdef void sample(Pool *samples, int32_t *where, int64_t value) noexcept nogil:
         seen.least = value
     if value > seen.most:
         seen.most = value
-    if seen.count % seen.stride == 0:
+    if seen.count & seen.stride - 1 == 0:        # a power of two
         if seen.kept >= SAMPLES:
             for i in range(SAMPLES // 2):
                 seen.values[i] = seen.values[2 * i]
             seen.kept = SAMPLES // 2
             seen.stride *= 2
-            if seen.count % seen.stride:
+            if seen.count & seen.stride - 1:
                 seen.count += 1
                 return
         seen.values[seen.kept] = value

@@ -5,6 +5,16 @@ cdef enum:
     AHEAD = 2048            # bytes behind the record at hand that are asked for early
 
 
+cdef struct Spare:          # memory of the last records, for the next: new memory costs page faults
+    Record *items
+    Py_ssize_t room
+
+
+cdef Spare spare
+spare.items = NULL
+spare.room = 0
+
+
 cdef class Records:
     """Packet records as they lie in a buffer; a sequence of pcap.Record tuples to Python."""
 
@@ -13,11 +23,21 @@ cdef class Records:
     cdef Py_ssize_t room
 
     def __cinit__(self):
-        self.items = NULL
-        self.number = self.room = 0
+        global spare
+        self.items = spare.items
+        self.room = spare.room
+        self.number = 0
+        spare.items = NULL
+        spare.room = 0
 
     def __dealloc__(self):
-        free(self.items)
+        global spare
+        if self.room > spare.room:
+            free(spare.items)
+            spare.items = self.items
+            spare.room = self.room
+        else:
+            free(self.items)
 
     def __len__(self):
         return self.number
