@@ -116,17 +116,15 @@ cdef int32_t open_flow(State *s, Pkt *p, const Ends *ends) noexcept nogil:
         s.free_flow = flow.next_in_bucket
         if s.free_flow != NONE:
             ask_for(&s.flows[s.free_flow], 3)
-    if p.kind == 6:
-        memset(flow, 0, sizeof(Flow))
-    else:
-        memset(flow, 0, OF_TCP)
     s.opened += 1
     s.live += 1
     flow.id = s.opened
     flow.kind = p.kind
-    flow.used = LIVE
+    flow.client = flow.stage = flow.viewed = flow.application = flow.refused_by = 0
+    for side in range(2):
+        flow.counted[side].packets = flow.counted[side].bytes = flow.counted[side].payload = 0
     flow.first = flow.last = p.time
-    flow.first_frame = flow.last_frame = p.number
+    flow.first_frame = p.number
     flow.key_length = p.key_length
     memcpy(flow.key, p.key, KEY)        # all of it: the size is known
     flow.sort = ends.sort
@@ -138,6 +136,7 @@ cdef int32_t open_flow(State *s, Pkt *p, const Ends *ends) noexcept nogil:
     flow.bin_end = p.time + SECOND
     flow.tunnel = carrier(s, p) if p.tunnel else NONE
     if p.kind == 6:
+        memset(flow.halves, 0, sizeof(Flow) - OF_TCP)
         flow.handshake_rtt = flow.initial_rtt = flow.server_rtt = flow.reused_after = UNSET
         flow.syns = flow.out_of_order = flow.lost_segments = flow.duplicate_acks = flow.keep_alives = flow.resets = NONE
         for side in range(2):
@@ -181,7 +180,7 @@ cdef void forget(State *s, int32_t index) noexcept nogil:
         where = &s.flows[where[0]].next_in_bucket
     where[0] = flow.next_in_bucket
     s.live -= 1
-    flow.used = ENDED
+    s.latest[index] = NONE
     flow.capture_end = s.last
 
 
@@ -191,7 +190,6 @@ cdef void release(State *s, int32_t index) noexcept nogil:
     give(&s.carriers, flow.tunnel)
     if flow.kind == 6:
         release_tcp(s, flow)
-    flow.used = FREE
     flow.next_in_bucket = s.free_flow
     s.free_flow = index
 
@@ -226,12 +224,13 @@ cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
     """A conversation is over: at once when no parser has to hear of it, else as an event."""
     cdef Flow *flow = &s.flows[index]
     cdef Event *event
+    cdef bint untold = told_to_nobody(s, index)
     forget(s, index)
     if flow.kind == 6:
         tally(s, flow)
     count_port(s, flow)
     s.ended += 1
-    if told_to_nobody(s, flow):
+    if untold:
         settle(s, index)
         return
     event = &s.events[s.waiting]
@@ -243,9 +242,10 @@ cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
     event.time = p.time
 
 
-cdef inline bint told_to_nobody(State *s, Flow *flow) noexcept nogil:
+cdef inline bint told_to_nobody(State *s, int32_t index) noexcept nogil:
     """Whether no parser has to hear of a conversation's end."""
-    return not flow.viewed and flow.last_frame <= s.dispatched and not (flow.kind == 6 and flow.handshake_rtt >= 0)
+    cdef Flow *flow = &s.flows[index]
+    return not flow.viewed and s.latest[index] <= s.dispatched and not (flow.kind == 6 and flow.handshake_rtt >= 0)
 
 
 cdef void count_port(State *s, Flow *flow) noexcept nogil:
@@ -353,11 +353,12 @@ cdef int32_t listed(State *s, bint by_id) noexcept nogil:
     """Fill `order` with the live conversations, as they lie; how many there are."""
     cdef int32_t index, number = 0
     for index in range(s.touched):
-        prefetch(&s.flows[index + 8])   # or what lies behind, which does no harm
-        if s.flows[index].used == LIVE:
-            s.order[number].place = s.flows[index].id if by_id else s.flows[index].last_frame
-            s.order[number].flow = index
-            number += 1
+        s.order[number].place = s.latest[index]
+        s.order[number].flow = index
+        number += s.latest[index] != NONE
+    if by_id:
+        for index in range(number):
+            s.order[index].place = s.flows[s.order[index].flow].id
     return number
 
 
@@ -370,9 +371,10 @@ cdef int32_t closed_untold(State *s, int32_t number, Pkt *p) noexcept nogil:
     How many are left, at its beginning."""
     cdef int32_t place, left = 0
     for place in range(number):
-        if place + 4 < number:
-            ask_for(&s.flows[s.order[place + 4].flow], 3)
-        if told_to_nobody(s, &s.flows[s.order[place].flow]):
+        if place + 8 < number:
+            ask_for(&s.flows[s.order[place + 8].flow], 3)
+            prefetch(&s.buckets[s.flows[s.order[place + 4].flow].hash])
+        if told_to_nobody(s, s.order[place].flow):
             close_flow(s, s.order[place].flow, p)
         else:
             s.order[left] = s.order[place]

@@ -22,11 +22,12 @@ cdef class Results:
             raise MemoryError
         in_large_pages(<char*>flows + LARGE, SLOTS * sizeof(Flow) - LARGE)  # but for what few conversations take
         s.flows = <Flow*>flows
+        s.latest = <int64_t*>calloc(SLOTS, sizeof(int64_t))
         s.ports = <uint64_t*>calloc(3 * 65536, sizeof(uint64_t))
         s.events = <Event*>calloc(MAX_EVENTS, sizeof(Event))
         s.order = <Rank*>calloc(SLOTS, sizeof(Rank))
         s.read_ports = <byte*>calloc(65536, 1)
-        if not (s.buckets and s.flows and s.ports and s.events and s.order and s.read_ports):
+        if not (s.buckets and s.flows and s.latest and s.ports and s.events and s.order and s.read_ports):
             raise MemoryError
         memset(s.buckets, 0xFF, BUCKETS * sizeof(int32_t))
         s.free_flow = s.frame_lists.free = s.sample_lists.free = s.reset_lists.free = NONE
@@ -43,6 +44,7 @@ cdef class Results:
         cdef State *s = &self.s
         free(s.buckets)
         free(s.flows)
+        free(s.latest)
         free(s.ports)
         free(s.events)
         free(s.order)

@@ -106,9 +106,10 @@ cdef inline Flow* placed(State *s, Pkt *p, int32_t *index, int *side) noexcept n
     return &s.flows[index[0]]
 
 
-cdef inline void counted(Flow *flow, int side, Pkt *p) noexcept nogil:
+cdef inline void counted(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
+    cdef Flow *flow = &s.flows[index]
     cdef Counted *mine = &flow.counted[side]
-    flow.last_frame = p.number
+    s.latest[index] = p.number
     flow.last = p.time
     mine.packets += 1
     mine.bytes += p.ip_length
@@ -120,7 +121,7 @@ cdef void other_step(State *s, Pkt *p) noexcept nogil:
     cdef int side
     cdef uint32_t ports
     cdef Flow *flow = placed(s, p, &index, &side)
-    counted(flow, side, p)
+    counted(s, index, side, p)
     sent_by(&s.timeline, side == flow.client)
     if p.kind == 17:
         ports = p.key_length - 4
@@ -157,7 +158,7 @@ cdef inline void tcp_step(State *s, Pkt *p) noexcept nogil:
             flow.reused_after = max(<int64_t>0, flow.first - before)
     if p.time >= flow.bin_end:
         next_second(flow, p)
-    counted(flow, side, p)
+    counted(s, index, side, p)
     found = follow(s, flow, side, p)
     sent_by(&s.timeline, side == flow.client)
     p.mask |= found

@@ -23,11 +23,6 @@ cdef enum:
     BINS = 300              # as timeline.BINS
     SAMPLES = 64            # as tcp's Durations(64)
 
-cdef enum:
-    FREE = 0
-    LIVE = 1
-    ENDED = 2
-
 cdef enum:                  # what a direction's bytes are to the application parsers
     NO_STREAM = 0
     WATCHED = 1             # of no known protocol so far: only what may begin one is handed on
@@ -150,7 +145,6 @@ cdef struct Flow:           # three cache lines, of which packets need two; from
     uint32_t sort
     int32_t next_in_bucket
     int64_t last
-    int64_t last_frame
     int64_t bin_end         # of the second at hand, counted from the first packet
     byte client
     byte stage
@@ -158,13 +152,12 @@ cdef struct Flow:           # three cache lines, of which packets need two; from
     byte application        # place of its name, 0 for none
     byte refused_by         # 0 nobody, 1 reset, 2 icmp
     byte key_length
-    byte used
     byte kind
+    uint32_t hash
     Counted counted[2]
     int64_t id
     int64_t first
     byte key[KEY]
-    uint32_t hash
     int64_t first_frame
     int64_t capture_end     # the latest packet time when it ended
     int64_t tunnel
@@ -336,6 +329,7 @@ cdef struct State:
     Pool carriers
     int32_t *buckets
     Flow *flows
+    int64_t *latest         # frame of each one's latest packet, NONE when it is over; apart, for the search of the idle
     uint64_t *ports
     byte port_blocks[BLOCKS]    # which of them hold any
     Event *events

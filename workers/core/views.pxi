@@ -314,6 +314,7 @@ cdef class Core(Results):
             PyBytes_FromStringAndSize(<char*>s, sizeof(State)),
             PyBytes_FromStringAndSize(<char*>s.buckets, BUCKETS * sizeof(int32_t)),
             PyBytes_FromStringAndSize(<char*>s.flows, s.touched * sizeof(Flow)),
+            PyBytes_FromStringAndSize(<char*>s.latest, s.touched * sizeof(int64_t)),
             PyBytes_FromStringAndSize(<char*>s.ports, 3 * 65536 * sizeof(uint64_t)),
             PyBytes_FromStringAndSize(<char*>s.read_ports, 65536),
         ]
@@ -338,7 +339,7 @@ cdef class Core(Results):
             self.names, self.numbers, self.views = state
         kept = s[0]
         memcpy(s, PyBytes_AS_STRING(memory[0]), sizeof(State))
-        s.buckets, s.flows, s.ports = kept.buckets, kept.flows, kept.ports
+        s.buckets, s.flows, s.latest, s.ports = kept.buckets, kept.flows, kept.latest, kept.ports
         s.events, s.order, s.read_ports = kept.events, kept.order, kept.read_ports
         s.frame_lists.memory = s.sample_lists.memory = s.reset_lists.memory = s.extras.memory = s.carriers.memory = NULL
         s.base = NULL
@@ -347,14 +348,16 @@ cdef class Core(Results):
         data = memory[2]
         memcpy(s.flows, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         data = memory[3]
-        memcpy(s.ports, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        memcpy(s.latest, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         data = memory[4]
+        memcpy(s.ports, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        data = memory[5]
         memcpy(s.read_ports, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-        unpool(&s.frame_lists, memory[5])
-        unpool(&s.sample_lists, memory[6])
-        unpool(&s.reset_lists, memory[7])
-        unpool(&s.extras, memory[8])
-        unpool(&s.carriers, memory[9])
+        unpool(&s.frame_lists, memory[6])
+        unpool(&s.sample_lists, memory[7])
+        unpool(&s.reset_lists, memory[8])
+        unpool(&s.extras, memory[9])
+        unpool(&s.carriers, memory[10])
 
 
 cdef inline void fill(Packet packet, const Event *event) noexcept:
