@@ -1,6 +1,6 @@
 # Entries of what only some conversations need, by index: taken, given back, and added to.
 
-cdef void* entry(Pool *pool, int32_t index) noexcept nogil:
+cdef inline void* entry(Pool *pool, int32_t index) noexcept nogil:
     return pool.memory + <size_t>index * pool.size
 
 

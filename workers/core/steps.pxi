@@ -42,29 +42,36 @@ cdef inline void count_marks(State *s, uint64_t mask) noexcept nogil:
 
 
 cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_ssize_t number) noexcept nogil:
-    """Ask early for memory that the next packets need: their headers, then their buckets, then their conversations."""
+    """Ask early for memory that the next packets need: their headers, then their buckets, then their conversations,
+    then what those of TCP keep apart."""
     cdef const Record *one
     cdef const byte *frame
     cdef Ends ends
     cdef int32_t index
     cdef int side
-    if at + 8 < number:
-        prefetch(s.base + records[at + 8].start + 40)
-    if at + 4 < number:
-        one = &records[at + 4]
+    if at + 10 < number:
+        prefetch(s.base + records[at + 10].start + 40)
+    if at + 6 < number:
+        one = &records[at + 6]
         frame = s.base + one.start
         if one.captured >= 38 and frame[12] == 8 and frame[14] == 0x45:     # what the most are: no more than a guess
             found_by(frame + 26, 12, frame[23], s.seed, &ends)
-            s.soon[at & 3] = ends.bucket
+            s.soon[(at + 6) & 7] = ends.bucket
             prefetch(&s.buckets[ends.bucket])
-    index = s.buckets[s.soon[(at + 2) & 3]]
+    index = s.buckets[s.soon[(at + 3) & 7]]
+    s.soon_flows[(at + 3) & 3] = NONE
     if index != NONE:
         ask_for(&s.flows[index], 2)
-        one = &records[at + 2]
-        if at + 2 < number and one.captured >= 38 and s.base[one.start + 23] == 6:
+        one = &records[at + 3]
+        if at + 3 < number and one.captured >= 38 and s.base[one.start + 23] == 6:
+            s.soon_flows[(at + 3) & 3] = index
             for side in range(2):
                 prefetch(&s.flows[index].halves[side])
                 prefetch(&s.flows[index].halves[side].stream_next)
+    index = s.soon_flows[(at + 1) & 3]
+    if index != NONE:
+        for side in range(2):
+            prefetch(entry(&s.sample_lists, s.flows[index].halves[side].rtt))   # NONE's does no harm
 
 
 cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at) noexcept nogil:

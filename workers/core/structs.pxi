@@ -335,7 +335,8 @@ cdef struct State:
     Event *events
     Rank *order
     byte *read_ports
-    uint32_t soon[4]        # buckets of the packets that come next
+    uint32_t soon[8]        # buckets of the packets that come next
+    int32_t soon_flows[4]   # and their conversations, if they are TCP's
     # the packet at hand
     Pkt packet
     const byte *base
