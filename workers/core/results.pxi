@@ -69,7 +69,8 @@ cdef class Results:
         """Frames by the place of the mark's bit."""
         cdef int place
         return [
-            self.s.marks[place] + (self.s.ordinary if (M_IP4 | M_TCP) >> place & 1 else 0) for place in range(64)
+            self.s.marks[place] + (self.s.ordinary if (M_IP4 | M_TCP) >> place & 1 else 0)
+            + (self.s.datagrams if (M_IP4 | M_UDP) >> place & 1 else 0) for place in range(64)
         ]
 
     @property

@@ -35,6 +35,9 @@ cdef inline void count_marks(State *s, uint64_t mask) noexcept nogil:
     if mask == (M_IP4 | M_TCP):
         s.ordinary += 1
         return
+    if mask == (M_IP4 | M_UDP):
+        s.datagrams += 1
+        return
     while mask:
         place = trailing_zeros(mask)
         s.marks[place] += 1
@@ -46,7 +49,7 @@ cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_s
     then what those of TCP keep apart."""
     cdef const Record *one
     cdef const byte *frame
-    cdef Ends ends
+    cdef Ends *ends
     cdef int32_t index
     cdef int side
     if at + 10 < number:
@@ -55,10 +58,11 @@ cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_s
         one = &records[at + 6]
         frame = s.base + one.start
         if one.captured >= 38 and frame[12] == 8 and frame[14] == 0x45:     # what the most are: no more than a guess
-            found_by(frame + 26, 12, frame[23], s.seed, &ends)
-            s.soon[(at + 6) & 7] = ends.bucket
+            ends = &s.soon[(at + 6) & 7]
+            found_by(frame + 26, 12, frame[23], s.seed, ends)
+            s.soon_in[(at + 6) & 7] = frame
             prefetch(&s.buckets[ends.bucket])
-    index = s.buckets[s.soon[(at + 3) & 7]]
+    index = s.buckets[s.soon[(at + 3) & 7].bucket]
     s.soon_flows[(at + 3) & 3] = NONE
     if index != NONE:
         ask_for(&s.flows[index], 2)
@@ -76,13 +80,20 @@ cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_s
 
 cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at) noexcept nogil:
     """Take records from `at` on; why it stopped."""
+    cdef const Record *one
+    cdef Py_ssize_t place
+    if at[0] == 0:
+        memset(s.soon_in, 0, sizeof(s.soon_in))     # another buffer, maybe where the last one was
     while at[0] < number:
         if s.pressing or s.waiting >= AT_ONCE or s.touched == SLOTS:
             return ROOM
-        look_ahead(s, records, at[0], number)
-        account(s, &records[at[0]])
-        at[0] += 1
-        if decode(&s.packet, s.base, &records[at[0] - 1]) == SLOW:
+        place = at[0]
+        one = &records[place]
+        look_ahead(s, records, place, number)
+        account(s, one)
+        s.packet.ends = &s.soon[place & 7] if s.soon_in[place & 7] == s.base + one.start else NULL
+        at[0] = place + 1
+        if decode(&s.packet, s.base, one) == SLOW:
             return PLAIN
         step(s)
     return ALL
@@ -102,14 +113,17 @@ cdef inline void step(State *s) noexcept nogil:
 
 cdef inline Flow* placed(State *s, Pkt *p, int32_t *index, int *side) noexcept nogil:
     """The packet's conversation; a new one when there is none."""
-    cdef Ends ends
-    found_by(p.key, p.key_length, p.kind, s.seed, &ends)
+    cdef Ends made
+    cdef const Ends *ends = p.ends
+    if ends == NULL:
+        found_by(p.key, p.key_length, p.kind, s.seed, &made)
+        ends = &made
     side[0] = 0
-    index[0] = find(s, p.key, &ends, side)
+    index[0] = find(s, p.key, ends, side)
     if index[0] == NONE:
         if s.live >= MAX_LIVE:
             evict(s, p)
-        index[0] = open_flow(s, p, &ends)
+        index[0] = open_flow(s, p, ends)
     return &s.flows[index[0]]
 
 

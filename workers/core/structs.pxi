@@ -65,6 +65,7 @@ cdef struct Ends:           # of a key, and where the conversations are found th
 
 
 cdef struct Pkt:
+    const Ends *ends        # of its key, NULL while they are not known
     int64_t number
     int64_t time
     uint64_t mask
@@ -311,6 +312,7 @@ cdef struct State:
     int64_t handshakes[5]
     int64_t marks[64]
     int64_t ordinary        # frames whose only marks are those of most: M_IP4 | M_TCP
+    int64_t datagrams       # and those with no more than M_IP4 | M_UDP
     Timeline timeline
     # the conversations that are told so far, as a heap whose first is the last to be told
     int32_t kept_number
@@ -335,8 +337,9 @@ cdef struct State:
     Event *events
     Rank *order
     byte *read_ports
-    uint32_t soon[8]        # buckets of the packets that come next
-    int32_t soon_flows[4]   # and their conversations, if they are TCP's
+    Ends soon[8]            # of the packets that come next, if they are as the most are
+    const byte *soon_in[8]  # frames that these are of
+    int32_t soon_flows[4]   # their conversations, if they are TCP's
     # the packet at hand
     Pkt packet
     const byte *base
