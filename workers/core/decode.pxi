@@ -13,6 +13,7 @@ cdef enum:
     PPPOE = 0x8864
     BRIDGED = 0x6558
     UNKNOWN = -1
+    PLAIN_IP4 = 0x080045    # ethertype and first byte of IPv4 without options
     MAX_DEPTH = 64
     MAX_EXTENSIONS = 12
 
@@ -173,7 +174,7 @@ cdef inline int decode(Pkt *p, const byte *buffer, const Record *record) noexcep
     p.wire_end = start + (captured if captured > record.wire else record.wire)
     p.depth = 0
     p.tunnel = 0
-    if record.link == 1 and captured >= 54 and four(b + 12) >> 8 == 0x080045 and not two(b + 20) & 0x3FFF:
+    if record.link == 1 and captured >= 54 and four(b + 12) >> 8 == PLAIN_IP4 and not two(b + 20) & 0x3FFF:
         # the common cases in one step: TCP or UDP in IPv4 without options in plain Ethernet
         total = two(b + 16)
         limit = start + 14 + total

@@ -4,6 +4,7 @@ cdef enum:
     ALL = 0
     ROOM = 1                # events have to be taken before more packets
     PLAIN = 2               # the packet at hand has to be decoded by the plain decoder
+    FORESEEN = 6            # packets whose ends are known ahead
 
 
 cdef inline void account(State *s, const Record *record) noexcept nogil:
@@ -44,35 +45,34 @@ cdef inline void count_marks(State *s, uint64_t mask) noexcept nogil:
         mask &= mask - 1
 
 
+cdef inline void foresee(State *s, const Record *one, Soon *soon) noexcept nogil:
+    """Find the ends of a record's key, if it is as the most are, and ask for its bucket."""
+    cdef const byte *frame = s.base + one.start
+    soon.ends.sort = 0
+    if one.captured >= 38 and four(frame + 12) >> 8 == PLAIN_IP4:
+        found_by(frame + 26, 12, frame[23], s.seed, &soon.ends)
+        prefetch(&s.buckets[soon.ends.bucket])
+
+
 cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_ssize_t number) noexcept nogil:
     """Ask early for memory that the next packets need: their headers, then their buckets, then their conversations,
     then what those of TCP keep apart."""
-    cdef const Record *one
-    cdef const byte *frame
-    cdef Ends *ends
-    cdef int32_t index
+    cdef Soon *soon = &s.soon[(at + 3) & 7]
+    cdef int32_t index = s.buckets[soon.ends.bucket]
     cdef int side
     if at + 10 < number:
         prefetch(s.base + records[at + 10].start + 40)
-    if at + 6 < number:
-        one = &records[at + 6]
-        frame = s.base + one.start
-        if one.captured >= 38 and frame[12] == 8 and frame[14] == 0x45:     # what the most are: no more than a guess
-            ends = &s.soon[(at + 6) & 7]
-            found_by(frame + 26, 12, frame[23], s.seed, ends)
-            s.soon_in[(at + 6) & 7] = frame
-            prefetch(&s.buckets[ends.bucket])
-    index = s.buckets[s.soon[(at + 3) & 7].bucket]
-    s.soon_flows[(at + 3) & 3] = NONE
+    if at + FORESEEN < number:
+        foresee(s, &records[at + FORESEEN], &s.soon[(at + FORESEEN) & 7])
+    soon.flow = NONE
     if index != NONE:
         ask_for(&s.flows[index], 2)
-        one = &records[at + 3]
-        if at + 3 < number and one.captured >= 38 and s.base[one.start + 23] == 6:
-            s.soon_flows[(at + 3) & 3] = index
+        if soon.ends.sort >> 8 == 6:
+            soon.flow = index
             for side in range(2):
                 prefetch(&s.flows[index].halves[side])
                 prefetch(&s.flows[index].halves[side].stream_next)
-    index = s.soon_flows[(at + 1) & 3]
+    index = s.soon[(at + 1) & 7].flow
     if index != NONE:
         for side in range(2):
             prefetch(entry(&s.sample_lists, s.flows[index].halves[side].rtt))   # NONE's does no harm
@@ -83,16 +83,18 @@ cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at)
     cdef const Record *one
     cdef Py_ssize_t place
     if at[0] == 0:
-        memset(s.soon_in, 0, sizeof(s.soon_in))     # another buffer, maybe where the last one was
+        for place in range(min(number, <Py_ssize_t>FORESEEN)):
+            foresee(s, &records[place], &s.soon[place])
+            s.soon[place].flow = NONE
     while at[0] < number:
         if s.pressing or s.waiting >= AT_ONCE or s.touched == SLOTS:
             return ROOM
         place = at[0]
+        at[0] = place + 1
         one = &records[place]
         look_ahead(s, records, place, number)
         account(s, one)
-        s.packet.ends = &s.soon[place & 7] if s.soon_in[place & 7] == s.base + one.start else NULL
-        at[0] = place + 1
+        s.packet.ends = &s.soon[place & 7].ends
         if decode(&s.packet, s.base, one) == SLOW:
             return PLAIN
         step(s)

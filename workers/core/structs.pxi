@@ -64,6 +64,11 @@ cdef struct Ends:           # of a key, and where the conversations are found th
     uint32_t sort           # protocol, and the key's length
 
 
+cdef struct Soon:           # what is known of a packet before its turn
+    Ends ends               # if it is as the most are
+    int32_t flow            # its conversation as it seems, if that is TCP's
+
+
 cdef struct Pkt:
     const Ends *ends        # of its key, NULL while they are not known
     int64_t number
@@ -337,9 +342,7 @@ cdef struct State:
     Event *events
     Rank *order
     byte *read_ports
-    Ends soon[8]            # of the packets that come next, if they are as the most are
-    const byte *soon_in[8]  # frames that these are of
-    int32_t soon_flows[4]   # their conversations, if they are TCP's
+    Soon soon[8]            # of the packets that come next
     # the packet at hand
     Pkt packet
     const byte *base

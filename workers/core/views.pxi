@@ -343,6 +343,7 @@ cdef class Core(Results):
         s.events, s.order, s.read_ports = kept.events, kept.order, kept.read_ports
         s.frame_lists.memory = s.sample_lists.memory = s.reset_lists.memory = s.extras.memory = s.carriers.memory = NULL
         s.base = NULL
+        s.packet.ends = NULL
         data = memory[1]
         memcpy(s.buckets, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         data = memory[2]
