@@ -26,21 +26,25 @@ cdef inline uint32_t two_raw(const byte *at) noexcept nogil:
 
 cdef inline void found_by(const byte *key, int length, int kind, uint64_t seed, Ends *ends) noexcept nogil:
     """A key's ends, and a bucket that is the same for both directions; seeded, so that nobody can aim at one."""
-    ends.sort = <uint32_t>kind << 8 | length
+    cdef uint64_t one, other
     if length == 12:        # IPv4 and ports, which most are
-        ends.one = <uint64_t>four_raw(key) << 16 | two_raw(key + 8)
-        ends.other = <uint64_t>four_raw(key + 4) << 16 | two_raw(key + 10)
+        one = <uint64_t>four_raw(key) << 16 | two_raw(key + 8)
+        other = <uint64_t>four_raw(key + 4) << 16 | two_raw(key + 10)
     elif length == 8:
-        ends.one = four_raw(key)
-        ends.other = four_raw(key + 4)
+        one = four_raw(key)
+        other = four_raw(key + 4)
     else:
-        ends.one = mixed(eight(key), seed) + mixed(eight(key + 8), seed + 1)
-        ends.other = mixed(eight(key + 16), seed) + mixed(eight(key + 24), seed + 1)
+        one = mixed(eight(key), seed) + mixed(eight(key + 8), seed + 1)
+        other = mixed(eight(key + 16), seed) + mixed(eight(key + 24), seed + 1)
         if length == 36:
-            ends.one = mixed(ends.one + two_raw(key + 32), seed)
-            ends.other = mixed(ends.other + two_raw(key + 34), seed)
+            one = mixed(one + two_raw(key + 32), seed)
+            other = mixed(other + two_raw(key + 34), seed)
+    ends.sort = <uint16_t>(kind << 8 | length)
+    ends.swapped = one > other
+    ends.lesser = min(one, other)
+    ends.greater = max(one, other)
     ends.bucket = <uint32_t>(
-        (folded(ends.one ^ seed, ends.other ^ seed) + kind) * <uint64_t>0x9E3779B97F4A7C15 >> 40
+        (folded(one ^ seed, other ^ seed) + kind) * <uint64_t>0x9E3779B97F4A7C15 >> 40
     ) & (BUCKETS - 1)
 
 
@@ -65,11 +69,8 @@ cdef inline int32_t find(State *s, const byte *key, const Ends *ends, int *side)
     cdef Flow *flow
     while index != NONE:
         flow = &s.flows[index]
-        # which side it is nobody can foresee, a processor neither: no branch
-        if flow.sort == ends.sort and (
-            ((flow.one ^ ends.one) | (flow.other ^ ends.other)) == 0
-        ) | (((flow.one ^ ends.other) | (flow.other ^ ends.one)) == 0):
-            side[0] = flow.one != ends.one
+        if flow.sort == ends.sort and flow.lesser == ends.lesser and flow.greater == ends.greater:
+            side[0] = flow.swapped ^ ends.swapped       # no branch: which it is nobody can foresee, a processor neither
             break
         index = flow.next_in_bucket
     if index == NONE or ends.sort & 0xFF <= 12:     # the ends of a short key are all of it
@@ -128,8 +129,9 @@ cdef int32_t open_flow(State *s, Pkt *p, const Ends *ends) noexcept nogil:
     flow.key_length = p.key_length
     memcpy(flow.key, p.key, KEY)        # all of it: the size is known
     flow.sort = ends.sort
-    flow.one = ends.one
-    flow.other = ends.other
+    flow.lesser = ends.lesser
+    flow.greater = ends.greater
+    flow.swapped = ends.swapped
     flow.hash = ends.bucket
     flow.next_in_bucket = s.buckets[ends.bucket]
     s.buckets[ends.bucket] = index

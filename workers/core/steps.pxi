@@ -64,18 +64,14 @@ cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_s
         prefetch(s.base + records[at + 10].start + 40)
     if at + FORESEEN < number:
         foresee(s, &records[at + FORESEEN], &s.soon[(at + FORESEEN) & 7])
-    soon.flow = NONE
-    if index != NONE:
-        ask_for(&s.flows[index], 2)
-        if soon.ends.sort >> 8 == 6:
-            soon.flow = index
-            for side in range(2):
-                prefetch(&s.flows[index].halves[side])
-                prefetch(&s.flows[index].halves[side].stream_next)
-    index = s.soon[(at + 1) & 7].flow
-    if index != NONE:
-        for side in range(2):
-            prefetch(entry(&s.sample_lists, s.flows[index].halves[side].rtt))   # NONE's does no harm
+    # any conversation does where there is none to ask for: a branch nobody can foresee costs more
+    index = max(index, 0)
+    ask_for(&s.flows[index], 2)
+    soon.flow = index if soon.ends.sort >> 8 == 6 else 0
+    for side in range(2):
+        prefetch(&s.flows[soon.flow].halves[side])
+        prefetch(&s.flows[soon.flow].halves[side].stream_next)
+        prefetch(entry(&s.sample_lists, s.flows[s.soon[(at + 1) & 7].flow].halves[side].rtt))
 
 
 cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at) noexcept nogil:
@@ -85,7 +81,7 @@ cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at)
     if at[0] == 0:
         for place in range(min(number, <Py_ssize_t>FORESEEN)):
             foresee(s, &records[place], &s.soon[place])
-            s.soon[place].flow = NONE
+            s.soon[place].flow = 0
     while at[0] < number:
         if s.pressing or s.waiting >= AT_ONCE or s.touched == SLOTS:
             return ROOM

@@ -58,15 +58,16 @@ cdef struct Record:
 
 
 cdef struct Ends:           # of a key, and where the conversations are found that may have them
-    uint64_t one
-    uint64_t other
+    uint64_t lesser
+    uint64_t greater
     uint32_t bucket
-    uint32_t sort           # protocol, and the key's length
+    uint16_t sort           # protocol, and the key's length
+    byte swapped            # the greater one is the sender's
 
 
 cdef struct Soon:           # what is known of a packet before its turn
     Ends ends               # if it is as the most are
-    int32_t flow            # its conversation as it seems, if that is TCP's
+    int32_t flow            # its conversation as it seems, if that is TCP's, else any
 
 
 cdef struct Pkt:
@@ -146,9 +147,10 @@ cdef struct Half:           # a direction of TCP: two cache lines for every pack
 
 
 cdef struct Flow:           # three cache lines, of which packets need two; from the halves on it is of TCP alone
-    uint64_t one            # its ends, as in Ends
-    uint64_t other
-    uint32_t sort
+    uint64_t lesser         # its ends, as in Ends
+    uint64_t greater
+    uint16_t sort
+    byte swapped
     int32_t next_in_bucket
     int64_t last
     int64_t bin_end         # of the second at hand, counted from the first packet
