@@ -14,7 +14,7 @@ class Core:
         self,
         packet: object,
         decode: Callable[..., None],
-        handlers: object,
+        handlers: object | None,
         glue: object,
         udp_ports: Iterable[int],
         tcp_ports: Iterable[int],

@@ -247,7 +247,9 @@ cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
 cdef inline bint told_to_nobody(State *s, int32_t index) noexcept nogil:
     """Whether no parser has to hear of a conversation's end."""
     cdef Flow *flow = &s.flows[index]
-    return not flow.viewed and s.latest[index] <= s.dispatched and not (flow.kind == 6 and flow.handshake_rtt >= 0)
+    return s.alone or (
+        not flow.viewed and s.latest[index] <= s.dispatched and not (flow.kind == 6 and flow.handshake_rtt >= 0)
+    )
 
 
 cdef void count_port(State *s, Flow *flow) noexcept nogil:

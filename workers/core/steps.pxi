@@ -142,7 +142,7 @@ cdef void other_step(State *s, Pkt *p) noexcept nogil:
     cdef Flow *flow = placed(s, p, &index, &side)
     counted(s, index, side, p)
     sent_by(&s.timeline, side == flow.client)
-    if p.kind == 17:
+    if p.kind == 17 and not s.alone:
         ports = p.key_length - 4
         if (s.read_ports[two(p.key + ports)] | s.read_ports[two(p.key + ports + 2)]) & READ_UDP:
             waiting(s, DATAGRAM, index, side, p)
@@ -165,7 +165,6 @@ cdef inline void tcp_step(State *s, Pkt *p) noexcept nogil:
     cdef int32_t index
     cdef int side
     cdef Flow *flow = placed(s, p, &index, &side)
-    cdef Half *half
     cdef uint64_t found
     cdef int64_t before
     if (p.flags & (F_SYN | F_ACK)) == F_SYN:
@@ -181,12 +180,12 @@ cdef inline void tcp_step(State *s, Pkt *p) noexcept nogil:
     found = follow(s, flow, side, p)
     sent_by(&s.timeline, side == flow.client)
     p.mask |= found
-    half = &flow.halves[side]
     if found & M_ACK_LOST_SEGMENT and flow.halves[1 - side].stream == PARSED:
         queue(s, index, 1 - side, p).proof = 1
     if p.payload_length and not p.flags & F_RST and not found & M_KEEP_ALIVE:
-        stream_step(s, index, side, p)
-    elif p.flags & F_FIN and half.stream == PARSED:
+        if not s.alone:
+            stream_step(s, index, side, p)
+    elif p.flags & F_FIN and flow.halves[side].stream == PARSED:
         queue(s, index, side, p).fin = 1
     if p.mask & (M_RETRANSMISSION | M_RST):
         problem(&s.timeline, p.time)

@@ -330,6 +330,7 @@ cdef struct State:
     int32_t touched         # slots used so far, of SLOTS
     int32_t waiting
     int32_t pressing        # a direction has many events waiting
+    int32_t alone           # no parser is behind this: there are no events
     int64_t dispatched      # the last packet whose events were taken
     Pool frame_lists
     Pool sample_lists

@@ -3,8 +3,9 @@
 cdef class Core(Results):
     """batch(buffer, records) as they come; close() at the end; then the results.
 
-    `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; what is
-    to be read goes to `handlers`; `glue` has `icmp_error(packet)`, as the plain core has it.
+    `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; what is to be
+    read goes to `handlers`, None for conversations and TCP alone; `glue` has `icmp_error(packet)`, as the plain core
+    has it.
     """
 
     cdef Packet packet
@@ -35,6 +36,7 @@ cdef class Core(Results):
         self.numbers = {"": 0}
         self.views = []
         self.make()
+        self.s.alone = handlers is None
         for port in udp_ports:
             self.s.read_ports[port] |= READ_UDP
         for port in tcp_ports:
