@@ -171,7 +171,8 @@ cdef void begin_half(Half *half) noexcept nogil:
     half.stream_next = -1
     half.window = half.room = half.scale = UNSET
     half.tried_end = UNSET
-    half.rtt = half.retransmissions = half.zero_windows = half.extra = NONE
+    half.rtt.stride = 1
+    half.rtt.values = half.retransmissions = half.zero_windows = half.extra = NONE
 
 
 cdef void forget(State *s, int32_t index) noexcept nogil:
@@ -207,7 +208,7 @@ cdef void release_tcp(State *s, Flow *flow) noexcept nogil:
     for side in range(2):
         give(&s.frame_lists, flow.halves[side].retransmissions)
         give(&s.frame_lists, flow.halves[side].zero_windows)
-        give(&s.sample_lists, flow.halves[side].rtt)
+        give(&s.sample_lists, flow.halves[side].rtt.values)
         if flow.halves[side].extra != NONE:
             release_extra(s, flow.halves[side].extra)
 

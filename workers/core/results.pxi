@@ -33,7 +33,7 @@ cdef class Results:
         s.free_flow = s.frame_lists.free = s.sample_lists.free = s.reset_lists.free = NONE
         s.extras.free = s.carriers.free = NONE
         s.frame_lists.size = sizeof(FrameList)
-        s.sample_lists.size = sizeof(Samples)
+        s.sample_lists.size = SAMPLES * sizeof(int64_t)
         s.reset_lists.size = sizeof(ResetList)
         s.extras.size = sizeof(Extra)
         s.carriers.size = sizeof(Carrier)

@@ -45,33 +45,32 @@ cdef inline void count_marks(State *s, uint64_t mask) noexcept nogil:
         mask &= mask - 1
 
 
-cdef inline void foresee(State *s, const Record *one, Soon *soon) noexcept nogil:
+cdef inline void foresee(State *s, const Record *one, Ends *ends) noexcept nogil:
     """Find the ends of a record's key, if it is as the most are, and ask for its bucket."""
     cdef const byte *frame = s.base + one.start
-    soon.ends.sort = 0
+    ends.sort = 0
     if one.captured >= 38 and four(frame + 12) >> 8 == PLAIN_IP4:
-        found_by(frame + 26, 12, frame[23], s.seed, &soon.ends)
-        prefetch(&s.buckets[soon.ends.bucket])
+        found_by(frame + 26, 12, frame[23], s.seed, ends)
+        prefetch(&s.buckets[ends.bucket])
 
 
 cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_ssize_t number) noexcept nogil:
-    """Ask early for memory that the next packets need: their headers, then their buckets, then their conversations,
-    then what those of TCP keep apart."""
-    cdef Soon *soon = &s.soon[(at + 3) & 7]
-    cdef int32_t index = s.buckets[soon.ends.bucket]
+    """Ask early for memory that the next packets need: their headers, then their buckets, then their conversations."""
+    cdef const Ends *ends = &s.soon[(at + 3) & 7]
+    cdef int32_t index = max(s.buckets[ends.bucket], 0)
     cdef int side
     if at + 10 < number:
         prefetch(s.base + records[at + 10].start + 40)
     if at + FORESEEN < number:
         foresee(s, &records[at + FORESEEN], &s.soon[(at + FORESEEN) & 7])
     # any conversation does where there is none to ask for: a branch nobody can foresee costs more
-    index = max(index, 0)
     ask_for(&s.flows[index], 2)
-    soon.flow = index if soon.ends.sort >> 8 == 6 else 0
+    if ends.sort >> 8 != 6:
+        index = 0
     for side in range(2):
-        prefetch(&s.flows[soon.flow].halves[side])
-        prefetch(&s.flows[soon.flow].halves[side].stream_next)
-        prefetch(entry(&s.sample_lists, s.flows[s.soon[(at + 1) & 7].flow].halves[side].rtt))
+        prefetch(&s.flows[index].halves[side])
+        prefetch(&s.flows[index].halves[side].stream_next)
+        prefetch(&s.flows[index].halves[side].rtt)
 
 
 cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at) noexcept nogil:
@@ -81,7 +80,6 @@ cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at)
     if at[0] == 0:
         for place in range(min(number, <Py_ssize_t>FORESEEN)):
             foresee(s, &records[place], &s.soon[place])
-            s.soon[place].flow = 0
     while at[0] < number:
         if s.pressing or s.waiting >= AT_ONCE or s.touched == SLOTS:
             return ROOM
@@ -90,7 +88,7 @@ cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at)
         one = &records[place]
         look_ahead(s, records, place, number)
         account(s, one)
-        s.packet.ends = &s.soon[place & 7].ends
+        s.packet.ends = &s.soon[place & 7]
         if decode(&s.packet, s.base, one) == SLOW:
             return PLAIN
         step(s)

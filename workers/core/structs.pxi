@@ -65,11 +65,6 @@ cdef struct Ends:           # of a key, and where the conversations are found th
     byte swapped            # the greater one is the sender's
 
 
-cdef struct Soon:           # what is known of a packet before its turn
-    Ends ends               # if it is as the most are
-    int32_t flow            # its conversation as it seems, if that is TCP's, else any
-
-
 cdef struct Pkt:
     const Ends *ends        # of its key, NULL while they are not known
     int64_t number
@@ -103,7 +98,16 @@ cdef struct Counted:        # of one direction
     int64_t payload
 
 
-cdef struct Half:           # a direction of TCP: two cache lines for every packet, and one for what is seldom
+cdef struct Samples:        # of durations: what is counted of them; a thinned choice lies in a pool
+    int64_t count
+    int64_t least
+    int64_t most
+    int64_t stride          # a power of two
+    int32_t kept
+    int32_t values
+
+
+cdef struct Half:           # a direction of TCP: two cache lines for every packet, one for what is seldom, one of samples
     int64_t next
     int64_t next_time
     int64_t last_ack
@@ -122,7 +126,7 @@ cdef struct Half:           # a direction of TCP: two cache lines for every pack
     uint32_t data_segments
     uint32_t tried_start
     uint32_t tried_size
-    int32_t rtt
+    int32_t unused
     int32_t extra           # what few conversations have
     uint16_t queued         # events of this direction that wait
     byte stream
@@ -144,6 +148,8 @@ cdef struct Half:           # a direction of TCP: two cache lines for every pack
     byte offered            # by the SYN or SYN-ACK, bits
     uint16_t mss
     int64_t scale           # of the window, UNSET for none
+    Samples rtt
+    int64_t unused_behind[3]
 
 
 cdef struct Flow:           # three cache lines, of which packets need two; from the halves on it is of TCP alone
@@ -218,15 +224,6 @@ cdef struct Carrier:        # a tunnel
 cdef struct FrameList:
     int64_t count
     int64_t first[FRAMES]
-
-
-cdef struct Samples:
-    int64_t count
-    int64_t least
-    int64_t most
-    int64_t stride
-    int64_t kept
-    int64_t values[SAMPLES]
 
 
 cdef struct ResetEntry:
@@ -345,7 +342,7 @@ cdef struct State:
     Event *events
     Rank *order
     byte *read_ports
-    Soon soon[8]            # of the packets that come next
+    Ends soon[8]            # of the packets that come next, those that are as the most are
     # the packet at hand
     Pkt packet
     const byte *base
