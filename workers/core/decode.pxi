@@ -156,8 +156,6 @@ cdef inline void in_plain_ip4(Pkt *p, const byte *b, uint32_t total, uint32_t li
     p.wire_end = limit
     if p.end > limit:
         p.end = limit
-    p.identification = two(b + 18)
-    p.hops = b[22]
 
 
 cdef inline bint near_tunnels(uint32_t port) noexcept nogil:
@@ -192,6 +190,9 @@ cdef inline int decode(Pkt *p, const byte *buffer, const Record *record) noexcep
             p.window = two(b + 48)
             p.payload = start + 34 + header
             p.payload_length = total - 20 - header
+            if p.flags & (F_SYN | F_RST):       # of others nobody asks
+                p.identification = two(b + 18)
+                p.hops = b[22]
             in_plain_ip4(p, b, total, limit)
             return 0
         elif b[23] == 17 and length >= 8 and length + 20 <= total and not (

@@ -376,9 +376,10 @@ cdef int32_t closed_untold(State *s, int32_t number, Pkt *p) noexcept nogil:
     How many are left, at its beginning."""
     cdef int32_t place, left = 0
     for place in range(number):
-        if place + 8 < number:
-            ask_for(&s.flows[s.order[place + 8].flow], 3)
-            prefetch(&s.buckets[s.flows[s.order[place + 4].flow].hash])
+        if place + 12 < number:
+            ask_for(&s.flows[s.order[place + 12].flow], 3)
+            prefetch(&s.buckets[s.flows[s.order[place + 8].flow].hash])
+            prefetch(&s.flows[s.buckets[s.flows[s.order[place + 4].flow].hash]])    # the first of those before it
         if told_to_nobody(s, s.order[place].flow):
             close_flow(s, s.order[place].flow, p)
         else:
