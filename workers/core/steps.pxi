@@ -2,7 +2,7 @@
 
 cdef enum:
     ALL = 0
-    ROOM = 1                # events have to be taken before more packets
+    ROOM = 1                # events have to be taken before more packets, or more memory
     PLAIN = 2               # the packet at hand has to be decoded by the plain decoder
     FORESEEN = 6            # packets whose ends are known ahead
 
@@ -73,20 +73,26 @@ cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_s
         prefetch(&s.flows[index].halves[side].rtt)
 
 
-cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at) noexcept nogil:
+cdef int run(State *s, Walk *w, Py_ssize_t *at) noexcept nogil:
     """Take records from `at` on; why it stopped."""
     cdef const Record *one
     cdef Py_ssize_t place
     if at[0] == 0:
-        for place in range(min(number, <Py_ssize_t>FORESEEN)):
-            foresee(s, &records[place], &s.soon[place])
-    while at[0] < number:
+        while not w.over and w.number < AHEAD:
+            walk_on(w)
+        for place in range(min(w.number, <Py_ssize_t>FORESEEN)):
+            foresee(s, &w.items[place], &s.soon[place])
+    while at[0] < w.number:
         if s.pressing or s.waiting >= AT_ONCE or s.touched == SLOTS:
             return ROOM
+        if not w.over:
+            if w.number == w.room:
+                return ROOM
+            walk_on(w)
         place = at[0]
         at[0] = place + 1
-        one = &records[place]
-        look_ahead(s, records, place, number)
+        one = &w.items[place]
+        look_ahead(s, w.items, place, w.number)
         account(s, one)
         s.packet.ends = &s.soon[place & 7]
         if decode(&s.packet, s.base, one) == SLOW:

@@ -51,11 +51,12 @@ cdef class Core(Results):
         cdef int why = ROOM
         while why != ALL:
             self.s.base = <const byte*>PyBytes_AS_STRING(buffer)
+            found.make_room()
             with nogil:
-                why = run(&self.s, found.items, found.number, &at)
+                why = run(&self.s, &found.w, &at)
             self.dispatch(buffer)
             if why == PLAIN:
-                self.plain(buffer, &found.items[at - 1])
+                self.plain(buffer, &found.w.items[at - 1])
         self.packet.buffer = b""
 
     cdef int plain(self, bytes buffer, Record *record) except -1:
