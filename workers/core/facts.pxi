@@ -113,10 +113,11 @@ cdef object tallied(State *s, int32_t where):
 cdef object spread(State *s, Samples *samples):
     """A distribution in seconds; percentiles by nearest rank, as samples.Durations."""
     cdef int64_t values[SAMPLES]
-    cdef int64_t *kept = <int64_t*>entry(&s.sample_lists, samples.values)
+    cdef int64_t *kept
     cdef int64_t i, at, one
     if samples.kept == 0:
         return UNTIMED
+    kept = <int64_t*>entry(&s.sample_lists, samples.values)
     for i in range(samples.kept):
         one = kept[i]
         at = i
