@@ -153,3 +153,11 @@ def walk_pcap(bytes buffer, Py_ssize_t at, int length, bint big, int64_t fractio
     w.at, w.length, w.big, w.fraction, w.link = at, length, big, fraction, link
     w.over = 0
     return found
+
+
+cdef Records listed_records(records):
+    """Records of a Python walker."""
+    cdef Records found = Records()
+    for start, captured, wire, time, link in records:
+        found.add(start, captured, wire, time, link)
+    return found

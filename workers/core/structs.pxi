@@ -107,7 +107,7 @@ cdef struct Samples:        # of durations: what is counted of them; a thinned c
     int32_t values
 
 
-cdef struct Half:           # a direction of TCP: two cache lines for every packet, one for what is seldom, one of samples
+cdef struct Half:           # a direction of TCP: two cache lines for every packet, one seldom needed, one of samples
     int64_t next
     int64_t next_time
     int64_t last_ack
