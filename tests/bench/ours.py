@@ -21,7 +21,6 @@ if __name__ == "__main__":
 from workers.packets.capture import CaptureReader
 from workers.packets.decode import Decoder
 from workers.packets.packet import Packet
-from workers.packets.stream import Direction, Handlers, Parser, Stream, opened
 
 CHUNK = 1 << 20
 
@@ -37,24 +36,8 @@ def feed(name: str) -> None:
     print(json.dumps({"packets": analyser.finish().packets}))
 
 
-class _Unread(Parser):
-    """Needs none of the bytes."""
-
-    def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        return sys.maxsize
-
-
-class _TcpAlone(Handlers):
-    """Wants nothing of what the core finds."""
-
-    def open_stream(self, half: Direction) -> Stream:
-        return opened(_Unread(), {})
-
-    def over(self, half: Direction, packet: Packet, now: int) -> None:
-        pass
-
-    def latency(self, time: int, took: int) -> None:
-        pass
+class _Unheard:
+    """ICMP errors are nobody's here."""
 
     def icmp_error(self, packet: Packet) -> None:
         pass
@@ -65,8 +48,7 @@ def tcp(name: str) -> None:
     from workers.core.core import Core
 
     reader = CaptureReader()
-    wants = _TcpAlone()
-    core = Core(Packet(), Decoder().decode, wants, wants, (), ())
+    core = Core(Packet(), Decoder().decode, None, _Unheard(), (), ())
 
     def take(chunk: bytes) -> None:
         for buffer, records in reader.feed(chunk):

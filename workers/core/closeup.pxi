@@ -70,12 +70,13 @@ cdef class CoreCloseUp(Results):
         cdef Py_ssize_t at = 0
         cdef int why = ROOM
         cdef bytes inner
+        found.find_all()
         while why != ALL:
             self.s.base = <const byte*>PyBytes_AS_STRING(buffer)
             with nogil:
-                why = pass_over(&self.s, &self.g, found.items, found.number, &at)
+                why = pass_over(&self.s, &self.g, found.w.items, found.w.number, &at)
             if why == PLAIN:
-                inner = read_plainly(&self.s, self.packet, self.decode, buffer, &found.items[at - 1])
+                inner = read_plainly(&self.s, self.packet, self.decode, buffer, &found.w.items[at - 1])
                 look_at(&self.s, &self.g, &self.s.packet)
 
     def close(self):

@@ -6,15 +6,17 @@ MARKS: dict[str, int]
 class Records(Sequence[tuple[int, int, int, int, int]]):
     def __getitem__(self, index: Any) -> Any: ...
     def __len__(self) -> int: ...
+    @property
+    def end(self) -> tuple[int, int]: ...
 
-def walk_pcap(buffer: bytes, at: int, length: int, big: bool, fraction: int, link: int) -> tuple[Records, int, int]: ...
+def walk_pcap(buffer: bytes, at: int, length: int, big: bool, fraction: int, link: int) -> Records: ...
 
 class Core:
     def __init__(
         self,
         packet: object,
         decode: Callable[..., None],
-        handlers: object,
+        handlers: object | None,
         glue: object,
         udp_ports: Iterable[int],
         tcp_ports: Iterable[int],

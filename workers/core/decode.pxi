@@ -13,6 +13,7 @@ cdef enum:
     PPPOE = 0x8864
     BRIDGED = 0x6558
     UNKNOWN = -1
+    PLAIN_IP4 = 0x080045    # ethertype and first byte of IPv4 without options
     MAX_DEPTH = 64
     MAX_EXTENSIONS = 12
 
@@ -145,44 +146,65 @@ cdef int network_layer(int link, const byte *buffer, uint32_t *at, uint32_t end)
     return SLOW
 
 
+cdef inline void in_plain_ip4(Pkt *p, const byte *b, uint32_t total, uint32_t limit) noexcept nogil:
+    """What a packet is told by its IPv4 header, which follows one of Ethernet; its bytes end at `limit`."""
+    if b[15] & 3 == 3:
+        p.mask |= M_CE
+    p.key_length = 12
+    memcpy(p.key, b + 26, 12)
+    p.ip_length = total
+    p.wire_end = limit
+    if p.end > limit:
+        p.end = limit
+
+
+cdef inline bint near_tunnels(uint32_t port) noexcept nogil:
+    """Whether a UDP port is among the first and last of those of tunnels."""
+    return port - 1701 <= 6635 - 1701
+
+
 cdef inline int decode(Pkt *p, const byte *buffer, const Record *record) noexcept nogil:
     """Fill the packet from a record; SLOW when the plain decoder has to do it, else 0. `number`, `time` are set."""
-    cdef uint32_t start = record.start, captured = record.captured, at = start, limit, total, header
+    cdef uint32_t start = record.start, captured = record.captured, at = start, limit, total, header, length
     cdef const byte *b = buffer + start
     cdef int kind
     p.end = start + captured
     p.wire_end = start + (captured if captured > record.wire else record.wire)
     p.depth = 0
     p.tunnel = 0
-    if (
-        record.link == 1 and captured >= 54 and b[12] == 8 and b[13] == 0 and b[14] == 0x45 and b[23] == 6
-        and not two(b + 20) & 0x3FFF
-    ):
-        # the common case in one step: TCP in IPv4 without options in plain Ethernet
+    if record.link == 1 and captured >= 54 and four(b + 12) >> 8 == PLAIN_IP4 and not two(b + 20) & 0x3FFF:
+        # the common cases in one step: TCP or UDP in IPv4 without options in plain Ethernet
         total = two(b + 16)
         limit = start + 14 + total
         header = b[46] >> 4 << 2
-        if limit <= p.wire_end and header >= 20 and header + 20 <= total:
+        length = two(b + 38)
+        if limit > p.wire_end:
+            pass
+        elif b[23] == 6 and header >= 20 and header + 20 <= total:
             p.flags = b[47]
             p.mask = M_IP4 | M_TCP | flag_marks(p.flags)
-            if b[15] & 3 == 3:
-                p.mask |= M_CE
             p.options = header - 20
             p.kind = 6
-            p.key_length = 12
-            memcpy(p.key, b + 26, 12)
-            p.ip_length = total
             p.sequence = four(b + 38)
             p.ack = four(b + 42)
             p.window = two(b + 48)
             p.payload = start + 34 + header
             p.payload_length = total - 20 - header
-            p.wire_end = limit
-            if p.end > limit:
-                p.end = limit
-            p.identification = two(b + 18)
-            p.hops = b[22]
+            if p.flags & (F_SYN | F_RST):       # of others nobody asks
+                p.identification = two(b + 18)
+                p.hops = b[22]
+            in_plain_ip4(p, b, total, limit)
             return 0
+        elif b[23] == 17 and length >= 8 and length + 20 <= total and not (
+            near_tunnels(two(b + 34)) or near_tunnels(two(b + 36))
+        ):
+            p.mask = M_IP4 | M_UDP
+            p.kind = 17
+            p.payload = start + 42
+            p.payload_length = length - 8
+            in_plain_ip4(p, b, total, start + 34 + length)
+            return 0
+    p.ends = NULL
     p.mask = 0
     p.ip_length = p.payload_length = 0
     p.kind = NOTHING

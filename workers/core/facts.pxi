@@ -11,7 +11,7 @@ cdef double NANO = 1e-9
 cdef object tcp_facts(State *s, Flow *flow):
     cdef Half *client = &flow.halves[flow.client]
     cdef Half *server = &flow.halves[1 - flow.client]
-    asked, answered = spread(s, client.rtt), spread(s, server.rtt)
+    asked, answered = spread(s, &client.rtt), spread(s, &server.rtt)
     return TcpFacts(
         handshake=HANDSHAKES[handshake(flow)],
         judged=judged(s, flow),
@@ -37,7 +37,7 @@ cdef object tcp_facts(State *s, Flow *flow):
         keep_alives=tallied(s, flow.keep_alives),
         resets=resets(s, flow),
         fins=flow.fins,
-        rtt=answered if is_slower(s, server.rtt, client.rtt) else asked,
+        rtt=answered if is_slower(&server.rtt, &client.rtt) else asked,
         ecn=client.offered & server.offered & OFFERS_ECN != 0,
         idle_gaps=flow.idle_gaps,
         longest_idle=flow.longest_idle * NANO,
@@ -110,16 +110,16 @@ cdef object tallied(State *s, int32_t where):
     return Tally(frames.count, tuple([frames.first[i] for i in range(min(frames.count, <int64_t>FRAMES))]))
 
 
-cdef object spread(State *s, int32_t where):
+cdef object spread(State *s, Samples *samples):
     """A distribution in seconds; percentiles by nearest rank, as samples.Durations."""
-    cdef Samples *samples
     cdef int64_t values[SAMPLES]
+    cdef int64_t *kept
     cdef int64_t i, at, one
-    if where == NONE:
+    if samples.kept == 0:
         return UNTIMED
-    samples = <Samples*>entry(&s.sample_lists, where)
+    kept = <int64_t*>entry(&s.sample_lists, samples.values)
     for i in range(samples.kept):
-        one = samples.values[i]
+        one = kept[i]
         at = i
         while at and values[at - 1] > one:
             values[at] = values[at - 1]
@@ -134,13 +134,11 @@ cdef object spread(State *s, int32_t where):
     )
 
 
-cdef bint is_slower(State *s, int32_t one, int32_t other) noexcept nogil:
+cdef bint is_slower(Samples *one, Samples *other) noexcept nogil:
     """Whether the fastest of these samples took longer than that of others, or there are no others."""
-    cdef int64_t least
-    if one == NONE or other == NONE:
-        return other == NONE
-    least = (<Samples*>entry(&s.sample_lists, other)).least
-    return (<Samples*>entry(&s.sample_lists, one)).least > least
+    if one.count == 0 or other.count == 0:
+        return other.count == 0
+    return one.least > other.least
 
 
 cdef tuple resets(State *s, Flow *flow):

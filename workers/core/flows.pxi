@@ -26,21 +26,25 @@ cdef inline uint32_t two_raw(const byte *at) noexcept nogil:
 
 cdef inline void found_by(const byte *key, int length, int kind, uint64_t seed, Ends *ends) noexcept nogil:
     """A key's ends, and a bucket that is the same for both directions; seeded, so that nobody can aim at one."""
-    ends.sort = <uint32_t>kind << 8 | length
+    cdef uint64_t one, other
     if length == 12:        # IPv4 and ports, which most are
-        ends.one = <uint64_t>four_raw(key) << 16 | two_raw(key + 8)
-        ends.other = <uint64_t>four_raw(key + 4) << 16 | two_raw(key + 10)
+        one = <uint64_t>four_raw(key) << 16 | two_raw(key + 8)
+        other = <uint64_t>four_raw(key + 4) << 16 | two_raw(key + 10)
     elif length == 8:
-        ends.one = four_raw(key)
-        ends.other = four_raw(key + 4)
+        one = four_raw(key)
+        other = four_raw(key + 4)
     else:
-        ends.one = mixed(eight(key), seed) + mixed(eight(key + 8), seed + 1)
-        ends.other = mixed(eight(key + 16), seed) + mixed(eight(key + 24), seed + 1)
+        one = mixed(eight(key), seed) + mixed(eight(key + 8), seed + 1)
+        other = mixed(eight(key + 16), seed) + mixed(eight(key + 24), seed + 1)
         if length == 36:
-            ends.one = mixed(ends.one + two_raw(key + 32), seed)
-            ends.other = mixed(ends.other + two_raw(key + 34), seed)
+            one = mixed(one + two_raw(key + 32), seed)
+            other = mixed(other + two_raw(key + 34), seed)
+    ends.sort = <uint16_t>(kind << 8 | length)
+    ends.swapped = one > other
+    ends.lesser = min(one, other)
+    ends.greater = max(one, other)
     ends.bucket = <uint32_t>(
-        (folded(ends.one ^ seed, ends.other ^ seed) + kind) * <uint64_t>0x9E3779B97F4A7C15 >> 40
+        (folded(one ^ seed, other ^ seed) + kind) * <uint64_t>0x9E3779B97F4A7C15 >> 40
     ) & (BUCKETS - 1)
 
 
@@ -65,13 +69,9 @@ cdef inline int32_t find(State *s, const byte *key, const Ends *ends, int *side)
     cdef Flow *flow
     while index != NONE:
         flow = &s.flows[index]
-        if flow.sort == ends.sort:
-            if flow.one == ends.one and flow.other == ends.other:
-                side[0] = 0
-                break
-            if flow.one == ends.other and flow.other == ends.one:
-                side[0] = 1
-                break
+        if flow.sort == ends.sort and flow.lesser == ends.lesser and flow.greater == ends.greater:
+            side[0] = flow.swapped ^ ends.swapped       # no branch: which it is nobody can foresee, a processor neither
+            break
         index = flow.next_in_bucket
     if index == NONE or ends.sort & 0xFF <= 12:     # the ends of a short key are all of it
         return index
@@ -117,25 +117,28 @@ cdef int32_t open_flow(State *s, Pkt *p, const Ends *ends) noexcept nogil:
         s.free_flow = flow.next_in_bucket
         if s.free_flow != NONE:
             ask_for(&s.flows[s.free_flow], 3)
-    memset(flow, 0, sizeof(Flow) if p.kind == 6 else OF_TCP)
     s.opened += 1
     s.live += 1
     flow.id = s.opened
     flow.kind = p.kind
-    flow.used = LIVE
+    flow.client = flow.stage = flow.viewed = flow.application = flow.refused_by = 0
+    for side in range(2):
+        flow.counted[side].packets = flow.counted[side].bytes = flow.counted[side].payload = 0
     flow.first = flow.last = p.time
-    flow.first_frame = flow.last_frame = p.number
+    flow.first_frame = p.number
     flow.key_length = p.key_length
-    memcpy(flow.key, p.key, p.key_length)
+    memcpy(flow.key, p.key, KEY)        # all of it: the size is known
     flow.sort = ends.sort
-    flow.one = ends.one
-    flow.other = ends.other
+    flow.lesser = ends.lesser
+    flow.greater = ends.greater
+    flow.swapped = ends.swapped
     flow.hash = ends.bucket
     flow.next_in_bucket = s.buckets[ends.bucket]
     s.buckets[ends.bucket] = index
     flow.bin_end = p.time + SECOND
     flow.tunnel = carrier(s, p) if p.tunnel else NONE
     if p.kind == 6:
+        memset(flow.halves, 0, sizeof(Flow) - OF_TCP)
         flow.handshake_rtt = flow.initial_rtt = flow.server_rtt = flow.reused_after = UNSET
         flow.syns = flow.out_of_order = flow.lost_segments = flow.duplicate_acks = flow.keep_alives = flow.resets = NONE
         for side in range(2):
@@ -168,7 +171,8 @@ cdef void begin_half(Half *half) noexcept nogil:
     half.stream_next = -1
     half.window = half.room = half.scale = UNSET
     half.tried_end = UNSET
-    half.rtt = half.retransmissions = half.zero_windows = half.extra = NONE
+    half.rtt.stride = 1
+    half.rtt.values = half.retransmissions = half.zero_windows = half.extra = NONE
 
 
 cdef void forget(State *s, int32_t index) noexcept nogil:
@@ -179,7 +183,7 @@ cdef void forget(State *s, int32_t index) noexcept nogil:
         where = &s.flows[where[0]].next_in_bucket
     where[0] = flow.next_in_bucket
     s.live -= 1
-    flow.used = ENDED
+    s.latest[index] = NONE
     flow.capture_end = s.last
 
 
@@ -189,7 +193,6 @@ cdef void release(State *s, int32_t index) noexcept nogil:
     give(&s.carriers, flow.tunnel)
     if flow.kind == 6:
         release_tcp(s, flow)
-    flow.used = FREE
     flow.next_in_bucket = s.free_flow
     s.free_flow = index
 
@@ -205,7 +208,7 @@ cdef void release_tcp(State *s, Flow *flow) noexcept nogil:
     for side in range(2):
         give(&s.frame_lists, flow.halves[side].retransmissions)
         give(&s.frame_lists, flow.halves[side].zero_windows)
-        give(&s.sample_lists, flow.halves[side].rtt)
+        give(&s.sample_lists, flow.halves[side].rtt.values)
         if flow.halves[side].extra != NONE:
             release_extra(s, flow.halves[side].extra)
 
@@ -224,12 +227,13 @@ cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
     """A conversation is over: at once when no parser has to hear of it, else as an event."""
     cdef Flow *flow = &s.flows[index]
     cdef Event *event
+    cdef bint untold = told_to_nobody(s, index)
     forget(s, index)
     if flow.kind == 6:
         tally(s, flow)
     count_port(s, flow)
     s.ended += 1
-    if told_to_nobody(s, flow):
+    if untold:
         settle(s, index)
         return
     event = &s.events[s.waiting]
@@ -241,9 +245,12 @@ cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
     event.time = p.time
 
 
-cdef inline bint told_to_nobody(State *s, Flow *flow) noexcept nogil:
+cdef inline bint told_to_nobody(State *s, int32_t index) noexcept nogil:
     """Whether no parser has to hear of a conversation's end."""
-    return not flow.viewed and flow.last_frame <= s.dispatched and not (flow.kind == 6 and flow.handshake_rtt >= 0)
+    cdef Flow *flow = &s.flows[index]
+    return s.alone or (
+        not flow.viewed and s.latest[index] <= s.dispatched and not (flow.kind == 6 and flow.handshake_rtt >= 0)
+    )
 
 
 cdef void count_port(State *s, Flow *flow) noexcept nogil:
@@ -351,11 +358,12 @@ cdef int32_t listed(State *s, bint by_id) noexcept nogil:
     """Fill `order` with the live conversations, as they lie; how many there are."""
     cdef int32_t index, number = 0
     for index in range(s.touched):
-        prefetch(&s.flows[index + 8])   # or what lies behind, which does no harm
-        if s.flows[index].used == LIVE:
-            s.order[number].place = s.flows[index].id if by_id else s.flows[index].last_frame
-            s.order[number].flow = index
-            number += 1
+        s.order[number].place = s.latest[index]
+        s.order[number].flow = index
+        number += s.latest[index] != NONE
+    if by_id:
+        for index in range(number):
+            s.order[index].place = s.flows[s.order[index].flow].id
     return number
 
 
@@ -368,9 +376,11 @@ cdef int32_t closed_untold(State *s, int32_t number, Pkt *p) noexcept nogil:
     How many are left, at its beginning."""
     cdef int32_t place, left = 0
     for place in range(number):
-        if place + 4 < number:
-            ask_for(&s.flows[s.order[place + 4].flow], 3)
-        if told_to_nobody(s, &s.flows[s.order[place].flow]):
+        if place + 12 < number:
+            ask_for(&s.flows[s.order[place + 12].flow], 3)
+            prefetch(&s.buckets[s.flows[s.order[place + 8].flow].hash])
+            prefetch(&s.flows[s.buckets[s.flows[s.order[place + 4].flow].hash]])    # the first of those before it
+        if told_to_nobody(s, s.order[place].flow):
             close_flow(s, s.order[place].flow, p)
         else:
             s.order[left] = s.order[place]

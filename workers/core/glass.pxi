@@ -220,10 +220,10 @@ cdef void look_at(State *s, Glass *g, Pkt *p) noexcept nogil:
         if (p.flags & (F_SYN | F_ACK)) == F_SYN and reuses_ports(p, &flow.halves[side], &flow.halves[1 - side]):
             close_flow(s, index, p)
             flow = placed(s, p, &index, &side)
-        counted(flow, side, p)
+        counted(s, index, side, p)
         p.mask |= follow(s, flow, side, p)
     else:
-        counted(flow, side, p)
+        counted(s, index, side, p)
     pair = paired(g, flow.key, flow.key_length, flow.kind, flow.client)
     if pair != NULL and pair.row >= 0:
         cell = pair.row * g.columns + column(g, p.time)

@@ -1,6 +1,6 @@
 # Entries of what only some conversations need, by index: taken, given back, and added to.
 
-cdef void* entry(Pool *pool, int32_t index) noexcept nogil:
+cdef inline void* entry(Pool *pool, int32_t index) noexcept nogil:
     return pool.memory + <size_t>index * pool.size
 
 
@@ -56,31 +56,32 @@ cdef Extra* extra(Pool *extras, Half *half) noexcept nogil:
     return <Extra*>entry(extras, half.extra)
 
 
-cdef void sample(Pool *samples, int32_t *where, int64_t value) noexcept nogil:
+cdef inline void sample(Pool *values, Samples *seen, int64_t value) noexcept nogil:
     """Add a duration (samples.Durations): count, least and most are exact, the rest is thinned by stride."""
-    cdef Samples *seen
-    cdef int64_t i
-    if where[0] == NONE:
-        where[0] = take(samples)
-        if where[0] == NONE:
-            return
-        (<Samples*>entry(samples, where[0])).stride = 1
-    seen = <Samples*>entry(samples, where[0])
-    if value < 0:
-        value = 0
-    if seen.count == 0 or value < seen.least:
+    value = max(value, <int64_t>0)
+    if seen.count == 0:
         seen.least = value
-    if value > seen.most:
-        seen.most = value
-    if seen.count % seen.stride == 0:
-        if seen.kept >= SAMPLES:
-            for i in range(SAMPLES // 2):
-                seen.values[i] = seen.values[2 * i]
-            seen.kept = SAMPLES // 2
-            seen.stride *= 2
-            if seen.count % seen.stride:
-                seen.count += 1
-                return
-        seen.values[seen.kept] = value
-        seen.kept += 1
+    seen.least = min(seen.least, value)
+    seen.most = max(seen.most, value)
+    if seen.count & seen.stride - 1 == 0:
+        keep_sample(values, seen, value)
     seen.count += 1
+
+
+cdef void keep_sample(Pool *values, Samples *seen, int64_t value) noexcept nogil:
+    cdef int64_t *kept
+    cdef int64_t i
+    if seen.values == NONE:
+        seen.values = take(values)
+        if seen.values == NONE:
+            return
+    kept = <int64_t*>entry(values, seen.values)
+    if seen.kept == SAMPLES:
+        for i in range(SAMPLES // 2):
+            kept[i] = kept[2 * i]
+        seen.kept = SAMPLES // 2
+        seen.stride *= 2
+        if seen.count & seen.stride - 1:
+            return
+    kept[seen.kept] = value
+    seen.kept += 1

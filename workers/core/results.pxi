@@ -22,17 +22,18 @@ cdef class Results:
             raise MemoryError
         in_large_pages(<char*>flows + LARGE, SLOTS * sizeof(Flow) - LARGE)  # but for what few conversations take
         s.flows = <Flow*>flows
+        s.latest = <int64_t*>calloc(SLOTS, sizeof(int64_t))
         s.ports = <uint64_t*>calloc(3 * 65536, sizeof(uint64_t))
         s.events = <Event*>calloc(MAX_EVENTS, sizeof(Event))
         s.order = <Rank*>calloc(SLOTS, sizeof(Rank))
         s.read_ports = <byte*>calloc(65536, 1)
-        if not (s.buckets and s.flows and s.ports and s.events and s.order and s.read_ports):
+        if not (s.buckets and s.flows and s.latest and s.ports and s.events and s.order and s.read_ports):
             raise MemoryError
         memset(s.buckets, 0xFF, BUCKETS * sizeof(int32_t))
         s.free_flow = s.frame_lists.free = s.sample_lists.free = s.reset_lists.free = NONE
         s.extras.free = s.carriers.free = NONE
         s.frame_lists.size = sizeof(FrameList)
-        s.sample_lists.size = sizeof(Samples)
+        s.sample_lists.size = SAMPLES * sizeof(int64_t)
         s.reset_lists.size = sizeof(ResetList)
         s.extras.size = sizeof(Extra)
         s.carriers.size = sizeof(Carrier)
@@ -43,6 +44,7 @@ cdef class Results:
         cdef State *s = &self.s
         free(s.buckets)
         free(s.flows)
+        free(s.latest)
         free(s.ports)
         free(s.events)
         free(s.order)
@@ -67,7 +69,8 @@ cdef class Results:
         """Frames by the place of the mark's bit."""
         cdef int place
         return [
-            self.s.marks[place] + (self.s.ordinary if (M_IP4 | M_TCP) >> place & 1 else 0) for place in range(64)
+            self.s.marks[place] + (self.s.ordinary if (M_IP4 | M_TCP) >> place & 1 else 0)
+            + (self.s.datagrams if (M_IP4 | M_UDP) >> place & 1 else 0) for place in range(64)
         ]
 
     @property

@@ -2,8 +2,9 @@
 
 cdef enum:
     ALL = 0
-    ROOM = 1                # events have to be taken before more packets
+    ROOM = 1                # events have to be taken before more packets, or more memory
     PLAIN = 2               # the packet at hand has to be decoded by the plain decoder
+    FORESEEN = 6            # packets whose ends are known ahead
 
 
 cdef inline void account(State *s, const Record *record) noexcept nogil:
@@ -35,47 +36,66 @@ cdef inline void count_marks(State *s, uint64_t mask) noexcept nogil:
     if mask == (M_IP4 | M_TCP):
         s.ordinary += 1
         return
+    if mask == (M_IP4 | M_UDP):
+        s.datagrams += 1
+        return
     while mask:
         place = trailing_zeros(mask)
         s.marks[place] += 1
         mask &= mask - 1
 
 
+cdef inline void foresee(State *s, const Record *one, Ends *ends) noexcept nogil:
+    """Find the ends of a record's key, if it is as the most are, and ask for its bucket."""
+    cdef const byte *frame = s.base + one.start
+    ends.sort = 0
+    if one.captured >= 38 and four(frame + 12) >> 8 == PLAIN_IP4:
+        found_by(frame + 26, 12, frame[23], s.seed, ends)
+        prefetch(&s.buckets[ends.bucket])
+
+
 cdef inline void look_ahead(State *s, const Record *records, Py_ssize_t at, Py_ssize_t number) noexcept nogil:
     """Ask early for memory that the next packets need: their headers, then their buckets, then their conversations."""
-    cdef const Record *one
-    cdef const byte *frame
-    cdef Ends ends
-    cdef int32_t index
+    cdef const Ends *ends = &s.soon[(at + 3) & 7]
+    cdef int32_t index = max(s.buckets[ends.bucket], 0)
     cdef int side
-    if at + 8 < number:
-        prefetch(s.base + records[at + 8].start + 40)
-    if at + 4 < number:
-        one = &records[at + 4]
-        frame = s.base + one.start
-        if one.captured >= 38 and frame[12] == 8 and frame[14] == 0x45:     # what the most are: no more than a guess
-            found_by(frame + 26, 12, frame[23], s.seed, &ends)
-            s.soon[at & 3] = ends.bucket
-            prefetch(&s.buckets[ends.bucket])
-    index = s.buckets[s.soon[(at + 2) & 3]]
-    if index != NONE:
-        ask_for(&s.flows[index], 2)
-        one = &records[at + 2]
-        if at + 2 < number and one.captured >= 38 and s.base[one.start + 23] == 6:
-            for side in range(2):
-                prefetch(&s.flows[index].halves[side])
-                prefetch(&s.flows[index].halves[side].stream_next)
+    if at + 10 < number:
+        prefetch(s.base + records[at + 10].start + 40)
+    if at + FORESEEN < number:
+        foresee(s, &records[at + FORESEEN], &s.soon[(at + FORESEEN) & 7])
+    # any conversation does where there is none to ask for: a branch nobody can foresee costs more
+    ask_for(&s.flows[index], 2)
+    if ends.sort >> 8 != 6:
+        index = 0
+    for side in range(2):
+        prefetch(&s.flows[index].halves[side])
+        prefetch(&s.flows[index].halves[side].stream_next)
+        prefetch(&s.flows[index].halves[side].rtt)
 
 
-cdef int run(State *s, const Record *records, Py_ssize_t number, Py_ssize_t *at) noexcept nogil:
+cdef int run(State *s, Walk *w, Py_ssize_t *at) noexcept nogil:
     """Take records from `at` on; why it stopped."""
-    while at[0] < number:
+    cdef const Record *one
+    cdef Py_ssize_t place
+    if at[0] == 0:
+        while not w.over and w.number < AHEAD:
+            walk_on(w)
+        for place in range(min(w.number, <Py_ssize_t>FORESEEN)):
+            foresee(s, &w.items[place], &s.soon[place])
+    while at[0] < w.number:
         if s.pressing or s.waiting >= AT_ONCE or s.touched == SLOTS:
             return ROOM
-        look_ahead(s, records, at[0], number)
-        account(s, &records[at[0]])
-        at[0] += 1
-        if decode(&s.packet, s.base, &records[at[0] - 1]) == SLOW:
+        if not w.over:
+            if w.number == w.room:
+                return ROOM
+            walk_on(w)
+        place = at[0]
+        at[0] = place + 1
+        one = &w.items[place]
+        look_ahead(s, w.items, place, w.number)
+        account(s, one)
+        s.packet.ends = &s.soon[place & 7]
+        if decode(&s.packet, s.base, one) == SLOW:
             return PLAIN
         step(s)
     return ALL
@@ -95,20 +115,24 @@ cdef inline void step(State *s) noexcept nogil:
 
 cdef inline Flow* placed(State *s, Pkt *p, int32_t *index, int *side) noexcept nogil:
     """The packet's conversation; a new one when there is none."""
-    cdef Ends ends
-    found_by(p.key, p.key_length, p.kind, s.seed, &ends)
+    cdef Ends made
+    cdef const Ends *ends = p.ends
+    if ends == NULL:
+        found_by(p.key, p.key_length, p.kind, s.seed, &made)
+        ends = &made
     side[0] = 0
-    index[0] = find(s, p.key, &ends, side)
+    index[0] = find(s, p.key, ends, side)
     if index[0] == NONE:
         if s.live >= MAX_LIVE:
             evict(s, p)
-        index[0] = open_flow(s, p, &ends)
+        index[0] = open_flow(s, p, ends)
     return &s.flows[index[0]]
 
 
-cdef inline void counted(Flow *flow, int side, Pkt *p) noexcept nogil:
+cdef inline void counted(State *s, int32_t index, int side, Pkt *p) noexcept nogil:
+    cdef Flow *flow = &s.flows[index]
     cdef Counted *mine = &flow.counted[side]
-    flow.last_frame = p.number
+    s.latest[index] = p.number
     flow.last = p.time
     mine.packets += 1
     mine.bytes += p.ip_length
@@ -120,9 +144,9 @@ cdef void other_step(State *s, Pkt *p) noexcept nogil:
     cdef int side
     cdef uint32_t ports
     cdef Flow *flow = placed(s, p, &index, &side)
-    counted(flow, side, p)
+    counted(s, index, side, p)
     sent_by(&s.timeline, side == flow.client)
-    if p.kind == 17:
+    if p.kind == 17 and not s.alone:
         ports = p.key_length - 4
         if (s.read_ports[two(p.key + ports)] | s.read_ports[two(p.key + ports + 2)]) & READ_UDP:
             waiting(s, DATAGRAM, index, side, p)
@@ -145,7 +169,6 @@ cdef inline void tcp_step(State *s, Pkt *p) noexcept nogil:
     cdef int32_t index
     cdef int side
     cdef Flow *flow = placed(s, p, &index, &side)
-    cdef Half *half
     cdef uint64_t found
     cdef int64_t before, acked
     if (p.flags & (F_SYN | F_ACK)) == F_SYN:
@@ -157,17 +180,17 @@ cdef inline void tcp_step(State *s, Pkt *p) noexcept nogil:
             flow.reused_after = max(<int64_t>0, flow.first - before)
     if p.time >= flow.bin_end:
         next_second(flow, p)
-    counted(flow, side, p)
+    counted(s, index, side, p)
     acked = flow.halves[side].last_ack
     found = follow(s, flow, side, p)
     sent_by(&s.timeline, side == flow.client)
     p.mask |= found
-    half = &flow.halves[side]
-    if flow.halves[1 - side].lost & HOLE and half.last_ack != acked:
+    if flow.halves[1 - side].lost & HOLE and flow.halves[side].last_ack != acked:
         acknowledge_hole(s, index, 1 - side, p)
     if p.payload_length and not p.flags & F_RST and not found & M_KEEP_ALIVE:
-        stream_step(s, index, side, p)
-    elif p.flags & F_FIN and half.stream == PARSED:
+        if not s.alone:
+            stream_step(s, index, side, p)
+    elif p.flags & F_FIN and flow.halves[side].stream == PARSED:
         queue(s, index, side, p).fin = 1
     if p.mask & (M_RETRANSMISSION | M_RST):
         problem(&s.timeline, p.time)

@@ -23,11 +23,6 @@ cdef enum:
     BINS = 300              # as timeline.BINS
     SAMPLES = 64            # as tcp's Durations(64)
 
-cdef enum:
-    FREE = 0
-    LIVE = 1
-    ENDED = 2
-
 cdef enum:                  # what a direction's bytes are to the application parsers
     NO_STREAM = 0
     WATCHED = 1             # of no known protocol so far: only what may begin one is handed on
@@ -67,13 +62,15 @@ cdef struct Record:
 
 
 cdef struct Ends:           # of a key, and where the conversations are found that may have them
-    uint64_t one
-    uint64_t other
+    uint64_t lesser
+    uint64_t greater
     uint32_t bucket
-    uint32_t sort           # protocol, and the key's length
+    uint16_t sort           # protocol, and the key's length
+    byte swapped            # the greater one is the sender's
 
 
 cdef struct Pkt:
+    const Ends *ends        # of its key, NULL while they are not known
     int64_t number
     int64_t time
     uint64_t mask
@@ -105,7 +102,16 @@ cdef struct Counted:        # of one direction
     int64_t payload
 
 
-cdef struct Half:           # a direction of TCP: two cache lines for every packet, and one for what is seldom
+cdef struct Samples:        # of durations: what is counted of them; a thinned choice lies in a pool
+    int64_t count
+    int64_t least
+    int64_t most
+    int64_t stride          # a power of two
+    int32_t kept
+    int32_t values
+
+
+cdef struct Half:           # a direction of TCP: two cache lines for every packet, one seldom needed, one of samples
     int64_t next
     int64_t next_time
     int64_t last_ack
@@ -124,7 +130,7 @@ cdef struct Half:           # a direction of TCP: two cache lines for every pack
     uint32_t data_segments
     uint32_t tried_start
     uint32_t tried_size
-    int32_t rtt
+    int32_t unused
     int32_t extra           # what few conversations have
     uint16_t queued         # events of this direction that wait
     byte stream
@@ -146,15 +152,17 @@ cdef struct Half:           # a direction of TCP: two cache lines for every pack
     byte offered            # by the SYN or SYN-ACK, bits
     uint16_t mss
     int64_t scale           # of the window, UNSET for none
+    Samples rtt
+    int64_t unused_behind[3]
 
 
 cdef struct Flow:           # three cache lines, of which packets need two; from the halves on it is of TCP alone
-    uint64_t one            # its ends, as in Ends
-    uint64_t other
-    uint32_t sort
+    uint64_t lesser         # its ends, as in Ends
+    uint64_t greater
+    uint16_t sort
+    byte swapped
     int32_t next_in_bucket
     int64_t last
-    int64_t last_frame
     int64_t bin_end         # of the second at hand, counted from the first packet
     byte client
     byte stage
@@ -162,13 +170,12 @@ cdef struct Flow:           # three cache lines, of which packets need two; from
     byte application        # place of its name, 0 for none
     byte refused_by         # 0 nobody, 1 reset, 2 icmp
     byte key_length
-    byte used
     byte kind
+    uint32_t hash
     Counted counted[2]
     int64_t id
     int64_t first
     byte key[KEY]
-    uint32_t hash
     int64_t first_frame
     int64_t capture_end     # the latest packet time when it ended
     int64_t tunnel
@@ -221,15 +228,6 @@ cdef struct Carrier:        # a tunnel
 cdef struct FrameList:
     int64_t count
     int64_t first[FRAMES]
-
-
-cdef struct Samples:
-    int64_t count
-    int64_t least
-    int64_t most
-    int64_t stride
-    int64_t kept
-    int64_t values[SAMPLES]
 
 
 cdef struct ResetEntry:
@@ -322,6 +320,7 @@ cdef struct State:
     int64_t handshakes[5]
     int64_t marks[64]
     int64_t ordinary        # frames whose only marks are those of most: M_IP4 | M_TCP
+    int64_t datagrams       # and those with no more than M_IP4 | M_UDP
     Timeline timeline
     # the conversations that are told so far, as a heap whose first is the last to be told
     int32_t kept_number
@@ -332,6 +331,7 @@ cdef struct State:
     int32_t touched         # slots used so far, of SLOTS
     int32_t waiting
     int32_t pressing        # a direction has many events waiting
+    int32_t alone           # no parser is behind this: there are no events
     int64_t dispatched      # the last packet whose events were taken
     Pool frame_lists
     Pool sample_lists
@@ -340,12 +340,13 @@ cdef struct State:
     Pool carriers
     int32_t *buckets
     Flow *flows
+    int64_t *latest         # frame of each one's latest packet, NONE when it is over; apart, for the search of the idle
     uint64_t *ports
     byte port_blocks[BLOCKS]    # which of them hold any
     Event *events
     Rank *order
     byte *read_ports
-    uint32_t soon[4]        # buckets of the packets that come next
+    Ends soon[8]            # of the packets that come next, those that are as the most are
     # the packet at hand
     Pkt packet
     const byte *base

@@ -18,8 +18,7 @@ cdef inline uint64_t follow(State *s, Flow *flow, int side, Pkt *p) noexcept nog
     cdef uint64_t found = 0
     cdef int64_t length = p.payload_length
     cdef int64_t end = (p.sequence + length) & MASK
-    if length:
-        mine.data_segments += 1
+    mine.data_segments += length != 0
     if (
         p.sequence != mine.next or p.flags & (F_SYN | F_FIN | F_RST) or length == 1
         or (length and ((theirs.last_ack - end) & MASK) < HALF)

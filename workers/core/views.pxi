@@ -3,8 +3,9 @@
 cdef class Core(Results):
     """batch(buffer, records) as they come; close() at the end; then the results.
 
-    `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; what is
-    to be read goes to `handlers`; `glue` has `icmp_error(packet)`, as the plain core has it.
+    `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; what is to be
+    read goes to `handlers`, None for conversations and TCP alone; `glue` has `icmp_error(packet)`, as the plain core
+    has it.
     """
 
     cdef Packet packet
@@ -35,6 +36,7 @@ cdef class Core(Results):
         self.numbers = {"": 0}
         self.views = []
         self.make()
+        self.s.alone = handlers is None
         for port in udp_ports:
             self.s.read_ports[port] |= READ_UDP
         for port in tcp_ports:
@@ -49,11 +51,12 @@ cdef class Core(Results):
         cdef int why = ROOM
         while why != ALL:
             self.s.base = <const byte*>PyBytes_AS_STRING(buffer)
+            found.make_room()
             with nogil:
-                why = run(&self.s, found.items, found.number, &at)
+                why = run(&self.s, &found.w, &at)
             self.dispatch(buffer)
             if why == PLAIN:
-                self.plain(buffer, &found.items[at - 1])
+                self.plain(buffer, &found.w.items[at - 1])
         self.packet.buffer = b""
 
     cdef int plain(self, bytes buffer, Record *record) except -1:
@@ -314,6 +317,7 @@ cdef class Core(Results):
             PyBytes_FromStringAndSize(<char*>s, sizeof(State)),
             PyBytes_FromStringAndSize(<char*>s.buckets, BUCKETS * sizeof(int32_t)),
             PyBytes_FromStringAndSize(<char*>s.flows, s.touched * sizeof(Flow)),
+            PyBytes_FromStringAndSize(<char*>s.latest, s.touched * sizeof(int64_t)),
             PyBytes_FromStringAndSize(<char*>s.ports, 3 * 65536 * sizeof(uint64_t)),
             PyBytes_FromStringAndSize(<char*>s.read_ports, 65536),
         ]
@@ -338,23 +342,26 @@ cdef class Core(Results):
             self.names, self.numbers, self.views = state
         kept = s[0]
         memcpy(s, PyBytes_AS_STRING(memory[0]), sizeof(State))
-        s.buckets, s.flows, s.ports = kept.buckets, kept.flows, kept.ports
+        s.buckets, s.flows, s.latest, s.ports = kept.buckets, kept.flows, kept.latest, kept.ports
         s.events, s.order, s.read_ports = kept.events, kept.order, kept.read_ports
         s.frame_lists.memory = s.sample_lists.memory = s.reset_lists.memory = s.extras.memory = s.carriers.memory = NULL
         s.base = NULL
+        s.packet.ends = NULL
         data = memory[1]
         memcpy(s.buckets, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         data = memory[2]
         memcpy(s.flows, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         data = memory[3]
-        memcpy(s.ports, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        memcpy(s.latest, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         data = memory[4]
+        memcpy(s.ports, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        data = memory[5]
         memcpy(s.read_ports, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-        unpool(&s.frame_lists, memory[5])
-        unpool(&s.sample_lists, memory[6])
-        unpool(&s.reset_lists, memory[7])
-        unpool(&s.extras, memory[8])
-        unpool(&s.carriers, memory[9])
+        unpool(&s.frame_lists, memory[6])
+        unpool(&s.sample_lists, memory[7])
+        unpool(&s.reset_lists, memory[8])
+        unpool(&s.extras, memory[9])
+        unpool(&s.carriers, memory[10])
 
 
 cdef inline void fill(Packet packet, const Event *event) noexcept:
@@ -387,11 +394,3 @@ cdef int unpool(Pool *pool, bytes data) except -1:
             raise MemoryError
         memcpy(pool.memory, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
     return 0
-
-
-cdef Records listed_records(records):
-    """Records of a Python walker."""
-    cdef Records found = Records()
-    for start, captured, wire, time, link in records:
-        found.add(start, captured, wire, time, link)
-    return found

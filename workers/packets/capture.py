@@ -113,12 +113,15 @@ class CaptureReader:
             yield from self._records(self._walker, chunk, at)
 
     def _records(self, walker: pcap.PcapWalker | pcapng.PcapngWalker, buffer: bytes, at: int) -> Iterator[Batch]:
-        records, after = walker.walk(buffer, at)
-        self.error, self._need = walker.error, walker.need
-        if after < len(buffer) and self.error is None:
-            self._held += buffer[after:]
-        if records:
-            yield buffer, records
+        records = walker.walk(buffer, at)
+        try:
+            if records:
+                yield buffer, records
+        finally:
+            after = walker.walked(records, buffer, at)
+            self.error, self._need = walker.error, walker.need
+            if after < len(buffer) and self.error is None:
+                self._held += buffer[after:]
 
     def _open(self, start: bytes) -> bytes:
         """Choose the walker; returns what is left for it. Holds the bytes when more are needed."""

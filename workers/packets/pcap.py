@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from workers.core import BUILT
 
 if BUILT:
-    from workers.core.core import walk_pcap
+    from workers.core.core import Records, walk_pcap
 
 from workers.packets.options import Comments
 
@@ -36,7 +36,7 @@ def is_pcap(start: bytes) -> bool:
 
 
 class PcapWalker:
-    """walk(buffer) -> records that are complete in it; the caller keeps the rest."""
+    """walk(buffer) -> records that are complete in it; `walked` says what the caller keeps."""
 
     format = "pcap"
 
@@ -53,10 +53,33 @@ class PcapWalker:
         self.comments = Comments()
         self._offset = offset
         """File offset of the next record, for error sentences."""
+        self._end = 0, 0
+        """Where the last walk ended, and what a record there claims to have captured and can't."""
 
-    def walk(self, buffer: bytes, at: int = 0) -> tuple[Sequence[Record], int]:
-        """Records complete in the buffer from `at` on, and where the next one begins; sets `need` for that one."""
-        records, after, claimed = self._walk(buffer, at)
+    def walk(self, buffer: bytes, at: int = 0) -> Sequence[Record]:
+        """Records complete in the buffer from `at` on. The compiled core finds them as it reads them: see `walked`."""
+        if BUILT:
+            return walk_pcap(buffer, at, self._record, self._order == ">", self._fraction, self.link_type)
+        records: list[Record] = []
+        size, length, link, fraction = len(buffer), self._record, self.link_type, self._fraction
+        unpack = _HEADERS[self._order].unpack_from
+        self._end = at, 0
+        while at + length <= size:
+            seconds, parts, captured, wire = unpack(buffer, at)
+            if captured > MAX_CAPTURED:
+                self._end = at, captured
+                return records
+            body = at + length
+            if body + captured > size:
+                break
+            records.append((body, captured, wire, seconds * 1_000_000_000 + parts * fraction, link))
+            at = body + captured
+        self._end = at, 0
+        return records
+
+    def walked(self, records: Sequence[Record], buffer: bytes, at: int = 0) -> int:
+        """The records of `walk` were read: where the next one begins; sets `need` for that one."""
+        after, claimed = records.end if BUILT and isinstance(records, Records) else self._end
         if claimed:
             self.error = (
                 f"packet {self.records + len(records) + 1} claims {claimed:,} captured bytes, more than any"
@@ -67,25 +90,7 @@ class PcapWalker:
             self.need += _HEADERS[self._order].unpack_from(buffer, after)[2]
         self._offset += after - at
         self.records += len(records)
-        return records, after
-
-    def _walk(self, buffer: bytes, at: int) -> tuple[Sequence[Record], int, int]:
-        """The records, where the next one begins, and what one claims to have captured and can't."""
-        if BUILT:
-            return walk_pcap(buffer, at, self._record, self._order == ">", self._fraction, self.link_type)
-        records: list[Record] = []
-        size, length, link, fraction = len(buffer), self._record, self.link_type, self._fraction
-        unpack = _HEADERS[self._order].unpack_from
-        while at + length <= size:
-            seconds, parts, captured, wire = unpack(buffer, at)
-            if captured > MAX_CAPTURED:
-                return records, at, captured
-            body = at + length
-            if body + captured > size:
-                break
-            records.append((body, captured, wire, seconds * 1_000_000_000 + parts * fraction, link))
-            at = body + captured
-        return records, at, 0
+        return after
 
     def close(self, left: int) -> None:
         """The stream ended with so many bytes unused."""

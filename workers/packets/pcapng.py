@@ -5,6 +5,7 @@ secrets, custom ones, ...) are passed over by their length, and nothing of them 
 """
 
 import struct
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -50,10 +51,11 @@ class PcapngWalker:
         self._offset = self._begin = 0
         self._skip = 0
         self._last = 0
+        self._end = 0
         self._why = ""
 
-    def walk(self, buffer: bytes, at: int = 0) -> tuple[list[Record], int]:
-        """Records complete in the buffer from `at` on, and where the next block begins; sets `need` for that one."""
+    def walk(self, buffer: bytes, at: int = 0) -> Sequence[Record]:
+        """Records complete in the buffer from `at` on; sets `need` for the next block, and `error`."""
         records: list[Record] = []
         self._begin, size = at, len(buffer)
         self.need = 12
@@ -72,7 +74,12 @@ class PcapngWalker:
             at += taken
         self._offset += at - self._begin
         self.records += len(records)
-        return records, at
+        self._end = at
+        return records
+
+    def walked(self, records: Sequence[Record], buffer: bytes, at: int = 0) -> int:
+        """Where the next block begins, after `walk`."""
+        return self._end
 
     def close(self, left: int) -> None:
         """The stream ended with so many bytes unused."""
