@@ -19,7 +19,7 @@ from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import DnsFacts, DnsName, Spread
 from workers.packets import marks
 from workers.packets.packet import Packet
-from workers.packets.stream import Parser
+from workers.packets.stream import OF_DNS, Parser
 
 TOLD_NAMES = 200
 TOLD_SEARCHES = 50
@@ -38,7 +38,7 @@ class DnsStage:
     """update with each message, finish into facts."""
 
     def __init__(self, timeline: TimelineStage) -> None:
-        self._timeline = timeline
+        self._answers = timeline.answers()
         self._read = Message()
         self._groups = Groups()
         self._names = Names()
@@ -157,7 +157,10 @@ class DnsStage:
         waiting = self._waiting
         took = max(0, packet.time - waiting.times[place])
         self._latency.add(took)
-        self._timeline.latency(packet.time, took, "dns")
+        if self._answers.count < self._answers.due:
+            self._answers.count += 1  # nothing is kept of most
+        else:
+            self._answers.add(packet.time, took, "dns")
         if waiting.groups[place]:
             group = self._groups.every[waiting.groups[place] - 1]
             name = group.name
@@ -262,6 +265,10 @@ class DnsTcpParser(Parser):
         self._half = half
         self._held = b""
         self._lost = False
+
+    def group(self) -> int:
+        """Of which group it is."""
+        return OF_DNS
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""

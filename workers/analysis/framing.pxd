@@ -9,6 +9,7 @@ from workers.packets.stream cimport Parser
 cdef class ServiceParser(Parser):
     cdef public Exchange exchange
 
+    cpdef int group(self)
     cpdef close(self, long long now)
 
 

@@ -41,6 +41,7 @@ cdef class HttpParser(Parser):
     cdef public bint lost
     cdef public Request upgraded
 
+    cpdef int group(self)
     cpdef bint between(self)
     @cython.locals(rest=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)

@@ -17,7 +17,7 @@ from workers.analysis.http_start import looks_like_start
 from workers.packets import marks
 from workers.packets.packet import Packet
 from workers.packets.scan import find
-from workers.packets.stream import Outer, Parser
+from workers.packets.stream import OF_HTTP, Outer, Parser
 
 PORTS = frozenset({80, 3128, 8080, 8088})
 """Where broken request lines count as requests too (the server's 400 answers them)."""
@@ -98,6 +98,10 @@ class HttpParser(Parser):
         """Whether no message is under way, so that another protocol may begin here."""
         return self._state == _LOST or (self._state == _HEAD and self._held is None)
 
+    def group(self) -> int:
+        """Of which group it is."""
+        return OF_HTTP
+
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes. The rest of a response's body is not needed; a request's tells when it ends."""
         if self._state == _LOST:
@@ -156,8 +160,8 @@ class HttpParser(Parser):
         if not self._waiting:
             return
         state = self._half.flow.state
-        over = state is not None and bool(state.fins or state.resets)
-        hidden = answer_not_captured(self._half)
+        over = now >= 0 and state is not None and bool(state.fins or state.resets)
+        hidden = now >= 0 and answer_not_captured(self._half)
         while self._waiting:
             request = self._take()
             if hidden:

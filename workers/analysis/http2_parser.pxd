@@ -13,6 +13,7 @@ cdef class Http2Parser(Parser):
     cdef bytearray _body, _block
     cdef tuple _open
 
+    cpdef int group(self)
     @cython.locals(taken=cython.longlong, read=cython.longlong, rest=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cpdef skipped(self, Packet packet, bint whole)

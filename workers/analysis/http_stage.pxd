@@ -2,8 +2,8 @@ cimport cython
 
 from workers.analysis.http_groups cimport Group, Groups, Pool, Pools, Request, Statuses, Tries
 from workers.analysis.http_message cimport Head
-from workers.analysis.samples cimport Durations, Thinned, count
-from workers.analysis.timeline cimport TimelineStage
+from workers.analysis.samples cimport Durations, count
+from workers.analysis.timeline cimport Answers
 from workers.packets.packet cimport Packet
 
 
@@ -12,13 +12,12 @@ cdef Py_ssize_t _SPARE
 
 @cython.final
 cdef class HttpStage:
-    cdef TimelineStage _timeline
     cdef Groups _groups
     cdef Statuses _statuses
     cdef Tries _tries
     cdef Pools _pools
     cdef Durations _latency
-    cdef Thinned _answers
+    cdef Answers _answers
     cdef list _spare
     cdef public Head head
     cdef long long _requests, _responses
@@ -31,7 +30,7 @@ cdef class HttpStage:
     cpdef Request asked(self, Group group, bytes key, Packet packet)
     cdef int release(self, Request request) except -1
     cpdef int response(self, int status, Request request, long long first_byte, Packet packet) except -1
-    @cython.locals(took=cython.longlong, group=Group, answers=Thinned)
+    @cython.locals(took=cython.longlong, group=Group, answers=Answers)
     cdef int _answered(self, Request request, int status, long long first_byte, Packet packet) except -1
     cdef Pool pool(self, Request request)
     cpdef int pooled(self, Request request, Pool pool, long long first_byte, bint first) except -1

@@ -34,7 +34,6 @@ class HttpStage:
     """start a parser for each direction, update from its messages, finish into facts."""
 
     def __init__(self, timeline: TimelineStage) -> None:
-        self._timeline = timeline
         self._groups = Groups()
         self._tries, self._pools = Tries(), Pools()
         self.head = Head()
@@ -43,7 +42,7 @@ class HttpStage:
         self._responses = 0
         self._statuses = Statuses()
         self._latency = Durations(1024)
-        self._answers = timeline.answers
+        self._answers = timeline.answers()
         self._spare: list[Request] = []
         """Requests that are over and that nobody knows any more, a few."""
         self.beyond = 0
@@ -108,7 +107,7 @@ class HttpStage:
         if answers.count < answers.due:
             answers.count += 1  # nothing is kept of most
         else:
-            self._timeline.latency(first_byte, took, "http")
+            answers.add(first_byte, took, "http")
         if group is not None:
             group.statuses.add(status)
             group.latency.add(took)

@@ -40,7 +40,7 @@ class ServiceStage:
     """update from exchanges, finish into facts."""
 
     def __init__(self, timeline: TimelineStage) -> None:
-        self.answers = timeline.answers
+        self.answers = timeline.answers()
         self.pools = ServicePools()
         self.groups = Groups()
         self.most_waiting, self.most_open = MAX_WAITING, MAX_OPEN
@@ -245,8 +245,8 @@ class Exchange:
     def _judge(self, now: int) -> None:
         """What waits when the conversation is over."""
         state = self.asker.flow.state
-        over = state is not None and bool(state.fins or state.resets)
-        not_captured = answer_not_captured(self.asker)
+        over = now >= 0 and state is not None and bool(state.fins or state.resets)
+        not_captured = now >= 0 and answer_not_captured(self.asker)
         while (asked := self.first) is not None:
             _take(self, asked)
             if asked.took >= 0:

@@ -75,6 +75,7 @@ cdef class TlsParser(Parser):
     cdef bint _encrypted, _lost
 
     cdef begin(self, TlsStage stage, object half)
+    cpdef int group(self)
     @cython.locals(taken=cython.longlong, rest=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cpdef skipped(self, Packet packet, bint whole)

@@ -305,7 +305,7 @@ cdef Event* waiting(State *s, int kind, int32_t index, int side, Pkt *p) noexcep
     event.wire_end = p.wire_end
     event.payload_length = p.payload_length
     event.sequence = p.sequence
-    event.fin = event.data = event.first = event.proof = 0
+    event.fin = event.data = event.first = event.proof = event.over = 0
     return event
 
 

@@ -47,6 +47,16 @@ cdef enum:                  # bits of what is viewed, beside 1: parsers hear of 
     OTHER_CLIENT = 4        # the view says that side 1 is the client
     WANTS_KEY = 8           # its parsers look at the packet's key
 
+cdef enum:                  # of events: what shares a stage's state, see order.pxi
+    NO_GROUP = 0
+    SERVICES = 1
+    HTTP = 2
+    TLS = 3
+    DNS = 4
+    REST = 5
+    GROUPS = 6
+    ALONE = 255             # it may go to several: what came before is handed on first
+
 cdef enum:
     SEGMENT = 0
     DATAGRAM = 1
@@ -122,7 +132,8 @@ cdef struct Half:           # a direction of TCP: two cache lines for every pack
     uint32_t tried_size
     int32_t rtt
     int32_t extra           # what few conversations have
-    uint16_t queued         # events of this direction that wait
+    byte queued             # events of this direction that wait
+    byte group              # whose parser reads it, see order.pxi; NO_GROUP while none is known
     byte stream
     byte pending            # segments wait behind a hole
     byte lost               # the stream was told that bytes are missing
@@ -156,7 +167,7 @@ cdef struct Flow:           # three cache lines, of which packets need two; from
     byte stage
     byte viewed             # bits
     byte application        # place of its name, 0 for none
-    byte refused_by         # 0 nobody, 1 reset, 2 icmp
+    byte group              # of its events, see order.pxi; NO_GROUP while nothing is known
     byte key_length
     byte used
     byte kind
@@ -187,7 +198,8 @@ cdef struct Flow:           # three cache lines, of which packets need two; from
     int64_t longest_idle_frame
     uint32_t idle_gaps
     uint32_t fins
-    int64_t unused_behind[3]
+    int64_t refused_by      # 0 nobody, 1 reset, 2 icmp
+    int64_t unused_behind[2]
 
 
 cdef struct Extra:
@@ -264,6 +276,7 @@ cdef struct Event:
     byte data               # there are payload bytes for the stream
     byte proof              # it acknowledges bytes that are not in the capture
     byte first              # nothing of this direction was waiting before
+    byte over               # it was handed on
 
 
 cdef struct Pool:

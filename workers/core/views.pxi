@@ -73,33 +73,71 @@ cdef class Core(Results):
         return 0
 
     cdef int dispatch(self, bytes buffer) except -1:
-        """Hand the waiting events on, in order."""
-        cdef Event *event
-        cdef int32_t place
+        """Hand the waiting events on, in the order of order.pxi."""
+        cdef int32_t turns[MAX_EVENTS]
+        cdef int32_t begun = 0, behind = 0, place, number
         self.packet.buffer = buffer
         for place in range(self.s.waiting):
-            event = &self.s.events[place]
-            if place + 3 < self.s.waiting:
-                self.look_ahead(event)
-            if event.kind == SEGMENT:
-                self.segment(event)
-            elif event.kind == DATAGRAM:
-                self.datagram(event)
-            elif event.kind == LONG_HEADER:
-                self.long_header(event)
-            else:
-                self.closed(event)
+            if self.s.events[place].kind == CLOSE:
+                self.shook_hands(&self.s.flows[self.s.events[place].flow])
+        while behind < self.s.waiting:
+            begun = behind
+            number = put_in_order(&self.s, self.streams, turns, &behind)
+            for place in range(number):
+                if place + 3 < number:
+                    self.look_ahead(&self.s.events[turns[place + 3]], &self.s.events[turns[place + 2]])
+                if self.hand_on(&self.s.events[turns[place]], number == 1):
+                    behind = begun
+                    break
         self.s.waiting = self.s.pressing = 0
         self.s.dispatched = self.s.frames
         return 0
 
-    cdef inline void look_ahead(self, const Event *event) noexcept:
+    cdef int shook_hands(self, const Flow *flow) except -1:
+        """A conversation is over: how long its handshake took."""
+        if flow.kind == 6 and flow.handshake_rtt >= 0:
+            self.handlers.latency(flow.first_syn_time, flow.handshake_rtt)
+        return 0
+
+    cdef bint hand_on(self, Event *event, bint alone) except -1:
+        """Hand one event on; whether some of the next ones may have got another group by it."""
+        cdef Flow *flow = &self.s.flows[event.flow]
+        cdef Half *half = &flow.halves[event.side]
+        event.over = 1
+        if event.kind == DATAGRAM:
+            self.datagram(event)
+        elif event.kind == LONG_HEADER:
+            self.long_header(event)
+        elif event.kind == CLOSE:
+            self.closed(event)
+        else:
+            self.segment(event)
+            if alone or half.group == NO_GROUP or flow.application == 0:
+                return self.regroup(event.flow, flow)
+        return False
+
+    cdef bint regroup(self, int32_t index, Flow *flow) except -1:
+        """See who reads a conversation now; whether somebody gave a direction up."""
+        cdef bint less = False
+        cdef byte before
+        cdef int side
+        for side in range(2):
+            if self.streams[2 * index + side] != NULL:
+                before = flow.halves[side].group
+                flow.halves[side].group = (<Stream>self.streams[2 * index + side]).parser.group()
+                less = less or (before != NO_GROUP and flow.halves[side].group == NO_GROUP)
+        flow.group = flow.halves[0].group | flow.halves[1].group
+        if flow.halves[0].group != flow.halves[1].group and flow.halves[0].group and flow.halves[1].group:
+            flow.group = ALONE
+        return less
+
+    cdef inline void look_ahead(self, const Event *third, const Event *second) noexcept:
         """Ask early for the objects that the next events need: streams, then their parsers."""
-        cdef const char *stream = <const char*>self.stream_of(event + 3)
+        cdef const char *stream = <const char*>self.stream_of(third)
         if stream != NULL:
             prefetch(stream)
             prefetch(stream + LINE)
-        stream = <const char*>self.stream_of(event + 2)
+        stream = <const char*>self.stream_of(second)
         if stream != NULL:
             stream = <const char*><PyObject*>(<Stream><PyObject*>stream).parser
             prefetch(stream)
@@ -142,10 +180,10 @@ cdef class Core(Results):
         if (<Packet>packet).mask != event.mask:
             count_marks(s, (<Packet>packet).mask & ~event.mask)
         half.queued -= 1
+        half.pending = 1 if (<Stream>stream).pending else 0
         if not half.queued:
             half.stream_next = (<Stream>stream).next
             half.stream_skip = (<Stream>stream).skip
-            half.pending = 1 if (<Stream>stream).pending else 0
             if half.doubts or event.number % SELDOM == 0:
                 half.stream = WATCHED if (<Stream>stream).watching() else PARSED
                 half.doubts = DOUBTS if half.stream == WATCHED else max(half.doubts - 1, 0)
@@ -204,8 +242,6 @@ cdef class Core(Results):
             view.let_go()
             self.streams[2 * event.flow] = self.streams[2 * event.flow + 1] = NULL
             self.views[event.flow] = None
-        if flow.kind == 6 and flow.handshake_rtt >= 0:
-            self.handlers.latency(flow.first_syn_time, flow.handshake_rtt)
         settle(s, event.flow)
         return 0
 

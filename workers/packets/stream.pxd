@@ -14,6 +14,7 @@ cdef class Parser:
     cpdef gap(self, long long size, Packet packet)
     cpdef bint between(self)
     cpdef bint watching(self)
+    cpdef int group(self)
     cpdef fin(self, Packet packet)
     cpdef close(self, long long now)
 
