@@ -11,29 +11,39 @@
 # `Parser.group` says who reads a direction. Of one that was not read so far the first bytes tell, as
 # analysis.application goes by them: see `begins`.
 
-cdef inline int group_of(State *s, PyObject **streams, Event *event) noexcept nogil:
+cdef inline bint may_turn(State *s, const Half *half, const Event *event) noexcept nogil:
+    """Whether another protocol may follow the one that is read with these bytes, or with some that came before."""
+    return half.group < TLS and (half.pending or event.payload >= event.end or s.base[event.payload] == 22)
+
+
+cdef int group_of(State *s, PyObject **streams, Event *event) noexcept nogil:
+    """The group of an event when all before it were handed on, or have one."""
     cdef Flow *flow = &s.flows[event.flow]
     cdef int group
-    if event.kind == SEGMENT:
-        group = group_of_segment(s, streams, flow, event)
-        if flow.group == NO_GROUP and group != ALONE and event.data:
-            flow.group = group
-        return group if group == flow.group or not event.data else ALONE
-    if event.kind == DATAGRAM:
-        return DNS if to_or_from(flow, 53) else REST
+    if event.kind != SEGMENT:
+        return group_of_end(flow)
+    group = group_of_segment(s, streams, flow, event)
+    if not event.data or group == ALONE:
+        return group
+    if flow.group == NO_GROUP:
+        flow.group = group
+    return group if group == flow.group else ALONE
+
+
+cdef int group_of_end(Flow *flow) noexcept nogil:
+    """The group of a conversation that is over; which may be one of datagrams, whose group is told."""
+    cdef Half *half
+    cdef int side
     if flow.kind != 6:
         return TLS if flow.viewed else REST
-    if holds_back(&flow.halves[0]) or holds_back(&flow.halves[1]):
-        return ALONE
+    for side in range(2):
+        half = &flow.halves[side]
+        if half.pending and half.group < TLS:
+            return ALONE
     return flow.group if flow.group else REST
 
 
-cdef inline bint holds_back(const Half *half) noexcept nogil:
-    """Whether bytes wait behind a hole that may begin another protocol."""
-    return half.pending and half.group < TLS
-
-
-cdef inline int group_of_segment(State *s, PyObject **streams, Flow *flow, Event *event) noexcept nogil:
+cdef int group_of_segment(State *s, PyObject **streams, Flow *flow, Event *event) noexcept nogil:
     cdef Half *half = &flow.halves[event.side]
     if half.group >= TLS:
         return half.group       # for good
@@ -42,7 +52,7 @@ cdef inline int group_of_segment(State *s, PyObject **streams, Flow *flow, Event
     if not event.data:
         return flow.group if flow.group else REST
     if half.group:
-        return half.group if event.payload < event.end and s.base[event.payload] != 22 else ALONE
+        return ALONE if may_turn(s, half, event) else half.group
     if streams[2 * event.flow + event.side] != NULL:
         return ALONE            # it was read before, and nothing recognised, or too little was there
     return begins(s, flow, half, event)
@@ -90,16 +100,18 @@ cdef inline bint begins_record(const byte *start) noexcept nogil:
 cdef int32_t put_in_order(State *s, PyObject **streams, int32_t *turns, int32_t *at) noexcept nogil:
     """Give the places of the next events to be handed on, and move `at` behind them; how many."""
     cdef byte groups[MAX_EVENTS]
-    cdef int32_t counts[GROUPS]
+    cdef int32_t counts[256]
     cdef int32_t begun = at[0], behind = at[0], number = 0, before
     cdef int group
     cdef Event *event
-    memset(counts, 0, sizeof(counts))
+    memset(counts, 0, GROUPS * sizeof(int32_t))
     while behind < s.waiting:
         event = &s.events[behind]
-        group = NO_GROUP if event.over else group_of(s, streams, event)
-        if group == ALONE:
-            break
+        group = event.group
+        if group == NO_GROUP or (s.changing and event.kind == SEGMENT and group != OVER):
+            group = group_of(s, streams, event)
+            if group == ALONE:
+                break
         groups[behind] = group
         counts[group] += 1
         behind += 1
@@ -107,7 +119,6 @@ cdef int32_t put_in_order(State *s, PyObject **streams, int32_t *turns, int32_t 
         turns[0] = begun
         at[0] = begun + 1
         return 1
-    counts[NO_GROUP] = 0
     for group in range(SERVICES, GROUPS):
         before = number
         number += counts[group]
@@ -115,7 +126,7 @@ cdef int32_t put_in_order(State *s, PyObject **streams, int32_t *turns, int32_t 
     at[0] = behind
     while begun < behind:
         group = groups[begun]
-        if group:
+        if group != OVER:
             turns[counts[group]] = begun
             counts[group] += 1
         begun += 1

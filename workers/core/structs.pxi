@@ -55,6 +55,7 @@ cdef enum:                  # of events: what shares a stage's state, see order.
     DNS = 4
     REST = 5
     GROUPS = 6
+    OVER = 254
     ALONE = 255             # it may go to several: what came before is handed on first
 
 cdef enum:
@@ -276,7 +277,7 @@ cdef struct Event:
     byte data               # there are payload bytes for the stream
     byte proof              # it acknowledges bytes that are not in the capture
     byte first              # nothing of this direction was waiting before
-    byte over               # it was handed on
+    byte group              # NO_GROUP where that is seen only when it is handed on; OVER when it was
 
 
 cdef struct Pool:
@@ -341,6 +342,7 @@ cdef struct State:
     int32_t touched         # slots used so far, of SLOTS
     int32_t waiting
     int32_t pressing        # a direction has many events waiting
+    int32_t changing        # groups changed while the waiting events are handed on: theirs may not be true any more
     int64_t dispatched      # the last packet whose events were taken
     Pool frame_lists
     Pool sample_lists

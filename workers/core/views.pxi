@@ -76,6 +76,7 @@ cdef class Core(Results):
         """Hand the waiting events on, in the order of order.pxi."""
         cdef int32_t turns[MAX_EVENTS]
         cdef int32_t begun = 0, behind = 0, place, number
+        cdef Event *event
         self.packet.buffer = buffer
         for place in range(self.s.waiting):
             if self.s.events[place].kind == CLOSE:
@@ -86,10 +87,19 @@ cdef class Core(Results):
             for place in range(number):
                 if place + 3 < number:
                     self.look_ahead(&self.s.events[turns[place + 3]], &self.s.events[turns[place + 2]])
-                if self.hand_on(&self.s.events[turns[place]], number == 1):
-                    behind = begun
-                    break
-        self.s.waiting = self.s.pressing = 0
+                event = &self.s.events[turns[place]]
+                event.group = OVER
+                if event.kind == SEGMENT:
+                    if (self.segment(event) or number == 1) and self.regroup(event.flow):
+                        behind = begun
+                        break
+                elif event.kind == DATAGRAM:
+                    self.datagram(event)
+                elif event.kind == LONG_HEADER:
+                    self.long_header(event)
+                else:
+                    self.closed(event)
+        self.s.waiting = self.s.pressing = self.s.changing = 0
         self.s.dispatched = self.s.frames
         return 0
 
@@ -99,36 +109,23 @@ cdef class Core(Results):
             self.handlers.latency(flow.first_syn_time, flow.handshake_rtt)
         return 0
 
-    cdef bint hand_on(self, Event *event, bint alone) except -1:
-        """Hand one event on; whether some of the next ones may have got another group by it."""
-        cdef Flow *flow = &self.s.flows[event.flow]
-        cdef Half *half = &flow.halves[event.side]
-        event.over = 1
-        if event.kind == DATAGRAM:
-            self.datagram(event)
-        elif event.kind == LONG_HEADER:
-            self.long_header(event)
-        elif event.kind == CLOSE:
-            self.closed(event)
-        else:
-            self.segment(event)
-            if alone or half.group == NO_GROUP or flow.application == 0:
-                return self.regroup(event.flow, flow)
-        return False
-
-    cdef bint regroup(self, int32_t index, Flow *flow) except -1:
+    cdef bint regroup(self, int32_t index) except -1:
         """See who reads a conversation now; whether somebody gave a direction up."""
-        cdef bint less = False
+        cdef Flow *flow = &self.s.flows[index]
+        cdef Half *half
         cdef byte before
+        cdef bint less = False
         cdef int side
+        flow.group = NO_GROUP
         for side in range(2):
+            half = &flow.halves[side]
+            before = half.group
             if self.streams[2 * index + side] != NULL:
-                before = flow.halves[side].group
-                flow.halves[side].group = (<Stream>self.streams[2 * index + side]).parser.group()
-                less = less or (before != NO_GROUP and flow.halves[side].group == NO_GROUP)
-        flow.group = flow.halves[0].group | flow.halves[1].group
-        if flow.halves[0].group != flow.halves[1].group and flow.halves[0].group and flow.halves[1].group:
-            flow.group = ALONE
+                half.group = (<Stream>self.streams[2 * index + side]).parser.group()
+            if half.pending or (before and half.group != before):
+                self.s.changing = 1
+            less = less or (before and not half.group)
+            flow.group = half.group if flow.group in (NO_GROUP, half.group) else ALONE if half.group else flow.group
         return less
 
     cdef inline void look_ahead(self, const Event *third, const Event *second) noexcept:
@@ -158,6 +155,7 @@ cdef class Core(Results):
         return 0
 
     cdef int segment(self, Event *event) except -1:
+        """Hand a segment on; whether it has to be seen who reads its conversation now."""
         # what Python owns is borrowed here: views and their streams stay until `closed`
         cdef State *s = &self.s
         cdef Flow *flow = &s.flows[event.flow]
@@ -187,7 +185,7 @@ cdef class Core(Results):
             if half.doubts or event.number % SELDOM == 0:
                 half.stream = WATCHED if (<Stream>stream).watching() else PARSED
                 half.doubts = DOUBTS if half.stream == WATCHED else max(half.doubts - 1, 0)
-        return 0
+        return half.group == NO_GROUP or flow.application == 0
 
     cdef PyObject* prepared(self, Event *event) except NULL:
         """The stream of an event, a new one if it has none; its conversation's client, and key, as they are wanted."""
