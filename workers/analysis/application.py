@@ -143,13 +143,13 @@ class Recogniser(Outer):
         """Choose a parser by the first bytes; whether there is one."""
         before, first = self.inner, buffer[at]
         if 20 <= first <= 23 and looks_like_record(buffer, at, end):
-            self._follow(self._applications.tls.start(self._half))
+            self._follow(self._applications.tls.start(self._half), packet.time)
         elif (
             _may_follow(buffer, at, end)
             and (before is None or isinstance(before, HttpParser))
             and begins(buffer, at, end, self._half)
         ):
-            self._follow(open_parser(self._applications.http2, self._half))
+            self._follow(open_parser(self._applications.http2, self._half), packet.time)
         elif before is None:
             if end - at >= _SHORT and self._http(buffer, at, end):
                 self._half.speaks("http")
@@ -159,17 +159,17 @@ class Recogniser(Outer):
                 self.inner = self._service(buffer, at, end)
         return self.inner is not None
 
-    def _follow(self, parser: Parser) -> None:
+    def _follow(self, parser: Parser, now: int) -> None:
         """Have bytes read by this parser from now on; what waits in the one before is not answered any more."""
         if self.inner is not None:
-            self.inner.close(-1)
+            self.inner.make_way(now)
         self.inner = parser
 
     def succeed(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """What follows a 101 in the same segment: HTTP/2, as a server of anything else waits for its client."""
         if not begins(buffer, at, end, self._half):
             return 0
-        self._follow(open_parser(self._applications.http2, self._half))
+        self._follow(open_parser(self._applications.http2, self._half), packet.time)
         return self._first(buffer, at, end, packet)
 
     def _service(self, buffer: bytes, at: int, end: int) -> ServiceParser | None:

@@ -57,6 +57,6 @@ cdef class DnsTcpParser(Parser):
 
     cpdef int group(self)
     @cython.locals(size=Py_ssize_t)
-    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
     cpdef skipped(self, Packet packet, bint whole)
     cpdef gap(self, long long size, Packet packet)

@@ -33,6 +33,10 @@ class ServiceParser(Parser):
         """What was never answered stays so."""
         self.exchange.close(now)
 
+    def make_way(self, now: int) -> None:
+        """Nor is what waits when another protocol follows."""
+        self.exchange.make_way(now)
+
 
 class FramedParser(ServiceParser):
     """One direction. `head` is how many bytes tell a message's size; `begun` is when the message under way began."""

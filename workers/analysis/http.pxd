@@ -44,7 +44,7 @@ cdef class HttpParser(Parser):
     cpdef int group(self)
     cpdef bint between(self)
     @cython.locals(rest=cython.longlong)
-    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
     @cython.final
     cdef int _pay(self, Packet packet) except -1
     cpdef skipped(self, Packet packet, bint whole)
@@ -52,6 +52,9 @@ cdef class HttpParser(Parser):
     cpdef gap(self, long long size, Packet packet)
     @cython.locals(request=Request, hidden=bint)
     cpdef close(self, long long now)
+    cpdef make_way(self, long long now)
+    @cython.final
+    cdef _judge(self, long long now, bint over)
     @cython.final
     cdef int _lose(self) except -1
     @cython.final

@@ -160,14 +160,19 @@ class HttpParser(Parser):
         if not self._waiting:
             return
         state = self._half.flow.state
-        over = now >= 0 and state is not None and bool(state.fins or state.resets)
-        hidden = now >= 0 and answer_not_captured(self._half)
+        over = state is not None and bool(state.fins or state.resets)
+        if answer_not_captured(self._half):
+            self._stage.not_captured += self._waiting
+        else:
+            self._judge(now, over=over)
+
+    def make_way(self, now: int) -> None:
+        """Another protocol follows: what still waits is not answered any more."""
+        self._judge(now, over=False)
+
+    def _judge(self, now: int, *, over: bool) -> None:
         while self._waiting:
-            request = self._take()
-            if hidden:
-                self._stage.not_captured += 1
-            else:
-                self._stage.silence(request, now, over=over)
+            self._stage.silence(self._take(), now, over=over)
 
     def _lose(self) -> None:
         self._state, self.lost = _LOST, True

@@ -54,8 +54,11 @@ class Parser:
         """The sender has no more to say."""
 
     def close(self, now: int) -> None:
-        """The conversation is over, at `now`, and both its directions were handed on; -1 when another protocol follows,
-        so that nobody knows what would have become of what waits."""
+        """The conversation is over, at `now`, and both its directions were handed on."""
+
+    def make_way(self, now: int) -> None:
+        """Another protocol follows in this direction from `now` on: nothing more is answered. What is told of that must
+        hang on what was handed on alone, as the core may be ahead of it."""
 
 
 class Outer(Parser):
