@@ -105,6 +105,7 @@ include "results.pxi"
 include "conversations.pxi"
 include "order.pxi"
 include "views.pxi"
+include "copies.pxi"
 include "glass.pxi"
 include "closeup.pxi"
 

@@ -2,7 +2,7 @@
 #
 # A group is what shares a stage's state: HTTP/1 and /2; TLS and QUIC; DNS; all services; and the rest, of which no two
 # share anything. Events of one group keep the order of their frames, as do all of one conversation; of two groups it
-# shows in no fact. An event that may go to more than one group is handed on alone, between all before and all behind it.
+# shows in no fact. An event that may go to more than one group is handed on alone, between all before and behind it.
 #
 # Groups are handed on in the order of their numbers. A conversation that turns out not to speak a service's protocol may
 # speak any other from then on; nothing else changes its group but in an event that is handed on alone. So services come
