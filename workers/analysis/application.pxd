@@ -44,18 +44,17 @@ cdef class Recogniser(Outer):
     cdef int _ports, _refused
     cdef bint _lost
 
-    @cython.locals(skip=cython.longlong, held=bytes, joined=bytes, inner=Parser)
-    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    @cython.locals(skip=cython.longlong, held=bytes, joined=bytes, inner=Parser, segment=bint)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
     @cython.final
     @cython.locals(skip=cython.longlong)
-    cdef long long _first(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
+    cdef long long _first(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
     @cython.final
     @cython.locals(before=Parser, first=int, loose=bint)
     cdef bint _begins(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     @cython.final
-    cdef _follow(self, Parser parser, Packet packet)
-    @cython.locals(before=Parser)
-    cpdef long long succeed(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cdef _follow(self, Parser parser, long long now)
+    cpdef long long succeed(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
     @cython.final
     @cython.locals(paired=ServiceParser, parser=ServiceParser, worth=int, kind=int)
     cdef ServiceParser _service(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
@@ -78,6 +77,7 @@ cdef class Recogniser(Outer):
     cpdef skipped(self, Packet packet, bint whole)
     cpdef gap(self, long long size, Packet packet)
     cpdef bint watching(self)
+    cpdef int group(self)
     cpdef fin(self, Packet packet)
     @cython.locals(inner=Parser)
     cpdef close(self, long long now)

@@ -112,10 +112,14 @@ class Recogniser(Outer):
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""
-        inner = self.inner
-        if inner is not None and not (buffer[at] in (0, 22, 80) and _may_follow(buffer, at, end) and inner.between()):
+        inner, segment = self.inner, at == packet.payload  # as every protocol does, with a segment
+        if inner is not None and not (
+            segment and buffer[at] in (0, 22, 80) and _may_follow(buffer, at, end) and inner.between()
+        ):
             skip = inner.data(buffer, at, end, packet)
             return skip if skip >= 0 else self._give_up()
+        if not segment:
+            return 0
         held, self.short = self.short, None
         if held is not None:
             joined = held + buffer[at:end]
@@ -139,13 +143,13 @@ class Recogniser(Outer):
         """Choose a parser by the first bytes; whether there is one."""
         before, first = self.inner, buffer[at]
         if 20 <= first <= 23 and looks_like_record(buffer, at, end):
-            self._follow(self._applications.tls.start(self._half), packet)
+            self._follow(self._applications.tls.start(self._half), packet.time)
         elif (
             _may_follow(buffer, at, end)
             and (before is None or isinstance(before, HttpParser))
             and begins(buffer, at, end, self._half)
         ):
-            self._follow(open_parser(self._applications.http2, self._half), packet)
+            self._follow(open_parser(self._applications.http2, self._half), packet.time)
         elif before is None:
             if end - at >= _SHORT and self._http(buffer, at, end):
                 self._half.speaks("http")
@@ -155,17 +159,17 @@ class Recogniser(Outer):
                 self.inner = self._service(buffer, at, end)
         return self.inner is not None
 
-    def _follow(self, parser: Parser, packet: Packet) -> None:
+    def _follow(self, parser: Parser, now: int) -> None:
         """Have bytes read by this parser from now on; what waits in the one before is not answered any more."""
         if self.inner is not None:
-            self.inner.close(packet.time)
+            self.inner.make_way(now)
         self.inner = parser
 
     def succeed(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """What follows a 101 in the same segment."""
-        before = self.inner
-        if not self._begins(buffer, at, end, packet) or self.inner is before:
+        """What follows a 101 in the same segment: HTTP/2, as a server of anything else waits for its client."""
+        if not begins(buffer, at, end, self._half):
             return 0
+        self._follow(open_parser(self._applications.http2, self._half), packet.time)
         return self._first(buffer, at, end, packet)
 
     def _service(self, buffer: bytes, at: int, end: int) -> ServiceParser | None:
@@ -247,6 +251,10 @@ class Recogniser(Outer):
     def watching(self) -> bool:
         """Whether nothing is known yet."""
         return self.inner is None and self.short is None
+
+    def group(self) -> int:
+        """Of which group the protocol is."""
+        return 0 if self.inner is None else self.inner.group()
 
     def fin(self, packet: Packet) -> None:
         """A direction ended in order: so do bodies that go on to the end."""

@@ -6,7 +6,7 @@ from workers.analysis.dns_message cimport Message, read
 from workers.analysis.dns_names cimport Name, Names
 from workers.analysis.dns_waiting cimport Waiting
 from workers.analysis.samples cimport Durations, Frames
-from workers.analysis.timeline cimport TimelineStage
+from workers.analysis.timeline cimport Answers
 from workers.packets.packet cimport Packet
 from workers.packets.stream cimport Parser
 
@@ -19,7 +19,7 @@ cdef unsigned long long _QUERY, _RESP, _MALFORMED
 
 @cython.final
 cdef class DnsStage:
-    cdef TimelineStage _timeline
+    cdef Answers _answers
     cdef Message _read
     cdef Groups _groups
     cdef Names _names
@@ -68,7 +68,8 @@ cdef class DnsTcpParser(Parser):
     cdef bytes _held
     cdef bint _lost
 
+    cpdef int group(self)
     @cython.locals(size=Py_ssize_t)
-    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
     cpdef skipped(self, Packet packet, bint whole)
     cpdef gap(self, long long size, Packet packet)

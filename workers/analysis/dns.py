@@ -20,7 +20,7 @@ from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import DnsFacts, DnsName, Spread
 from workers.packets import marks
 from workers.packets.packet import Packet
-from workers.packets.stream import Parser
+from workers.packets.stream import OF_DNS, Parser
 
 TOLD_NAMES = 200
 TOLD_SEARCHES = 50
@@ -39,7 +39,7 @@ class DnsStage:
     """update with each message, finish into facts."""
 
     def __init__(self, timeline: TimelineStage) -> None:
-        self._timeline = timeline
+        self._answers = timeline.answers()
         self._read = Message()
         self._names = Names()
         self._waiting = Waiting()
@@ -123,7 +123,10 @@ class DnsStage:
         if place:
             took, kept = max(0, packet.time - self._waiting.rows[8 * place + 5]), self._waiting.rows[8 * place + 7]
             self._latency.add(took)
-            self._timeline.latency(packet.time, took, "dns")
+            if self._answers.count < self._answers.due:
+                self._answers.count += 1  # nothing is kept of most
+            else:
+                self._answers.add(packet.time, took, "dns")
             if kept:
                 group = self._groups.every[kept - 1]
                 group.answer(message, data, took)
@@ -281,6 +284,10 @@ class DnsTcpParser(Parser):
         self._half = half
         self._held = b""
         self._lost = False
+
+    def group(self) -> int:
+        """Of which group it is."""
+        return OF_DNS
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from workers.analysis.services import Exchange
 from workers.packets.packet import Packet
-from workers.packets.stream import Parser
+from workers.packets.stream import OF_SERVICES, Parser
 
 NOT_MINE = -1
 """Instead of a number of bytes to skip: these bytes are another protocol's."""
@@ -25,9 +25,17 @@ class ServiceParser(Parser):
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
 
+    def group(self) -> int:
+        """Of which group it is."""
+        return OF_SERVICES
+
     def close(self, now: int) -> None:
         """What was never answered stays so."""
         self.exchange.close(now)
+
+    def make_way(self, now: int) -> None:
+        """Nor is what waits when another protocol follows."""
+        self.exchange.make_way(now)
 
 
 class FramedParser(ServiceParser):

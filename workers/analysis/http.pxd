@@ -44,8 +44,9 @@ cdef class HttpParser(Parser):
     cdef public Request upgraded
 
     cdef inline int _pay(self, Packet packet) except -1
-    @cython.locals(request=Request, hidden=bint)
     cdef int _unanswered(self, long long now) except -1
+    @cython.locals(request=Request)
+    cdef int _judge(self, long long now, bint over) except -1
     cdef int _lose(self) except -1
     cdef inline Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     @cython.locals(behind=Py_ssize_t)

@@ -17,7 +17,7 @@ from workers.analysis.http_start import looks_like_start
 from workers.packets import marks
 from workers.packets.packet import Packet
 from workers.packets.scan import find
-from workers.packets.stream import Outer, Parser
+from workers.packets.stream import OF_HTTP, Outer, Parser
 
 PORTS = frozenset({80, 3128, 8080, 8088})
 """Where broken request lines count as requests too (the server's 400 answers them)."""
@@ -100,6 +100,10 @@ class HttpParser(Parser):
         """Whether no message is under way, so that another protocol may begin here."""
         return self._state == _LOST or (self._state == _HEAD and self._held is None)
 
+    def group(self) -> int:
+        """Of which group it is."""
+        return OF_HTTP
+
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes. The rest of a response's body is not needed; a request's tells when it ends."""
         if self._state == _LOST:
@@ -164,13 +168,19 @@ class HttpParser(Parser):
     def _unanswered(self, now: int) -> None:
         state = self._half.flow.state
         over = state is not None and bool(state.fins or state.resets)
-        hidden = answer_not_captured(self._half)
+        if answer_not_captured(self._half):
+            self._stage.not_captured += self._waiting
+        else:
+            self._judge(now, over=over)
+
+    def make_way(self, now: int) -> None:
+        """Another protocol follows: what still waits is not answered any more."""
+        self._asker = None
+        self._judge(now, over=False)
+
+    def _judge(self, now: int, *, over: bool) -> None:
         while self._waiting:
-            request = self._take()
-            if hidden:
-                self._stage.not_captured += 1
-            else:
-                self._stage.silence(request, now, over=over)
+            self._stage.silence(self._take(), now, over=over)
 
     def _lose(self) -> None:
         self._state, self.lost = _LOST, True

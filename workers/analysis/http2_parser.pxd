@@ -13,8 +13,9 @@ cdef class Http2Parser(Parser):
     cdef bytearray _body, _block
     cdef tuple _open
 
+    cpdef int group(self)
     @cython.locals(taken=cython.longlong, read=cython.longlong, rest=cython.longlong)
-    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
     cpdef skipped(self, Packet packet, bint whole)
     cpdef gap(self, long long size, Packet packet)
     cpdef close(self, long long now)

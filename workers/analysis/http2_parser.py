@@ -28,7 +28,7 @@ from workers.analysis.http2_frames import (
     possible,
 )
 from workers.packets.packet import Packet
-from workers.packets.stream import Parser
+from workers.packets.stream import OF_HTTP, Parser
 
 MAX_BLOCK = 16 * 1024
 """Bytes of one header block, CONTINUATION frames included; servers refuse more."""
@@ -86,6 +86,10 @@ class Http2Parser(Parser):
         self._begun = 0
         self._spoilt = False
         """Bytes of the header block under way are missing, or too many."""
+
+    def group(self) -> int:
+        """Of which group it is."""
+        return OF_HTTP
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes. The rest of a frame whose payload is not read is not needed."""

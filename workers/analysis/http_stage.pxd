@@ -2,8 +2,8 @@ cimport cython
 
 from workers.analysis.http_groups cimport Group, Groups, Pool, Pools, Request, Statuses, Tries
 from workers.analysis.http_message cimport Head
-from workers.analysis.samples cimport Durations, Thinned, count
-from workers.analysis.timeline cimport TimelineStage
+from workers.analysis.samples cimport Durations, count
+from workers.analysis.timeline cimport Answers
 from workers.packets cimport words
 from workers.packets.packet cimport Packet
 
@@ -13,13 +13,12 @@ cdef Py_ssize_t _SPARE
 
 @cython.final
 cdef class HttpStage:
-    cdef TimelineStage _timeline
     cdef Groups _groups
     cdef Statuses _statuses
     cdef Tries _tries
     cdef Pools _pools
     cdef Durations _latency
-    cdef Thinned _answers
+    cdef Answers _answers
     cdef Request _spare
     cdef Py_ssize_t _spares
     cdef public Head head

@@ -35,7 +35,6 @@ class HttpStage:
     """start a parser for each direction, update from its messages, finish into facts."""
 
     def __init__(self, timeline: TimelineStage) -> None:
-        self._timeline = timeline
         self._groups = Groups()
         self._tries, self._pools = Tries(), Pools()
         self.head = Head()
@@ -44,7 +43,7 @@ class HttpStage:
         self._responses = 0
         self._statuses = Statuses()
         self._latency = Durations(1024)
-        self._answers = timeline.answers
+        self._answers = timeline.answers()
         self._spare: Request | None = None
         """Requests that are over and that nobody knows any more, a few, one behind the other."""
         self._spares = 0
@@ -120,7 +119,7 @@ class HttpStage:
         if self._answers.count < self._answers.due:
             self._answers.count += 1  # nothing is kept of most
         else:
-            self._timeline.latency(first_byte, took, "http")
+            self._answers.add(first_byte, took, "http")
         if request.group is not None:
             request.group.responded(status, took, packet.number)
 

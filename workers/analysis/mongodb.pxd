@@ -12,8 +12,8 @@ cpdef recognise(object stage, object half, bytes buffer, Py_ssize_t at, Py_ssize
 
 
 cdef class _Messages(FramedParser):
-    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
-    cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
+    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end) except? -2
+    cpdef long long wanted(self, bytes buffer, Py_ssize_t at) except? -2
 
 
 cdef class MongodbRequests(_Messages):

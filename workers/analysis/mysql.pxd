@@ -31,8 +31,8 @@ cdef class MysqlRequests(FramedParser):
     cdef bint _goes_on
 
     @cython.locals(length=cython.longlong)
-    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
-    cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
+    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end) except? -2
+    cpdef long long wanted(self, bytes buffer, Py_ssize_t at) except? -2
     @cython.locals(number=int, went_on=bint, command=int)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef _login(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
@@ -45,8 +45,8 @@ cdef class MysqlReplies(FramedParser):
     cdef bint _fresh, _goes_on
     cdef int _next
 
-    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
-    cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
+    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end) except? -2
+    cpdef long long wanted(self, bytes buffer, Py_ssize_t at) except? -2
     @cython.locals(number=int, went_on=bint, expected=int, body=bytes)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef bint _greeting(self, bytes body, Packet packet)

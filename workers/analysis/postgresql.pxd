@@ -46,8 +46,8 @@ cdef class PostgresqlRequests(FramedParser):
     cdef Request _asked
 
     @cython.locals(size=cython.longlong, code=cython.longlong)
-    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
-    cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
+    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end) except? -2
+    cpdef long long wanted(self, bytes buffer, Py_ssize_t at) except? -2
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.locals(size=cython.longlong, last=Py_ssize_t)
     cdef Py_ssize_t whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2
@@ -64,9 +64,9 @@ cdef class PostgresqlReplies(FramedParser):
 
     cpdef bint between(self)
     @cython.locals(size=cython.longlong, exchange=PostgresqlExchange)
-    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    cpdef long long size(self, bytes buffer, Py_ssize_t at, Py_ssize_t end) except? -2
     @cython.locals(kind=int)
-    cpdef long long wanted(self, bytes buffer, Py_ssize_t at)
+    cpdef long long wanted(self, bytes buffer, Py_ssize_t at) except? -2
     @cython.locals(exchange=PostgresqlExchange, kind=int, request=Request)
     cpdef bint message(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     @cython.locals(kind=int, known=bint, request=Request, size=cython.longlong)

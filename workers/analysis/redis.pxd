@@ -32,7 +32,7 @@ cdef class _Resp(ServiceParser):
     cpdef bint _line(self, bytes line, Packet packet)
     cpdef _string(self, bytes word, Packet packet)
     @cython.locals(done=bint)
-    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
     @cython.locals(newline=Py_ssize_t, line=bytes, rest=cython.longlong)
     cdef long long _pieces(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
     cdef Py_ssize_t _whole(self, const unsigned char *buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -2

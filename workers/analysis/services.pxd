@@ -69,8 +69,12 @@ cdef class Exchange:
     @cython.locals(asked=Request)
     cpdef abandon(self)
     cpdef close(self, long long now)
+    cpdef make_way(self, long long now)
+    @cython.final
+    cdef _finish(self, long long now, bint over, bint not_captured)
+    @cython.final
     @cython.locals(asked=Request)
-    cdef _judge(self, long long now)
+    cdef _judge(self, long long now, bint over, bint not_captured)
 
 
 cdef inline void _begin(Request asked, long long time, long long frame) noexcept

@@ -40,7 +40,7 @@ class ServiceStage:
     """update from exchanges, finish into facts."""
 
     def __init__(self, timeline: TimelineStage) -> None:
-        self.answers = timeline.answers
+        self.answers = timeline.answers()
         self.pools = ServicePools()
         self.groups = Groups()
         self.most_waiting, self.most_open = MAX_WAITING, MAX_OPEN
@@ -234,19 +234,26 @@ class Exchange:
         """The conversation is over at `now`: what still waits was not answered, unless it is too young to be judged."""
         if self.ended:
             return
+        state = self.asker.flow.state
+        over = state is not None and bool(state.fins or state.resets)
+        self._finish(now, over=over, not_captured=self.first is not None and answer_not_captured(self.asker))
+
+    def make_way(self, now: int) -> None:
+        """Another protocol follows."""
+        if not self.ended:
+            self._finish(now, over=False, not_captured=False)
+
+    def _finish(self, now: int, *, over: bool, not_captured: bool) -> None:
         self.ended = True
         if self.first is not None:
-            self._judge(now)
+            self._judge(now, over=over, not_captured=not_captured)
         if self.answers and not self.waited:
             self._stage.pools.over(
                 self.server.protocol, self.asker.key, self.answers, self.busy, self.began, self.free_at
             )
 
-    def _judge(self, now: int) -> None:
-        """What waits when the conversation is over."""
-        state = self.asker.flow.state
-        over = state is not None and bool(state.fins or state.resets)
-        not_captured = answer_not_captured(self.asker)
+    def _judge(self, now: int, *, over: bool, not_captured: bool) -> None:
+        """What waits when the conversation is over, or none of this protocol any more."""
         while (asked := self.first) is not None:
             _take(self, asked)
             if asked.took >= 0:

@@ -3,7 +3,7 @@ cimport cython
 from workers.analysis.application cimport Applications
 from workers.analysis.dns cimport DnsStage
 from workers.analysis.http_stage cimport HttpStage
-from workers.analysis.timeline cimport TimelineStage
+from workers.analysis.timeline cimport Answers, TimelineStage
 from workers.packets.packet cimport Packet
 from workers.packets.stream cimport Direction, Handlers, Stream
 
@@ -14,6 +14,7 @@ cdef class Stages(Handlers):
     cdef public dict late
     cdef public object keeper, tls, quic, services, ntp, dhcp, icmp
     cdef public TimelineStage timeline
+    cdef Answers _handshakes
     cdef public DnsStage dns
     cdef public HttpStage http
     cdef public Applications applications

@@ -30,6 +30,7 @@ class Stages(Handlers):
         self.late: dict[int, int] = {}
         self.keeper = Keeper()
         self.timeline = TimelineStage()
+        self._handshakes = self.timeline.answers()
         self.dns = DnsStage(self.timeline)
         self.http = HttpStage(self.timeline)
         self.tls = TlsStage()
@@ -79,4 +80,4 @@ class Stages(Handlers):
 
     def latency(self, time: int, took: int) -> None:
         """One handshake."""
-        self.timeline.latency(time, took, "tcp")
+        self._handshakes.add(time, took, "tcp")

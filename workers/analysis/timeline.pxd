@@ -18,6 +18,6 @@ cdef class Answers(Thinned):
 cdef class TimelineStage:
     cdef long long _start, _width, _last_bin, _at, _size
     cdef list _packets, _bytes, _problems, _sent
-    cdef public Answers answers
+    cdef list _latencies
 
-    cpdef latency(self, long long time, long long nanoseconds, str kind)
+    cpdef Answers answers(self)

@@ -10,7 +10,8 @@ from workers.packets.words import longs
 BINS = 300
 FIRST_WIDTH = 10_000_000
 """Nanoseconds."""
-MAX_LATENCIES = 2_000
+MAX_LATENCIES = 1_000
+"""Of each stage."""
 Sent = list[tuple[list[int], list[int]]]
 """Packets and bytes a bin: those of servers, those of clients."""
 Bins = tuple[int, int, list[int], list[int], list[int], Sent]
@@ -51,7 +52,7 @@ class TimelineStage:
         self._sent: Sent = [([0] * BINS, [0] * BINS), ([0] * BINS, [0] * BINS)]
         self._last_bin = 0
         self._at = self._size = 0
-        self.answers = Answers(MAX_LATENCIES)
+        self._latencies: list[Answers] = []
 
     def update(self, time: int, wire: int) -> None:
         """One packet of so many bytes on the wire, at epoch nanoseconds."""
@@ -76,12 +77,10 @@ class TimelineStage:
         """One retransmission, reset or unanswered SYN."""
         self._problems[self._bin(time)] += 1
 
-    def latency(self, time: int, nanoseconds: int, kind: str) -> None:
-        """One answer: when it came, how long it took, and of what kind (see `Timeline.latency`)."""
-        if self.answers.count < self.answers.due:
-            self.answers.count += 1  # nothing is kept of most
-        else:
-            self.answers.add(time, nanoseconds, kind)
+    def answers(self) -> Answers:
+        """Where one stage tells its answers (see `Timeline.latency`): stages know nothing of each other's order."""
+        self._latencies.append(Answers(MAX_LATENCIES))
+        return self._latencies[-1]
 
     def _bin(self, time: int) -> int:
         while time - self._start >= self._width * BINS:
@@ -103,9 +102,9 @@ class TimelineStage:
     def finish(self, bins: Bins) -> Timeline:
         """Bins and latencies as facts."""
         start, width, packets, sizes, problems, (server, client) = bins
-        answers = self.answers
         if start < 0:
             return Timeline()
+        latencies = [one for kept in self._latencies for one in zip(kept.times, kept.tooks, kept.kinds, strict=True)]
         return Timeline(
             start_at=start * NANO,
             width=width * NANO,
@@ -116,10 +115,7 @@ class TimelineStage:
             client_bytes=tuple(client[1]),
             server_packets=tuple(server[0]),
             server_bytes=tuple(server[1]),
-            latency=tuple(
-                (time * NANO, took * NANO, kind)
-                for time, took, kind in zip(answers.times, answers.tooks, answers.kinds, strict=True)
-            ),
+            latency=tuple([(time * NANO, took * NANO, kind) for time, took, kind in sorted(latencies)]),
         )
 
 

@@ -75,8 +75,9 @@ cdef class TlsParser(Parser):
     cdef bint _encrypted, _lost
 
     cdef begin(self, TlsStage stage, object half)
+    cpdef int group(self)
     @cython.locals(taken=cython.longlong, rest=cython.longlong)
-    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
     cpdef skipped(self, Packet packet, bint whole)
     cpdef gap(self, long long size, Packet packet)
     @cython.locals(taken=Py_ssize_t)

@@ -16,7 +16,7 @@ from workers.contract.facts import MAX_FRAMES, TlsAlert, TlsFacts, TlsHandshake
 from workers.packets import marks
 from workers.packets.packet import Packet
 from workers.packets.scan import piece
-from workers.packets.stream import Parser
+from workers.packets.stream import OF_TLS, Parser
 
 MAX_HANDSHAKES = 500
 MAX_MESSAGE = 64 * 1024
@@ -281,6 +281,10 @@ class TlsParser(Parser):
         """Bytes of a handshake message too long to read."""
         self._encrypted = False
         self._lost = False
+
+    def group(self) -> int:
+        """Of which group it is."""
+        return OF_TLS
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """The next bytes. The rest of an encrypted record is not needed."""

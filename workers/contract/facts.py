@@ -273,8 +273,9 @@ class Timeline(Struct, frozen=True):
     problems: tuple[int, ...] = ()
     """Retransmissions, resets, unanswered SYNs a bin."""
     latency: tuple[tuple[float, float, str], ...] = ()
-    """(epoch seconds, seconds, kind) samples, at most 2,000, evenly thinned. Kinds: http, dns, tcp (handshakes), and
-    redis, postgresql, mysql, kafka, mongodb (requests that wait by their nature left out)."""
+    """(epoch seconds, seconds, kind) samples in order of time, evenly thinned: at most 1,000 each of http, dns, tcp
+    (handshakes), and of redis, postgresql, mysql, kafka and mongodb together (requests that wait by their nature left
+    out)."""
     client_packets: tuple[int, ...] = ()
     client_bytes: tuple[int, ...] = ()
     """What clients sent, as Conversation tells them from servers; bytes as `bytes`, link layer included."""

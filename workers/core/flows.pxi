@@ -239,6 +239,7 @@ cdef void close_flow(State *s, int32_t index, Pkt *p) noexcept nogil:
     event = &s.events[s.waiting]
     s.waiting += 1
     event.kind = CLOSE
+    event.group = NO_GROUP
     event.flow = index
     event.client = flow.client
     event.number = p.number

@@ -144,6 +144,16 @@ cdef bytes sides_key(const byte *known, int length, int side):
     return PyBytes_FromStringAndSize(<char*>key, length)
 
 
+cdef inline void fill(Packet packet, const Event *event) noexcept:
+    packet.number = event.number
+    packet.time = event.time
+    packet.mask = event.mask
+    packet.payload = event.payload
+    packet.end = event.end
+    packet.wire_end = event.wire_end
+    packet.payload_length = event.payload_length
+
+
 cdef bytes read_plainly(State *s, Packet packet, decode, bytes buffer, Record *record):
     """Have the packet at hand read by the plain decoder; the buffer that holds it, which is `s.base` then."""
     cdef Pkt *p = &s.packet

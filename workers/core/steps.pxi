@@ -149,9 +149,9 @@ cdef void other_step(State *s, Pkt *p) noexcept nogil:
     if p.kind == 17 and not s.alone:
         ports = p.key_length - 4
         if (s.read_ports[two(p.key + ports)] | s.read_ports[two(p.key + ports + 2)]) & READ_UDP:
-            waiting(s, DATAGRAM, index, side, p)
+            waiting(s, DATAGRAM, index, side, p).group = DNS if to_or_from(flow, 53) else REST
         elif long_header(s, p):
-            waiting(s, LONG_HEADER, index, side, p)
+            waiting(s, LONG_HEADER, index, side, p).group = TLS
             flow.viewed |= 1
 
 
@@ -225,6 +225,8 @@ cdef inline void stream_step(State *s, int32_t index, int side, Pkt *p) noexcept
         event = queue(s, index, side, p)
         event.data = 1
         event.fin = fin
+        if half.group == flow.group and not may_turn(s, half, event):
+            event.group = half.group
     elif fin and half.stream == PARSED:
         queue(s, index, side, p).fin = 1
 
@@ -338,7 +340,7 @@ cdef Event* waiting(State *s, int kind, int32_t index, int side, Pkt *p) noexcep
     event.wire_end = p.wire_end
     event.payload_length = p.payload_length
     event.sequence = p.sequence
-    event.fin = event.data = event.first = event.proof = 0
+    event.fin = event.data = event.first = event.proof = event.group = 0
     return event
 
 

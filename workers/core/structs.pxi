@@ -46,6 +46,17 @@ cdef enum:                  # bits of what is viewed, beside 1: parsers hear of 
     OTHER_CLIENT = 4        # the view says that side 1 is the client
     WANTS_KEY = 8           # its parsers look at the packet's key
 
+cdef enum:                  # of events: what shares a stage's state, see order.pxi
+    NO_GROUP = 0
+    SERVICES = 1
+    HTTP = 2
+    TLS = 3
+    DNS = 4
+    REST = 5
+    GROUPS = 6
+    OVER = 254
+    ALONE = 255             # it may go to several: what came before is handed on first
+
 cdef enum:
     SEGMENT = 0
     DATAGRAM = 1
@@ -132,7 +143,8 @@ cdef struct Half:           # a direction of TCP: two cache lines for every pack
     uint32_t tried_size
     int32_t unused
     int32_t extra           # what few conversations have
-    uint16_t queued         # events of this direction that wait
+    byte queued             # events of this direction that wait
+    byte group              # whose parser reads it, see order.pxi; NO_GROUP while none is known
     byte stream
     byte pending            # segments wait behind a hole
     byte lost               # bytes: TOLD and HOLE
@@ -168,7 +180,7 @@ cdef struct Flow:           # three cache lines, of which packets need two; from
     byte stage
     byte viewed             # bits
     byte application        # place of its name, 0 for none
-    byte refused_by         # 0 nobody, 1 reset, 2 icmp
+    byte group              # of its events, see order.pxi; NO_GROUP while nothing is known
     byte key_length
     byte kind
     uint32_t hash
@@ -198,7 +210,8 @@ cdef struct Flow:           # three cache lines, of which packets need two; from
     int64_t longest_idle_frame
     uint32_t idle_gaps
     uint32_t fins
-    int64_t unused_behind[3]
+    int64_t refused_by      # 0 nobody, 1 reset, 2 icmp
+    int64_t unused_behind[2]
 
 
 cdef struct Extra:
@@ -266,6 +279,7 @@ cdef struct Event:
     byte data               # there are payload bytes for the stream
     byte proof              # it acknowledges more of what may have a hole
     byte first              # nothing of this direction was waiting before
+    byte group              # NO_GROUP where that is seen only when it is handed on; OVER when it was
 
 
 cdef struct Pool:
@@ -332,6 +346,7 @@ cdef struct State:
     int32_t waiting
     int32_t pressing        # a direction has many events waiting
     int32_t alone           # no parser is behind this: there are no events
+    int32_t changing        # groups changed while the waiting events are handed on: theirs may not be true any more
     int64_t dispatched      # the last packet whose events were taken
     Pool frame_lists
     Pool sample_lists

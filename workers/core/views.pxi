@@ -76,33 +76,68 @@ cdef class Core(Results):
         return 0
 
     cdef int dispatch(self, bytes buffer) except -1:
-        """Hand the waiting events on, in order."""
+        """Hand the waiting events on, in the order of order.pxi."""
+        cdef int32_t turns[MAX_EVENTS]
+        cdef int32_t begun = 0, behind = 0, place, number
         cdef Event *event
-        cdef int32_t place
         self.packet.buffer = buffer
         for place in range(self.s.waiting):
-            event = &self.s.events[place]
-            if place + 3 < self.s.waiting:
-                self.look_ahead(event)
-            if event.kind == SEGMENT:
-                self.segment(event)
-            elif event.kind == DATAGRAM:
-                self.datagram(event)
-            elif event.kind == LONG_HEADER:
-                self.long_header(event)
-            else:
-                self.closed(event)
-        self.s.waiting = self.s.pressing = 0
+            if self.s.events[place].kind == CLOSE:
+                self.shook_hands(&self.s.flows[self.s.events[place].flow])
+        while behind < self.s.waiting:
+            begun = behind
+            number = put_in_order(&self.s, self.streams, turns, &behind)
+            for place in range(number):
+                if place + 3 < number:
+                    self.look_ahead(&self.s.events[turns[place + 3]], &self.s.events[turns[place + 2]])
+                event = &self.s.events[turns[place]]
+                event.group = OVER
+                if event.kind == SEGMENT:
+                    if (self.segment(event) or number == 1) and self.regroup(event.flow):
+                        behind = begun
+                        break
+                elif event.kind == DATAGRAM:
+                    self.datagram(event)
+                elif event.kind == LONG_HEADER:
+                    self.long_header(event)
+                else:
+                    self.closed(event)
+        self.s.waiting = self.s.pressing = self.s.changing = 0
         self.s.dispatched = self.s.frames
         return 0
 
-    cdef inline void look_ahead(self, const Event *event) noexcept:
+    cdef int shook_hands(self, const Flow *flow) except -1:
+        """A conversation is over: how long its handshake took."""
+        if flow.kind == 6 and flow.handshake_rtt >= 0:
+            self.handlers.latency(flow.first_syn_time, flow.handshake_rtt)
+        return 0
+
+    cdef bint regroup(self, int32_t index) except -1:
+        """See who reads a conversation now; whether somebody gave a direction up."""
+        cdef Flow *flow = &self.s.flows[index]
+        cdef Half *half
+        cdef byte before
+        cdef bint less = False
+        cdef int side
+        flow.group = NO_GROUP
+        for side in range(2):
+            half = &flow.halves[side]
+            before = half.group
+            if self.streams[2 * index + side] != NULL:
+                half.group = (<Stream>self.streams[2 * index + side]).parser.group()
+            if half.pending or (before and half.group != before):
+                self.s.changing = 1
+            less = less or (before and not half.group)
+            flow.group = half.group if flow.group in (NO_GROUP, half.group) else ALONE if half.group else flow.group
+        return less
+
+    cdef inline void look_ahead(self, const Event *third, const Event *second) noexcept:
         """Ask early for the objects that the next events need: streams, then their parsers."""
-        cdef const char *stream = <const char*>self.stream_of(event + 3)
+        cdef const char *stream = <const char*>self.stream_of(third)
         if stream != NULL:
             prefetch(stream)
             prefetch(stream + LINE)
-        stream = <const char*>self.stream_of(event + 2)
+        stream = <const char*>self.stream_of(second)
         if stream != NULL:
             stream = <const char*><PyObject*>(<Stream><PyObject*>stream).parser
             prefetch(stream)
@@ -123,6 +158,7 @@ cdef class Core(Results):
         return 0
 
     cdef int segment(self, Event *event) except -1:
+        """Hand a segment on; whether it has to be seen who reads its conversation now."""
         # what Python owns is borrowed here: views and their streams stay until `closed`
         cdef State *s = &self.s
         cdef Flow *flow = &s.flows[event.flow]
@@ -145,14 +181,14 @@ cdef class Core(Results):
         if (<Packet>packet).mask != event.mask:
             count_marks(s, (<Packet>packet).mask & ~event.mask)
         half.queued -= 1
+        half.pending = 1 if (<Stream>stream).pending else 0
         if not half.queued:
             half.stream_next = (<Stream>stream).next
             half.stream_skip = (<Stream>stream).skip
-            half.pending = 1 if (<Stream>stream).pending else 0
             if half.doubts or event.number % SELDOM == 0:
                 half.stream = WATCHED if (<Stream>stream).watching() else PARSED
                 half.doubts = DOUBTS if half.stream == WATCHED else max(half.doubts - 1, 0)
-        return 0
+        return half.group == NO_GROUP or flow.application == 0
 
     cdef PyObject* prepared(self, Event *event) except NULL:
         """The stream of an event, a new one if it has none; its conversation's client, and key, as they are wanted."""
@@ -207,8 +243,6 @@ cdef class Core(Results):
             view.let_go()
             self.streams[2 * event.flow] = self.streams[2 * event.flow + 1] = NULL
             self.views[event.flow] = None
-        if flow.kind == 6 and flow.handshake_rtt >= 0:
-            self.handlers.latency(flow.first_syn_time, flow.handshake_rtt)
         settle(s, event.flow)
         return 0
 
@@ -362,35 +396,3 @@ cdef class Core(Results):
         unpool(&s.reset_lists, memory[8])
         unpool(&s.extras, memory[9])
         unpool(&s.carriers, memory[10])
-
-
-cdef inline void fill(Packet packet, const Event *event) noexcept:
-    packet.number = event.number
-    packet.time = event.time
-    packet.mask = event.mask
-    packet.payload = event.payload
-    packet.end = event.end
-    packet.wire_end = event.wire_end
-    packet.payload_length = event.payload_length
-
-
-def _empty():
-    cdef Core core = Core.__new__(Core)
-    core.make()
-    return core
-
-
-cdef bytes pooled(Pool *pool):
-    return PyBytes_FromStringAndSize(pool.memory, pool.used * pool.size) if pool.used else b""
-
-
-cdef int unpool(Pool *pool, bytes data) except -1:
-    pool.memory = NULL
-    pool.room = pool.used
-    if pool.used:
-        pool.memory = <char*>malloc(PyBytes_GET_SIZE(data))
-        if pool.memory == NULL:
-            pool.used = pool.room = 0
-            raise MemoryError
-        memcpy(pool.memory, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-    return 0

@@ -9,19 +9,21 @@ cdef class Stream
 
 
 cdef class Parser:
-    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
     cpdef skipped(self, Packet packet, bint whole)
     cpdef gap(self, long long size, Packet packet)
     cpdef bint between(self)
     cpdef bint watching(self)
+    cpdef int group(self)
     cpdef fin(self, Packet packet)
     cpdef close(self, long long now)
+    cpdef make_way(self, long long now)
 
 
 cdef class Outer(Parser):
     cdef public Parser inner
 
-    cpdef long long succeed(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet)
+    cpdef long long succeed(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
 
 
 cdef class Direction:

@@ -12,6 +12,8 @@ from typing import Any
 
 from workers.packets.packet import Packet
 
+OF_SERVICES, OF_HTTP, OF_TLS, OF_DNS = 1, 2, 3, 4
+"""Groups of parsers that share what they count, and nothing with others: as in core/order.pxi."""
 MAX_PENDING = 128 * 1024
 MAX_PIECES = 64
 _MASK, _HALF = 0xFFFFFFFF, 0x80000000
@@ -44,11 +46,19 @@ class Parser:
         """Whether it waits for what may begin a protocol, and has nothing in hand."""
         return False
 
+    def group(self) -> int:
+        """Of which group it is; 0 while no protocol is known."""
+        return 0
+
     def fin(self, packet: Packet) -> None:
         """The sender has no more to say."""
 
     def close(self, now: int) -> None:
         """The conversation is over, at `now`, and both its directions were handed on."""
+
+    def make_way(self, now: int) -> None:
+        """Another protocol follows in this direction from `now` on: nothing more is answered. What is told of that must
+        hang on what was handed on alone, as the core may be ahead of it."""
 
 
 class Outer(Parser):

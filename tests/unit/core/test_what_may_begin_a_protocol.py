@@ -24,10 +24,7 @@ BEGINNINGS = (
 def conversation(segments: list[bytes], port: int) -> bytes:
     """A capture of a client that sends these, and a server that says nothing anybody knows."""
     tcp = Tcp(Clock(), 0x0A000001, 0x0A000002, (40_000, port), [1_000, 5_000])
-    frames = [tcp.syn(0)]
-    tcp.next[0] += 1
-    frames.append(tcp.syn(1))
-    tcp.next[1] += 1
+    frames = [tcp.syn(0), tcp.syn(1)]
     for data in segments:
         frames += [tcp.segment(0, PSH | ACK, data), tcp.segment(1, ACK), tcp.segment(1, PSH | ACK, b"\xff" * 9)]
     return FILE_HEADER + b"".join(

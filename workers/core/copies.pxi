@@ -1,0 +1,30 @@
+# What a copy of the core is made of, and records as the core takes them.
+
+def _empty():
+    cdef Core core = Core.__new__(Core)
+    core.make()
+    return core
+
+
+cdef bytes pooled(Pool *pool):
+    return PyBytes_FromStringAndSize(pool.memory, pool.used * pool.size) if pool.used else b""
+
+
+cdef int unpool(Pool *pool, bytes data) except -1:
+    pool.memory = NULL
+    pool.room = pool.used
+    if pool.used:
+        pool.memory = <char*>malloc(PyBytes_GET_SIZE(data))
+        if pool.memory == NULL:
+            pool.used = pool.room = 0
+            raise MemoryError
+        memcpy(pool.memory, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    return 0
+
+
+cdef Records listed_records(records):
+    """Records of a Python walker."""
+    cdef Records found = Records()
+    for start, captured, wire, time, link in records:
+        found.add(start, captured, wire, time, link)
+    return found
