@@ -13,7 +13,7 @@ from workers.analysis.flows import Half
 from workers.analysis.http_groups import Group, Pool, Request, served
 from workers.analysis.http_message import Head
 from workers.analysis.http_stage import HttpStage, answer_not_captured
-from workers.analysis.http_start import looks_like_start
+from workers.analysis.http_start import head_end, looks_like_start
 from workers.packets import marks
 from workers.packets.packet import Packet
 from workers.packets.scan import find
@@ -27,19 +27,6 @@ MAX_WAITING = 128
 _NO_END = 1 << 62
 _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST = 0, 1, 2, 3, 4, 5, 6
 _REQ, _RESP = marks.HTTP_REQ, marks.HTTP_RESP
-
-
-def _head_end(buffer: bytes, at: int, end: int) -> int:
-    """The place behind the first empty line; -1 when there is none. Lines may end without a carriage return."""
-    while True:
-        newline = find(buffer, 10, at, end)
-        at = newline + 1
-        if newline < 0 or at >= end:
-            return -1
-        if buffer[at] == 10:
-            return at + 1
-        if buffer[at] == 13 and at + 1 < end and buffer[at + 1] == 10:
-            return at + 2
 
 
 def http_parser(stage: HttpStage, half: Half, outer: Outer, *, loose: bool, lost: bool) -> "HttpParser":
@@ -228,7 +215,7 @@ class HttpParser(Parser):
             self._lose()
             return end
         self._first_byte = packet.time
-        behind = _head_end(buffer, at, min(end, at + MAX_HEAD + 4))
+        behind = head_end(buffer, at, min(end, at + MAX_HEAD + 4))
         if behind >= 0:
             self._odd_head(buffer[at:behind], packet, cut=False)
             return behind
@@ -238,7 +225,7 @@ class HttpParser(Parser):
         """Put a head's bytes together."""
         before = len(held)
         held += buffer[at : min(end, at + MAX_HEAD + 4)]
-        behind = _head_end(held, max(0, before - 3), len(held)) if before else -1
+        behind = head_end(held, max(0, before - 3), len(held)) if before else -1
         if behind < 0:
             self._held = held
             if len(held) > MAX_HEAD:

@@ -11,3 +11,6 @@ cpdef bint looks_like_start(bytes buffer, Py_ssize_t at, Py_ssize_t end, bint lo
 
 @cython.locals(known=bytes, place=Py_ssize_t, last=Py_ssize_t)
 cdef bint _short_start(bytes buffer, Py_ssize_t at, Py_ssize_t end)
+
+@cython.locals(newline=Py_ssize_t)
+cpdef Py_ssize_t head_end(bytes buffer, Py_ssize_t at, Py_ssize_t end) except -2

@@ -1,5 +1,5 @@
 # cython: annotation_typing=False
-"""How messages of HTTP/1.x begin (RFC 9112): telling them from other bytes."""
+"""How messages of HTTP/1.x begin (RFC 9112), telling them from other bytes, and where their heads end."""
 
 from workers.analysis.http_message import LOOK, LOOSE_LINE, METHODS, Head, behind_method, is_version
 from workers.packets.pattern import Pattern
@@ -40,3 +40,16 @@ def _short_start(buffer: bytes, at: int, end: int) -> bool:
         if place == last:
             return True
     return False
+
+
+def head_end(buffer: bytes, at: int, end: int) -> int:
+    """The place behind the first empty line; -1 when there is none. Lines may end without a carriage return."""
+    while True:
+        newline = find(buffer, 10, at, end)
+        at = newline + 1
+        if newline < 0 or at >= end:
+            return -1
+        if buffer[at] == 10:
+            return at + 1
+        if buffer[at] == 13 and at + 1 < end and buffer[at + 1] == 10:
+            return at + 2

@@ -1,4 +1,4 @@
-# What a copy of the core is made of, and records as the core takes them.
+# What a copy of the core is made of.
 
 def _empty():
     cdef Core core = Core.__new__(Core)
@@ -20,11 +20,3 @@ cdef int unpool(Pool *pool, bytes data) except -1:
             raise MemoryError
         memcpy(pool.memory, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
     return 0
-
-
-cdef Records listed_records(records):
-    """Records of a Python walker."""
-    cdef Records found = Records()
-    for start, captured, wire, time, link in records:
-        found.add(start, captured, wire, time, link)
-    return found

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.analysis.captures import dns
-from workers.analysis import dns_groups, dns_message, dns_waiting, http_message, keywords, redis_commands, sql
+from workers.analysis import dns_message, dns_names, dns_waiting, http_message, keywords, redis_commands, sql
 from workers.packets import scan, words
 
 BYTES = st.binary(max_size=40)
@@ -62,9 +62,10 @@ def test_what_waits_is_found_from_both_sides(size: int, data: st.DataObject) -> 
     assert waiting.find(back, True, 5) == 0
 
 
-def test_two_names_of_one_hash_are_both_known_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words, "fold", lambda *_: 0)
-    read, names = _plain(dns_message)["read_message"], _plain(dns_groups)["Names"]()
+def test_two_names_of_one_place_are_both_known_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    fold = words.fold
+    monkeypatch.setattr(words, "fold", lambda one, other: fold(one, other) & ~1023)
+    read, names = _plain(dns_message)["read_message"], _plain(dns_names)["Names"]()
     one, other, third = (dns(1, f"{name}.shop") for name in "abc")
     first, second = (names.of(read(data, 0, len(data)), data) for data in (one, other))
     assert names.known(one, 12, len(one)) is first
@@ -73,14 +74,6 @@ def test_two_names_of_one_hash_are_both_known_again(monkeypatch: pytest.MonkeyPa
     names.of(read(third, 0, len(third)), third)
     assert names.known(one, 12, len(one)) is None
     assert names.known(other, 12, len(other)) is second
-
-
-@given(st.binary(max_size=20), st.integers(0, 12))
-def test_what_is_printable(data: bytes, at: int) -> None:
-    at = min(at, len(data))
-    printable = all(32 <= byte <= 126 for byte in data[at:])
-    for known in MESSAGES:
-        assert known["is_printable"](data, at, len(data)) == printable
 
 
 @pytest.mark.parametrize(
