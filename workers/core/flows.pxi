@@ -117,13 +117,11 @@ cdef int32_t open_flow(State *s, Pkt *p, const Ends *ends) noexcept nogil:
         s.free_flow = flow.next_in_bucket
         if s.free_flow != NONE:
             ask_for(&s.flows[s.free_flow], 3)
+    memset(flow, 0, OF_TCP)             # its memory may be another one's, or anybody's before
     s.opened += 1
     s.live += 1
     flow.id = s.opened
     flow.kind = p.kind
-    flow.client = flow.stage = flow.viewed = flow.application = flow.refused_by = 0
-    for side in range(2):
-        flow.counted[side].packets = flow.counted[side].bytes = flow.counted[side].payload = 0
     flow.first = flow.last = p.time
     flow.first_frame = p.number
     flow.key_length = p.key_length

@@ -104,7 +104,7 @@ cdef int32_t put_in_order(State *s, PyObject **streams, int32_t *turns, int32_t 
     cdef int32_t begun = at[0], behind = at[0], number = 0, before
     cdef int group
     cdef Event *event
-    memset(counts, 0, GROUPS * sizeof(int32_t))
+    memset(counts, 0, sizeof(counts))
     while behind < s.waiting:
         event = &s.events[behind]
         group = event.group

@@ -60,7 +60,9 @@ def _read(source: BinaryIO) -> dict[int, Analyser | CloserLook]:
             order = json.loads(source.read(length))
             analysers[order["target"]] = CloserLook(codec.decode(Look, order["look"]))
             continue
-        analysers.setdefault(target, Analyser()).feed(source.read(length))
+        if target not in analysers:
+            analysers[target] = Analyser()
+        analysers[target].feed(source.read(length))
         if time.monotonic() - told > PROGRESS_SECONDS:
             _answer({"progress": {str(key): one.progress() for key, one in _analysing(analysers)}})
             told = time.monotonic()
