@@ -87,8 +87,8 @@ def remove(found: Leftovers, only: str | None = None) -> list[str]:
     for name in rest.netns:
         subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
     cgroups.remove(CGROUP if only is None else f"{CGROUP}/{only}")
-    if not (_mounts(RUN) or _mounts(DISK)):  # never delete through a mount that would not go
-        for folder in rest.folders:
+    for folder in rest.folders:
+        if not _mounts(folder):  # never delete through a mount that would not go
             shutil.rmtree(folder, ignore_errors=True)
     if only is None:
         for top in (RUN, DISK):

@@ -43,6 +43,20 @@ def test_sigkill_of_everything_then_clean(identifier: str, tmp_path: Path) -> No
     assert "Nothing of a playground is left." in _clean("--id", identifier)
 
 
+def test_another_playgrounds_mount_keeps_no_folder(identifier: str) -> None:
+    ours, other = clean.RUN / identifier, clean.RUN / f"{identifier}-other" / "full"
+    for folder in (ours, other):
+        folder.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(other)], check=True)
+    try:
+        assert clean.remove(clean.find(identifier), identifier) == []
+        assert not ours.exists()
+        assert other.is_mount()
+    finally:
+        subprocess.run(["umount", str(other)], check=True)
+        clean.remove(clean.find(other.parent.name), other.parent.name)
+
+
 def test_clean_ends_a_running_playground(identifier: str, tmp_path: Path) -> None:
     started = _start(identifier, tmp_path)
     assert f"folder /run/threadcap/{identifier}" in _clean("--list", "--id", identifier)
