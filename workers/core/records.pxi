@@ -3,6 +3,7 @@
 cdef enum:
     MAX_CAPTURED = 262144   # as pcap.MAX_CAPTURED
     AHEAD = 16              # records that are found before one is read: where the next begins is slow to learn
+    MOST_SPARE = 65536      # records whose memory is kept: more are in no chunk that anybody feeds
 
 
 cdef struct Walk:           # through a buffer, and the records found so far
@@ -79,7 +80,7 @@ cdef class Records:
 
     def __dealloc__(self):
         global spare
-        if self.w.room > spare.room:
+        if spare.room < self.w.room <= MOST_SPARE:
             free(spare.items)
             spare.items = self.w.items
             spare.room = self.w.room

