@@ -115,11 +115,9 @@ class HttpParser(Parser):
     def _pay(self, packet: Packet) -> None:
         """A message is complete with this packet."""
         packet.mask |= self._owed
-        if self._receiving is not None:
-            if self._owed == _RESP:
-                self._receiving.received(packet.time - self._first_byte)
-            self._receiving = None
-        self._owed = 0
+        if self._receiving is not None and self._owed == _RESP:
+            self._receiving.received(packet.time - self._first_byte)
+        self._owed, self._receiving = 0, None
 
     def skipped(self, packet: Packet, whole: bool) -> None:
         """The rest of a body, or of a chunk, is over."""
@@ -362,7 +360,7 @@ class HttpParser(Parser):
             self._state, self._left = _BODY if head.length else _HEAD, head.length
         else:
             self._state = otherwise
-        if self._state == _HEAD and self._uploading is not None:
+        if self._state == _HEAD:
             self._uploading = None
 
     def _collect_line(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:

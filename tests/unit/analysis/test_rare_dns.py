@@ -98,6 +98,25 @@ def test_of_an_alias_that_leads_nowhere_what_can_be_read_is_told(end: bytes) -> 
     assert answered(record(b"\xc0\x0c", 5, b"\x03www\x04shop" + end)) == ("www.shop",)
 
 
+def test_an_opt_record_among_very_many_is_not_looked_for() -> None:
+    opt = bytes((0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0))
+    for number, size in ((1, 4_096), (64, 4_096), (65, -1)):
+        message = with_records(dns(1, "a.shop"), 0, 0, opt)
+        message = message[:10] + number.to_bytes(2, "big") + message[12:]
+        assert read_message(message, 0, len(message)).edns == size
+
+
+def test_a_name_forgotten_meanwhile_is_no_change_of_an_address() -> None:
+    pcap = Pcap()
+    for at, others in ((0, 1_100), (2, 6_000), (9, 0)):  # more than are kept, then more than are known again
+        if at:
+            asked(pcap, at, 4000, dns(1, "a.shop"))
+            pcap.add(at + 0.1, udp(RESOLVER, 53, CLIENT, 4000, answer(1, "a.shop", ("192.0.2.1",))))
+        for number in range(others):
+            asked(pcap, at + 0.2 + number / 1_000, 4001 + number % 9, dns(number, f"{at}-{number}.shop"))
+    assert [(one.name, one.address) for one in checked(pcap).dns.addresses] == [("a.shop", "192.0.2.1")]
+
+
 @pytest.mark.parametrize(("at", "end"), [(0, 11), (-1, 12), (8, 19), (1, 14)])
 def test_no_message_is_read_from_less_than_a_header_or_outside_of_the_bytes(at: int, end: int) -> None:
     with pytest.raises(ValueError, match="no message"):
