@@ -5,7 +5,7 @@ import pytest
 from tests.bench.frames import FILE_HEADER, RECORD, START, Clock, Tcp
 from tests.unit.core.test_handed_on_by_groups import DNS, GET, HELLO, PREFACE, SETTINGS
 from workers.analysis import Analyser
-from workers.packets.stream import OF_DNS, OF_HTTP, OF_SERVICES, OF_TLS
+from workers.packets.stream import OF_DNS, OF_HTTP, OF_SERVICES, OF_TLS, Parser
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,7 @@ def test_parsers_say_their_group(port: int, said: bytes, group: int) -> None:
     (half,) = [half for half in analyser._core._tcp_live.values() if half.stream is not None]  # type: ignore[union-attr]
     assert half.stream is not None
     assert half.stream.parser.group() == group
+
+
+def test_a_parser_of_nothing_known_has_none() -> None:
+    assert Parser().group() == 0
