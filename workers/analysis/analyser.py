@@ -111,6 +111,7 @@ class Analyser:
             "icmp": stages.icmp.beyond,
             "quic": stages.quic.beyond,
             "certificates": stages.tls.certificates.unread,
+            "held": sum(room.refused for room in stages.applications.rooms),
             "untimed": self._reader.untimed,
         }
 

@@ -13,7 +13,7 @@ from workers.analysis.redis cimport recognise as redis_begins
 from workers.analysis.services cimport ServiceStage
 from workers.analysis.tls cimport TlsParser, TlsStage, looks_like_record
 from workers.packets.packet cimport Packet
-from workers.packets.stream cimport Direction, Outer, Parser, Stream, opened
+from workers.packets.stream cimport Commons, Direction, Outer, Parser, Stream, opened
 
 cdef Py_ssize_t _SHORT
 cdef int _REDIS, _POSTGRESQL, _MYSQL, _MONGODB, _KAFKA, _HTTP, _DNS, _SERVICES
@@ -27,7 +27,8 @@ cdef class Applications:
     cdef public DnsStage dns
     cdef public ServiceStage services
     cdef public object http2
-    cdef dict _late
+    cdef public tuple rooms
+    cdef Commons _commons
 
     @cython.locals(key=bytes, at=Py_ssize_t, ports=int)
     cpdef Stream open(self, Direction half)

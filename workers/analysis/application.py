@@ -29,7 +29,8 @@ from workers.analysis.services import ServiceStage
 from workers.analysis.tls import TlsParser, TlsStage, looks_like_record
 from workers.packets import marks
 from workers.packets.packet import Packet
-from workers.packets.stream import Outer, Parser, Stream, opened
+from workers.packets.room import Room
+from workers.packets.stream import Commons, Outer, Parser, Stream, opened
 
 SSDP = 1900
 _SHORT = 8
@@ -74,7 +75,9 @@ class Applications:
     ) -> None:
         self.http, self.tls, self.dns, self.services = http, tls, dns, services
         self.http2 = Http2Stage(http)
-        self._late = late
+        self.rooms = (Room(), services.room, http.room, tls.room, dns.room)
+        """By the group of parsers, as `stream.OF_SERVICES`; the first is of those whose group is not known."""
+        self._commons = Commons(late, self.rooms)
 
     def open(self, half: Half) -> Stream:
         """The stream of a direction that sends its first payload."""
@@ -83,8 +86,8 @@ class Applications:
         ports = _EXPECTED[key[at] << 8 | key[at + 1]] | _EXPECTED[key[at + 2] << 8 | key[at + 3]]
         if ports & _DNS:
             half.speaks("dns")
-            return opened(DnsTcpParser(self.dns, half), self._late)
-        return opened(_recogniser(self, half, ports), self._late)
+            return opened(DnsTcpParser(self.dns, half), self._commons)
+        return opened(_recogniser(self, half, ports), self._commons)
 
 
 def _recogniser(applications: Applications, half: Half, ports: int) -> "Recogniser":

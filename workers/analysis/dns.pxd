@@ -8,6 +8,7 @@ from workers.analysis.dns_waiting cimport Waiting
 from workers.analysis.samples cimport Durations, Frames
 from workers.analysis.timeline cimport Answers
 from workers.packets.packet cimport Packet
+from workers.packets.room cimport Room
 from workers.packets.stream cimport Parser
 
 cdef long long JUDGED_AFTER, ASKED_AGAIN, GIVEN_UP
@@ -19,6 +20,7 @@ cdef unsigned long long _QUERY, _RESP, _MALFORMED
 
 @cython.final
 cdef class DnsStage:
+    cdef public Room room
     cdef Answers _answers
     cdef Message _read
     cdef Groups _groups

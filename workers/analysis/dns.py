@@ -20,6 +20,7 @@ from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import DnsFacts, DnsName, Spread
 from workers.packets import marks
 from workers.packets.packet import Packet
+from workers.packets.room import Room
 from workers.packets.stream import OF_DNS, Parser
 
 TOLD_NAMES = 200
@@ -39,6 +40,8 @@ class DnsStage:
     """update with each message, finish into facts."""
 
     def __init__(self, timeline: TimelineStage) -> None:
+        self.room = Room()
+        """For beginnings of messages over TCP."""
         self._answers = timeline.answers()
         self._read = Message()
         self._names = Names()

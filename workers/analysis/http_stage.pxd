@@ -6,6 +6,7 @@ from workers.analysis.samples cimport Durations, count
 from workers.analysis.timeline cimport Answers
 from workers.packets cimport words
 from workers.packets.packet cimport Packet
+from workers.packets.room cimport Room
 
 
 cdef Py_ssize_t _SPARE
@@ -13,6 +14,7 @@ cdef Py_ssize_t _SPARE
 
 @cython.final
 cdef class HttpStage:
+    cdef public Room room
     cdef Groups _groups
     cdef Statuses _statuses
     cdef Tries _tries

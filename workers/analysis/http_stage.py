@@ -22,6 +22,7 @@ from workers.contract.facts import HttpFacts
 from workers.contract.facts_http import HIDDEN, Http2Facts
 from workers.packets import words
 from workers.packets.packet import Packet
+from workers.packets.room import Room
 
 TOLD_GROUPS = 500
 _SPARE = 64
@@ -39,6 +40,8 @@ class HttpStage:
         self._tries, self._pools = Tries(), Pools()
         self.head = Head()
         """Of the message at hand, of HTTP/1."""
+        self.room = Room()
+        """For beginnings of heads."""
         self._requests = 0
         self._responses = 0
         self._statuses = Statuses()

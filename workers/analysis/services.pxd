@@ -5,6 +5,7 @@ from workers.analysis.service_groups cimport Group, Groups, Request, Server, req
 from workers.analysis.service_pools cimport ServicePools
 from workers.analysis.timeline cimport Answers
 from workers.packets.packet cimport Packet
+from workers.packets.room cimport Room
 
 cdef long long _FRAMES
 cdef Py_ssize_t _LONG
@@ -14,6 +15,7 @@ cdef Group _NONE
 
 @cython.final
 cdef class ServiceStage:
+    cdef public Room room
     cdef long long open, most_waiting, most_open
     cdef public long long forgotten, not_captured, unjudged
     cdef Answers answers

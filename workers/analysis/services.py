@@ -18,6 +18,7 @@ from workers.analysis.timeline import TimelineStage
 from workers.contract.facts_services import ServiceFacts
 from workers.contract.tallies import MAX_FRAMES
 from workers.packets.packet import Packet
+from workers.packets.room import Room
 
 if TYPE_CHECKING:
     from workers.analysis.framing import ServiceParser
@@ -40,6 +41,8 @@ class ServiceStage:
     """update from exchanges, finish into facts."""
 
     def __init__(self, timeline: TimelineStage) -> None:
+        self.room = Room()
+        """For beginnings of messages."""
         self.answers = timeline.answers()
         self.pools = ServicePools()
         self.groups = Groups()

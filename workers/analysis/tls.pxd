@@ -3,6 +3,7 @@ cimport cython
 from workers.analysis.tls_known cimport Chain, Chains, Count, Hellos, Name, Said, counted, numbers
 from workers.packets.scan cimport piece
 from workers.packets.packet cimport Packet
+from workers.packets.room cimport Room
 from workers.packets.stream cimport Parser
 
 cdef Py_ssize_t MAX_MESSAGE, MAX_HANDSHAKES
@@ -35,6 +36,7 @@ cdef class TlsParser(Parser)
 
 
 cdef class TlsStage:
+    cdef public Room room
     cdef list _done
     cdef dict _live, _versions
     cdef Hellos _hellos

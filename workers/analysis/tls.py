@@ -15,6 +15,7 @@ from workers.analysis.tls_known import Chain, Count, Hellos, Said, counted, numb
 from workers.contract.facts import MAX_FRAMES, TlsAlert, TlsFacts, TlsHandshake
 from workers.packets import marks
 from workers.packets.packet import Packet
+from workers.packets.room import Room
 from workers.packets.scan import piece
 from workers.packets.stream import OF_TLS, Parser
 
@@ -94,6 +95,8 @@ class TlsStage:
     """start a parser for each direction, update from its messages, finish into facts."""
 
     def __init__(self) -> None:
+        self.room = Room()
+        """For beginnings of handshake messages."""
         self._done: list[_Handshake] = []
         self._live: dict[int, _Handshake] = {}
         self._client_hellos = self._server_hellos = self._alerts = self._begun = 0

@@ -62,11 +62,13 @@ cdef int begins(State *s, Flow *flow, Half *half, Event *event) noexcept nogil:
     """The only group whose parsers bytes can go to, if to any, that begin a segment of a direction not yet read."""
     cdef const byte *start = s.base + event.payload
     cdef int64_t size = <int64_t>event.end - event.payload
-    cdef bint sure = event.first and (half.stream_next < 0 or half.stream_next == event.sequence)
+    cdef bint sure = True
     cdef int group = SERVICES
     if to_or_from(flow, 53):
         half.group = DNS
         return DNS
+    if not event.first or (half.stream_next >= 0 and half.stream_next != event.sequence):
+        return ALONE            # may wait for what comes before, in the room of nobody's group
     if size < 8:
         return ALONE            # may be kept, and judged with what follows
     if 20 <= start[0] <= 23 and begins_record(start):
@@ -75,7 +77,7 @@ cdef int begins(State *s, Flow *flow, Half *half, Event *event) noexcept nogil:
         return ALONE
     elif 65 <= start[0] <= 90 and begins_word(start, size):
         group = HTTP
-        sure = sure and size >= 9 and memcmp(start, b"HTTP/1.", 7) == 0
+        sure = size >= 9 and memcmp(start, b"HTTP/1.", 7) == 0
         if not sure and (size < 16 or read_port(s, flow) or not (start[2] and start[6] and start[14])):
             return ALONE        # or a service, as _alike has it
     else:

@@ -1,11 +1,13 @@
 cimport cython
 
 from workers.packets.packet cimport Packet
+from workers.packets.room cimport Room
 
-cdef long long _MASK, _HALF, MAX_PENDING, MAX_PIECES
+cdef long long _MASK, _HALF, _PIECE, MAX_PENDING, MAX_PIECES
 
 
 cdef class Stream
+cdef class Pending
 
 
 cdef class Parser:
@@ -44,31 +46,50 @@ cdef class Handlers:
     cpdef latency(self, long long time, long long took)
 
 
+@cython.final
+cdef class Commons:
+    cdef public dict late
+    cdef public tuple rooms
+
+
 @cython.locals(made=Stream)
-cpdef Stream opened(Parser parser, dict late)
+cpdef Stream opened(Parser parser, Commons commons)
+
+
+@cython.final
+cdef class Pending:
+    cdef public dict pieces
+    cdef public long long bytes, charged
+    cdef public Room room
 
 
 @cython.final
 @cython.freelist(64)
 cdef class Stream:
     cdef public Parser parser
-    cdef dict _late
-    cdef public long long next, pending_bytes, skip
-    cdef public dict pending
+    cdef Commons _commons
+    cdef public long long next, skip
+    cdef public Pending pending
     cdef bint _whole
 
     @cython.locals(start=cython.longlong, length=cython.longlong, end=cython.longlong, ahead=cython.longlong, old=cython.longlong)
     cpdef segment(self, Packet packet, long long acked)
     cpdef acknowledged(self, Packet packet, long long acked)
+    cdef _tell_late(self, Packet packet)
     cdef _deliver_rest(self, bytes buffer, long long start, long long end, Packet packet)
     @cython.locals(captured=cython.longlong)
     cdef _deliver(self, bytes buffer, long long start, long long end, long long length, Packet packet)
     @cython.locals(skipped=cython.longlong)
     cdef _miss(self, long long size, Packet packet)
-    cdef _hold(self, Packet packet, long long length)
-    cdef _drain(self, Packet packet, long long acked)
+    @cython.locals(waiting=Pending, data=bytes)
+    cdef _hold(self, Packet packet, long long length, long long ahead)
+    cdef _drain(self, Pending waiting, Packet packet, long long acked)
+    @cython.locals(room=Room, cost=cython.longlong, fits=bint)
+    cdef bint _may_wait(self, Pending waiting) except -1
+    cdef _no_longer(self, Pending waiting)
     @cython.locals(first=cython.longlong, least=cython.longlong, number=cython.longlong, place=cython.longlong)
-    cdef long long _oldest(self, dict pending)
-    cdef _take(self, long long sequence, Packet packet, bint filled)
+    cdef long long _oldest(self, dict pieces)
+    @cython.locals(data=bytes, captured=cython.longlong, length=cython.longlong, old=cython.longlong)
+    cdef _take(self, Pending waiting, long long sequence, Packet packet, bint filled)
     cpdef bint watching(self)
     cpdef flush(self, Packet packet)

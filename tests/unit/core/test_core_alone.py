@@ -11,7 +11,8 @@ from workers.core.core import Core
 from workers.packets.capture import CaptureReader
 from workers.packets.decode import Decoder
 from workers.packets.packet import Packet
-from workers.packets.stream import Handlers, Parser, Stream, opened
+from workers.packets.room import Room
+from workers.packets.stream import Commons, Handlers, Parser, Stream, opened
 
 
 class Unread(Parser):
@@ -31,7 +32,7 @@ class Unheard(Handlers):
     """Wants nothing of what the core finds."""
 
     def open_stream(self, half: Any) -> Stream:
-        return opened(Unread(), {})
+        return opened(Unread(), Commons({}, (Room(),)))
 
     def long_header(self, packet: Packet, half: Any) -> None:
         pass

@@ -3,7 +3,8 @@
 import pytest
 
 from workers.packets.packet import Packet
-from workers.packets.stream import Parser, Stream, opened
+from workers.packets.room import Room
+from workers.packets.stream import Commons, Parser, Stream, opened
 
 MARK, GAP = 1 << 5, 1 << 6
 
@@ -37,7 +38,7 @@ def segment(sequence: int, data: bytes, number: int = 1) -> Packet:
 
 
 def stream(parser: Parser) -> Stream:
-    made = opened(parser, {})
+    made = opened(parser, Commons({}, (Room(),)))
     made.next = 10
     return made
 
@@ -63,7 +64,7 @@ def test_each_byte_is_handed_on_once(segments: list[tuple[int, bytes]], heard: l
 
 def test_what_waited_is_handed_on_once_the_receiver_has_it_and_its_marks_count_late() -> None:
     parser, late = Told(), {MARK: 1}
-    one = opened(parser, late)
+    one = opened(parser, Commons(late, (Room(),)))
     one.next = 10
     one.segment(segment(12, b"cd"), -1)
     proof = segment(0, b"", 9)
