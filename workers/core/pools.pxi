@@ -110,21 +110,23 @@ cdef inline void sample(Pool *blocks, Samples *seen, int64_t value) noexcept nog
 
 
 cdef void keep_sample(Pool *blocks, Samples *seen, int64_t value) noexcept nogil:
-    cdef int64_t *place = NULL
-    cdef int64_t i
+    cdef int64_t i, at
     if seen.values == NONE:
-        seen.values = take_block(blocks)
+        seen.values = seen.latest = take_block(blocks)
         if seen.values == NONE:
             return
-    if seen.kept < SAMPLES:
-        place = item(blocks, seen.values, seen.kept)
-    if place == NULL:
+    if seen.kept == SAMPLES or (seen.kept and seen.kept % ITEMS == 0 and item(blocks, seen.latest, ITEMS) == NULL):
         seen.kept = (seen.kept + 1) // 2
         for i in range(seen.kept):
             item(blocks, seen.values, i)[0] = item(blocks, seen.values, 2 * i)[0]
+        seen.latest = seen.values
+        for i in range((seen.kept - 1) // ITEMS):
+            seen.latest = (<Block*>entry(blocks, seen.latest)).next
         seen.stride *= 2
         if seen.count & seen.stride - 1:
             return
-        place = item(blocks, seen.values, seen.kept)
-    place[0] = value
+    at = seen.kept % ITEMS
+    if seen.kept and at == 0:
+        seen.latest = (<Block*>entry(blocks, seen.latest)).next
+    (<Block*>entry(blocks, seen.latest)).items[at] = value
     seen.kept += 1

@@ -122,7 +122,9 @@ cdef struct Samples:        # of durations: what is counted of them; a thinned c
     int64_t most
     int64_t stride          # a power of two
     int32_t kept
-    int32_t values
+    int32_t values          # a list of those kept
+    int32_t latest          # block of the latest
+    int32_t unused
 
 
 cdef struct Half:           # a direction of TCP: two cache lines for every packet, one seldom needed, one of samples
@@ -168,7 +170,7 @@ cdef struct Half:           # a direction of TCP: two cache lines for every pack
     uint16_t mss
     int64_t scale           # of the window, UNSET for none
     Samples rtt
-    int64_t unused_behind[3]
+    int64_t unused_behind[2]
 
 
 cdef struct Flow:           # three cache lines, of which packets need two; from the halves on it is of TCP alone
