@@ -110,19 +110,13 @@ cdef inline void sample(Pool *blocks, Samples *seen, int64_t value) noexcept nog
 
 
 cdef void keep_sample(Pool *blocks, Samples *seen, int64_t value) noexcept nogil:
-    cdef int64_t i, at
+    cdef int64_t at
     if seen.values == NONE:
         seen.values = seen.latest = take_block(blocks)
         if seen.values == NONE:
             return
     if seen.kept == SAMPLES or (seen.kept and seen.kept % ITEMS == 0 and item(blocks, seen.latest, ITEMS) == NULL):
-        seen.kept = (seen.kept + 1) // 2
-        for i in range(seen.kept):
-            item(blocks, seen.values, i)[0] = item(blocks, seen.values, 2 * i)[0]
-        seen.latest = seen.values
-        for i in range((seen.kept - 1) // ITEMS):
-            seen.latest = (<Block*>entry(blocks, seen.latest)).next
-        seen.stride *= 2
+        thin_out(blocks, seen)
         if seen.count & seen.stride - 1:
             return
     at = seen.kept % ITEMS
@@ -130,3 +124,22 @@ cdef void keep_sample(Pool *blocks, Samples *seen, int64_t value) noexcept nogil
         seen.latest = (<Block*>entry(blocks, seen.latest)).next
     (<Block*>entry(blocks, seen.latest)).items[at] = value
     seen.kept += 1
+
+
+cdef void thin_out(Pool *blocks, Samples *seen) noexcept nogil:
+    """Every second sample goes."""
+    cdef Block *source = <Block*>entry(blocks, seen.values)
+    cdef Block *target = source
+    cdef int64_t i, kept = 0
+    seen.latest = seen.values
+    for i in range(seen.kept):
+        if i and i % ITEMS == 0:
+            source = <Block*>entry(blocks, source.next)
+        if i % 2 == 0:
+            if kept and kept % ITEMS == 0:
+                seen.latest = target.next
+                target = <Block*>entry(blocks, target.next)
+            target.items[kept % ITEMS] = source.items[i % ITEMS]
+            kept += 1
+    seen.kept = kept
+    seen.stride *= 2
