@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.bench.frames import ACK, CLIENTS, FILE_HEADER, FIN, PSH, RECORD, SERVERS, START, Clock, Tcp, datagram
 from tests.unit.core.test_compiled_equals_plain import PAYLOADS, facts
 from workers.analysis import Analyser
+from workers.contract.facts import Facts
 
 Said = tuple[int, bytes]
 """By the client, 0, or the server, 1."""
@@ -176,6 +177,30 @@ def capture(seed: int, conversations: int, trouble: float) -> bytes:
 def test_of_any_conversations(seed: int, conversations: int, trouble: float, step: int) -> None:
     data = capture(seed, conversations, trouble)
     assert facts(data, step, compiled=True) == facts(data, len(data), compiled=False)
+
+
+def with_room(data: bytes, step: int, room: int, *, compiled: bool) -> Facts:
+    """The facts where so many bytes may be held by each group; none is, in the end."""
+    analyser = Analyser(compiled=compiled)
+    rooms = analyser._stages.applications.rooms
+    for one in rooms:
+        one.left = room
+    for at in range(0, len(data), step):
+        analyser.feed(data[at : at + step])
+    found = analyser.finish()
+    assert [one.left for one in rooms] == [room] * len(rooms)
+    return found
+
+
+@given(
+    st.integers(0, 1 << 32), st.integers(1, 250), st.sampled_from((0.05, 0.3)), st.sampled_from((997, 1 << 20)),
+    st.sampled_from((0, 300, 2_000)),
+)  # fmt: skip
+def test_of_any_conversations_with_little_room(
+    seed: int, conversations: int, trouble: float, step: int, room: int
+) -> None:
+    data = capture(seed, number, trouble)
+    assert with_room(data, step, room, compiled=True) == with_room(data, len(data), room, compiled=False)
 
 
 @pytest.mark.parametrize("trouble", [0.0, 0.02])
