@@ -199,7 +199,7 @@ def with_room(data: bytes, step: int, room: int, *, compiled: bool) -> Facts:
 def test_of_any_conversations_with_little_room(
     seed: int, conversations: int, trouble: float, step: int, room: int
 ) -> None:
-    data = capture(seed, number, trouble)
+    data = capture(seed, conversations, trouble)
     assert with_room(data, step, room, compiled=True) == with_room(data, len(data), room, compiled=False)
 
 
