@@ -39,8 +39,8 @@ cdef class DnsAddresses:
     ) except -1
     @cython.locals(link=Py_ssize_t, before=Py_ssize_t)
     cdef _forget(self, Py_ssize_t place)
-    @cython.locals(latest=Name, kept=int, change=int)
-    cdef _change(self, Py_ssize_t place, long long time, Name name)
+    @cython.locals(latest=str, kept=int, change=int)
+    cdef _change(self, Py_ssize_t place, long long time, str name)
     cpdef tuple told(self)
-    @cython.locals(row=Py_ssize_t, kept=int, latest=int, index=int, change=Py_ssize_t, client=str, given=str, name=Name)
+    @cython.locals(row=Py_ssize_t, kept=int, latest=int, index=int, change=Py_ssize_t, client=str, given=str)
     cdef _tell(self, Py_ssize_t place, list every)

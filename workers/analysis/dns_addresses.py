@@ -65,8 +65,8 @@ class DnsAddresses:
                 place = self._links[4 * place]
             if not place:
                 place = self._begin(bucket, given, rest, sizes)
-            if self._names[16 * place + self._links[4 * place + 3]] is not name:
-                self._change(place, time, name)
+            if self._names[16 * place + self._links[4 * place + 3]] is not name.text:
+                self._change(place, time, name.text)
 
     def _is_of(self, place: int, given: int, rest: int, sizes: int) -> bool:
         row = 8 * place
@@ -108,11 +108,11 @@ class DnsAddresses:
             before = self._links[4 * before]
         self._links[4 * before] = self._links[link]
 
-    def _change(self, place: int, time: int, name: Name) -> None:
-        """Another name, unless it is only written by another object."""
+    def _change(self, place: int, time: int, name: str) -> None:
+        """Another name, unless it is only another object with the same text."""
         kept, change = self._links[4 * place + 2], self._links[4 * place + 3]
         latest = self._names[16 * place + change]
-        if latest is None or not latest.same(name):
+        if latest != name:
             if kept:
                 change = change + 1 if change + 1 < self._changes else 0
             if kept < self._changes:
@@ -138,5 +138,4 @@ class DnsAddresses:
         given = unpacked(self._rows[row + 1], self._rows[row + 3], self._rows[row + 4] & 255)
         for index in range(kept):
             change = 16 * place + (latest + 1 + index) % kept
-            name = self._names[change]
-            every.append(DnsAddress(client, given, name.text, self._times[change] * _NANO))
+            every.append(DnsAddress(client, given, self._names[change], self._times[change] * _NANO))

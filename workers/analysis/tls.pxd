@@ -6,7 +6,7 @@ from workers.packets.packet cimport Packet
 from workers.packets.room cimport Room
 from workers.packets.stream cimport Parser
 
-cdef Py_ssize_t MAX_MESSAGE, MAX_HANDSHAKES, _FREE
+cdef Py_ssize_t MAX_MESSAGE, MAX_HANDSHAKES, _ALERT_SIZE, _FREE
 
 cdef int _CCS, _ALERT, _HANDSHAKE, _APPLICATION, _CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE, _MAX_RECORD
 cdef unsigned long long _CH, _SH, _CERT

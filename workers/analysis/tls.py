@@ -21,6 +21,8 @@ from workers.packets.stream import OF_TLS, Parser
 
 MAX_HANDSHAKES = 500
 MAX_MESSAGE = 64 * 1024
+_ALERT_SIZE = 128
+"""What an alert behind the first one of a handshake takes up in the room."""
 _FREE = 3
 """So few bytes of a message, which do not tell its length, may wait without room."""
 _CCS, _ALERT, _HANDSHAKE, _APPLICATION = 20, 21, 22, 23
@@ -98,7 +100,7 @@ class TlsStage:
 
     def __init__(self) -> None:
         self.room = Room()
-        """For beginnings of handshake messages."""
+        """For beginnings of handshake messages, and for alerts of handshakes under way."""
         self._done: list[_Handshake] = []
         self._live: dict[int, _Handshake] = {}
         self._client_hellos = self._server_hellos = self._alerts = self._begun = 0
@@ -196,7 +198,7 @@ class TlsStage:
         handshake = self._current(half.flow.id)
         if handshake.alerts is None:
             handshake.alerts = []
-        if len(handshake.alerts) >= MAX_FRAMES:
+        elif len(handshake.alerts) >= MAX_FRAMES or not self.room.hold(0, _ALERT_SIZE):
             return
         by = "client" if half is half.flow.client else "server"
         handshake.alerts.append(TlsAlert(packet.number, by, tls_names.LEVELS[level], tls_names.alert(description)))
@@ -206,6 +208,8 @@ class TlsStage:
         handshake = self._live.pop(conversation, None)
         if handshake is None:
             return
+        if handshake.alerts is not None:
+            self.room.hold(_ALERT_SIZE * (len(handshake.alerts) - 1), 0)
         self._done.append(handshake)
         if len(self._done) >= 2 * MAX_HANDSHAKES:
             self._shrink()

@@ -5,8 +5,6 @@ Every reader takes the body that follows the handshake header, and answers with 
 malformed gives fewer fields, never an error.
 """
 
-from functools import lru_cache
-
 from workers.analysis.http_message import text
 from workers.analysis.tls_fingerprints import Offer, ja3, ja4
 from workers.analysis.tls_names import VERSIONS
@@ -90,12 +88,11 @@ def client_hello(body: bytes, transport: str = "tcp") -> Hello:
     return hello
 
 
-@lru_cache(256)
 def _fingerprints(
     legacy: int, suites: bytes, kinds: tuple[int, ...], versions: bytes, groups: bytes, points: bytes,
     signatures: bytes, protocols: bytes, transport: str,
 ) -> tuple[str, str]:  # fmt: skip
-    """JA3 and JA4; clients of one kind offer the same, again and again."""
+    """JA3 and JA4."""
     offer = Offer(
         legacy,
         _Bytes(versions).codes(1),
