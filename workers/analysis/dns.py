@@ -317,11 +317,9 @@ class DnsTcpParser(Parser):
 
     def _keep(self, begun: bytes) -> bool:
         """Have the beginning of a message wait for its rest, instead of another one; False when there is no room."""
-        before, now = len(self._held), len(begun)
+        before, now = max(0, len(self._held) - _FREE), max(0, len(begun) - _FREE)
         self._held = begun
-        if before <= _FREE and now <= _FREE:
-            return True
-        fits = self._stage.room.hold(before if before > _FREE else 0, now if now > _FREE else 0)
+        fits = before == now or self._stage.room.hold(before, now)
         if not fits:
             self._held = b""
         return fits

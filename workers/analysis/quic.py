@@ -16,7 +16,7 @@ from workers.packets.packet import Packet
 from workers.packets.room import Room
 
 MAX_OPEN = 256
-"""Connections whose hellos are put together at once; each holds at most 2 x 2 x MAX_CRYPTO bytes, while there is room."""
+"""Connections whose hellos are put together at once; each holds at most 2 x 2 x MAX_CRYPTO bytes, if there is room."""
 MAX_INITIALS = 32
 """Initial packets opened of one connection."""
 MAX_OPENED = 20_000

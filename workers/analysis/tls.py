@@ -331,8 +331,7 @@ class TlsParser(Parser):
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture: go on at the next segment that begins with a record."""
         self._keep(b"")
-        self._skip = 0
-        self._lost, self._left, self._held = True, 0, b""
+        self._lost, self._left, self._skip, self._held = True, 0, 0, b""
 
     def _header(self, buffer: bytes, at: int, end: int) -> int:
         """Some of the 5 bytes before each record."""
@@ -381,11 +380,9 @@ class TlsParser(Parser):
 
     def _keep(self, begun: bytes) -> bool:
         """Have the beginning of a message wait for its rest, instead of another one; False when there is no room."""
-        before, now = len(self._message), len(begun)
+        before, now = max(0, len(self._message) - _FREE), max(0, len(begun) - _FREE)
         self._message = begun
-        if before <= _FREE and now <= _FREE:
-            return True
-        fits = self._stage.room.hold(before if before > _FREE else 0, now if now > _FREE else 0)
+        fits = before == now or self._stage.room.hold(before, now)
         if not fits:
             self._message = b""
         return fits
@@ -400,5 +397,4 @@ class TlsParser(Parser):
         else:
             # Around a HelloRetryRequest it means nothing (RFC 8446, appendix D.4): a hello in the clear follows.
             self._encrypted = not self._stage.retrying(self._half, self._flow)
-        if self._message:
-            self._keep(b"")
+        self._keep(b"")
