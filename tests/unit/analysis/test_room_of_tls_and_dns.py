@@ -13,6 +13,7 @@ from tests.unit.analysis.test_quic import HELLO, answer, crypto, initial
 from tests.unit.analysis.test_tls_known import client, extension, handshake, named, record, server
 from workers.analysis import Analyser, certificates, dns_addresses, quic
 from workers.contract.facts import Facts
+from workers.core import BUILT
 from workers.packets.room import HELD
 
 NOISE = random.Random(3)
@@ -24,7 +25,7 @@ CLOSE = b"\x1c\0\0\0"
 def held(pcap: Pcap, room: int = HELD) -> Facts:
     """The same facts from both cores and for any chunks, with so much room, which all is given back in the end."""
     capture, every = pcap.bytes(), []
-    for compiled in (True, False):
+    for compiled in (BUILT, False):
         for size in (len(capture), 61):
             analyser = Analyser(compiled=compiled)
             rooms = analyser._stages.applications.rooms
