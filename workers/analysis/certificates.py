@@ -7,7 +7,8 @@ in the capture.
 import warnings
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from workers.analysis.http_message import text
 from workers.analysis.tls_hostname import matches
@@ -22,7 +23,12 @@ MAX_SIZE = 32 * 1024
 MAX_DIFFERENT = 512
 """Different certificates read a capture; each costs about 100 microseconds."""
 MAX_NAMES = 16
-MAX_MATCHES = 256
+MAX_MATCHES = 2048
+"""Names asked for and how certificates cover them, of all certificates."""
+MAX_NAME_BYTES = 2 * 1024 * 1024
+"""What the names take up that are kept to compare with, of all certificates."""
+_NAME = 64
+"""What a name costs beside its bytes."""
 MAX_COMPARED = 512
 """Names of one certificate compared with the server name asked for."""
 MAX_CHECKED = 8192
@@ -46,6 +52,8 @@ class _Read(Struct, frozen=True):
     names: tuple[str, ...]
     more: bool
     """It has more names than are compared."""
+    matches: dict[str, str] = field(default_factory=dict)
+    """Names asked for, and how it covers them."""
 
 
 class Certificates:
@@ -56,6 +64,9 @@ class Certificates:
         self._read: list[_Read] = []
         self.chains = Chains()
         self.unread = 0
+        self._matches = 0
+        """How many all certificates have."""
+        self._left = MAX_NAME_BYTES
 
     def read(self, der: bytes) -> int:
         """The number of a certificate, or -1 when it can't be read."""
@@ -73,24 +84,36 @@ class Certificates:
         if read is None:
             self.unread += 1
         else:
-            self._read.append(read)
+            self._read.append(self._bounded(read))
         return self._known[digest]
+
+    def _bounded(self, read: _Read) -> _Read:
+        """Without names to compare with, when there are too many of them already."""
+        size = sum([_NAME + len(name) for name in read.names])
+        if size > self._left:
+            return replace(read, names=(), more=True)
+        self._left -= size
+        return read
 
     def chain(self, body: bytes) -> Chain:
         """What a Certificate message says that is not in `chains`, the server's own certificate first."""
         number, kept = certificates(body)
         chain = Chain(number, tuple([self.read(der) for der in kept]))
         if chain.numbers and chain.numbers[0] >= 0:
-            facts = self._read[chain.numbers[0]].facts
-            chain.readable, chain.not_before, chain.not_after = True, facts.not_before, facts.not_after
+            leaf = self._read[chain.numbers[0]]
+            chain.readable, chain.matches = True, leaf.matches
+            chain.not_before, chain.not_after = leaf.facts.not_before, leaf.facts.not_after
         if chain.numbers and min(chain.numbers) >= 0:  # what can't be read may be counted again
             self.chains.keep(body, chain)
         return chain
 
     def match(self, chain: Chain, asked: str) -> str:
         """How the server's own certificate, which is readable, covers a name that is not yet among its `matches`."""
-        if len(chain.matches) >= MAX_MATCHES:
-            chain.matches.clear()
+        if self._matches >= MAX_MATCHES:
+            self._matches = 0
+            for read in self._read:
+                read.matches.clear()
+        self._matches += 1
         found = chain.matches[asked] = _sni_match(asked, self._read[chain.numbers[0]])
         return found
 

@@ -13,7 +13,7 @@ from workers.packets.stream cimport Parser
 
 cdef long long JUDGED_AFTER, ASKED_AGAIN, GIVEN_UP
 
-cdef int _DNS, _MOST
+cdef int _DNS, _MOST, _FREE
 
 cdef unsigned long long _QUERY, _RESP, _MALFORMED
 
@@ -73,5 +73,8 @@ cdef class DnsTcpParser(Parser):
     cpdef int group(self)
     @cython.locals(size=Py_ssize_t)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
+    @cython.locals(before=Py_ssize_t, now=Py_ssize_t, fits=bint)
+    cdef bint _keep(self, bytes begun) except -1
     cpdef skipped(self, Packet packet, bint whole)
     cpdef gap(self, long long size, Packet packet)
+    cpdef close(self, long long now)

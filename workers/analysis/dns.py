@@ -25,6 +25,8 @@ from workers.packets.stream import OF_DNS, Parser
 
 TOLD_NAMES = 200
 TOLD_SEARCHES = 50
+_FREE = 1
+"""So few bytes of a message over TCP, which do not tell its length, may wait without room."""
 JUDGED_AFTER = 1_000_000_000
 ASKED_AGAIN = 900_000_000
 """Nanoseconds; two queries for one name within less come from two threads, not from one that waited in vain."""
@@ -293,9 +295,10 @@ class DnsTcpParser(Parser):
         return OF_DNS
 
     def data(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
-        """The next bytes."""
+        """The next bytes; the rest of a message for which there is no room is not needed."""
         if self._lost:
             return 0
+        size = 0
         if self._held:
             buffer = self._held + buffer[at:end]
             at, end = 0, len(buffer)
@@ -308,13 +311,27 @@ class DnsTcpParser(Parser):
                 break
             self._stage.message(buffer, at + 2, at + 2 + size, packet, False)
             at += 2 + size
-        self._held = buffer[at:end]
+        if (at < end or self._held) and not self._keep(buffer[at:end]):
+            return 2 + size - (end - at)
         return 0
 
+    def _keep(self, begun: bytes) -> bool:
+        """Have the beginning of a message wait for its rest, instead of another one; False when there is no room."""
+        before, now = max(0, len(self._held) - _FREE), max(0, len(begun) - _FREE)
+        self._held = begun
+        fits = before == now or self._stage.room.hold(before, now)
+        if not fits:
+            self._held = b""
+        return fits
+
     def skipped(self, packet: Packet, whole: bool) -> None:
-        """Nothing is ever skipped."""
+        """A message for which there was no room is over."""
 
     def gap(self, size: int, packet: Packet) -> None:
         """Framing is lost for good behind a gap."""
         self._lost = True
-        self._held = b""
+        self._keep(b"")
+
+    def close(self, now: int) -> None:
+        """What was begun does not end any more."""
+        self._keep(b"")

@@ -17,7 +17,7 @@ cdef class DnsAddresses:
     cdef Ends _ends
     cdef Message _message
     cdef list _names
-    cdef int _oldest, _used, _pairs, _changes
+    cdef int _oldest, _used, _pairs, _changes, _most, _kept, _thinned
     cdef public long long forgotten
     cdef int _buckets[2048]
     cdef int _links[4100]
@@ -39,8 +39,10 @@ cdef class DnsAddresses:
     ) except -1
     @cython.locals(link=Py_ssize_t, before=Py_ssize_t)
     cdef _forget(self, Py_ssize_t place)
-    @cython.locals(latest=Name, kept=int, change=int)
-    cdef _change(self, Py_ssize_t place, long long time, Name name)
+    @cython.locals(kept=int)
+    cdef _drop(self, Py_ssize_t place)
+    @cython.locals(latest=str, kept=int, change=int)
+    cdef _change(self, Py_ssize_t place, long long time, str name)
     cpdef tuple told(self)
-    @cython.locals(row=Py_ssize_t, kept=int, latest=int, index=int, change=Py_ssize_t, client=str, given=str, name=Name)
+    @cython.locals(row=Py_ssize_t, kept=int, latest=int, index=int, change=Py_ssize_t, client=str, given=str)
     cdef _tell(self, Py_ssize_t place, list every)

@@ -21,6 +21,8 @@ MAX_PAIRS = 1024
 """Client and address."""
 MAX_CHANGES = 16
 """Names of a pair, the latest."""
+MAX_TOLD = 4096
+"""Changes of all pairs together; each may be a long name."""
 _BUCKETS = 2048
 _NANO = NANO
 _SEED = int.from_bytes(os.urandom(8), "big")
@@ -44,7 +46,11 @@ class DnsAddresses:
         """Sixteen names of each pair, and when they were told."""
         self._used = 0
         self._oldest = 1
-        self._pairs, self._changes = MAX_PAIRS, MAX_CHANGES
+        self._pairs, self._changes, self._most = MAX_PAIRS, MAX_CHANGES, MAX_TOLD
+        self._kept = 0
+        """Changes of all pairs."""
+        self._thinned = 0
+        """The pair whose names were forgotten last because there were too many."""
         self.forgotten = 0
         """Changes that were told and then forgotten."""
 
@@ -65,8 +71,8 @@ class DnsAddresses:
                 place = self._links[4 * place]
             if not place:
                 place = self._begin(bucket, given, rest, sizes)
-            if self._names[16 * place + self._links[4 * place + 3]] is not name:
-                self._change(place, time, name)
+            if self._names[16 * place + self._links[4 * place + 3]] is not name.text:
+                self._change(place, time, name.text)
 
     def _is_of(self, place: int, given: int, rest: int, sizes: int) -> bool:
         row = 8 * place
@@ -98,8 +104,7 @@ class DnsAddresses:
 
     def _forget(self, place: int) -> None:
         link = 4 * place
-        self._names[16 * place] = None
-        self.forgotten += self._links[link + 2]
+        self._drop(place)
         before = self._buckets[self._links[link + 1]]
         if before == place:
             self._buckets[self._links[link + 1]] = self._links[link]
@@ -108,15 +113,28 @@ class DnsAddresses:
             before = self._links[4 * before]
         self._links[4 * before] = self._links[link]
 
-    def _change(self, place: int, time: int, name: Name) -> None:
-        """Another name, unless it is only written by another object."""
-        kept, change = self._links[4 * place + 2], self._links[4 * place + 3]
+    def _drop(self, place: int) -> None:
+        """Forget the names of a pair."""
+        kept = self._links[4 * place + 2]
+        self.forgotten += kept
+        self._kept -= kept
+        self._links[4 * place + 2] = self._links[4 * place + 3] = 0
+        self._names[16 * place : 16 * place + 16] = [None] * 16
+
+    def _change(self, place: int, time: int, name: str) -> None:
+        """Another name, unless it is only another object with the same text."""
+        change = self._links[4 * place + 3]
         latest = self._names[16 * place + change]
-        if latest is None or not latest.same(name):
+        if latest != name:
+            while self._kept >= self._most:
+                self._thinned = self._thinned + 1 if self._thinned < self._used else 1
+                self._drop(self._thinned)
+            kept, change = self._links[4 * place + 2], self._links[4 * place + 3]
             if kept:
                 change = change + 1 if change + 1 < self._changes else 0
             if kept < self._changes:
                 self._links[4 * place + 2] = kept + 1
+                self._kept += 1
             else:
                 self.forgotten += 1
             self._links[4 * place + 3] = change
@@ -138,5 +156,4 @@ class DnsAddresses:
         given = unpacked(self._rows[row + 1], self._rows[row + 3], self._rows[row + 4] & 255)
         for index in range(kept):
             change = 16 * place + (latest + 1 + index) % kept
-            name = self._names[change]
-            every.append(DnsAddress(client, given, name.text, self._times[change] * _NANO))
+            every.append(DnsAddress(client, given, self._names[change], self._times[change] * _NANO))

@@ -22,7 +22,8 @@ class Name:
         """Empty when a pointer was a part of it, which means something else in another message."""
         self.size = len(wire)
         self.text = text
-        self.key = text.lower()
+        lower = text.lower()
+        self.key = text if lower == text else lower
         self.hash = hash(self.key) & 0x7FFFFFFF
         self.told = hash(text) & 0x7FFFFFFF
 

@@ -13,9 +13,10 @@ from workers.analysis.samples import Frames, count
 from workers.analysis.tls import TlsStage
 from workers.contract.facts_quic import QuicEnd, QuicFacts
 from workers.packets.packet import Packet
+from workers.packets.room import Room
 
 MAX_OPEN = 256
-"""Connections whose hellos are put together at once; each holds at most 2 x 2 x MAX_CRYPTO bytes."""
+"""Connections whose hellos are put together at once; each holds at most 2 x 2 x MAX_CRYPTO bytes, if there is room."""
 MAX_INITIALS = 32
 """Initial packets opened of one connection."""
 MAX_OPENED = 20_000
@@ -28,6 +29,8 @@ JUDGED_AFTER = 1_500_000_000
 """Nanoseconds."""
 MAX_CRYPTO = 16 * 1024
 MAX_PIECES = 64
+_PIECE = 128
+"""What a piece costs beside its bytes."""
 _SYSTEM_PORTS = 1024
 _PADDING, _PING, _ACK, _ACK_ECN, _CRYPTO, _CLOSE = 0, 1, 2, 3, 6, 0x1C
 _CRYPTO_ERRORS = range(0x100, 0x200)
@@ -42,16 +45,37 @@ _ERRORS = (
 class _Crypto:
     """The handshake bytes of one side, in order."""
 
-    __slots__ = ("_next", "_pieces", "held")
+    __slots__ = ("_charged", "_lost", "_next", "_pieces", "_room", "held")
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
         self.held = bytearray()
         self._next = 0
         self._pieces: dict[int, bytes] = {}
+        self._room = room
+        self._charged = 0
+        """What it takes up there."""
+        self._lost = False
+        """There was no room: nothing is held any more."""
+
+    def wait(self) -> None:
+        """What was not read waits for the next packet, if there is room for it."""
+        cost = len(self.held) + sum([_PIECE + len(piece) for piece in self._pieces.values()])
+        if cost != self._charged:
+            self._lost = not self._room.hold(self._charged, cost)
+            if self._lost:
+                self.held.clear()
+                self._pieces.clear()
+            self._charged = 0 if self._lost else cost
+
+    def drop(self) -> None:
+        """Nothing waits any more."""
+        self.held.clear()
+        self._pieces.clear()
+        self.wait()
 
     def add(self, offset: int, piece: bytes) -> None:
         """A piece; those that can't be placed within the bounds are dropped."""
-        if offset + len(piece) > MAX_CRYPTO:
+        if self._lost or offset + len(piece) > MAX_CRYPTO:
             return
         waiting = len(piece) + sum(map(len, self._pieces.values()))
         longer = len(piece) > len(self._pieces.get(offset, b""))
@@ -159,13 +183,13 @@ class QuicStage:
         count(self._versions, version_name(version), 32)
         if len(self._open) >= MAX_OPEN:
             self.beyond += 1
-            del self._open[next(iter(self._open))]
+            self._drop(next(iter(self._open)))
         self._open[flow.id] = _Connection()
 
     def _initial(self, connection: _Connection, found: Long, half: Half, packet: Packet) -> None:
         if connection.opened >= MAX_INITIALS or self._opened >= MAX_OPENED:
             self.beyond += 1
-            self._open.pop(half.flow.id, None)
+            self._drop(half.flow.id)
             return
         connection.opened += 1
         self._opened += 1
@@ -177,6 +201,9 @@ class QuicStage:
             self._unread += 1
         else:
             self._frames(connection, frames, half, packet)
+            crypto = connection.crypto.get(half is connection.client)
+            if crypto is not None and half.flow.id in self._open:
+                crypto.wait()
 
     def _first(self, connection: _Connection, found: Long, half: Half, packet: Packet) -> bytes | None:
         connection.destination, connection.keys = found.destination, {}
@@ -210,12 +237,14 @@ class QuicStage:
     def _crypto(
         self, connection: _Connection, offset: int, piece: bytes, half: Half, packet: Packet, *, client: bool
     ) -> None:
-        crypto = connection.crypto.setdefault(client, _Crypto())
+        crypto = connection.crypto.get(client)
+        if crypto is None:
+            crypto = connection.crypto[client] = _Crypto(self._tls.room)
         crypto.add(offset, piece)
         while (message := crypto.message()) is not None:
             self._tls.message(*message, half, packet, "quic")
         if not client and self._tls.answered(half):
-            self._open.pop(half.flow.id, None)
+            self._drop(half.flow.id)
 
     def _close(self, code: int, half: Half, packet: Packet) -> None:
         """CONNECTION_CLOSE: why there will be no handshake."""
@@ -225,12 +254,20 @@ class QuicStage:
         else:
             name = _ERRORS[code] if code < len(_ERRORS) else f"0x{code:x}"
         count(self._closed, name, 32)
-        self._over(self._open.pop(half.flow.id, None), packet.time)
+        self._over(self._drop(half.flow.id), packet.time)
 
     def end(self, flow: Flow, now: int) -> None:
         """The conversation leaves the table at `now`."""
-        self._over(self._open.pop(flow.id, None), now)
+        self._over(self._drop(flow.id), now)
         self._tls.end(flow.id)
+
+    def _drop(self, flow: int) -> _Connection | None:
+        """Put no more hellos of a connection together."""
+        connection = self._open.pop(flow, None)
+        if connection is not None:
+            for crypto in connection.crypto.values():
+                crypto.drop()
+        return connection
 
     def _over(self, connection: _Connection | None, now: int) -> None:
         """Judge a connection whose hellos were not both read."""

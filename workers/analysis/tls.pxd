@@ -6,7 +6,7 @@ from workers.packets.packet cimport Packet
 from workers.packets.room cimport Room
 from workers.packets.stream cimport Parser
 
-cdef Py_ssize_t MAX_MESSAGE, MAX_HANDSHAKES
+cdef Py_ssize_t MAX_MESSAGE, MAX_HANDSHAKES, _ALERT_SIZE, _FREE
 
 cdef int _CCS, _ALERT, _HANDSHAKE, _APPLICATION, _CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE, _MAX_RECORD
 cdef unsigned long long _CH, _SH, _CERT
@@ -81,7 +81,10 @@ cdef class TlsParser(Parser):
     @cython.locals(taken=cython.longlong, rest=cython.longlong)
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
     cpdef skipped(self, Packet packet, bint whole)
+    cpdef close(self, long long now)
     cpdef gap(self, long long size, Packet packet)
+    @cython.locals(before=Py_ssize_t, now=Py_ssize_t, fits=bint)
+    cdef bint _keep(self, bytes begun) except -1
     @cython.locals(taken=Py_ssize_t)
     cdef Py_ssize_t _header(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
     @cython.locals(kind=int, length=int)

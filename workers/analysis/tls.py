@@ -21,6 +21,10 @@ from workers.packets.stream import OF_TLS, Parser
 
 MAX_HANDSHAKES = 500
 MAX_MESSAGE = 64 * 1024
+_ALERT_SIZE = 128
+"""What an alert behind the first one of a handshake takes up in the room."""
+_FREE = 3
+"""So few bytes of a message, which do not tell its length, may wait without room."""
 _CCS, _ALERT, _HANDSHAKE, _APPLICATION = 20, 21, 22, 23
 _CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE = 1, 2, 11
 _MAX_RECORD = 16_384 + 2_048
@@ -96,7 +100,7 @@ class TlsStage:
 
     def __init__(self) -> None:
         self.room = Room()
-        """For beginnings of handshake messages."""
+        """For beginnings of handshake messages, and for alerts of handshakes under way."""
         self._done: list[_Handshake] = []
         self._live: dict[int, _Handshake] = {}
         self._client_hellos = self._server_hellos = self._alerts = self._begun = 0
@@ -194,7 +198,7 @@ class TlsStage:
         handshake = self._current(half.flow.id)
         if handshake.alerts is None:
             handshake.alerts = []
-        if len(handshake.alerts) >= MAX_FRAMES:
+        elif len(handshake.alerts) >= MAX_FRAMES or not self.room.hold(0, _ALERT_SIZE):
             return
         by = "client" if half is half.flow.client else "server"
         handshake.alerts.append(TlsAlert(packet.number, by, tls_names.LEVELS[level], tls_names.alert(description)))
@@ -204,6 +208,8 @@ class TlsStage:
         handshake = self._live.pop(conversation, None)
         if handshake is None:
             return
+        if handshake.alerts is not None:
+            self.room.hold(_ALERT_SIZE * (len(handshake.alerts) - 1), 0)
         self._done.append(handshake)
         if len(self._done) >= 2 * MAX_HANDSHAKES:
             self._shrink()
@@ -318,11 +324,14 @@ class TlsParser(Parser):
     def skipped(self, packet: Packet, whole: bool) -> None:
         """An encrypted record is over."""
 
+    def close(self, now: int) -> None:
+        """What was begun does not end any more."""
+        self._keep(b"")
+
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture: go on at the next segment that begins with a record."""
-        self._message = b""
-        self._skip = 0
-        self._lost, self._left, self._held = True, 0, b""
+        self._keep(b"")
+        self._lost, self._left, self._skip, self._held = True, 0, 0, b""
 
     def _header(self, buffer: bytes, at: int, end: int) -> int:
         """Some of the 5 bytes before each record."""
@@ -350,11 +359,12 @@ class TlsParser(Parser):
                 self._messages(held, 0, len(held), packet)
             elif at < end:
                 self._messages(buffer, at, end, packet)
-        elif self._kind == _ALERT and len(self._message) <= 64:
-            self._message += buffer[at:end]
+        elif self._kind == _ALERT and len(self._message) <= 2:  # one byte more than an alert shows that it is none
+            self._message += buffer[at : min(end, at + 3 - len(self._message))]
 
     def _messages(self, buffer: bytes, at: int, end: int, packet: Packet) -> None:
-        """Every handshake message that is complete; the rest is kept."""
+        """Every handshake message that is complete; the rest is kept, or passed over when there is no room for it."""
+        after = end
         while end - at >= 4:
             after = at + 4 + (buffer[at + 1] << 16 | buffer[at + 2] << 8 | buffer[at + 3])
             if after - at > MAX_MESSAGE:
@@ -365,7 +375,17 @@ class TlsParser(Parser):
                 break
             self._stage.part(buffer[at], buffer, at + 4, after, self._half, self._flow, packet, "tcp")
             at = after
-        self._message = buffer[at:end] if at < end else b""
+        if (at < end or self._message) and not self._keep(buffer[at:end]):
+            self._skip = after - end
+
+    def _keep(self, begun: bytes) -> bool:
+        """Have the beginning of a message wait for its rest, instead of another one; False when there is no room."""
+        before, now = max(0, len(self._message) - _FREE), max(0, len(begun) - _FREE)
+        self._message = begun
+        fits = before == now or self._stage.room.hold(before, now)
+        if not fits:
+            self._message = b""
+        return fits
 
     def _complete(self, packet: Packet) -> None:
         """A change of ciphers or an alert is over."""
@@ -377,4 +397,4 @@ class TlsParser(Parser):
         else:
             # Around a HelloRetryRequest it means nothing (RFC 8446, appendix D.4): a hello in the clear follows.
             self._encrypted = not self._stage.retrying(self._half, self._flow)
-        self._message = b""
+        self._keep(b"")

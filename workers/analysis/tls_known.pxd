@@ -4,7 +4,8 @@ from workers.analysis.http_message cimport text
 from workers.analysis.tls_messages cimport Hello, client_hello, server_hello
 from workers.packets.scan cimport digest, piece, same
 
-cdef Py_ssize_t MAX_SHAPES, MAX_SHAPE_BYTES, MAX_NAME, MAX_NAMES, MAX_CHAINS, MAX_CHAIN_BYTES, _BUCKETS
+cdef tuple _OTHERS
+cdef Py_ssize_t MAX_PROTOCOLS, MAX_SHAPES, MAX_SHAPE_BYTES, MAX_NAME, MAX_NAMES, MAX_CHAINS, MAX_CHAIN_BYTES, _BUCKETS
 
 cdef int _SERVER_NAME, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS, _KEY_SHARE, _FIRST_RANDOM, _PIECES
 
@@ -76,12 +77,14 @@ cdef class Hellos:
     cdef public Name asked
     cdef Shapes _tcp, _quic, _servers
     cdef Pieces _pieces
-    cdef dict _named
+    cdef dict _named, _protocols
 
     @cython.locals(shapes=Shapes, pieces=Pieces, kept=bint, said=Said, hello=Hello)
     cpdef Said client(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, str transport)
     @cython.locals(shapes=Shapes, pieces=Pieces, kept=bint, said=Said, hello=Hello)
     cpdef Said server(self, bytes buffer, Py_ssize_t at, Py_ssize_t end)
+    @cython.locals(known=tuple)
+    cdef tuple _once(self, tuple protocols)
     @cython.locals(name=Name)
     cdef Name _name(self, bytes raw)
     cdef Name _name_of(self, str name)

@@ -12,6 +12,9 @@ from workers.analysis.tls_messages import MAX_NAME, RETRY_RANDOM, Hello, client_
 from workers.packets.scan import digest, piece, same
 
 MAX_SHAPES, MAX_SHAPE_BYTES, MAX_NAMES = 256, 4096, 1024
+MAX_PROTOCOLS = 256
+"""Different lists of ALPN protocols kept; of others is told that they are others."""
+_OTHERS = ("other",)
 _BUCKETS = 256
 _PIECES = 32
 MAX_CHAINS, MAX_CHAIN_BYTES = 64, 16_384
@@ -206,6 +209,7 @@ class Hellos:
         self._tcp, self._quic, self._servers = Shapes(), Shapes(), Shapes()
         self._pieces = Pieces()
         self._named: dict[bytes, Name] = {}
+        self._protocols: dict[tuple[str, ...], tuple[str, ...]] = {(): ()}
 
     def client(self, buffer: bytes, at: int, end: int, transport: str) -> Said:
         """What the ClientHello between two places says."""
@@ -218,6 +222,7 @@ class Hellos:
                 return said
         hello = client_hello(buffer[at:end], transport)
         said = Said(hello, "")
+        said.alpn = self._once(said.alpn)
         self.asked = self._name_of(hello.sni)
         if kept:
             shapes.keep(said, pieces, buffer)
@@ -233,9 +238,19 @@ class Hellos:
                 return said
         hello = server_hello(buffer[at:end])
         said = Said(hello, tls_names.suite(hello.cipher))
+        said.alpn = self._once(said.alpn)
         if kept:
             shapes.keep(said, pieces, buffer)
         return said
+
+    def _once(self, protocols: tuple[str, ...]) -> tuple[str, ...]:
+        """The same, kept once for all handshakes: each may offer names of its own, as long as it likes."""
+        known = self._protocols.get(protocols)
+        if known is None:
+            if len(self._protocols) > MAX_PROTOCOLS:
+                return _OTHERS
+            known = self._protocols[protocols] = protocols
+        return known
 
     def _name(self, raw: bytes) -> Name:
         """A name by its bytes; none for no bytes."""

@@ -5,8 +5,6 @@ Every reader takes the body that follows the handshake header, and answers with 
 malformed gives fewer fields, never an error.
 """
 
-from functools import lru_cache
-
 from workers.analysis.http_message import text
 from workers.analysis.tls_fingerprints import Offer, ja3, ja4
 from workers.analysis.tls_names import VERSIONS
@@ -85,26 +83,23 @@ def client_hello(body: bytes, transport: str = "tcp") -> Hello:
     hello.sni = _server_name(extensions)
     if reader.left() < 0 and left != 0:
         return hello
-    offered = [extensions.get(kind, b"") for kind in (_SUPPORTED_VERSIONS, _GROUPS, _POINTS, _SIGNATURES, _ALPN)]
-    hello.ja3, hello.ja4 = _fingerprints(legacy, suites, tuple(kinds), *offered, transport)
+    hello.ja3, hello.ja4 = _fingerprints(legacy, suites, tuple(kinds), extensions, transport)
     return hello
 
 
-@lru_cache(256)
 def _fingerprints(
-    legacy: int, suites: bytes, kinds: tuple[int, ...], versions: bytes, groups: bytes, points: bytes,
-    signatures: bytes, protocols: bytes, transport: str,
-) -> tuple[str, str]:  # fmt: skip
-    """JA3 and JA4; clients of one kind offer the same, again and again."""
+    legacy: int, suites: bytes, kinds: tuple[int, ...], extensions: dict[int, bytes], transport: str
+) -> tuple[str, str]:
+    """JA3 and JA4."""
     offer = Offer(
         legacy,
-        _Bytes(versions).codes(1),
+        _Bytes(extensions.get(_SUPPORTED_VERSIONS, b"")).codes(1),
         _codes(suites),
         kinds,
-        groups=_Bytes(groups).codes(2),
-        points=_Bytes(points).vector(1),
-        signatures=_Bytes(signatures).codes(2),
-        protocol=_Bytes(_Bytes(protocols).vector(2)).vector(1),
+        groups=_Bytes(extensions.get(_GROUPS, b"")).codes(2),
+        points=_Bytes(extensions.get(_POINTS, b"")).vector(1),
+        signatures=_Bytes(extensions.get(_SIGNATURES, b"")).codes(2),
+        protocol=_Bytes(_Bytes(extensions.get(_ALPN, b"")).vector(2)).vector(1),
     )
     return ja3(offer), ja4(offer, transport)
 
