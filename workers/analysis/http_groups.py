@@ -25,6 +25,7 @@ _LAST_POOL = 4095
 TOLD_POOLS = 100
 PROTOCOLS = ("http/1", "h2", "grpc")
 _OTHER_STATUS = 1000
+UNKNOWN = 1
 _NAMES = (HIDDEN, *(str(status) for status in range(1, _OTHER_STATUS)), "other")
 _LAST, _TAG, _PLACE, _ONE = 8191, 0x7FFFF000, 0xFFF, 1
 """The last place that a group may stand at; what one holds: a part of the group's hash, and its number from one on."""
@@ -289,7 +290,7 @@ class Request:
     begun: int
     end: int
     status: int
-    """Of its final response; 0 while there is none."""
+    """Of its final response; 0 while there is none, UNKNOWN when nobody waits for it."""
 
 
 class Tries:

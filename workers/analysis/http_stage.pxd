@@ -25,7 +25,7 @@ cdef class HttpStage:
     cdef Py_ssize_t _spares
     cdef public Head head
     cdef long long _requests, _responses
-    cdef public long long beyond, unjudged, not_captured
+    cdef public long long beyond, unjudged, not_captured, pipelined, unkept
 
     @cython.locals(head=Head, request=Request, group=Group, size=Py_ssize_t)
     cpdef Request request(self, bytes data, bytes key, unsigned long long served, Packet packet)

@@ -53,6 +53,10 @@ class HttpStage:
         self.beyond = 0
         """Requests of groups that were not kept."""
         self.unjudged = 0
+        self.pipelined = 0
+        """Requests that wait behind another one of the same connection."""
+        self.unkept = 0
+        """Requests that are not waited for because too many were open."""
         self.not_captured = 0
         """Requests whose response fell into a gap of the capture."""
 
