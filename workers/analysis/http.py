@@ -221,7 +221,7 @@ class HttpParser(HttpWaiting):
             if len(held) > MAX_HEAD:
                 self._lose()
             elif not self._hold(held):
-                self._odd_head(held, packet, cut=True)
+                self._odd_head(held, packet, cut=False)
                 self._lose()
             return end
         if before:

@@ -66,8 +66,8 @@ class Http2Parser(Parser):
     """Reads the frames of one direction."""
 
     __slots__ = (
-        "_begun", "_block", "_body", "_charged", "_first", "_flags", "_half", "_held", "_kind", "_left", "_length", "_lost",
-        "_open", "_preface", "_room", "_spoilt", "_stream", "connection",
+        "_begun", "_block", "_body", "_charged", "_first", "_flags", "_half", "_held", "_kind", "_left", "_length",
+        "_lost", "_open", "_preface", "_room", "_spoilt", "_stream", "connection",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, half: Half) -> None:

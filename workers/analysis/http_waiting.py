@@ -39,6 +39,7 @@ class HttpWaiting(Parser):
             self._stage.unkept += 1
             request.status = UNKNOWN
         else:
+            assert self._oldest is not None
             if self._latest is None:
                 self._oldest.next = self._latest = request
             else:

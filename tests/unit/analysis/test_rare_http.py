@@ -178,7 +178,9 @@ def test_a_chunk_of_no_size_ends_the_reading_until_the_next_head(size: bytes) ->
 
 def test_of_pipelined_requests_the_first_are_remembered_and_the_others_counted() -> None:
     ask = (asked(f"/{number}") for number in range(130))
-    facts = http(*((0.1, "c", one) for one in ask), (0.2, "s", OK * 130), (0.3, "c", GET), (0.4, "s", OK), (9, "c", GET))
+    facts = http(
+        *((0.1, "c", one) for one in ask), (0.2, "s", OK * 130), (0.3, "c", GET), (0.4, "s", OK), (9, "c", GET)
+    )
     assert {path: one[1] for path, one in told(facts).items()} == {
         **{f"/{number}": {"200": 1} if number < 128 else {} for number in range(130)},
         "/a": {"200": 1},
