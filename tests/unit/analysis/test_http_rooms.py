@@ -12,6 +12,7 @@ from tests.unit.analysis.test_rare_http import asked, told, unkept
 from workers.analysis import Analyser
 from workers.analysis.http2 import MAX_MEMORY
 from workers.contract.facts import Facts
+from workers.core import BUILT
 from workers.packets.room import HELD
 
 MAX_PIPELINED = 8_192
@@ -25,7 +26,7 @@ HEAVY = "HTTP/2 connections whose further headers were not read because their ta
 def facts(pcap: Pcap, *, room: int = HELD, tables: int = MAX_MEMORY, pipelined: int = 0) -> Facts:
     """Facts from both cores, for any chunking; where there is no more room than this, and all of it is given back."""
     capture, found = pcap.bytes(), []
-    for compiled, size in ((True, len(capture)), (False, len(capture)), (True, 61)):
+    for compiled, size in ((BUILT, len(capture)), (False, len(capture)), (BUILT, 61)):
         analyser = Analyser(compiled=compiled)
         stages = analyser._stages
         http, http2 = stages.http, stages.applications.http2
