@@ -224,8 +224,7 @@ class HttpParser(HttpWaiting):
                 self._odd_head(held, packet, cut=False)
                 self._lose()
             return end
-        if before:
-            self._hold(None)
+        self._hold(None)
         self._odd_head(held[:behind], packet, cut=False)
         return at + behind - before
 

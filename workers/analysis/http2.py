@@ -159,8 +159,8 @@ class Connection:
 
     def promise(self, block: bytes, half: Half) -> None:
         """The header block of a PUSH_PROMISE: later blocks may refer to it."""
-        if self._read(block, half) is not None:
-            self._charge()
+        self._read(block, half)
+        self._charge()
 
     def _charge(self) -> None:
         """Tables and streams are larger or smaller now: no more is read when there is no room for them."""
