@@ -4,11 +4,12 @@ from workers.analysis.http_groups cimport Group, Pool, Request, served
 from workers.analysis.http_message cimport Head
 from workers.analysis.http_stage cimport HttpStage
 from workers.analysis.http_start cimport head_end, looks_like_start
+from workers.analysis.http_waiting cimport HttpWaiting
 from workers.packets.packet cimport Packet
 from workers.packets.scan cimport find
 from workers.packets.stream cimport Direction, Outer, Parser, Stream
 
-cdef Py_ssize_t MAX_HEAD, MAX_WAITING
+cdef Py_ssize_t MAX_HEAD, _MAX_LINE, _BEGUN
 
 
 cdef int _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST
@@ -20,12 +21,11 @@ cdef unsigned long long _REQ, _RESP
 cpdef HttpParser http_parser(HttpStage stage, Direction half, Outer outer, bint loose, bint lost)
 
 
-cdef class HttpParser(Parser):
-    cdef HttpStage _stage
-    cdef Direction _half
+cdef class HttpParser(HttpWaiting):
     cdef Outer _outer
-    cdef bint _loose, _answered_any, _sought
+    cdef unsigned char _loose, _answered_any, _sought
     cdef int _state
+    cdef public bint lost
     cdef bytes _held
     cdef long long _left, _first_byte, _served
     cdef unsigned long long _owed
@@ -34,9 +34,6 @@ cdef class HttpParser(Parser):
     cdef Pool _pool
     cdef Outer _across
     cdef HttpParser _asker
-    cdef Request _oldest, _latest
-    cdef int _waiting
-    cdef public bint lost
     cdef public Request upgraded
 
     @cython.locals(rest=cython.longlong)
@@ -44,12 +41,10 @@ cdef class HttpParser(Parser):
     @cython.final
     cdef inline int _pay(self, Packet packet) except -1
     @cython.final
-    cdef int _unanswered(self, long long now) except -1
-    @cython.final
-    @cython.locals(request=Request)
-    cdef int _judge(self, long long now, bint over) except -1
-    @cython.final
     cdef int _lose(self) except -1
+    @cython.final
+    @cython.locals(before=cython.longlong)
+    cdef bint _hold(self, bytes held) except -1
     @cython.final
     cdef inline Py_ssize_t _step(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except -1
     @cython.final
@@ -70,10 +65,7 @@ cdef class HttpParser(Parser):
     @cython.locals(request=Request, key=bytes)
     cdef int _request(self, bytes data, Packet packet) except -1
     @cython.final
-    @cython.locals(request=Request)
-    cdef inline Request _take(self)
-    @cython.final
-    @cython.locals(request=Request, status=int, asker=HttpParser)
+    @cython.locals(request=Request, status=int, asker=HttpParser, odd=bint)
     cdef int _response(self, Head head, Packet packet) except -1
     @cython.final
     cdef inline int _final(self, Request request, int status) except -1
@@ -86,6 +78,7 @@ cdef class HttpParser(Parser):
     @cython.locals(inner=Parser, stream=Stream)
     cdef int _find_asker(self) except -1
     @cython.final
+    @cython.locals(interim=bint)
     cdef inline Request _answered(self, HttpParser asker, int status)
     @cython.final
     cdef inline void _body(self, Head head, int otherwise) noexcept

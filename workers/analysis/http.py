@@ -12,18 +12,20 @@ them (a frame cut by the snaplen shows its message at once); `HttpFacts` counts 
 from workers.analysis.flows import Half
 from workers.analysis.http_groups import Group, Pool, Request, served
 from workers.analysis.http_message import Head
-from workers.analysis.http_stage import HttpStage, answer_not_captured
+from workers.analysis.http_stage import HttpStage
 from workers.analysis.http_start import head_end, looks_like_start
+from workers.analysis.http_waiting import HttpWaiting
 from workers.packets import marks
 from workers.packets.packet import Packet
 from workers.packets.scan import find
-from workers.packets.stream import OF_HTTP, Outer, Parser
+from workers.packets.stream import OF_HTTP, Outer
 
 PORTS = frozenset({80, 3128, 8080, 8088})
 """Where broken request lines count as requests too (the server's 400 answers them)."""
 MAX_HEAD = 64 * 1024
-MAX_WAITING = 128
-"""Pipelined requests remembered a conversation."""
+_MAX_LINE = 4096
+_BEGUN = 64
+"""What the beginning of a head or a line takes beside its bytes."""
 _NO_END = 1 << 62
 _HEAD, _BODY, _CHUNK_SIZE, _CHUNK, _TRAILER, _TO_CLOSE, _LOST = 0, 1, 2, 3, 4, 5, 6
 _REQ, _RESP = marks.HTTP_REQ, marks.HTTP_RESP
@@ -34,23 +36,21 @@ def http_parser(stage: HttpStage, half: Half, outer: Outer, *, loose: bool, lost
     made = HttpParser.__new__(HttpParser)  # the constructor's call costs more
     made._stage, made._half, made._outer, made._loose, made.lost = stage, half, outer, loose, lost
     made._state, made._left, made._owed, made._first_byte, made._served, made._waiting = _HEAD, 0, 0, -1, -1, 0
+    made._unkept, made._odd = 0, False
     made._held = made._uploading = made._receiving = made._pool = made._across = made.upgraded = None
     made._oldest = made._latest = made._asker = None
     made._answered_any = made._sought = False
     return made
 
 
-class HttpParser(Parser):
-    """Reads the messages of one direction; requests wait here for the other direction's responses."""
+class HttpParser(HttpWaiting):
+    """Reads the messages of one direction."""
 
     __slots__ = (
-        "_across", "_answered_any", "_asker", "_first_byte", "_half", "_held", "_latest", "_left", "_loose", "_oldest",
-        "_outer", "_owed", "_pool", "_receiving", "_served", "_sought", "_stage", "_state", "_uploading", "_waiting",
-        "lost", "upgraded",
+        "_across", "_answered_any", "_asker", "_first_byte", "_held", "_left", "_loose", "_outer", "_owed", "_pool",
+        "_receiving", "_served", "_sought", "_state", "_uploading", "lost", "upgraded",
     )  # fmt: skip
 
-    _stage: HttpStage
-    _half: Half
     _outer: Outer
     """Reads what follows a 101 in the same segment."""
     _loose: bool
@@ -74,10 +74,6 @@ class HttpParser(Parser):
     """The recogniser of the other direction, once it has one."""
     _asker: "HttpParser | None"
     """What that had chosen when it was asked last."""
-    _oldest: Request | None
-    _latest: Request | None
-    """The first of the requests that wait; the last of them, when there are more."""
-    _waiting: int
     lost: bool
     """A gap swallowed at least one message head, maybe."""
     upgraded: Request | None
@@ -147,30 +143,27 @@ class HttpParser(Parser):
     def close(self, now: int) -> None:
         """The conversation is over at `now`: what still waits was not answered, unless it is too young to be judged."""
         self._asker = None  # which may know this one: no circle is left
+        if self._held is not None:
+            self._hold(None)
         if self._waiting:
             self._unanswered(now)
 
-    def _unanswered(self, now: int) -> None:
-        state = self._half.flow.state
-        over = state is not None and bool(state.fins or state.resets)
-        if answer_not_captured(self._half):
-            self._stage.not_captured += self._waiting
-        else:
-            self._judge(now, over=over)
-
     def make_way(self, now: int) -> None:
-        """Another protocol follows: what still waits is not answered any more."""
+        """Another protocol follows, between messages: what still waits is not answered any more."""
         self._asker = None
         self._judge(now, over=False)
 
-    def _judge(self, now: int, *, over: bool) -> None:
-        while self._waiting:
-            self._stage.silence(self._take(), now, over=over)
-
     def _lose(self) -> None:
         self._state, self.lost = _LOST, True
-        self._held = None
         self._uploading = None
+        if self._held is not None:
+            self._hold(None)
+
+    def _hold(self, held: bytes | None) -> bool:
+        """Keep the beginning of a head or a line, or nothing any more; False: there is no room, and nothing is kept."""
+        before = 0 if self._held is None else len(self._held) + _BEGUN
+        self._held = held if self._stage.room.hold(before, 0 if held is None else len(held) + _BEGUN) else None
+        return held is None or self._held is not None
 
     def _step(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """Take some bytes behind a head; the offset after them."""
@@ -225,11 +218,13 @@ class HttpParser(Parser):
         held += buffer[at : min(end, at + MAX_HEAD + 4)]
         behind = head_end(held, max(0, before - 3), len(held)) if before else -1
         if behind < 0:
-            self._held = held
             if len(held) > MAX_HEAD:
                 self._lose()
+            elif not self._hold(held):
+                self._odd_head(held, packet, cut=False)
+                self._lose()
             return end
-        self._held = None
+        self._hold(None)
         self._odd_head(held[:behind], packet, cut=False)
         return at + behind - before
 
@@ -262,41 +257,27 @@ class HttpParser(Parser):
             self._served = served(key, 0)
         request = self._stage.request(data, key, self._served, packet)
         request.begun = self._first_byte
-        if self._waiting >= MAX_WAITING:
-            self._take()
-        if self._oldest is None:
-            self._oldest = request
-        elif self._latest is None:
-            self._oldest.next = self._latest = request
+        if self._oldest is None and self._unkept == 0:
+            self._oldest, self._waiting = request, 1
         else:
-            self._latest.next = request
-            self._latest = request
-        self._waiting += 1
+            self._behind(request)
         if self._stage.head.chunked or self._stage.head.length > 0:
             self._uploading = request
-
-    def _take(self) -> Request:
-        """The oldest request no longer waits."""
-        request = self._oldest
-        assert request is not None
-        self._waiting -= 1
-        self._oldest = request.next
-        if self._oldest is not None:
-            request.next = None
-            if self._oldest is self._latest:
-                self._latest = None
-        return request
 
     def _response(self, head: Head, packet: Packet) -> None:
         status, asker = head.status, self._asked()
         request: Request | None = None
+        odd = False
         if self._receiving is not None:
             self._receiving = None
-        if asker is not None and asker._waiting:
+        if asker is not None and (asker._waiting or asker._unkept):
             request = self._answered(asker, status)
+            odd = request is None and asker._odd
         self._stage.response(status, request, self._first_byte, packet)
         if asker is None or request is None:
             self._after(head, None)
+            if odd and self._state != _HEAD:
+                self._lose()  # without a body if it is to HEAD, a tunnel if it is to CONNECT
         else:
             if status >= 200 or status == 101:
                 self._final(request, status)
@@ -342,15 +323,19 @@ class HttpParser(Parser):
         self._asker = inner if isinstance(inner, HttpParser) else None
 
     def _answered(self, asker: "HttpParser", status: int) -> Request | None:
-        """The request this response belongs to; an interim response leaves it waiting."""
+        """The request this response belongs to, None when that is not remembered; an interim response leaves it
+        waiting.
+        """
         if self.lost:
-            while asker._waiting > 1:
-                asker._take()
-                self._stage.not_captured += 1
+            asker._not_captured(0 if asker._unkept else 1)
+            asker._unkept = min(asker._unkept, 1)
             self.lost = False
-        if 100 <= status < 200 and status != 101:
-            return asker._oldest
-        return asker._take()
+        interim = 100 <= status < 200 and status != 101
+        if asker._waiting:
+            return asker._oldest if interim else asker._take()
+        if not interim:
+            asker._unkept -= 1
+        return None
 
     def _body(self, head: Head, otherwise: int) -> None:
         """The body that comes; when nothing tells one, what is `otherwise` so."""
@@ -365,16 +350,16 @@ class HttpParser(Parser):
 
     def _collect_line(self, buffer: bytes, at: int, end: int, packet: Packet) -> int:
         """A chunk's size line, the empty line behind its data, or a trailer line."""
-        newline = find(buffer, 10, at, min(end, at + 4096))
-        behind = newline + 1 if newline >= 0 else min(end, at + 4096)
+        newline = find(buffer, 10, at, min(end, at + _MAX_LINE))
+        behind = newline + 1 if newline >= 0 else min(end, at + _MAX_LINE)
         line = buffer[at:behind] if self._held is None else self._held + buffer[at:behind]
         if newline < 0:
-            self._held = line
-            if len(line) >= 4096:
+            if len(line) >= _MAX_LINE or not self._hold(line):
                 self._lose()
             return end
         line = line.strip()
-        self._held = None
+        if self._held is not None:
+            self._hold(None)
         if self._state == _TRAILER:
             self._state = _TRAILER if line else _HEAD
             if not line:

@@ -15,14 +15,19 @@ from workers.analysis.http_stage import HttpStage, answer_not_captured
 from workers.analysis.samples import count
 from workers.contract.facts_http import HIDDEN, Goaway, Http2Facts
 from workers.packets.packet import Packet
+from workers.packets.room import Room
 
 MAX_CONNECTIONS = 256
-"""Live connections whose headers are read at once: a header table takes some 10 KB, at worst 64 KB, a direction."""
+"""Live connections whose headers are read at once."""
+MAX_MEMORY = 4 * 1024 * 1024
+"""Bytes of their header tables and streams together: a table takes some 10 KB, at worst 80 KB, a direction."""
 MAX_READ = 16 * 1024 * 1024
 """Cost of header blocks read in one capture: their bytes and OVERHEAD each; some 15 seconds at the very worst."""
 OVERHEAD = 64
 MAX_STREAMS = 128
 """Streams of a connection that wait for their end."""
+_STREAM, _STEP = 320, 1024
+"""Bytes that such a stream takes; in what steps room is taken."""
 MAX_GOAWAYS = 50
 NOT_PROCESSED = "GOAWAY"
 _NO_STREAM = 0x7FFFFFFF
@@ -58,6 +63,8 @@ class Http2Stage:
         self.unread = 0
         """Connections given up because more header blocks came than are read."""
         self._cost = 0
+        self.room = Room(MAX_MEMORY)
+        """Connections that found none are not read on."""
         self.forgotten = 0
         """Streams no longer waited for because too many were open."""
 
@@ -113,12 +120,17 @@ class Http2Stage:
 class Connection:
     """Both directions: streams by number, and the header table of each direction."""
 
+    __slots__ = ("_asker", "_both", "_charged", "_flow", "_over", "_streams", "_whole", "readable", "readers", "stage")
+
     def __init__(self, stage: Http2Stage, half: Half, *, readable: bool) -> None:
         self.stage = stage
         self.readable = readable
         self._flow = half.flow
         self._streams: dict[int, _Stream] = {}
-        self.readers = {half.key: HeaderReader(), half.peer.key: HeaderReader()}
+        self._both = HeaderReader(), HeaderReader()
+        self.readers = {half.key: self._both[0], half.peer.key: self._both[1]}
+        self._charged = 0
+        """What it takes up in the stage's room."""
         self._asker: Half | None = None
         """The side that asks, once that was seen."""
         self._whole = self._over = False
@@ -148,15 +160,35 @@ class Connection:
     def promise(self, block: bytes, half: Half) -> None:
         """The header block of a PUSH_PROMISE: later blocks may refer to it."""
         self._read(block, half)
+        self._charge()
+
+    def _charge(self) -> None:
+        """Tables and streams are larger or smaller now: no more is read when there is no room for them."""
+        cost = self._both[0].cost + self._both[1].cost + _STREAM * len(self._streams)
+        if self._charged - 4 * _STEP <= cost <= self._charged:
+            return
+        if self.stage.room.hold(self._charged, cost + _STEP):
+            self._charged = cost + _STEP
+        else:
+            self._charged = 0
+            self._stop()
+
+    def _stop(self) -> None:
+        """No more header blocks are read, and so the connection's streams can't be followed."""
+        self.readable = False
+        self._streams.clear()
+        for reader in self._both:
+            reader.lose()
+        self.stage.room.hold(self._charged, 0)
+        self._charged = 0
 
     def _read(self, block: bytes, half: Half) -> Fields | None:
-        """The fields of a block; None when it is not read, and then the connection's streams can't be followed."""
+        """The fields of a block; None when it is not read, nor any other from now on."""
         fields = self.readers[half.key].known(block)
         if fields is None and self.readable and self.stage.affords(block):
             fields = self.readers[half.key].read(block)
         elif fields is None:
-            self.readable = False
-            self._streams.clear()
+            self._stop()
         return fields
 
     def block(self, block: bytes, number: int, half: Half, begun: int, packet: Packet, *, last: bool) -> None:
@@ -172,6 +204,7 @@ class Connection:
             stream.request.end, stream.whole = packet.time, stream.whole or last
         elif number & 1 and (fields.method or self._asker is half):
             self._ask(fields, number, half, packet, last=last)
+        self._charge()
 
     def _answers(self, fields: Fields, stream: _Stream | None, half: Half) -> bool:
         """Whether a block is of a response."""
@@ -261,4 +294,4 @@ class Connection:
                 self.stage.http.not_captured += 1
             else:
                 self.stage.http.silence(stream.request, now, over=over, whole=stream.whole)
-        self._streams.clear()
+        self._stop()

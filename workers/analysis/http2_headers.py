@@ -1,11 +1,10 @@
 """Header blocks of HTTP/2 (HPACK, RFC 7541) of one direction: the few fields that are facts.
 
 `hpack` reads them, loaded with the first block. A block refers to fields of earlier blocks; where those are not in
-the capture, the table is filled with entries that stand for "not visible": what refers to them is not visible either,
-and what was added since is read right, since indexes count from the newest. So nothing is ever guessed.
+the capture, the table has entries that stand for "not visible": what refers to them is not visible either, and what
+was added since is read right, since indexes count from the newest. So nothing is ever guessed.
 """
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -13,16 +12,15 @@ from msgspec import Struct
 from workers.analysis.http_message import MAX_HOST, MAX_PATH, text
 
 if TYPE_CHECKING:
-    from hpack import Decoder
-    from hpack.table import HeaderTable
+    from workers.analysis.http2_table import Decoder, Table
 
 MAX_TABLE = 16_384
 """Bytes of a dynamic table that are followed (4,096 unless both sides agree on more)."""
 MAX_LIST = 65_536
 MAX_SAME, MAX_SAME_SIZE = 64, 256
 """Blocks remembered as said before, and their bytes."""
-_ENTRY = 32
-"""What an empty entry takes (RFC 7541 section 4.1)."""
+_SAME = 400
+"""What one of them takes beside its bytes and what they say."""
 _WANTED = frozenset({b":method", b":path", b":authority", b":status", b"host", b"content-type", b"grpc-status"})
 _GRPC = b"application/grpc"
 GRPC_STATUSES = (
@@ -48,7 +46,7 @@ class Fields(Struct, frozen=True):
 class HeaderReader:
     """read(block) -> Fields, block after block. A block that was missed must be told by `lose`."""
 
-    __slots__ = ("_decoder", "_known", "_same")
+    __slots__ = ("_decoder", "_known", "_same", "cost")
 
     def __init__(self) -> None:
         self._known = False
@@ -56,6 +54,8 @@ class HeaderReader:
         self._decoder: Decoder | None = None
         self._same: dict[bytes, Fields] = {}
         """Blocks that change nothing in the table say the same again until it changes."""
+        self.cost = 0
+        """Bytes of memory, about."""
 
     def begin(self) -> None:
         """The connection begins here: no block came before."""
@@ -64,7 +64,7 @@ class HeaderReader:
 
     def lose(self) -> None:
         """Blocks were missed: what they said is not visible any more."""
-        self._known, self._decoder = False, None
+        self._known, self._decoder, self.cost = False, None, 0
         self._same.clear()
 
     def known(self, block: bytes) -> Fields | None:
@@ -75,7 +75,7 @@ class HeaderReader:
         """The fields of one block."""
         if self._decoder is None:
             self._decoder = _decoder(known=self._known)
-        table = self._decoder.header_table
+        table = self._decoder.table
         before = _state(table)
         try:
             found = self._decoder.decode(block, raw=True)
@@ -93,40 +93,23 @@ class HeaderReader:
         after = _state(table)
         if after[0] is not before[0] or after[1:] != before[1:]:
             self._same.clear()
+            self.cost = table.cost
         elif len(self._same) < MAX_SAME and len(block) <= MAX_SAME_SIZE:
             self._same[block] = fields
+            self.cost += _SAME + len(block) + len(fields.path) + len(fields.host)
         return fields
 
 
-def _state(table: "HeaderTable") -> tuple[object, int, int]:
+def _state(table: "Table") -> tuple[object, int, int]:
     """Newest entry, number of entries and size: no change of a table leaves all three as they were."""
     entries = table.dynamic_entries
     return entries[0] if entries else None, len(entries), table.maxsize
 
 
 def _decoder(*, known: bool) -> "Decoder":
-    import pickle
+    from workers.analysis.http2_table import decoder  # with the library, which most captures have no need of
 
-    decoder: Decoder = pickle.loads(_new_decoder(known=known))  # noqa: S301 - bytes of our own
-    return decoder
-
-
-@cache
-def _new_decoder(*, known: bool) -> bytes:
-    """A decoder, pickled: to fill a table takes ten times as long as to copy it."""
-    import logging
-    import pickle
-
-    from hpack import Decoder
-
-    logging.getLogger("hpack").setLevel(logging.WARNING)  # it would log header fields, secrets included
-    decoder = Decoder(max_header_list_size=MAX_LIST)
-    decoder.max_allowed_table_size = MAX_TABLE
-    if not known:
-        decoder.header_table.maxsize = MAX_TABLE
-        for _ in range(MAX_TABLE // _ENTRY):
-            decoder.header_table.add(b"", b"")
-    return pickle.dumps(decoder, pickle.HIGHEST_PROTOCOL)
+    return decoder(MAX_TABLE, MAX_LIST, known=known)
 
 
 def _fields(wanted: dict[bytes, bytes], *, hidden: bool) -> Fields:

@@ -7,7 +7,7 @@ from workers.packets.stream cimport Parser
 cdef class Http2Parser(Parser):
     cdef public object connection
     cdef object _half
-    cdef long long _preface, _kind, _flags, _stream, _length, _left, _room, _begun
+    cdef long long _preface, _kind, _flags, _stream, _length, _left, _room, _begun, _charged
     cdef bint _first, _lost, _spoilt
     cdef bytes _held
     cdef bytearray _body, _block
@@ -18,4 +18,6 @@ cdef class Http2Parser(Parser):
     cpdef long long data(self, bytes buffer, Py_ssize_t at, Py_ssize_t end, Packet packet) except? -2
     cpdef skipped(self, Packet packet, bint whole)
     cpdef gap(self, long long size, Packet packet)
+    @cython.locals(held=cython.longlong)
+    cpdef _charge(self)
     cpdef close(self, long long now)

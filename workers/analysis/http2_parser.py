@@ -35,6 +35,8 @@ MAX_BLOCK = 16 * 1024
 _KEPT = {RST_STREAM: 4, GOAWAY: 8, HEADERS: MAX_BLOCK, PUSH_PROMISE: MAX_BLOCK, CONTINUATION: MAX_BLOCK}
 """How much of a frame is read, by type; of others nothing is."""
 _BLOCKS = frozenset({HEADERS, PUSH_PROMISE, CONTINUATION})
+_BEGUN = 64
+"""What the beginning of a frame or a block takes beside its bytes."""
 
 
 def _parser(half: Half) -> object:
@@ -64,8 +66,8 @@ class Http2Parser(Parser):
     """Reads the frames of one direction."""
 
     __slots__ = (
-        "_begun", "_block", "_body", "_first", "_flags", "_half", "_held", "_kind", "_left", "_length", "_lost",
-        "_open", "_preface", "_room", "_spoilt", "_stream", "connection",
+        "_begun", "_block", "_body", "_charged", "_first", "_flags", "_half", "_held", "_kind", "_left", "_length",
+        "_lost", "_open", "_preface", "_room", "_spoilt", "_stream", "connection",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, half: Half) -> None:
@@ -86,6 +88,8 @@ class Http2Parser(Parser):
         self._begun = 0
         self._spoilt = False
         """Bytes of the header block under way are missing, or too many."""
+        self._charged = 0
+        """What the frame and the block under way take up in the stage's room."""
 
     def group(self) -> int:
         """Of which group it is."""
@@ -114,6 +118,8 @@ class Http2Parser(Parser):
             at += taken
             if self._kind == DATA:
                 self._data(packet, last=not self._left)
+        if self._body or self._block or self._charged:
+            self._charge()
         rest = 0 if self._room else self._left
         self._left -= rest
         return rest
@@ -130,11 +136,29 @@ class Http2Parser(Parser):
                 self._lose_block()
             self._left -= size
             self._room = 0
+            self._body.clear()
         elif not self._lost:
             self._lose()
+        if self._charged:
+            self._charge()
+
+    def _charge(self) -> None:
+        """Keep what is there of a frame and of a header block; without room for that, both are lost."""
+        held = len(self._body) + len(self._block)
+        held = held + _BEGUN if held else 0
+        if self.connection.stage.http.room.hold(self._charged, held):
+            self._charged = held
+            return
+        self._charged = self._room = 0
+        self._body.clear()
+        self._lose_block()
 
     def close(self, now: int) -> None:
         """The conversation is over."""
+        self._body.clear()
+        self._block.clear()
+        if self._charged:
+            self._charge()
         self.connection.close(now)
 
     def _begin(self, buffer: bytes, at: int, end: int) -> int:
@@ -170,7 +194,6 @@ class Http2Parser(Parser):
             self.connection.answers_from_here(self._half)
         self._first = False
         self._left = self._length
-        self._body.clear()
         kept = _KEPT.get(self._kind, 0) if self.connection.readable or self._kind not in _BLOCKS else 0
         self._room = min(self._left, kept)
         if self._open is not None and self._kind != CONTINUATION:
@@ -196,6 +219,7 @@ class Http2Parser(Parser):
         elif kind == GOAWAY and len(body) == 8:
             last = int.from_bytes(body[:4], "big") & 0x7FFFFFFF
             self.connection.goaway(last, int.from_bytes(body[4:], "big"), self._half, packet)
+        self._body.clear()
 
     def _fragment(self, packet: Packet) -> None:
         """A piece of a header block; the block is read when it is complete."""
@@ -245,6 +269,7 @@ class Http2Parser(Parser):
         self._lost, self._left, self._room, self._held = True, 0, 0, b""
         self._preface, self._first = len(PREFACE), False
         self._open = None
+        self._body.clear()
         self._block.clear()
 
     def _lose_block(self) -> None:

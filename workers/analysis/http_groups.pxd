@@ -5,7 +5,7 @@ from workers.analysis.samples cimport Durations, Frames, durations, frames
 from workers.packets cimport words
 from workers.packets.scan cimport digest, same
 
-cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, MAX_STATUSES
+cdef Py_ssize_t MAX_GROUPS, _METHOD, _HOST, _PATH, _STATUSES
 cdef long long MAX_TRIES, PATIENCE, MAX_POOLS
 cdef int _OTHER_STATUS
 cdef unsigned long long _LAST, _TAG, _PLACE, _ONE, _LAST_POOL
@@ -21,7 +21,7 @@ cdef class _Status:
 @cython.final
 cdef class Statuses:
     cdef _Status _first, _latest
-    cdef Py_ssize_t _different
+    cdef Py_ssize_t _different, _limit
 
     cpdef int add(self, int status) except -1
     @cython.locals(one=_Status)

@@ -15,8 +15,8 @@ from workers.packets.scan import digest, same
 
 MAX_GROUPS = 2048
 _METHOD, _HOST, _PATH = 32, MAX_HOST, MAX_PATH
-MAX_STATUSES = 64
-"""Different ones counted by themselves; all further ones are "other"."""
+MAX_STATUSES, _STATUSES = 64, 24
+"""Different ones counted by themselves, in all and of a group; all further ones are "other"."""
 MAX_TRIES = 2048
 PATIENCE = 100_000_000
 """Nanoseconds without an answer before the same request means that the client gave up on the first."""
@@ -25,6 +25,7 @@ _LAST_POOL = 4095
 TOLD_POOLS = 100
 PROTOCOLS = ("http/1", "h2", "grpc")
 _OTHER_STATUS = 1000
+UNKNOWN = 1
 _NAMES = (HIDDEN, *(str(status) for status in range(1, _OTHER_STATUS)), "other")
 _LAST, _TAG, _PLACE, _ONE = 8191, 0x7FFFF000, 0xFFF, 1
 """The last place that a group may stand at; what one holds: a part of the group's hash, and its number from one on."""
@@ -41,9 +42,10 @@ class _Status:
 class Statuses:
     """How often each status came; 0 stands for one that is not visible."""
 
-    __slots__ = ("_different", "_first", "_latest")
+    __slots__ = ("_different", "_first", "_latest", "_limit")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._first: _Status | None = None
         self._latest: _Status | None = None
         self._different = 0
@@ -58,7 +60,7 @@ class Statuses:
     def _other(self, status: int) -> None:
         """Another one than the latest."""
         one = self._find(status)
-        if one is None and self._different >= MAX_STATUSES:
+        if one is None and self._different >= self._limit:
             status = _OTHER_STATUS
             one = self._find(status)
         if one is None:
@@ -97,7 +99,7 @@ class Group:
         """Address and port as on the wire; the others as they are told."""
         self._protocol = protocol
         self.requests = frames()
-        self.statuses = Statuses()
+        self.statuses = Statuses(_STATUSES)
         self.errors: Frames | None = None
         self.unanswered: Frames | None = None
         self.repeats: Frames | None = None
@@ -289,7 +291,7 @@ class Request:
     begun: int
     end: int
     status: int
-    """Of its final response; 0 while there is none."""
+    """Of its final response; 0 while there is none, UNKNOWN when nobody waits for it."""
 
 
 class Tries:

@@ -2,7 +2,7 @@ cimport cython
 
 from workers.analysis.http_groups cimport Group, Groups, Pool, Pools, Request, Statuses, Tries
 from workers.analysis.http_message cimport Head
-from workers.analysis.samples cimport Durations, count
+from workers.analysis.samples cimport Durations
 from workers.analysis.timeline cimport Answers
 from workers.packets cimport words
 from workers.packets.packet cimport Packet
@@ -24,8 +24,8 @@ cdef class HttpStage:
     cdef Request _spare
     cdef Py_ssize_t _spares
     cdef public Head head
-    cdef long long _requests, _responses
-    cdef public long long beyond, unjudged, not_captured
+    cdef long long _requests, _responses, _codes
+    cdef public long long beyond, unjudged, not_captured, pipelined, unkept
 
     @cython.locals(head=Head, request=Request, group=Group, size=Py_ssize_t)
     cpdef Request request(self, bytes data, bytes key, unsigned long long served, Packet packet)

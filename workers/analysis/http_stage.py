@@ -4,8 +4,11 @@
 Told are method, path without query, host, status, latency, and for gRPC its status; never a body or another header.
 """
 
+from collections.abc import Collection
+
 from workers.analysis.flows import Half
 from workers.analysis.http_groups import (
+    MAX_STATUSES,
     PROTOCOLS,
     Group,
     Groups,
@@ -16,7 +19,7 @@ from workers.analysis.http_groups import (
     Tries,
 )
 from workers.analysis.http_message import Head
-from workers.analysis.samples import Durations, Frames, count
+from workers.analysis.samples import Durations, Frames
 from workers.analysis.timeline import TimelineStage
 from workers.contract.facts import HttpFacts
 from workers.contract.facts_http import HIDDEN, Http2Facts
@@ -28,8 +31,8 @@ TOLD_GROUPS = 500
 _SPARE = 64
 JUDGED_AFTER = 1_000_000_000
 """A request in the capture's last second is not called unanswered while its connection is open."""
-MAX_CODES = 24
-"""Different gRPC statuses or error codes counted in one group."""
+MAX_CODES, MAX_ALL_CODES = 24, 4096
+"""Different gRPC statuses or error codes counted in one group, and of all groups together."""
 
 
 class HttpStage:
@@ -44,15 +47,20 @@ class HttpStage:
         """For beginnings of heads."""
         self._requests = 0
         self._responses = 0
-        self._statuses = Statuses()
+        self._statuses = Statuses(MAX_STATUSES)
         self._latency = Durations(1024)
         self._answers = timeline.answers()
         self._spare: Request | None = None
         """Requests that are over and that nobody knows any more, a few, one behind the other."""
         self._spares = 0
+        self._codes = 0
         self.beyond = 0
         """Requests of groups that were not kept."""
         self.unjudged = 0
+        self.pipelined = 0
+        """Requests that wait behind another one of the same connection."""
+        self.unkept = 0
+        """Requests that are not waited for because too many were open."""
         self.not_captured = 0
         """Requests whose response fell into a gap of the capture."""
 
@@ -142,7 +150,8 @@ class HttpStage:
         """A gRPC status came, by name."""
         group = request.group
         if group is not None:
-            count(group.grpc, status, MAX_CODES)
+            known = self._known(group.grpc, status)
+            group.grpc[known] = group.grpc.get(known, 0) + 1
             if status not in ("OK", HIDDEN):
                 group.grpc_errors = group.grpc_errors or Frames()
                 group.grpc_errors.add(packet.number)
@@ -151,8 +160,17 @@ class HttpStage:
         """The request's stream was ended by an error code."""
         group = request.group
         if group is not None:
-            known = error if error in group.resets or len(group.resets) < MAX_CODES else "other"
+            known = self._known(group.resets, error)
             group.resets.setdefault(known, Frames()).add(packet.number)
+
+    def _known(self, codes: Collection[str], code: str) -> str:
+        """As what a status or an error code is counted, among those of its group."""
+        if code in codes:
+            return code
+        if len(codes) >= MAX_CODES or self._codes >= MAX_ALL_CODES:
+            return "other"
+        self._codes += 1
+        return code
 
     def finish(self, h2: Http2Facts) -> HttpFacts:
         """The busiest groups, those with errors or silence first."""

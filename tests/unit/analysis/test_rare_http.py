@@ -176,12 +176,23 @@ def test_a_chunk_of_no_size_ends_the_reading_until_the_next_head(size: bytes) ->
     assert told(facts) == {"/a": (1, {"200": 1}, 0), "/b": (1, {"200": 1}, 0)}
 
 
-def test_of_pipelined_requests_the_latest_are_remembered() -> None:
-    facts = http(*((0.1, "c", asked(f"/{number}")) for number in range(130)), (0.2, "s", OK * 128), (9, "c", GET))
+def test_of_pipelined_requests_the_first_are_remembered_and_the_others_counted() -> None:
+    ask = (asked(f"/{number}") for number in range(130))
+    facts = http(
+        *((0.1, "c", one) for one in ask), (0.2, "s", OK * 130), (0.3, "c", GET), (0.4, "s", OK), (9, "c", GET)
+    )
     assert {path: one[1] for path, one in told(facts).items()} == {
-        **{f"/{number}": {"200": 1} if number > 1 else {} for number in range(130)},
-        "/a": {},
+        **{f"/{number}": {"200": 1} if number < 128 else {} for number in range(130)},
+        "/a": {"200": 1},
     }
+    assert (facts.http.statuses, facts.http.latency.count) == ({"200": 131}, 129)
+    assert unkept(facts) == 2
+
+
+def unkept(facts: Facts) -> int:
+    """How many requests were not waited for."""
+    (told,) = (text for text in facts.approximations if "not waited for" in text)
+    return int(told.rpartition(" ")[2].replace(",", ""))
 
 
 def test_an_answer_older_than_its_question_took_no_time() -> None:
