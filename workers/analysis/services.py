@@ -30,6 +30,10 @@ MAX_OPEN = 32_768
 """Requests remembered over all conversations."""
 _LONG = 2 * MAX_WAITING
 """Places of requests, those that are over included."""
+_FEW = 16
+"""So many such places are never too many."""
+_PIECE = 64
+"""What the beginning of a message costs beside its bytes."""
 _FRAMES = MAX_FRAMES
 UNKNOWN = ""
 """The operation of responses whose request is not in the capture, and of errors nobody asked for."""
@@ -223,6 +227,10 @@ class Exchange:
                 self._stage.not_captured += asked.took < 0
                 _drop(self, asked)
 
+    def hold(self, before: int, now: int) -> bool:
+        """So many bytes of a message begun are held instead of so many before; False: no room, and none are."""
+        return self._stage.room.hold(before + _PIECE if before else 0, now + _PIECE if now else 0)
+
     def parser(self, half: Half) -> "ServiceParser":
         """The parser of one direction."""
         raise NotImplementedError
@@ -341,15 +349,16 @@ def _take(exchange: Exchange, asked: Request) -> None:
     asked.waits = False
     exchange.waiting -= 1
     exchange._stage.open -= 1
+    if asked.number >= 0:
+        del exchange.numbered[asked.number]
     if exchange.waiting == 0:
         exchange.first = None
         if exchange._head or exchange._queue:
             exchange._queue.clear()
             exchange._head = 0
+            exchange.numbered.clear()  # which otherwise stays as large as it ever was
     else:
         _step_out(exchange, asked)
-    if asked.number >= 0:
-        del exchange.numbered[asked.number]
 
 
 def _step_out(exchange: Exchange, asked: Request) -> None:
@@ -360,16 +369,22 @@ def _step_out(exchange: Exchange, asked: Request) -> None:
         while queue[exchange._head] is None:
             exchange._head += 1
         exchange.first = queue[exchange._head]
+    if len(queue) > _FEW and len(queue) > 4 * exchange.waiting:
+        _close_up(exchange)
 
 
 def _close_up(exchange: Exchange) -> None:
     """Those that wait take the places of those that are over."""
     exchange._queue = [asked for asked in exchange._queue if asked is not None]
     exchange._head = 0
+    numbered = exchange.numbered
+    exchange.numbered = {}
     for place in range(len(exchange._queue)):
         waiting = exchange._queue[place]
         assert waiting is not None
         waiting.place = place
+        if numbered:
+            exchange.numbered[waiting.number] = waiting
 
 
 def _drop(exchange: Exchange, asked: Request) -> None:
