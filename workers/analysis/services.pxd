@@ -8,7 +8,7 @@ from workers.packets.packet cimport Packet
 from workers.packets.room cimport Room
 
 cdef long long _FRAMES, _PIECE
-cdef Py_ssize_t _LONG, _FEW
+cdef Py_ssize_t _FEW
 cdef str UNKNOWN
 cdef Group _NONE
 

@@ -28,10 +28,8 @@ MAX_WAITING = 1024
 """Requests remembered a conversation."""
 MAX_OPEN = 32_768
 """Requests remembered over all conversations."""
-_LONG = 2 * MAX_WAITING
-"""Places of requests, those that are over included."""
 _FEW = 16
-"""So many such places are never too many."""
+"""Places of requests that are never too many; beyond, four for each that waits, those that are over included."""
 _PIECE = 64
 """What the beginning of a message costs beside its bytes."""
 _FRAMES = MAX_FRAMES
@@ -144,8 +142,6 @@ class Exchange:
             assert self.first is not None
             self.first.place = 0
             self._queue.append(self.first)
-        elif len(self._queue) >= _LONG:
-            _close_up(self)
         asked.place = len(self._queue)
         self._queue.append(asked)
 
@@ -369,7 +365,7 @@ def _step_out(exchange: Exchange, asked: Request) -> None:
         while queue[exchange._head] is None:
             exchange._head += 1
         exchange.first = queue[exchange._head]
-    if len(queue) > _FEW and len(queue) > 4 * exchange.waiting:
+    if _FEW < len(queue) > 4 * exchange.waiting:
         _close_up(exchange)
 
 

@@ -35,3 +35,11 @@ def test_what_became_whole_takes_up_nothing() -> None:
         assert fragments.add(b"%d" % number, 0, True, bytes(60_008), 60_028) is None  # sent again, and longer
         assert fragments.add(b"%d" % number, 60_008, False, b"end", 23) is not None
     assert fragments.incomplete == 0
+
+
+def test_what_overlaps_is_no_proof_that_all_is_there() -> None:
+    fragments = Fragments()
+    assert fragments.add(b"one", 16, False, bytes(8), 28) is None
+    assert fragments.add(b"one", 8, True, bytes(16), 36) is None
+    assert fragments.add(b"one", 8, True, bytes(8), 28) is None  # shorter than what is known
+    assert fragments.add(b"one", 0, True, b"12345678", 28) == (b"12345678" + bytes(16), 120)
