@@ -11,6 +11,7 @@ cdef long long _FRAMES, _PIECE
 cdef Py_ssize_t _FEW
 cdef str UNKNOWN
 cdef Group _NONE
+cdef dict _UNNUMBERED
 
 
 @cython.final

@@ -35,6 +35,8 @@ _PIECE = 64
 _FRAMES = MAX_FRAMES
 UNKNOWN = ""
 """The operation of responses whose request is not in the capture, and of errors nobody asked for."""
+_UNNUMBERED: dict[int, Request] = {}
+"""Stands for the requests with a number where none has one."""
 _NONE = Group("none", waits=False)
 """Before any was needed."""
 
@@ -95,7 +97,7 @@ class Exchange:
         """Where `first` is in it."""
         self._spare: Request | None = None
         """One that may be another one, if it says so."""
-        self.numbered: dict[int, Request] = {}
+        self.numbered: dict[int, Request] = _UNNUMBERED if self.IN_ORDER else {}
         """Those that have a number."""
         self._gap = 0
         """The last frame that showed a gap in the responses: what was asked before may have been answered there."""
@@ -345,15 +347,16 @@ def _take(exchange: Exchange, asked: Request) -> None:
     asked.waits = False
     exchange.waiting -= 1
     exchange._stage.open -= 1
-    if asked.number >= 0:
-        del exchange.numbered[asked.number]
     if exchange.waiting == 0:
         exchange.first = None
         if exchange._head or exchange._queue:
             exchange._queue.clear()
             exchange._head = 0
+        if asked.number >= 0:
             exchange.numbered.clear()  # which otherwise stays as large as it ever was
     else:
+        if asked.number >= 0:
+            del exchange.numbered[asked.number]
         _step_out(exchange, asked)
 
 
@@ -374,7 +377,8 @@ def _close_up(exchange: Exchange) -> None:
     exchange._queue = [asked for asked in exchange._queue if asked is not None]
     exchange._head = 0
     numbered = exchange.numbered
-    exchange.numbered = {}
+    if numbered:
+        exchange.numbered = {}
     for place in range(len(exchange._queue)):
         waiting = exchange._queue[place]
         assert waiting is not None
