@@ -57,7 +57,8 @@ def run(words: Sequence[str]) -> int:
     if options.json:
         from workers.export.report_json import report_json
 
-        sys.stdout.write(report_json(report).decode())
+        sys.stdout.flush()
+        sys.stdout.buffer.write(report_json(report))  # as bytes: there may be several megabytes of them
     else:
         from workers.report.text import terminal
 

@@ -222,6 +222,7 @@ class Recogniser(Outer):
         self._half.speaks("")
         for one in (self, self._across()):
             if one is not None and isinstance(one.inner, ServiceParser):
+                one.inner.let_go()
                 one.inner = None
                 one._refused |= _NAMES[exchange.protocol]
         return 0

@@ -5,7 +5,9 @@ quarter is evicted into the keeper of the half that was idle longest (by frame n
 that floods and lookups do not push out connections that wait. What the keeper can't hold is only counted.
 """
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterable
+from heapq import nsmallest
 
 from workers.analysis.addresses import WITH_PORTS, address, endpoints, reverse
 from workers.analysis.samples import NANO
@@ -25,7 +27,8 @@ MAX_PORTS = 50
 NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
 Rank = tuple[bool, int, int]
 """Healthy, bytes below zero, id: less is told first."""
-Ports = dict[tuple[int, int], int]
+Ports = Iterable[tuple[tuple[int, int], int]]
+"""Packets by protocol and server port."""
 _REGISTERED = (1024).to_bytes(2, "big")
 
 
@@ -167,15 +170,16 @@ class Keeper:
         self._kept: list[tuple[bool, int, int, Conversation]] = []
         self._worst: Rank | None = None
         self.seen = 0
-        self._ports: Ports = {}
+        self._ports: dict[int, array[int]] = {}
 
     def add(self, flow: Flow, trouble: bool, told: Callable[[], Conversation]) -> None:
         """Count a conversation, and keep what `told` makes of it if it ranks among the best so far."""
         self.seen += 1
         client, server = flow.client, flow.client.peer
         if flow.protocol in WITH_PORTS and len(client.key) in (12, 36):
-            port = (flow.protocol, client.key[-2] << 8 | client.key[-1])
-            self._ports[port] = self._ports.get(port, 0) + client.packets + server.packets
+            if flow.protocol not in self._ports:
+                self._ports[flow.protocol] = array("Q", bytes(65536 * 8))
+            self._ports[flow.protocol][client.key[-2] << 8 | client.key[-1]] += client.packets + server.packets
         self.offer((not trouble, -(client.bytes + server.bytes), flow.id), told)
 
     def offer(self, rank: Rank, told: Callable[[], Conversation]) -> Rank | None:
@@ -199,13 +203,16 @@ class Keeper:
 
     @property
     def ports(self) -> Ports:
-        """Packets by protocol and server port."""
-        return self._ports
+        """All ports that were served."""
+        for protocol, ports in self._ports.items():
+            for port, packets in enumerate(ports):
+                if packets:
+                    yield (protocol, port), packets
 
 
 def busiest(ports: Ports) -> dict[str, int]:
     """The busiest server ports, such as "tcp/443", with their packets."""
-    ranked = sorted(ports.items(), key=lambda item: (-item[1], item[0]))[:MAX_PORTS]
+    ranked = nsmallest(MAX_PORTS, ports, key=lambda item: (-item[1], item[0]))
     return {f"{NAMES[protocol]}/{port}": packets for (protocol, port), packets in ranked}
 
 

@@ -8,16 +8,22 @@ from workers.packets.stream cimport Parser
 
 cdef class ServiceParser(Parser):
     cdef public Exchange exchange
+    cdef public bytes _held
 
     cpdef int group(self)
     cpdef close(self, long long now)
     cpdef make_way(self, long long now)
+    @cython.final
+    @cython.locals(before=Py_ssize_t)
+    cdef long long _keep(self, bytes held, Packet packet) except? -2
+    @cython.locals(held=bytes)
+    cpdef bytes let_go(self)
+    cdef _lose(self, Packet packet)
 
 
 cdef class FramedParser(ServiceParser):
     cdef public Py_ssize_t head
     cdef public long long begun
-    cdef public bytes _held
     cdef public long long _rest
     cdef public bint _lost
 

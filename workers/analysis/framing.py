@@ -20,10 +20,12 @@ NO_END = 1 << 62
 class ServiceParser(Parser):
     """What the recogniser knows of a parser of one direction."""
 
-    __slots__ = ("exchange",)
+    __slots__ = ("_held", "exchange")
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
+        self._held = b""
+        """The beginning of a message, for which the exchange has room: see `_keep` and `let_go`."""
 
     def group(self) -> int:
         """Of which group it is."""
@@ -31,24 +33,44 @@ class ServiceParser(Parser):
 
     def close(self, now: int) -> None:
         """What was never answered stays so."""
+        self.let_go()
         self.exchange.close(now)
 
     def make_way(self, now: int) -> None:
         """Nor is what waits when another protocol follows."""
+        self.let_go()
         self.exchange.make_way(now)
+
+    def _keep(self, held: bytes, packet: Packet) -> int:
+        """Hold this beginning of a message; without room for it, go on as behind a gap. Nothing is to be skipped."""
+        before, self._held = len(self._held), held
+        if not self.exchange.hold(before, len(held)):
+            self._held = b""
+            self._lose(packet)
+        return 0
+
+    def let_go(self) -> bytes:
+        """What was held, and is no longer."""
+        held, self._held = self._held, b""
+        if held:
+            self.exchange.hold(len(held), 0)
+        return held
+
+    def _lose(self, packet: Packet) -> None:
+        """Bytes of this direction are missing: find back in at the next segment that begins with a message."""
+        raise NotImplementedError
 
 
 class FramedParser(ServiceParser):
     """One direction. `head` is how many bytes tell a message's size; `begun` is when the message under way began."""
 
-    __slots__ = ("_held", "_lost", "_rest", "begun", "head")
+    __slots__ = ("_lost", "_rest", "begun", "head")
     REPLIES: ClassVar[bool] = False
 
     def __init__(self, exchange: Exchange, head: int) -> None:
         super().__init__(exchange)
         self.head = head
         self.begun = 0
-        self._held = b""
         self._rest = 0
         """Bytes of a cut message that are still to come."""
         self._lost = False
@@ -105,8 +127,8 @@ class FramedParser(ServiceParser):
                 return 0
             self._lost = False
         if self._held:
-            buffer, at, end = self._held + buffer[at:end], 0, len(self._held) + end - at
-            self._held = b""
+            buffer, at = self.let_go() + buffer[at:end], 0
+            end = len(buffer)
         else:
             self.begun = packet.time
             at = self.whole(buffer, at, end, packet)
@@ -120,8 +142,7 @@ class FramedParser(ServiceParser):
                 return self._stumble(packet)
             need = min(size, self.wanted(buffer, at)) if size else end - at + 1
             if end - at < need:
-                self._held = buffer[at:end]
-                return 0
+                return self._keep(buffer[at:end], packet)
             if not self.message(buffer, at, at + need, packet):
                 return self._stumble(packet)
             at += size
@@ -150,7 +171,7 @@ class FramedParser(ServiceParser):
 
     def gap(self, size: int, packet: Packet) -> None:
         """Bytes that are not in the capture: a message whose size is known goes on behind them."""
-        held, self._held = self._held, b""
+        held = self.let_go()
         left, self._rest = self._rest - size, 0
         if len(held) >= self.head:
             whole = self.size(held, 0, len(held))

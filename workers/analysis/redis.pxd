@@ -24,7 +24,6 @@ cdef class _Resp(ServiceParser):
     cdef RedisExchange _both
     cdef public long long begun
     cdef long long _left, _want
-    cdef bytes _held
     cdef bint _lost
     cdef bytearray _word
 

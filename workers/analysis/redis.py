@@ -70,7 +70,7 @@ def recognise(stage: ServiceStage, half: Half, buffer: bytes, at: int, end: int)
 class _Resp(ServiceParser):
     """What both directions share: lines, and strings of known length."""
 
-    __slots__ = ("_both", "_held", "_left", "_lost", "_want", "_word", "begun")
+    __slots__ = ("_both", "_left", "_lost", "_want", "_word", "begun")
     REPLIES: ClassVar[bool] = False
     FIRST: ClassVar[bytes] = bytes([*b"*$\r", *range(65, 91), *range(97, 123)])
     """Bytes that a line may begin with."""
@@ -79,7 +79,6 @@ class _Resp(ServiceParser):
         super().__init__(exchange)
         self._both = exchange
         self.begun = 0
-        self._held = b""
         self._left = 0
         """Bytes of a string that are still to come, with its line end."""
         self._word: bytearray | None = None
@@ -127,10 +126,11 @@ class _Resp(ServiceParser):
                 if not self._held and not self._want:
                     self.begun = packet.time
                 if newline < 0:
-                    self._held = line
                     too_long = len(line) == _LINE and line[0] in _AGGREGATES + _BULKS
-                    return self._stumble(packet) if too_long or line[0] not in self.FIRST else 0
-                self._held = b""
+                    if too_long or line[0] not in self.FIRST:
+                        return self._stumble(packet)
+                    return self._keep(line, packet)
+                self.let_go()
                 at = newline + 1
                 if not self._line(line.rstrip(b"\r"), packet):
                     return self._stumble(packet)
@@ -178,7 +178,8 @@ class _Resp(ServiceParser):
         return 0
 
     def _lose(self, packet: Packet) -> None:
-        self._held, self._left, self._want, self._word, self._lost = b"", 0, 0, None, True
+        self.let_go()
+        self._left, self._want, self._word, self._lost = 0, 0, None, True
         self._both.gap(packet.number, replies=self.REPLIES)
 
 

@@ -7,10 +7,11 @@ from workers.analysis.timeline cimport Answers
 from workers.packets.packet cimport Packet
 from workers.packets.room cimport Room
 
-cdef long long _FRAMES
-cdef Py_ssize_t _LONG
+cdef long long _FRAMES, _PIECE
+cdef Py_ssize_t _FEW
 cdef str UNKNOWN
 cdef Group _NONE
+cdef dict _UNNUMBERED
 
 
 @cython.final
@@ -68,6 +69,8 @@ cdef class Exchange:
     @cython.final
     @cython.locals(group=Group)
     cdef stray(self, long long frame, str error)
+    @cython.final
+    cdef bint hold(self, long long before, long long now) except -1
     @cython.locals(asked=Request)
     cpdef abandon(self)
     cpdef close(self, long long now)
@@ -96,7 +99,7 @@ cdef inline bint _take(Exchange exchange, Request asked) except -1
 @cython.locals(queue=list)
 cdef bint _step_out(Exchange exchange, Request asked) except -1
 
-@cython.locals(waiting=Request, place=Py_ssize_t)
+@cython.locals(waiting=Request, place=Py_ssize_t, numbered=dict)
 cdef bint _close_up(Exchange exchange) except -1
 
 cdef bint _drop(Exchange exchange, Request asked) except -1

@@ -28,11 +28,15 @@ MAX_WAITING = 1024
 """Requests remembered a conversation."""
 MAX_OPEN = 32_768
 """Requests remembered over all conversations."""
-_LONG = 2 * MAX_WAITING
-"""Places of requests, those that are over included."""
+_FEW = 16
+"""Places of requests that are never too many; beyond, four for each that waits, those that are over included."""
+_PIECE = 64
+"""What the beginning of a message costs beside its bytes."""
 _FRAMES = MAX_FRAMES
 UNKNOWN = ""
 """The operation of responses whose request is not in the capture, and of errors nobody asked for."""
+_UNNUMBERED: dict[int, Request] = {}
+"""Stands for the requests with a number where none has one."""
 _NONE = Group("none", waits=False)
 """Before any was needed."""
 
@@ -93,7 +97,7 @@ class Exchange:
         """Where `first` is in it."""
         self._spare: Request | None = None
         """One that may be another one, if it says so."""
-        self.numbered: dict[int, Request] = {}
+        self.numbered: dict[int, Request] = _UNNUMBERED if self.IN_ORDER else {}
         """Those that have a number."""
         self._gap = 0
         """The last frame that showed a gap in the responses: what was asked before may have been answered there."""
@@ -140,8 +144,6 @@ class Exchange:
             assert self.first is not None
             self.first.place = 0
             self._queue.append(self.first)
-        elif len(self._queue) >= _LONG:
-            _close_up(self)
         asked.place = len(self._queue)
         self._queue.append(asked)
 
@@ -222,6 +224,10 @@ class Exchange:
             while (asked := self.first) is not None:
                 self._stage.not_captured += asked.took < 0
                 _drop(self, asked)
+
+    def hold(self, before: int, now: int) -> bool:
+        """So many bytes of a message begun are held instead of so many before; False: no room, and none are."""
+        return self._stage.room.hold(before + _PIECE if before else 0, now + _PIECE if now else 0)
 
     def parser(self, half: Half) -> "ServiceParser":
         """The parser of one direction."""
@@ -346,10 +352,12 @@ def _take(exchange: Exchange, asked: Request) -> None:
         if exchange._head or exchange._queue:
             exchange._queue.clear()
             exchange._head = 0
+        if asked.number >= 0:
+            exchange.numbered.clear()  # which otherwise stays as large as it ever was
     else:
+        if asked.number >= 0:
+            del exchange.numbered[asked.number]
         _step_out(exchange, asked)
-    if asked.number >= 0:
-        del exchange.numbered[asked.number]
 
 
 def _step_out(exchange: Exchange, asked: Request) -> None:
@@ -360,16 +368,23 @@ def _step_out(exchange: Exchange, asked: Request) -> None:
         while queue[exchange._head] is None:
             exchange._head += 1
         exchange.first = queue[exchange._head]
+    if _FEW < len(queue) > 4 * exchange.waiting:
+        _close_up(exchange)
 
 
 def _close_up(exchange: Exchange) -> None:
     """Those that wait take the places of those that are over."""
     exchange._queue = [asked for asked in exchange._queue if asked is not None]
     exchange._head = 0
+    numbered = exchange.numbered
+    if numbered:
+        exchange.numbered = {}
     for place in range(len(exchange._queue)):
         waiting = exchange._queue[place]
         assert waiting is not None
         waiting.place = place
+        if numbered:
+            exchange.numbered[waiting.number] = waiting
 
 
 def _drop(exchange: Exchange, asked: Request) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 MARKS: dict[str, int]
@@ -36,7 +36,7 @@ class Core:
     @property
     def handshakes(self) -> dict[str, int]: ...
     @property
-    def ports(self) -> dict[tuple[int, int], int]: ...
+    def ports(self) -> Iterator[tuple[tuple[int, int], int]]: ...
     @property
     def bins(self) -> tuple[int, int, list[int], list[int], list[int], list[tuple[list[int], list[int]]]]: ...
 

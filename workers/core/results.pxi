@@ -77,15 +77,14 @@ cdef class Results:
 
     @property
     def ports(self):
-        """(protocol, server port) -> packets."""
-        cdef State *s = &self.s
+        """((protocol, server port), packets), one after another: there may be 196,608."""
         cdef int block, place
         protocols = (6, 17, 132)
-        return {
-            (protocols[place >> 16], place & 65535): s.ports[place]
-            for block in range(BLOCKS) if s.port_blocks[block]
-            for place in range(block * BLOCK, (block + 1) * BLOCK) if s.ports[place]
-        }
+        for block in range(BLOCKS):
+            if self.s.port_blocks[block]:
+                for place in range(block * BLOCK, (block + 1) * BLOCK):
+                    if self.s.ports[place]:
+                        yield (protocols[place >> 16], place & 65535), self.s.ports[place]
 
     @property
     def bins(self):

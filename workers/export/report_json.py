@@ -42,6 +42,7 @@ from workers.contract.report import Report
 from workers.export.summary import summary
 
 _ESCAPE = "threadcap.json"
+_PIECE = 1 << 16
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
 
@@ -54,12 +55,22 @@ def report_json(report: Report) -> bytes:
         for target, one in zip(report.targets, facts, strict=True)
     ]
     try:
-        text = msgspec.json.format(_ENCODER.encode(told), indent=1)
+        text = _ENCODER.encode(told)
     except UnicodeEncodeError:  # a name that is no text, as those of files may be
         import json
 
-        text = json.dumps(_plain(encode(told)), indent=1, sort_keys=True, allow_nan=False).encode()
-    return (text if text.isascii() else text.decode().encode("ascii", _ESCAPE)) + b"\n"
+        return json.dumps(_plain(encode(told)), indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
+    if not text.isascii():
+        text = _ascii(text)
+    text = msgspec.json.format(text, indent=1)
+    return text + b"\n"
+
+
+def _ascii(text: bytes) -> bytes:
+    """The same without characters that are not ASCII. In pieces, as one of them makes a string twice as large."""
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    pieces = (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
+    return b"".join(decode(piece).encode("ascii", _ESCAPE) for piece in pieces)
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:

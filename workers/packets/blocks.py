@@ -51,16 +51,21 @@ class BlockFrame:
         self._held += chunk
         done = 0
         while not self._over and len(self._held) - done >= self._size:
-            part = bytes(self._held[done : done + self._size])
+            size = self._size
+            with memoryview(self._held) as held:
+                part = bytes(held[done : done + size])
+            done += size
+            if size > PIECE:  # several megabytes, maybe: they are not kept while they are unpacked
+                del self._held[:done]
+                done = 0
             try:
-                packed = self._step(part)
-                if packed:
-                    yield from self._unpack(packed)
+                packed = self._unpack(self._step(part))
+                part = b""
+                yield from packed
             except Damaged as why:
                 self.error = f"the {self.name} wrapping {why} at byte {self._at:,} of the file"
                 return
-            done += len(part)
-            self._at += len(part)
+            self._at += size
         del self._held[:done]
         if self._over:
             assert self._decompressor is not None
@@ -74,7 +79,7 @@ class BlockFrame:
     def _unpack(self, packed: bytes) -> Iterator[bytes]:
         """What a header, or one whole block, unpacks to."""
         assert self._decompressor is not None
-        full = True
+        full = bool(packed)
         while full:
             try:
                 piece = self._decompressor.decompress(packed, PIECE)

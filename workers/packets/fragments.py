@@ -7,6 +7,10 @@ keep the bytes that came first.
 MAX_DATAGRAMS = 256
 MAX_PIECES = 64
 MAX_BYTES = 65_535
+MAX_HELD = 4 * 1024 * 1024
+"""Bytes of all fragments that wait: those of the oldest datagram go first."""
+_PIECE = 128
+"""What one costs beside its bytes."""
 
 
 class _Datagram:
@@ -17,6 +21,10 @@ class _Datagram:
         self.total = -1
         self.bytes = 0
         self.ip_length = 0
+
+    def cost(self) -> int:
+        """What its pieces take up."""
+        return self.bytes + _PIECE * len(self.pieces)
 
     def whole(self) -> bytes | None:
         """The payload, when every byte of it is here."""
@@ -35,6 +43,7 @@ class Fragments:
 
     def __init__(self) -> None:
         self._open: dict[bytes, _Datagram] = {}
+        self._held = 0
         self.dropped = 0
         """Datagrams given up because too many were open or they broke a bound."""
 
@@ -47,26 +56,32 @@ class Fragments:
         """One fragment: `offset` and `data` of the datagram's payload, `more` unless it is the last."""
         datagram = self._open.get(key)
         if datagram is None:
-            self._make_room()
+            if len(self._open) >= MAX_DATAGRAMS:
+                self._give_up(next(iter(self._open)))
             datagram = self._open[key] = _Datagram()
         if offset + len(data) > MAX_BYTES or len(datagram.pieces) >= MAX_PIECES:
-            del self._open[key]
-            self.dropped += 1
+            self._give_up(key)
             return None
         datagram.ip_length += ip_length
-        known = datagram.pieces.get(offset, b"")
+        before, known = datagram.cost(), datagram.pieces.get(offset, b"")
         if len(data) > len(known):
             datagram.pieces[offset] = known + data[len(known) :]
             datagram.bytes += len(data) - len(known)
+            self._held += datagram.cost() - before
         if not more:
             datagram.total = offset + len(data)
         payload = datagram.whole()
-        if payload is None:
-            return None
-        del self._open[key]
-        return payload, datagram.ip_length
+        if payload is not None:
+            self._take(key)
+            return payload, datagram.ip_length
+        while self._held > MAX_HELD:
+            self._give_up(next(iter(self._open)))
+        return None
 
-    def _make_room(self) -> None:
-        while len(self._open) >= MAX_DATAGRAMS:
-            del self._open[next(iter(self._open))]
-            self.dropped += 1
+    def _take(self, key: bytes) -> None:
+        """A datagram is waited for no longer."""
+        self._held -= self._open.pop(key).cost()
+
+    def _give_up(self, key: bytes) -> None:
+        self._take(key)
+        self.dropped += 1

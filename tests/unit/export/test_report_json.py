@@ -34,7 +34,7 @@ def test_names_stay_ascii_in_json() -> None:
     assert report_json(report).isascii()
 
 
-@pytest.mark.parametrize("pod", ["evil\u202e", '\U0001f600 é\x7f"\\', "\udcff of no character"])
+@pytest.mark.parametrize("pod", ["evil\u202e", '\U0001f600 é\x7f"\\', "\udcff of no character", "\u20ac" * 50_000])
 def test_every_name_is_read_back_as_it_was(pod: str) -> None:
     report = build("abcdefgh", SPEC, [target(structs.replace(facts(), wire_bytes=2**70), pod=pod)], {}, 0.0)
     text = report_json(report)
