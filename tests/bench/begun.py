@@ -1,0 +1,266 @@
+"""Conversations that begin something and do not end it: each function yields the frames of one, in their order.
+
+Each asks the analysis to hold as much as one conversation may: that of thousands of them together has to be bounded.
+"""
+
+import random
+import struct
+from collections.abc import Callable
+
+from tests.bench.frames import ACK, CLIENTS, PSH, RST, SERVERS, Clock, Tcp, datagram, handshake
+from tests.bench.talks import Talk
+
+Begin = Callable[[Clock, random.Random], Talk]
+CHUNK = 8_192
+"""Bytes of a large segment, as offloading makes them."""
+LARGE = 3 * CHUNK
+_MASK = 0xFFFFFFFF
+
+
+def connected(clock: Clock, chance: random.Random, port: int) -> Tcp:
+    """A connection of any client to any server, not yet begun: few share an address."""
+    ends = CLIENTS + chance.getrandbits(16), SERVERS + chance.getrandbits(16)
+    return Tcp(clock, *ends, (chance.randrange(10_000, 60_000), port), [chance.getrandbits(32), chance.getrandbits(32)])
+
+
+def word(chance: random.Random, size: int) -> bytes:
+    """Letters, others each time."""
+    return chance.getrandbits(48).to_bytes(6, "big").hex().encode().translate(_HEXED) + b"x" * (size - 12)
+
+
+_HEXED = bytes.maketrans(b"0123456789", b"ghijklmnop")
+
+
+def _talk(port: int, first: bytes, more: int = 0, fill: bytes = b"a", reply: bytes = b"") -> Begin:
+    """Conversations on this port that say `first`, hear `reply`, and then go on with `more` bytes of `fill`."""
+
+    def begin(clock: Clock, chance: random.Random) -> Talk:
+        tcp = connected(clock, chance, port)
+        yield from handshake(tcp)
+        yield tcp.segment(0, PSH | ACK, first)
+        if reply:
+            yield tcp.segment(1, PSH | ACK, reply)
+        for _ in range(more // CHUNK):
+            yield tcp.segment(0, ACK, fill * (CHUNK // len(fill)))
+
+    return begin
+
+
+def _answers(port: int, first: bytes, reply: bytes, more: int = 0, fill: bytes = b"a") -> Begin:
+    """The same where it is the server that does not end what it says."""
+
+    def begin(clock: Clock, chance: random.Random) -> Talk:
+        tcp = connected(clock, chance, port)
+        yield from handshake(tcp)
+        yield tcp.segment(0, PSH | ACK, first)
+        yield tcp.segment(1, PSH | ACK, reply)
+        for _ in range(more // CHUNK):
+            yield tcp.segment(1, ACK, fill * (CHUNK // len(fill)))
+
+    return begin
+
+
+def _hole(port: int, first: bytes, sizes: tuple[int, ...] = (CHUNK,) * 3, sides: int = 1) -> Begin:
+    """Conversations whose segments of these sizes wait behind a hole each."""
+
+    def begin(clock: Clock, chance: random.Random) -> Talk:
+        tcp = connected(clock, chance, port)
+        yield from handshake(tcp)
+        yield tcp.segment(0, PSH | ACK, first)
+        for size in sizes:
+            for side in range(sides):
+                tcp.next[side] = tcp.next[side] + 100 & _MASK
+                yield tcp.segment(side, ACK, b"b" * size, ack=1)
+
+    return begin
+
+
+def _record(size: int) -> bytes:
+    """A TLS record of one handshake message that is longer."""
+    return b"\x16\3\3" + struct.pack("!H", size)
+
+
+_GET = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+_HELLO = b"\1\0\xff\xf0\3\3"
+_LONG = _record(16_384) + _HELLO + bytes(16_378)
+_MORE = _record(4_091) + bytes(4_091)
+_PG = b"user\0a\0database\0b\0\0"
+_PG_START = struct.pack("!II", 8 + len(_PG), 0x30000) + _PG
+_MYSQL = b"\x0a8.0.36\0" + bytes(4) + b"saltsalt\0" + b"\xff\xf7\xff\2\0\xff\xdf\x15" + bytes(10) + b"saltsaltsalt\0"
+_MYSQL += b"caching_sha2_password\0"
+_GREETING = len(_MYSQL).to_bytes(3, "little") + b"\0" + _MYSQL
+
+
+def _kafka(number: int, size: int = 14) -> bytes:
+    return struct.pack("!IHHIH", size, 3, 1, number, 4) + b"shop"
+
+
+def _mongodb(number: int, answered: int, size: int = 0) -> bytes:
+    body = bytes(5) + b"\x15\0\0\0\x10ping\0\1\0\0\0\0" + bytes(4)
+    return struct.pack("<4I", size or 16 + len(body), number, answered, 2013) + body
+
+
+def _numbered(port: int, ask: Callable[[int], bytes], answer: Callable[[int], bytes]) -> Begin:
+    """Conversations that asked a thousand things at once, and were answered all but the first."""
+    asked, answered = _thousand(ask), _thousand(answer)
+
+    def begin(clock: Clock, chance: random.Random) -> Talk:
+        tcp = connected(clock, chance, port)
+        yield from handshake(tcp)
+        yield tcp.segment(0, PSH | ACK, asked)
+        yield tcp.segment(1, PSH | ACK, answered)
+
+    return begin
+
+
+def _thousand(message: Callable[[int], bytes]) -> bytes:
+    return b"".join(map(message, range(1, 1_001)))
+
+
+def queued(clock: Clock, chance: random.Random) -> Talk:
+    """A thousand commands, all answered but the last."""
+    tcp = connected(clock, chance, 6_379)
+    yield from handshake(tcp)
+    yield tcp.segment(0, PSH | ACK, b"PING\r\n" * 1_000)
+    yield tcp.segment(1, PSH | ACK, b"+PONG\r\n" * 999)
+
+
+def prepared(clock: Clock, chance: random.Random) -> Talk:
+    """Statements that wait, and one begun."""
+    tcp = connected(clock, chance, 5_432)
+    yield from handshake(tcp)
+    yield tcp.segment(0, PSH | ACK, _PG_START)
+    text = b"SELECT " + word(chance, 40) + b"\0"
+    one = b"Q" + struct.pack("!I", 4 + len(text)) + text
+    yield tcp.segment(0, PSH | ACK, one * 20 + b"Q" + struct.pack("!I", 60_000) + b"x" * CHUNK)
+
+
+def named(clock: Clock, chance: random.Random) -> Talk:
+    """Requests of the longest paths and hosts, others each time."""
+    tcp = connected(clock, chance, 80)
+    yield from handshake(tcp)
+    for _ in range(4):
+        key = word(chance, 300)
+        head = b"POST /%b HTTP/1.1\r\nHost: %b\r\nIdempotency-Key: %b\r\nContent-Length: 0\r\n\r\n"
+        yield tcp.segment(0, PSH | ACK, head % (word(chance, 190), word(chance, 250), key))
+    yield tcp.segment(1, PSH | ACK, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+def greeted(clock: Clock, chance: random.Random) -> Talk:
+    """A ClientHello of another long name and shape each time, which nobody answers."""
+    tcp = connected(clock, chance, 443)
+    yield from handshake(tcp)
+    name = word(chance, 250)
+    extensions = _extension(0, struct.pack("!HBH", len(name) + 3, 0, len(name)) + name)
+    protocols = b"".join(bytes([200]) + word(chance, 200) for _ in range(8))
+    extensions += _extension(16, struct.pack("!H", len(protocols)) + protocols)
+    extensions += b"".join(_extension(chance.randrange(60, 60_000), b"") for _ in range(60))
+    body = b"\3\3" + chance.randbytes(32) + b"\0" + b"\0\x40" + chance.randbytes(64) + b"\1\0"
+    body += struct.pack("!H", len(extensions)) + extensions
+    yield tcp.segment(0, PSH | ACK, _record(4 + len(body)) + b"\1" + len(body).to_bytes(3, "big") + body)
+
+
+def _extension(kind: int, body: bytes) -> bytes:
+    return struct.pack("!HH", kind, len(body)) + body
+
+
+def tables(clock: Clock, chance: random.Random) -> Talk:
+    """HTTP/2 of both sides with full tables, all streams open, and a block begun."""
+    tcp = connected(clock, chance, 80)
+    yield from handshake(tcp)
+    settings = b"\0\0\0\4\0\0\0\0\0"
+    yield tcp.segment(0, PSH | ACK, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings)
+    yield tcp.segment(1, PSH | ACK, settings)
+    for number in range(0, 128, 16):
+        asked = b"".join(_frame(2 * n + 1, _asked(chance)) for n in range(number, number + 16))
+        yield tcp.segment(0, PSH | ACK, asked)
+        yield tcp.segment(1, PSH | ACK, b"".join(_frame(1, b"\x48\x03103" + _literal(chance)) for _ in range(16)))
+    for side in (0, 1):
+        block = b"\0\5aaaaa\x7f\x80\x7d" + b"b" * 16_000
+        yield tcp.segment(side, PSH | ACK, (16_300).to_bytes(3, "big") + b"\1\0" + struct.pack("!I", 1_001) + block)
+
+
+def _frame(stream: int, block: bytes) -> bytes:
+    return len(block).to_bytes(3, "big") + b"\1\4" + struct.pack("!I", stream) + block
+
+
+def _asked(chance: random.Random) -> bytes:
+    """A request's header block."""
+    return b"\x82\x86\x41\x03a.b\x04\x40" + word(chance, 64) + _literal(chance)
+
+
+def _literal(chance: random.Random) -> bytes:
+    """A field that goes into the table."""
+    return b"\x40\x0c" + word(chance, 12) + b"\x6e" + word(chance, 110)
+
+
+def troubled(clock: Clock, chance: random.Random) -> Talk:
+    """A connection with one of each trouble that TCP has, of both sides."""
+    tcp = connected(clock, chance, 9_000)
+    yield from handshake(tcp)
+    yield tcp.segment(0, ACK, b"d" * 100)
+    yield tcp.segment(1, ACK, b"d" * 100)
+    for side in (0, 1):
+        begun = tcp.next[side]
+        yield tcp.segment(side, ACK, b"d" * 1_400)  # too large, and sent again, which is in vain
+        yield tcp.segment(side, ACK, b"d" * 1_400, at=begun)
+        tcp.next[side] = tcp.next[side] + 1_000 & _MASK  # lost; what was is then told out of order
+        yield tcp.segment(side, ACK, b"d" * 100)
+        yield tcp.segment(side, ACK, b"d" * 1_000, at=tcp.next[side] - 1_100 & _MASK)
+        for _ in range(2):
+            yield tcp.segment(1 - side, ACK, ack=begun)
+        yield tcp.segment(side, ACK, b"d", at=begun - 1 & _MASK)
+        ahead = tcp.next[side]
+        yield tcp.segment(1 - side, ACK, ack=ahead + 5_000 & _MASK)  # of what is not in the capture
+        frame = bytearray(tcp.segment(1 - side, ACK, ack=begun))
+        frame[48:50] = bytes(2)  # no room
+        yield bytes(frame)
+        yield tcp.segment(side, ACK, b"d")
+    yield tcp.segment(0, RST, b"")
+
+
+def tunnelled(clock: Clock, chance: random.Random) -> Talk:
+    """A connection in a VXLAN tunnel of its own."""
+    ends = CLIENTS + chance.getrandbits(16), SERVERS + chance.getrandbits(16)
+    tag = b"\x08\0\0\0" + chance.randbytes(3) + b"\0"
+    for frame in handshake(connected(clock, chance, 9_001)):
+        yield datagram(*ends, (50_000, 4_789), 0, tag + frame)
+
+
+BEGUN: dict[str, Begin] = {
+    "idle conversations": _talk(80, _GET, reply=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+    "HTTP heads": _talk(80, b"GET /x HTTP/1.1\r\nX-a: ", LARGE),
+    "HTTP heads of responses": _answers(80, _GET, b"HTTP/1.1 200 OK\r\nX-a: ", LARGE),
+    "HTTP fields": _talk(80, b"GET /x HTTP/1.1\r\n", LARGE, b"X-abcdef: abcd\r\n"),
+    "HTTP chunks' lines": _talk(80, b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 4_000),
+    "HTTP trailers": _talk(80, b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-a: ", LARGE),
+    "HTTP requests in a row": _talk(80, _GET * 128),
+    "HTTP names": named,
+    "HTTP/2 tables": tables,
+    "holes before HTTP": _hole(80, _GET[:-2]),
+    "holes before TLS": _hole(443, _record(16_384) + _HELLO),
+    "holes before what nobody knows": _hole(9_999, b"whatever that is none of ours"),
+    "holes before Redis": _hole(6_379, b"*2\r\n$3\r\nGET\r\n"),
+    "holes before DNS": _hole(53, b"\xff\0\0\1"),
+    "small holes before HTTP": _hole(80, _GET[:-2], (1,) * 60, 2),
+    "small holes before TLS": _hole(443, _record(16_384) + _HELLO, (1,) * 60, 2),
+    "small holes before what nobody knows": _hole(9_999, b"whatever that is none of ours", (1,) * 60, 2),
+    "TLS messages": _talk(443, _LONG, 2 * CHUNK, _MORE),
+    "TLS messages of servers": _answers(443, _LONG, b"\x16\3\3\x40\0\x0b" + _LONG[6:], 2 * CHUNK, _MORE),
+    "TLS hellos": greeted,
+    "DNS over TCP": _talk(53, struct.pack("!7H", 65_000, 1, 256, 1, 0, 0, 0), LARGE),
+    "Redis commands": _talk(6_379, b"*2\r\n$3\r\nGET\r\n$3\r\nk01\r\n" * 100),
+    "Redis commands, one waiting": queued,
+    "Redis lines": _answers(6_379, b"*2\r\n$3\r\nGET\r\n$3\r\nk01\r\n", b"-ERR " + b"e" * 4_000),
+    "PostgreSQL statements": prepared,
+    "MySQL greetings": _answers(3_306, b"\1\0\0\0\x0e", b"\xff\xff\0\0\x0a8.0.36\0" + b"g" * 4_000),
+    "MySQL statements": _talk(3_306, b"\xff\xff\0\0\3SELECT " + b"s" * 500),
+    "Kafka requests": _talk(9_092, b"".join(map(_kafka, range(1, 200))) + _kafka(1_000, 60_000)),
+    "Kafka requests, one waiting": _numbered(9_092, _kafka, lambda number: struct.pack("!III", 8, number + 1, 0)),
+    "MongoDB messages": _talk(27_017, _mongodb(1, 0) + _mongodb(2, 0, 40_000)),
+    "MongoDB messages, one waiting": _numbered(
+        27_017, lambda number: _mongodb(number, 0), lambda number: _mongodb(number, number + 1)
+    ),
+    "connections in trouble": troubled,
+    "connections in tunnels": tunnelled,
+}
