@@ -6,14 +6,16 @@ Each asks the analysis to hold as much as one conversation may: that of thousand
 import random
 import struct
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
 
-from tests.bench.frames import ACK, CLIENTS, PSH, RST, SERVERS, Clock, Tcp, datagram, handshake
+from tests.bench.frames import ACK, CLIENTS, PSH, RST, SERVERS, START, Clock, Tcp, datagram, handshake
 from tests.bench.talks import Talk
 
 Begin = Callable[[Clock, random.Random], Talk]
 CHUNK = 8_192
 """Bytes of a large segment, as offloading makes them."""
-LARGE = 3 * CHUNK
+MUCH = 3 * CHUNK
 _MASK = 0xFFFFFFFF
 
 
@@ -67,10 +69,11 @@ def _hole(port: int, first: bytes, sizes: tuple[int, ...] = (CHUNK,) * 3, sides:
         tcp = connected(clock, chance, port)
         yield from handshake(tcp)
         yield tcp.segment(0, PSH | ACK, first)
+        seen = tcp.next[1], tcp.next[0]
         for size in sizes:
             for side in range(sides):
                 tcp.next[side] = tcp.next[side] + 100 & _MASK
-                yield tcp.segment(side, ACK, b"b" * size, ack=1)
+                yield tcp.segment(side, ACK, b"b" * size, ack=seen[side])
 
     return begin
 
@@ -164,34 +167,99 @@ def _extension(kind: int, body: bytes) -> bytes:
     return struct.pack("!HH", kind, len(body)) + body
 
 
-def tables(clock: Clock, chance: random.Random) -> Talk:
-    """HTTP/2 of both sides with full tables, all streams open, and a block begun."""
+def frames_of_http2(clock: Clock, chance: random.Random) -> Talk:
+    """HTTP/2 that says hello."""
     tcp = connected(clock, chance, 80)
     yield from handshake(tcp)
-    settings = b"\0\0\0\4\0\0\0\0\0"
-    yield tcp.segment(0, PSH | ACK, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings)
-    yield tcp.segment(1, PSH | ACK, settings)
-    for number in range(0, 128, 16):
-        asked = b"".join(_frame(2 * n + 1, _asked(chance)) for n in range(number, number + 16))
-        yield tcp.segment(0, PSH | ACK, asked)
-        yield tcp.segment(1, PSH | ACK, b"".join(_frame(1, b"\x48\x03103" + _literal(chance)) for _ in range(16)))
+    yield tcp.segment(0, PSH | ACK, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS)
+    yield tcp.segment(1, PSH | ACK, _SETTINGS)
+    yield tcp.segment(0, PSH | ACK, _frame(1, b"\x82\x86\x84\x41\x03a.b"))
+
+
+def tables(clock: Clock, chance: random.Random) -> Talk:
+    """HTTP/2 with full tables of both sides, blocks that are told again, all streams open, and a block begun."""
+    tcp = connected(clock, chance, 80)
+    yield from handshake(tcp)
+    yield tcp.segment(0, PSH | ACK, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS)
+    yield tcp.segment(1, PSH | ACK, _SETTINGS)
+    full = b"\x3f\xe1\x7f" + b"".join(b"\x40\1%c\1%c" % (97 + n % 23, 97 + n // 23) for n in range(481))
+    for side in (0, 1):
+        yield tcp.segment(side, PSH | ACK, _frame(1, b"\x82" + full if side == 0 else full))
+        for number in range(3, 131, 2):
+            path, host = word(chance, 124), word(chance, 120)
+            block = b"%c\4\x7c%b\1\x78%b" % (0x88 if side else 0x82, path, host)
+            yield tcp.segment(side, PSH | ACK, _frame(number, block))
+    for number in range(131, 259, 2):
+        yield tcp.segment(0, PSH | ACK, _frame(number, b"\x82\x86\x84\x41\x03a.b"))
     for side in (0, 1):
         block = b"\0\5aaaaa\x7f\x80\x7d" + b"b" * 16_000
         yield tcp.segment(side, PSH | ACK, (16_300).to_bytes(3, "big") + b"\1\0" + struct.pack("!I", 1_001) + block)
+
+
+_SETTINGS = b"\0\0\0\4\0\0\0\0\0"
 
 
 def _frame(stream: int, block: bytes) -> bytes:
     return len(block).to_bytes(3, "big") + b"\1\4" + struct.pack("!I", stream) + block
 
 
-def _asked(chance: random.Random) -> bytes:
-    """A request's header block."""
-    return b"\x82\x86\x41\x03a.b\x04\x40" + word(chance, 64) + _literal(chance)
+def alerts(clock: Clock, chance: random.Random) -> Talk:
+    """TLS alerts in the clear."""
+    tcp = connected(clock, chance, 443)
+    yield from handshake(tcp)
+    for number in range(20):
+        yield tcp.segment(number & 1, PSH | ACK, b"\x15\3\3\0\2\1" + bytes([40 + number]))
 
 
-def _literal(chance: random.Random) -> bytes:
-    """A field that goes into the table."""
-    return b"\x40\x0c" + word(chance, 12) + b"\x6e" + word(chance, 110)
+def chains(clock: Clock, chance: random.Random) -> Talk:
+    """A server's certificate of many names, another one each time."""
+    tcp = connected(clock, chance, 443)
+    yield from handshake(tcp)
+    yield tcp.segment(0, PSH | ACK, _LONG[:5] + _HELLO[:4])
+    der = _certificate().replace(b"serial number 12", word(chance, 16))
+    body = (len(der) + 3).to_bytes(3, "big") + len(der).to_bytes(3, "big") + der
+    message = b"\x0b" + len(body).to_bytes(3, "big") + body
+    for at in range(0, len(message), 16_384):
+        yield tcp.segment(1, PSH | ACK, _record(len(message[at : at + 16_384])) + message[at : at + 16_384])
+
+
+@cache
+def _certificate() -> bytes:
+    """As large as one may be; what it says is told, and not verified."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "many")])
+    number = int.from_bytes(b"serial number 12", "big")
+    begin, end = datetime.fromtimestamp(START - 10**6, UTC), datetime.fromtimestamp(START + 10**7, UTC)
+    built = x509.CertificateBuilder(name, name, key.public_key(), number, begin, end)
+    names = x509.SubjectAlternativeName([x509.DNSName(f"{n:03}" + "n" * 56) for n in range(512)])
+    return built.add_extension(names, critical=False).sign(key, None).public_bytes(Encoding.DER)
+
+
+def paths(clock: Clock, chance: random.Random) -> Talk:
+    """Requests of a long path, answered in all ways there are."""
+    tcp = connected(clock, chance, 80)
+    yield from handshake(tcp)
+    asked = b"GET /%b HTTP/1.1\r\nHost: %b\r\n\r\n" % (word(chance, 190), word(chance, 250))
+    for _ in range(6):
+        for _ in range(32):
+            clock.micros += chance.randrange(1_000)
+            yield tcp.segment(0, PSH | ACK, asked)
+        replies = (b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\n" % chance.randrange(450, 560) for _ in range(32))
+        for reply in replies:
+            yield tcp.segment(1, PSH | ACK, reply)
+            yield tcp.segment(1, PSH | ACK, b"ok")
+
+
+def errors(clock: Clock, chance: random.Random) -> Talk:
+    """Commands answered with one error each."""
+    tcp = connected(clock, chance, 6_379)
+    yield from handshake(tcp)
+    yield tcp.segment(0, PSH | ACK, b"PING\r\n" * 64)
+    yield tcp.segment(1, PSH | ACK, b"".join(b"-%b x\r\n" % word(chance, 20).upper() for _ in range(64)))
 
 
 def troubled(clock: Clock, chance: random.Random) -> Talk:
@@ -229,38 +297,54 @@ def tunnelled(clock: Clock, chance: random.Random) -> Talk:
 
 BEGUN: dict[str, Begin] = {
     "idle conversations": _talk(80, _GET, reply=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
-    "HTTP heads": _talk(80, b"GET /x HTTP/1.1\r\nX-a: ", LARGE),
-    "HTTP heads of responses": _answers(80, _GET, b"HTTP/1.1 200 OK\r\nX-a: ", LARGE),
-    "HTTP fields": _talk(80, b"GET /x HTTP/1.1\r\n", LARGE, b"X-abcdef: abcd\r\n"),
+    "HTTP heads": _talk(80, b"GET /x HTTP/1.1\r\nX-a: ", MUCH),
+    "HTTP heads of responses": _answers(80, _GET, b"HTTP/1.1 200 OK\r\nX-a: ", MUCH),
+    "HTTP fields": _talk(80, b"GET /x HTTP/1.1\r\n", MUCH, b"X-abcdef: abcd\r\n"),
     "HTTP chunks' lines": _talk(80, b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 4_000),
-    "HTTP trailers": _talk(80, b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-a: ", LARGE),
+    "HTTP trailers": _talk(80, b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-a: ", MUCH),
     "HTTP requests in a row": _talk(80, _GET * 128),
     "HTTP names": named,
-    "HTTP/2 tables": tables,
+    "HTTP/2 connections": frames_of_http2,
     "holes before HTTP": _hole(80, _GET[:-2]),
     "holes before TLS": _hole(443, _record(16_384) + _HELLO),
     "holes before what nobody knows": _hole(9_999, b"whatever that is none of ours"),
     "holes before Redis": _hole(6_379, b"*2\r\n$3\r\nGET\r\n"),
     "holes before DNS": _hole(53, b"\xff\0\0\1"),
-    "small holes before HTTP": _hole(80, _GET[:-2], (1,) * 60, 2),
-    "small holes before TLS": _hole(443, _record(16_384) + _HELLO, (1,) * 60, 2),
-    "small holes before what nobody knows": _hole(9_999, b"whatever that is none of ours", (1,) * 60, 2),
     "TLS messages": _talk(443, _LONG, 2 * CHUNK, _MORE),
     "TLS messages of servers": _answers(443, _LONG, b"\x16\3\3\x40\0\x0b" + _LONG[6:], 2 * CHUNK, _MORE),
     "TLS hellos": greeted,
-    "DNS over TCP": _talk(53, struct.pack("!7H", 65_000, 1, 256, 1, 0, 0, 0), LARGE),
+    "TLS alerts": alerts,
+    "DNS over TCP": _talk(53, struct.pack("!7H", 65_000, 1, 256, 1, 0, 0, 0), MUCH),
     "Redis commands": _talk(6_379, b"*2\r\n$3\r\nGET\r\n$3\r\nk01\r\n" * 100),
-    "Redis commands, one waiting": queued,
     "Redis lines": _answers(6_379, b"*2\r\n$3\r\nGET\r\n$3\r\nk01\r\n", b"-ERR " + b"e" * 4_000),
     "PostgreSQL statements": prepared,
     "MySQL greetings": _answers(3_306, b"\1\0\0\0\x0e", b"\xff\xff\0\0\x0a8.0.36\0" + b"g" * 4_000),
     "MySQL statements": _talk(3_306, b"\xff\xff\0\0\3SELECT " + b"s" * 500),
     "Kafka requests": _talk(9_092, b"".join(map(_kafka, range(1, 200))) + _kafka(1_000, 60_000)),
-    "Kafka requests, one waiting": _numbered(9_092, _kafka, lambda number: struct.pack("!III", 8, number + 1, 0)),
     "MongoDB messages": _talk(27_017, _mongodb(1, 0) + _mongodb(2, 0, 40_000)),
-    "MongoDB messages, one waiting": _numbered(
-        27_017, lambda number: _mongodb(number, 0), lambda number: _mongodb(number, number + 1)
-    ),
     "connections in trouble": troubled,
     "connections in tunnels": tunnelled,
 }
+"""By what is begun."""
+SMALL: dict[str, Begin] = {
+    "holes before HTTP": _hole(80, _GET[:-2], (1,) * 60, 2),
+    "holes before TLS": _hole(443, _record(16_384) + _HELLO, (1,) * 60, 2),
+    "holes before what nobody knows": _hole(9_999, b"whatever that is none of ours", (1,) * 60, 2),
+}
+"""In one byte a segment."""
+LEFT: dict[str, Begin] = {
+    "Redis commands": queued,
+    "Kafka requests": _numbered(9_092, _kafka, lambda number: struct.pack("!III", 8, number + 1, 0)),
+    "MongoDB messages": _numbered(
+        27_017, lambda number: _mongodb(number, 0), lambda number: _mongodb(number, number + 1)
+    ),
+}
+"""By what all but one were answered of; one conversation behind another."""
+
+FULL: dict[str, Begin] = {
+    "HTTP/2 tables": tables,
+    "HTTP paths": paths,
+    "TLS certificates": chains,
+    "Redis errors": errors,
+}
+"""By what is kept of few of them, as much as there may be."""

@@ -8,18 +8,17 @@ import random
 import struct
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache, partial
 
 from tests.bench import talks
-from tests.bench.begun import BEGUN, word
+from tests.bench.begun import BEGUN, FULL, LEFT, SMALL, Begin, word
 from tests.bench.frames import CLIENTS, FILE_HEADER, RECORD, SERVERS, START, Clock, Tcp, datagram
 from tests.bench.talks import Talk
 
-CONVERSATIONS = 20_000
-TOGETHER = 4_096
-"""Conversations that go on at once; those that came before are not over either."""
 SEED = 11
+TOGETHER = 4_096
 MIB = 1 << 20
 _MACS = bytes.fromhex("020000000002020000000001") + b"\x08\0"
 _FRAGMENT = struct.Struct("!BBHHHBBHII")
@@ -56,11 +55,30 @@ def question(clock: Clock, chance: random.Random) -> Talk:
             )
 
 
+def given(clock: Clock, chance: random.Random) -> Talk:
+    """One client is given one address for many long names."""
+    client, _, ports = _ports(chance, 53)
+    address = chance.randbytes(4)
+    for number in range(16):
+        asked = b"".join(b"\x3e" + word(chance, 62) for _ in range(4)) + b"\0\0\1\0\1"
+        yield datagram(client, SERVERS + 53, ports, 0, struct.pack("!6H", number, 0x100, 1, 0, 0, 0) + asked)
+        answer = asked + b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 9, 4) + address
+        yield datagram(client, SERVERS + 53, ports, 1, struct.pack("!6H", number, 0x8180, 1, 1, 0, 0) + answer)
+
+
 def fragments(clock: Clock, chance: random.Random) -> Talk:
     """Most of a datagram, in fragments, but not the last one."""
     ends, number = _ports(chance, 0)[:2], chance.getrandbits(16)
     for place in range(0, 60_000, 20_000):
         head = _FRAGMENT.pack(0x45, 0, 20_020, number, 0x2000 | place >> 3, 64, 17, 0, *ends)
+        yield _MACS + head + b"f" * 20_000
+
+
+def overlaps(clock: Clock, chance: random.Random) -> Talk:
+    """Fragments of a datagram that all begin near its beginning."""
+    ends, number = _ports(chance, 0)[:2], chance.getrandbits(16)
+    for place in range(63):
+        head = _FRAGMENT.pack(0x45, 0, 20_020, number, 0x2000 | place, 64, 17, 0, *ends)
         yield _MACS + head + b"f" * 20_000
 
 
@@ -102,35 +120,53 @@ def _going(name: str, packets: int, clock: Clock, chance: random.Random) -> Talk
     return itertools.islice(talks.TALKS[name](clock, chance), packets)
 
 
-FLOODS: dict[str, Callable[[Clock, random.Random], Talk]] = {
-    "SYNs": syn,
-    "datagrams": unknown,
-    "DNS names": question,
-    "fragments": fragments,
-    "QUIC hellos": initials,
-}
-LIVE = {
-    f"live {name}": partial(_going, name, 20) for name in ("TLS", "HTTP", "DNS", "Redis", "PostgreSQL", "keystrokes")
+@dataclass(frozen=True)
+class Kind:
+    """What its conversations are, and how many of them are asked for."""
+
+    begin: Begin
+    conversations: int = 20_000
+    together: int = TOGETHER
+    """So many go on at once; those that came before are not over either."""
+
+
+LIVE = ("TLS", "HTTP", "DNS", "Redis", "PostgreSQL", "keystrokes")
+KINDS = {
+    **{name: Kind(begin) for name, begin in BEGUN.items()},
+    **{name: Kind(begin, 1_500) for name, begin in FULL.items()},
+    **{f"small {name}": Kind(begin, 4_000) for name, begin in SMALL.items()},
+    **{f"{name}, one waiting": Kind(begin, 4_000, 1) for name, begin in LEFT.items()},
+    "SYNs": Kind(syn, 300_000),
+    "datagrams": Kind(unknown, 1_000_000),
+    "DNS names": Kind(question, 50_000),
+    "names of an address": Kind(given, 2_000),
+    "fragments": Kind(fragments),
+    "fragments that overlap": Kind(overlaps, 300, 200),
+    "QUIC hellos": Kind(initials),
+    **{f"live {name}": Kind(partial(_going, name, 20)) for name in LIVE},
 }
 EVERYTHING = "everything"
-_MANY = {"SYNs": 300_000, "datagrams": 1_000_000, "DNS names": 50_000, "HTTP/2 tables": 1_000}
-_MANY |= {kind: 4_000 for kind in BEGUN if kind.endswith("one waiting")}
-_MANY |= {kind: 5_000 for kind in BEGUN if kind.startswith("small")}
-_BEGIN = BEGUN | FLOODS | LIVE
-KINDS = (*_BEGIN, EVERYTHING)
+SHARE = 1_250
+"""Of each kind that is in it."""
+NAMES = (*KINDS, EVERYTHING)
 
 
-def conversations(kind: str) -> int:
-    """How many of a kind are asked for."""
-    return 1_000 * len(_BEGIN) if kind == EVERYTHING else _MANY.get(kind, CONVERSATIONS)
+def conversations(name: str) -> int:
+    """How many of a kind are asked for; of everything, all together."""
+    return sum(_shares()) if name == EVERYTHING else KINDS[name].conversations
 
 
-def frames(kind: str, number: int, clock: Clock) -> Iterator[bytes]:
+def _shares() -> list[int]:
+    return [min(kind.conversations, SHARE) for kind in KINDS.values()]
+
+
+def frames(name: str, number: int, clock: Clock) -> Iterator[bytes]:
     """So many conversations of a kind, some thousands of them at once, packet by packet in turns."""
     chance = random.Random(SEED)
-    begins = itertools.cycle(_BEGIN.values() if kind == EVERYTHING else (_BEGIN[kind],))
-    coming = (begin(clock, chance) for begin in itertools.islice(begins, number))
-    going = deque(itertools.islice(coming, 1 if kind.endswith("one waiting") else TOGETHER))
+    kinds = chance.choices(list(KINDS.values()), _shares(), k=number) if name == EVERYTHING else [KINDS[name]] * number
+    coming = (kind.begin(clock, chance) for kind in kinds)
+    together = KINDS[name].together if name in KINDS else TOGETHER
+    going = deque(itertools.islice(coming, together))
     while going:
         talk = going.popleft()
         frame = next(talk, None)
@@ -142,10 +178,10 @@ def frames(kind: str, number: int, clock: Clock) -> Iterator[bytes]:
             going.extend(itertools.islice(coming, 1))
 
 
-def stream(kind: str, number: int) -> Iterator[bytes]:
+def stream(name: str, number: int) -> Iterator[bytes]:
     """A classic pcap file of them, in chunks."""
     clock, chunk = Clock(), bytearray(FILE_HEADER)
-    for frame in frames(kind, number, clock):
+    for frame in frames(name, number, clock):
         seconds, micros = divmod(clock.micros, 1_000_000)
         chunk += RECORD.pack(START + seconds, micros, len(frame), len(frame)) + frame
         if len(chunk) >= MIB:
@@ -154,9 +190,9 @@ def stream(kind: str, number: int) -> Iterator[bytes]:
     yield bytes(chunk)
 
 
-def main(kind: str, number: str = "") -> None:
+def main(name: str, number: str = "") -> None:
     """Write it."""
-    for chunk in stream(kind, int(number) if number else conversations(kind)):
+    for chunk in stream(name, int(number) if number else conversations(name)):
         sys.stdout.buffer.write(chunk)
 
 

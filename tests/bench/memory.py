@@ -1,15 +1,14 @@
-"""How much memory `threadcap analyze` takes for each hostile capture: `python -m tests.bench.memory [KIND...]`.
+"""How much memory `threadcap analyze` takes for hostile captures: `python -m tests.bench.memory [KIND[=NUMBER]...]`.
 
-Prints a JSON object a kind. It is run as a process of its own where the caller is large: a child's size counts from the
-fork on.
+Prints a JSON object a kind. For tests it is a process of its own, as a child's size counts from the fork on.
 """
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
 
-from tests.bench import hostile, results
+from tests.bench import results
+from tests.bench.hostile import NAMES, conversations
 from tests.bench.processes import Used, cpu
 
 ANALYZE = (sys.executable, "-m", "bot.cli", "analyze", "-", "--json")
@@ -22,17 +21,12 @@ def used(kind: str, number: int) -> Used:
         return cpu(ANALYZE, 1, made.stdout)
 
 
-def each(kinds: Sequence[str], share: float = 1.0) -> Iterator[tuple[str, Used]]:
-    """Kind by kind, with this share of its conversations."""
-    for kind in kinds:
-        yield kind, used(kind, int(hostile.conversations(kind) * share))
-
-
-def main(*kinds: str) -> None:
+def main(*words: str) -> None:
     """Print and note."""
-    for kind, one in each(kinds or hostile.KINDS):
-        told = {"kind": kind, "mb": round(one.megabytes, 1), "cpu_s": round(one.cpu, 2), "wall_s": round(one.wall, 2)}
-        print(json.dumps(told), flush=True)
+    for word in words or NAMES:
+        kind, _, number = word.partition("=")
+        one = used(kind, int(number) if number else conversations(kind))
+        print(json.dumps({"kind": kind, "mb": round(one.megabytes, 1), "cpu_s": round(one.cpu, 1)}), flush=True)
         results.note("hostile", **{kind: one.megabytes})
 
 
