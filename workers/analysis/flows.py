@@ -1,7 +1,8 @@
 """Conversations: the bounded table of live ones, and the bounded keeper of those that ended.
 
-A conversation is two `Half`s, one a direction, found by addresses and ports as on the wire. When the table is full the
-quarter that was idle longest (by frame number) is evicted into the keeper; what the keeper can't hold is only counted.
+A conversation is two `Half`s, one a direction, found by addresses and ports as on the wire. When the table is full, a
+quarter is evicted into the keeper of the half that was idle longest (by frame number): first those that may be over, so
+that floods and lookups do not push out connections that wait. What the keeper can't hold is only counted.
 """
 
 from collections.abc import Callable
@@ -14,8 +15,10 @@ from workers.packets.packet import Packet
 from workers.packets.stream import Direction
 from workers.packets.tunnels import KINDS
 
-MAX_LIVE = 16_384
+MAX_LIVE = 8_192
 """Conversations followed at once (both directions together)."""
+LASTING = 4
+"""Packets of a lookup, or of a handshake: more are a conversation that may go on after a while."""
 MAX_KEPT = 500
 """Conversations told in the facts: those with trouble first, then the largest."""
 MAX_PORTS = 50
@@ -132,10 +135,18 @@ class FlowTable:
         return sorted({half.flow.id: half.flow for half in halves}.values(), key=lambda flow: flow.id)
 
     def _evict(self) -> None:
-        idle_first = sorted(self._flows(), key=lambda flow: flow.last_frame)
-        for flow in idle_first[: MAX_LIVE // 4]:
+        idle_first = sorted(self._flows(), key=lambda flow: flow.last_frame)[: MAX_LIVE // 2]
+        for flow in sorted(idle_first, key=lambda flow: (lasting(flow), flow.last_frame))[: MAX_LIVE // 4]:
             self.evicted += 1
             self.close(flow)
+
+
+def lasting(flow: Flow) -> bool:
+    """Whether more may come of a conversation that is idle."""
+    one, other, state = flow.client, flow.client.peer, flow.state
+    if one.packets + other.packets <= LASTING or one.payload + other.payload == 0:
+        return False
+    return state is None or not (state.fins or state.resets)
 
 
 def _client(first: Half) -> Half:

@@ -62,7 +62,7 @@ cdef void synchronize(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
     flow.client = side
     if flow.syns == NONE:
         flow.first_syn_time = p.time
-    note(&s.frame_lists, &flow.syns, p.number)
+    note(&s.blocks, &flow.syns, p.number)
     flow.last_syn_time = p.time
     if flow.stage == UNSEEN:
         flow.stage = OPENING
@@ -70,7 +70,6 @@ cdef void synchronize(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
 
 cdef void reset(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
     cdef int stage
-    cdef ResetList *seen
     cdef ResetEntry *one
     cdef bint by_client = side == flow.client
     if flow.stage == OPENING:
@@ -86,13 +85,14 @@ cdef void reset(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
     else:
         stage = AFTER_DATA
     if flow.resets == NONE:
-        flow.resets = take(&s.reset_lists)
+        flow.resets = take_block(&s.blocks)
         if flow.resets == NONE:
             return
-    seen = <ResetList*>entry(&s.reset_lists, flow.resets)
-    if seen.count < FRAMES:
-        one = &seen.entries[seen.count]
-        seen.count += 1
+    if count_of_resets(s, flow) < FRAMES:
+        one = reset_entry(s, flow, count_of_resets(s, flow))
+        if one == NULL:
+            return
+        item(&s.blocks, flow.resets, ITEMS - 1)[0] += 1
         one.frame = p.number
         one.by_client = by_client
         one.stage = stage
@@ -102,6 +102,15 @@ cdef void reset(State *s, Flow *flow, int side, Pkt *p) noexcept nogil:
         one.identification = p.identification
         one.handshake_hops = flow.halves[side].hops
         one.handshake_identification = flow.halves[side].identification
+
+
+cdef inline int64_t count_of_resets(State *s, Flow *flow) noexcept nogil:
+    return item(&s.blocks, flow.resets, ITEMS - 1)[0]
+
+
+cdef inline ResetEntry* reset_entry(State *s, Flow *flow, int64_t place) noexcept nogil:
+    """One of the resets that are told, or the next one; NULL when there is no memory."""
+    return <ResetEntry*>item(&s.blocks, flow.resets, place * ITEMS)
 
 
 cdef void quiet(ResetEntry *one, Half *mine, Half *theirs, int64_t time) noexcept nogil:

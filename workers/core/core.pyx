@@ -65,6 +65,7 @@ cdef extern from *:
     #define MASK 0xFFFFFFFFLL
     #define HALF 0x80000000LL
     #define WRAP 0x100000000LL
+    #define BEHIND_ALL (1LL << 62)
     #define trailing_zeros(mask) __builtin_ctzll(mask)
     #define prefetch(place) __builtin_prefetch(place)
     #include <sys/mman.h>
@@ -83,7 +84,7 @@ cdef extern from *:
     const uint64_t M_DUPLICATE_ACK, M_ZERO_WINDOW, M_ZERO_WINDOW_PROBE, M_KEEP_ALIVE, M_KEEP_ALIVE_ACK
     const uint64_t M_REUSED_PORTS, M_MALFORMED, M_TUNNELLED, M_NOT_IP, M_WINDOW_FULL
     const uint64_t M_ZERO_WINDOW_PROBE_ACK, M_WINDOW_UPDATE, M_SACK, M_ECE, M_CWR, M_CE, M_IN_EXTRA, M_FOR_SIDE
-    const int64_t MASK, HALF, WRAP
+    const int64_t MASK, HALF, WRAP, BEHIND_ALL
     int trailing_zeros(uint64_t mask) nogil
     void prefetch(const void *place) nogil
     int in_large_pages(void *memory, size_t size) nogil

@@ -102,24 +102,27 @@ cdef object seconds(int64_t nanoseconds):
 
 cdef object tallied(State *s, int32_t where):
     """A count and its first frames; most are of nothing, and then the same one."""
-    cdef FrameList *frames
-    cdef int64_t i
+    cdef int64_t count = count_of(&s.blocks, where)
+    cdef int64_t *frame
+    cdef list frames = []
     if where == NONE:
         return NEVER
-    frames = <FrameList*>entry(&s.frame_lists, where)
-    return Tally(frames.count, tuple([frames.first[i] for i in range(min(frames.count, <int64_t>FRAMES))]))
+    while len(frames) < min(count, <int64_t>FRAMES):
+        frame = item(&s.blocks, where, len(frames) + 1)
+        if frame == NULL or frame[0] == 0:
+            break               # there was no memory for it
+        frames.append(frame[0])
+    return Tally(count, tuple(frames))
 
 
 cdef object spread(State *s, Samples *samples):
     """A distribution in seconds; percentiles by nearest rank, as samples.Durations."""
     cdef int64_t values[SAMPLES]
-    cdef int64_t *kept
     cdef int64_t i, at, one
     if samples.kept == 0:
         return UNTIMED
-    kept = <int64_t*>entry(&s.sample_lists, samples.values)
     for i in range(samples.kept):
-        one = kept[i]
+        one = item(&s.blocks, samples.values, i)[0]
         at = i
         while at and values[at - 1] > one:
             values[at] = values[at - 1]
@@ -142,12 +145,10 @@ cdef bint is_slower(Samples *one, Samples *other) noexcept nogil:
 
 
 cdef tuple resets(State *s, Flow *flow):
-    cdef ResetList *seen
     cdef int64_t i
     if flow.resets == NONE:
         return ()
-    seen = <ResetList*>entry(&s.reset_lists, flow.resets)
-    return tuple([reset_fact(&seen.entries[i]) for i in range(seen.count)])
+    return tuple([reset_fact(reset_entry(s, flow, i)) for i in range(count_of_resets(s, flow))])
 
 
 cdef object reset_fact(ResetEntry *one):

@@ -1,5 +1,5 @@
 # The bounded table of live conversations, as workers.analysis.flows keeps it: found by addresses and ports in either
-# direction, the quarter that was idle longest evicted when it is full.
+# direction; when it is full a quarter is evicted of those that were idle longest.
 
 cdef inline uint64_t mixed(uint64_t value, uint64_t seed) noexcept nogil:
     value = (value ^ seed) * <uint64_t>0x9E3779B97F4A7C15
@@ -197,27 +197,27 @@ cdef void release(State *s, int32_t index) noexcept nogil:
 
 cdef void release_tcp(State *s, Flow *flow) noexcept nogil:
     cdef int side
-    give(&s.frame_lists, flow.syns)
-    give(&s.frame_lists, flow.out_of_order)
-    give(&s.frame_lists, flow.lost_segments)
-    give(&s.frame_lists, flow.duplicate_acks)
-    give(&s.frame_lists, flow.keep_alives)
-    give(&s.reset_lists, flow.resets)
+    give_list(&s.blocks, flow.syns)
+    give_list(&s.blocks, flow.out_of_order)
+    give_list(&s.blocks, flow.lost_segments)
+    give_list(&s.blocks, flow.duplicate_acks)
+    give_list(&s.blocks, flow.keep_alives)
+    give_list(&s.blocks, flow.resets)
     for side in range(2):
-        give(&s.frame_lists, flow.halves[side].retransmissions)
-        give(&s.frame_lists, flow.halves[side].zero_windows)
-        give(&s.sample_lists, flow.halves[side].rtt.values)
+        give_list(&s.blocks, flow.halves[side].retransmissions)
+        give_list(&s.blocks, flow.halves[side].zero_windows)
+        give_list(&s.blocks, flow.halves[side].rtt.values)
         if flow.halves[side].extra != NONE:
             release_extra(s, flow.halves[side].extra)
 
 
 cdef void release_extra(State *s, int32_t index) noexcept nogil:
     cdef Extra *more = <Extra*>entry(&s.extras, index)
-    give(&s.frame_lists, more.window_full)
-    give(&s.frame_lists, more.zero_window_probes)
-    give(&s.frame_lists, more.acked_unseen)
-    give(&s.frame_lists, more.too_big)
-    give(&s.frame_lists, more.undelivered)
+    give_list(&s.blocks, more.window_full)
+    give_list(&s.blocks, more.zero_window_probes)
+    give_list(&s.blocks, more.acked_unseen)
+    give_list(&s.blocks, more.too_big)
+    give_list(&s.blocks, more.undelivered)
     give(&s.extras, index)
 
 
@@ -387,9 +387,24 @@ cdef int32_t closed_untold(State *s, int32_t number, Pkt *p) noexcept nogil:
     return left
 
 
+cdef bint lasting(const Flow *flow) noexcept nogil:
+    """As flows.lasting: whether more may come of a conversation that is idle."""
+    if flow.counted[0].packets + flow.counted[1].packets <= LASTING:
+        return False
+    if flow.counted[0].payload + flow.counted[1].payload == 0:
+        return False
+    return flow.kind != 6 or (flow.fins == 0 and flow.resets == NONE)
+
+
 cdef void evict(State *s, Pkt *p) noexcept nogil:
     cdef int32_t place, number
-    least_first(s.order, listed(s, False), MAX_LIVE // 4, s.seed)
+    least_first(s.order, listed(s, False), MAX_LIVE // 2, s.seed)
+    for place in range(MAX_LIVE // 2):
+        if place + 12 < MAX_LIVE // 2:
+            ask_for(&s.flows[s.order[place + 12].flow], 3)
+        if lasting(&s.flows[s.order[place].flow]):
+            s.order[place].place += BEHIND_ALL
+    least_first(s.order, MAX_LIVE // 2, MAX_LIVE // 4, s.seed)
     number = closed_untold(s, MAX_LIVE // 4, p)
     sort(s.order, number)
     for place in range(number):

@@ -30,17 +30,58 @@ cdef void give(Pool *pool, int32_t index) noexcept nogil:
         pool.free = index
 
 
-cdef void note(Pool *frames, int32_t *where, int64_t number) noexcept nogil:
+cdef int32_t take_block(Pool *blocks) noexcept nogil:
+    cdef int32_t index = take(blocks)
+    if index != NONE:
+        (<Block*>entry(blocks, index)).next = NONE
+    return index
+
+
+cdef void give_list(Pool *blocks, int32_t index) noexcept nogil:
+    """Give all blocks of a list back; NONE is none."""
+    cdef int32_t behind
+    while index != NONE:
+        behind = (<Block*>entry(blocks, index)).next
+        give(blocks, index)
+        index = behind
+
+
+cdef int64_t* item(Pool *blocks, int32_t list, int64_t place) noexcept nogil:
+    """An item of a list, which may be the one behind its last; NULL when there is no memory. Good until more is taken."""
+    cdef int32_t index = list, behind
+    while place >= ITEMS:
+        behind = (<Block*>entry(blocks, index)).next
+        if behind == NONE:
+            if blocks.free == NONE and blocks.used >= MOST_BLOCKS:
+                return NULL
+            behind = take_block(blocks)
+            if behind == NONE:
+                return NULL
+            (<Block*>entry(blocks, index)).next = behind
+        index = behind
+        place -= ITEMS
+    return &(<Block*>entry(blocks, index)).items[place]
+
+
+cdef inline int64_t count_of(Pool *blocks, int32_t frames) noexcept nogil:
+    """How many frames were noted in this list."""
+    return (<Block*>entry(blocks, frames)).items[0] if frames != NONE else 0
+
+
+cdef void note(Pool *blocks, int32_t *where, int64_t number) noexcept nogil:
     """Count a frame as an example of something (samples.Frames)."""
-    cdef FrameList *seen
+    cdef int64_t count
+    cdef int64_t *place
     if where[0] == NONE:
-        where[0] = take(frames)
+        where[0] = take_block(blocks)
         if where[0] == NONE:
             return
-    seen = <FrameList*>entry(frames, where[0])
-    if seen.count < FRAMES:
-        seen.first[seen.count] = number
-    seen.count += 1
+    count = count_of(blocks, where[0])
+    if count < FRAMES:
+        place = item(blocks, where[0], count + 1)
+        if place != NULL:
+            place[0] = number
+    (<Block*>entry(blocks, where[0])).items[0] = count + 1
 
 
 cdef Extra* extra(Pool *extras, Half *half) noexcept nogil:
@@ -56,7 +97,7 @@ cdef Extra* extra(Pool *extras, Half *half) noexcept nogil:
     return <Extra*>entry(extras, half.extra)
 
 
-cdef inline void sample(Pool *values, Samples *seen, int64_t value) noexcept nogil:
+cdef inline void sample(Pool *blocks, Samples *seen, int64_t value) noexcept nogil:
     """Add a duration (samples.Durations): count, least and most are exact, the rest is thinned by stride."""
     value = max(value, <int64_t>0)
     if seen.count == 0:
@@ -64,24 +105,41 @@ cdef inline void sample(Pool *values, Samples *seen, int64_t value) noexcept nog
     seen.least = min(seen.least, value)
     seen.most = max(seen.most, value)
     if seen.count & seen.stride - 1 == 0:
-        keep_sample(values, seen, value)
+        keep_sample(blocks, seen, value)
     seen.count += 1
 
 
-cdef void keep_sample(Pool *values, Samples *seen, int64_t value) noexcept nogil:
-    cdef int64_t *kept
-    cdef int64_t i
+cdef void keep_sample(Pool *blocks, Samples *seen, int64_t value) noexcept nogil:
+    cdef int64_t at
     if seen.values == NONE:
-        seen.values = take(values)
+        seen.values = seen.latest = take_block(blocks)
         if seen.values == NONE:
             return
-    kept = <int64_t*>entry(values, seen.values)
-    if seen.kept == SAMPLES:
-        for i in range(SAMPLES // 2):
-            kept[i] = kept[2 * i]
-        seen.kept = SAMPLES // 2
-        seen.stride *= 2
+    if seen.kept == SAMPLES or (seen.kept and seen.kept % ITEMS == 0 and item(blocks, seen.latest, ITEMS) == NULL):
+        thin_out(blocks, seen)
         if seen.count & seen.stride - 1:
             return
-    kept[seen.kept] = value
+    at = seen.kept % ITEMS
+    if seen.kept and at == 0:
+        seen.latest = (<Block*>entry(blocks, seen.latest)).next
+    (<Block*>entry(blocks, seen.latest)).items[at] = value
     seen.kept += 1
+
+
+cdef void thin_out(Pool *blocks, Samples *seen) noexcept nogil:
+    """Every second sample goes."""
+    cdef Block *source = <Block*>entry(blocks, seen.values)
+    cdef Block *target = source
+    cdef int64_t i, kept = 0
+    seen.latest = seen.values
+    for i in range(seen.kept):
+        if i and i % ITEMS == 0:
+            source = <Block*>entry(blocks, source.next)
+        if i % 2 == 0:
+            if kept and kept % ITEMS == 0:
+                seen.latest = target.next
+                target = <Block*>entry(blocks, target.next)
+            target.items[kept % ITEMS] = source.items[i % ITEMS]
+            kept += 1
+    seen.kept = kept
+    seen.stride *= 2

@@ -30,11 +30,9 @@ cdef class Results:
         if not (s.buckets and s.flows and s.latest and s.ports and s.events and s.order and s.read_ports):
             raise MemoryError
         memset(s.buckets, 0xFF, BUCKETS * sizeof(int32_t))
-        s.free_flow = s.frame_lists.free = s.sample_lists.free = s.reset_lists.free = NONE
+        s.free_flow = s.blocks.free = NONE
         s.extras.free = s.carriers.free = NONE
-        s.frame_lists.size = sizeof(FrameList)
-        s.sample_lists.size = SAMPLES * sizeof(int64_t)
-        s.reset_lists.size = sizeof(ResetList)
+        s.blocks.size = sizeof(Block)
         s.extras.size = sizeof(Extra)
         s.carriers.size = sizeof(Carrier)
         begin_timeline(&s.timeline)
@@ -49,9 +47,7 @@ cdef class Results:
         free(s.events)
         free(s.order)
         free(s.read_ports)
-        free(s.frame_lists.memory)
-        free(s.sample_lists.memory)
-        free(s.reset_lists.memory)
+        free(s.blocks.memory)
         free(s.extras.memory)
         free(s.carriers.memory)
 

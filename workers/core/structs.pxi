@@ -14,14 +14,17 @@ cdef enum:
     BLOCK = 512             # ports that are looked at together, and how many times that
     BLOCKS = 384
     OF_TCP = 3 * LINE       # where in a flow begins what is of TCP alone
-    MAX_LIVE = 16384        # as flows.MAX_LIVE
+    MAX_LIVE = 8192         # as flows.MAX_LIVE
+    LASTING = 4             # as flows.LASTING
     MAX_EVENTS = 8192
-    SLOTS = 25084           # live flows, those whose end waits as an event, one eviction, and those that are told
+    SLOTS = 16892           # live flows, those whose end waits as an event, one eviction, and those that are told
     KEPT = 500              # as flows.MAX_KEPT
-    BUCKETS = 65536
+    BUCKETS = 32768
     FRAMES = 20             # as facts.MAX_FRAMES
     BINS = 300              # as timeline.BINS
     SAMPLES = 64            # as tcp's Durations(64)
+    ITEMS = 7               # of a list that a block holds
+    MOST_BLOCKS = 131072    # with more, lists grow no further: 8 MB; each may begin
 
 cdef enum:                  # what a direction's bytes are to the application parsers
     NO_STREAM = 0
@@ -119,7 +122,9 @@ cdef struct Samples:        # of durations: what is counted of them; a thinned c
     int64_t most
     int64_t stride          # a power of two
     int32_t kept
-    int32_t values
+    int32_t values          # a list of those kept
+    int32_t latest          # block of the latest
+    int32_t unused
 
 
 cdef struct Half:           # a direction of TCP: two cache lines for every packet, one seldom needed, one of samples
@@ -165,7 +170,7 @@ cdef struct Half:           # a direction of TCP: two cache lines for every pack
     uint16_t mss
     int64_t scale           # of the window, UNSET for none
     Samples rtt
-    int64_t unused_behind[3]
+    int64_t unused_behind[2]
 
 
 cdef struct Flow:           # three cache lines, of which packets need two; from the halves on it is of TCP alone
@@ -238,12 +243,13 @@ cdef struct Carrier:        # a tunnel
     byte ends[32]
 
 
-cdef struct FrameList:
-    int64_t count
-    int64_t first[FRAMES]
+cdef struct Block:          # of a list, a cache line; a list of frames begins with its count
+    int64_t items[ITEMS]
+    int32_t next            # NONE for the last
+    int32_t unused
 
 
-cdef struct ResetEntry:
+cdef struct ResetEntry:     # in a block of its own; behind it the first has the list's count
     int64_t frame
     int64_t after
     int64_t idle
@@ -254,11 +260,6 @@ cdef struct ResetEntry:
     byte handshake_hops
     byte by_client
     byte stage
-
-
-cdef struct ResetList:
-    int64_t count
-    ResetEntry entries[FRAMES]
 
 
 cdef struct Event:
@@ -348,9 +349,7 @@ cdef struct State:
     int32_t alone           # no parser is behind this: there are no events
     int32_t changing        # groups changed while the waiting events are handed on: theirs may not be true any more
     int64_t dispatched      # the last packet whose events were taken
-    Pool frame_lists
-    Pool sample_lists
-    Pool reset_lists
+    Pool blocks
     Pool extras
     Pool carriers
     int32_t *buckets

@@ -90,7 +90,7 @@ cdef void in_vain(State *s, Half *mine, Pkt *p, int64_t end) noexcept nogil:
     cdef Extra *more = extra(&s.extras, mine)
     if more == NULL:
         return
-    note(&s.frame_lists, &more.undelivered, p.number)
+    note(&s.blocks, &more.undelivered, p.number)
     if p.ip_length >= more.undelivered_size:
         more.undelivered_start = p.sequence
         more.undelivered_end = end
@@ -119,7 +119,7 @@ cdef void delivered(State *s, Half *mine, int64_t ack) noexcept nogil:
     if more.undelivered_end != UNSET and ((ack - more.undelivered_end) & MASK) < HALF:
         mine.largest_acknowledged = max(mine.largest_acknowledged, more.undelivered_size)
     if mine.largest_acknowledged >= more.undelivered_size:
-        give(&s.frame_lists, more.undelivered)
+        give_list(&s.blocks, more.undelivered)
         more.undelivered = NONE
         more.undelivered_size = 0
         more.undelivered_end = UNSET
@@ -214,7 +214,7 @@ cdef inline uint64_t acknowledge(State *s, Half *mine, Half *theirs, Pkt *p) noe
     if not p.flags & F_RST:     # a RST takes nothing in, whatever it acknowledges
         mine.last_ack_time = p.time
     if theirs.sample_end != UNSET and ((ack - theirs.sample_end) & MASK) < HALF:
-        sample(&s.sample_lists, &theirs.rtt, p.time - theirs.sample_time)
+        sample(&s.blocks, &theirs.rtt, p.time - theirs.sample_time)
         theirs.sample_end = UNSET
     if theirs.tried_end != UNSET and ((ack - theirs.tried_end) & MASK) < HALF:
         delivered(s, theirs, ack)
@@ -261,18 +261,18 @@ cdef void note_found(State *s, Flow *flow, Half *mine, Pkt *p, uint64_t found) n
     """Keep the frames of what was found."""
     cdef int64_t number = p.number
     if found & M_RETRANSMISSION:
-        note(&s.frame_lists, &mine.retransmissions, number)
+        note(&s.blocks, &mine.retransmissions, number)
         mine.largest_resent = max(mine.largest_resent, p.ip_length)
     if found & M_ZERO_WINDOW:
-        note(&s.frame_lists, &mine.zero_windows, number)
+        note(&s.blocks, &mine.zero_windows, number)
     if found & M_OUT_OF_ORDER:
-        note(&s.frame_lists, &flow.out_of_order, number)
+        note(&s.blocks, &flow.out_of_order, number)
     if found & M_LOST_SEGMENT:
-        note(&s.frame_lists, &flow.lost_segments, number)
+        note(&s.blocks, &flow.lost_segments, number)
     if found & M_DUPLICATE_ACK:
-        note(&s.frame_lists, &flow.duplicate_acks, number)
+        note(&s.blocks, &flow.duplicate_acks, number)
     if found & M_KEEP_ALIVE:
-        note(&s.frame_lists, &flow.keep_alives, number)
+        note(&s.blocks, &flow.keep_alives, number)
         mine.latest = KEPT_ALIVE
 
 
@@ -282,7 +282,7 @@ cdef void note_side(State *s, Half *mine, Half *theirs, int64_t number, uint64_t
     if found & M_ACK_LOST_SEGMENT:
         more = extra(&s.extras, theirs)
         if more != NULL:
-            note(&s.frame_lists, &more.acked_unseen, number)
+            note(&s.blocks, &more.acked_unseen, number)
     if found & M_WINDOW_UPDATE:
         mine.window_updates += 1
     if not found & M_IN_EXTRA:
@@ -293,9 +293,9 @@ cdef void note_side(State *s, Half *mine, Half *theirs, int64_t number, uint64_t
     if more == NULL:
         return
     if found & M_WINDOW_FULL:
-        note(&s.frame_lists, &more.window_full, number)
+        note(&s.blocks, &more.window_full, number)
     if found & M_ZERO_WINDOW_PROBE:
-        note(&s.frame_lists, &more.zero_window_probes, number)
+        note(&s.blocks, &more.zero_window_probes, number)
     more.zero_window_probe_acks += found & M_ZERO_WINDOW_PROBE_ACK != 0
     more.sacks += found & M_SACK != 0
     more.congestion_marked += found & M_CE != 0
@@ -325,7 +325,7 @@ cdef void too_big(State *s, Half *half, int64_t number, uint32_t mtu) noexcept n
     cdef Extra *more = extra(&s.extras, half)
     if more == NULL:
         return
-    note(&s.frame_lists, &more.too_big, number)
+    note(&s.blocks, &more.too_big, number)
     if mtu and (more.told_mtu == 0 or mtu < more.told_mtu):
         more.told_mtu = mtu
 
@@ -342,7 +342,7 @@ cdef bint troubled(Flow *flow) noexcept nogil:
 
 cdef bint judged(State *s, Flow *flow) noexcept nogil:
     """False when the only SYN is too young to be called unanswered."""
-    cdef bint single = flow.syns != NONE and (<FrameList*>entry(&s.frame_lists, flow.syns)).count == 1
+    cdef bint single = count_of(&s.blocks, flow.syns) == 1
     return not (flow.stage == OPENING and single and flow.capture_end - flow.last_syn_time < SECOND)
 
 

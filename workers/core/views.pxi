@@ -356,9 +356,7 @@ cdef class Core(Results):
             PyBytes_FromStringAndSize(<char*>s.read_ports, 65536),
         ]
         memory += [
-            pooled(&s.frame_lists),
-            pooled(&s.sample_lists),
-            pooled(&s.reset_lists),
+            pooled(&s.blocks),
             pooled(&s.extras),
             pooled(&s.carriers),
         ]
@@ -378,7 +376,7 @@ cdef class Core(Results):
         memcpy(s, PyBytes_AS_STRING(memory[0]), sizeof(State))
         s.buckets, s.flows, s.latest, s.ports = kept.buckets, kept.flows, kept.latest, kept.ports
         s.events, s.order, s.read_ports = kept.events, kept.order, kept.read_ports
-        s.frame_lists.memory = s.sample_lists.memory = s.reset_lists.memory = s.extras.memory = s.carriers.memory = NULL
+        s.blocks.memory = s.extras.memory = s.carriers.memory = NULL
         s.base = NULL
         s.packet.ends = NULL
         data = memory[1]
@@ -391,8 +389,6 @@ cdef class Core(Results):
         memcpy(s.ports, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         data = memory[5]
         memcpy(s.read_ports, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-        unpool(&s.frame_lists, memory[6])
-        unpool(&s.sample_lists, memory[7])
-        unpool(&s.reset_lists, memory[8])
-        unpool(&s.extras, memory[9])
-        unpool(&s.carriers, memory[10])
+        unpool(&s.blocks, memory[6])
+        unpool(&s.extras, memory[7])
+        unpool(&s.carriers, memory[8])
