@@ -139,14 +139,14 @@ KINDS = {
     "SYNs": Kind(syn, 300_000),
     "datagrams": Kind(unknown, 1_000_000),
     "DNS names": Kind(question, 50_000),
-    "names of an address": Kind(given, 1_000),
+    "names of an address": Kind(given, 2_000),
     "fragments": Kind(fragments),
     "fragments that overlap": Kind(overlaps, 300, 200),
     "QUIC hellos": Kind(initials),
     **{f"live {name}": Kind(partial(_going, name, 20)) for name in LIVE},
 }
 EVERYTHING = "everything"
-SHARE = 500
+SHARE = 1_250
 """Of each kind that is in it."""
 NAMES = (*KINDS, EVERYTHING)
 

@@ -7,8 +7,6 @@ keep the bytes that came first.
 MAX_DATAGRAMS = 256
 MAX_PIECES = 64
 MAX_BYTES = 65_535
-MAX_HELD = 2 * 1024 * 1024
-"""Bytes of all of them: fragments that overlap are kept as they came."""
 
 
 class _Datagram:
@@ -37,7 +35,6 @@ class Fragments:
 
     def __init__(self) -> None:
         self._open: dict[bytes, _Datagram] = {}
-        self._held = 0
         self.dropped = 0
         """Datagrams given up because too many were open or they broke a bound."""
 
@@ -50,32 +47,26 @@ class Fragments:
         """One fragment: `offset` and `data` of the datagram's payload, `more` unless it is the last."""
         datagram = self._open.get(key)
         if datagram is None:
-            if len(self._open) >= MAX_DATAGRAMS:
-                self._drop(next(iter(self._open)))
+            self._make_room()
             datagram = self._open[key] = _Datagram()
         if offset + len(data) > MAX_BYTES or len(datagram.pieces) >= MAX_PIECES:
-            self._drop(key)
+            del self._open[key]
+            self.dropped += 1
             return None
         datagram.ip_length += ip_length
         known = datagram.pieces.get(offset, b"")
         if len(data) > len(known):
             datagram.pieces[offset] = known + data[len(known) :]
             datagram.bytes += len(data) - len(known)
-            self._held += len(data) - len(known)
         if not more:
             datagram.total = offset + len(data)
         payload = datagram.whole()
-        if payload is not None:
-            self._let_go(key)
-            return payload, datagram.ip_length
-        while self._held > MAX_HELD:
-            self._drop(next(iter(self._open)))
-        return None
+        if payload is None:
+            return None
+        del self._open[key]
+        return payload, datagram.ip_length
 
-    def _drop(self, key: bytes) -> None:
-        """Give a datagram up."""
-        self._let_go(key)
-        self.dropped += 1
-
-    def _let_go(self, key: bytes) -> None:
-        self._held -= self._open.pop(key).bytes
+    def _make_room(self) -> None:
+        while len(self._open) >= MAX_DATAGRAMS:
+            del self._open[next(iter(self._open))]
+            self.dropped += 1

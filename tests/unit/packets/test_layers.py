@@ -7,7 +7,6 @@ import pytest
 
 from workers.packets import marks
 from workers.packets.decode import Decoder
-from workers.packets.fragments import Fragments
 from workers.packets.packet import NOTHING, Packet
 
 A4, B4 = bytes([198, 18, 0, 1]), bytes([198, 18, 0, 2])
@@ -224,16 +223,6 @@ def test_fragments_count_where_the_datagram_is_whole() -> None:
         assert (packet.kind, packet.payload_length) == (17, 40)
         assert packet.mask & marks.FRAGMENTS
         assert packet.ip_length == 2 * 20 + 48
-
-
-def test_bytes_of_fragments_are_bounded() -> None:
-    fragments = Fragments()
-    for number in range(40):
-        for place in range(0, 480, 8):
-            assert fragments.add(number.to_bytes(2, "big"), place, True, bytes(20_000), 20_020) is None
-    assert (fragments.dropped, fragments.incomplete) == (39, 40)
-    assert fragments.add((39).to_bytes(2, "big"), 480, False, bytes(40_000), 40_020) == (bytes(40_480), 1_241_220)
-    assert fragments._held == 0
 
 
 def test_fragments_are_bounded() -> None:
