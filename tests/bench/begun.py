@@ -203,6 +203,21 @@ def _frame(stream: int, block: bytes) -> bytes:
     return len(block).to_bytes(3, "big") + b"\1\4" + struct.pack("!I", stream) + block
 
 
+def resets(clock: Clock, chance: random.Random) -> Talk:
+    """HTTP/2 streams of some paths, each ended by one of many codes."""
+    tcp = connected(clock, chance, 80)
+    yield from handshake(tcp)
+    yield tcp.segment(0, PSH | ACK, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS)
+    yield tcp.segment(1, PSH | ACK, _SETTINGS)
+    stream = -1
+    for _ in range(8):
+        ends, block = [], b"\x82\x86\4\x7f\x40" + word(chance, 191) + b"\1\x78" + word(chance, 120)
+        for code in range(24):
+            stream += 2
+            ends.append(_frame(stream, block) + b"\0\0\4\3\0" + struct.pack("!II", stream, 100 + code))
+        yield tcp.segment(0, PSH | ACK, b"".join(ends))
+
+
 def alerts(clock: Clock, chance: random.Random) -> Talk:
     """TLS alerts in the clear."""
     tcp = connected(clock, chance, 443)
@@ -266,6 +281,21 @@ def troubled(clock: Clock, chance: random.Random) -> Talk:
     """A connection with one of each trouble that TCP has, of both sides."""
     tcp = connected(clock, chance, 9_000)
     yield from handshake(tcp)
+    yield from _trouble(tcp)
+    yield tcp.segment(0, RST, b"")
+
+
+def much_troubled(clock: Clock, chance: random.Random) -> Talk:
+    """A connection with as much of each as is told."""
+    tcp = connected(clock, chance, 9_000)
+    yield from handshake(tcp)
+    for _ in range(20):
+        yield from _trouble(tcp)
+    for _ in range(20):
+        yield tcp.segment(0, RST, b"")
+
+
+def _trouble(tcp: Tcp) -> Talk:
     yield tcp.segment(0, ACK, b"d" * 100)
     yield tcp.segment(1, ACK, b"d" * 100)
     for side in (0, 1):
@@ -284,7 +314,6 @@ def troubled(clock: Clock, chance: random.Random) -> Talk:
         frame[48:50] = bytes(2)  # no room
         yield bytes(frame)
         yield tcp.segment(side, ACK, b"d")
-    yield tcp.segment(0, RST, b"")
 
 
 def tunnelled(clock: Clock, chance: random.Random) -> Talk:
@@ -343,8 +372,10 @@ LEFT: dict[str, Begin] = {
 
 FULL: dict[str, Begin] = {
     "HTTP/2 tables": tables,
+    "HTTP/2 resets": resets,
     "HTTP paths": paths,
     "TLS certificates": chains,
     "Redis errors": errors,
+    "connections in much trouble": much_troubled,
 }
 """By what is kept of few of them, as much as there may be."""

@@ -133,7 +133,7 @@ class Kind:
 LIVE = ("TLS", "HTTP", "DNS", "Redis", "PostgreSQL", "keystrokes")
 KINDS = {
     **{name: Kind(begin) for name, begin in BEGUN.items()},
-    **{name: Kind(begin, 1_500) for name, begin in FULL.items()},
+    **{name: Kind(begin, 600) for name, begin in FULL.items()},
     **{f"small {name}": Kind(begin, 4_000) for name, begin in SMALL.items()},
     **{f"{name}, one waiting": Kind(begin, 4_000, 1) for name, begin in LEFT.items()},
     "SYNs": Kind(syn, 300_000),

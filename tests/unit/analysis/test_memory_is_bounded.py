@@ -12,13 +12,13 @@ from tests.bench.processes import ROOT
 MOST = 80
 SOME = (
     "holes before HTTP=4000",
-    "small holes before what nobody knows=800",
+    "small holes before what nobody knows=2000",
     "HTTP heads=4000",
     "HTTP requests in a row=8000",
     "TLS messages=4000",
-    "Kafka requests, one waiting=1500",
-    "connections in trouble=9000",
-    "everything=16000",
+    "Kafka requests, one waiting=1200",
+    "connections in trouble=10000",
+    "everything=4000",
 )
 """Of these the analysis once held more, of as many conversations."""
 
