@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bench.frames import ACK, FILE_HEADER, FIN, PSH, RECORD, START, Clock, Tcp, datagram
+from tests.bench.frames import ACK, CLIENTS, FILE_HEADER, FIN, PSH, RECORD, SERVERS, START, Clock, Tcp, datagram
 from tests.unit.core.test_compiled_equals_plain import PAYLOADS, facts
+from workers.analysis import Analyser
+from workers.contract.facts import Facts
 
 Said = tuple[int, bytes]
 """By the client, 0, or the server, 1."""
@@ -133,7 +135,7 @@ class Capture:
     def _conversation(self, number: int) -> Iterator[None]:
         chance = self._chance
         port, said = talk(chance)
-        ends = 0x0A000000 + number % 5, 0x0A000100 + number % 3
+        ends = CLIENTS + number % 5, SERVERS + number % 3
         tcp = Tcp(self._clock, *ends, (20_000 + number, port), [1_000, 5_000])
         if chance.random() < 0.8:
             for side in range(2):
@@ -162,7 +164,7 @@ class Capture:
         ))  # fmt: skip
         for place in range(6):
             side = place % 2
-            ends = 0x0A000000 + number % 5, 0x0A000100
+            ends = CLIENTS + number % 5, SERVERS
             self._add(datagram(*ends, (20_000 + number, port), side, answer if side else ask))
             yield
 
@@ -177,6 +179,30 @@ def test_of_any_conversations(seed: int, conversations: int, trouble: float, ste
     assert facts(data, step, compiled=True) == facts(data, len(data), compiled=False)
 
 
+def with_room(data: bytes, step: int, room: int, *, compiled: bool) -> Facts:
+    """The facts where so many bytes may be held by each group; none is, in the end."""
+    analyser = Analyser(compiled=compiled)
+    rooms = analyser._stages.applications.rooms
+    for one in rooms:
+        one.left = room
+    for at in range(0, len(data), step):
+        analyser.feed(data[at : at + step])
+    found = analyser.finish()
+    assert [one.left for one in rooms] == [room] * len(rooms)
+    return found
+
+
+@given(
+    st.integers(0, 1 << 32), st.integers(1, 250), st.sampled_from((0.05, 0.3)), st.sampled_from((997, 1 << 20)),
+    st.sampled_from((0, 300, 2_000)),
+)  # fmt: skip
+def test_of_any_conversations_with_little_room(
+    seed: int, conversations: int, trouble: float, step: int, room: int
+) -> None:
+    data = capture(seed, conversations, trouble)
+    assert with_room(data, step, room, compiled=True) == with_room(data, len(data), room, compiled=False)
+
+
 @pytest.mark.parametrize("trouble", [0.0, 0.02])
 def test_of_many_conversations(trouble: float) -> None:
     data = capture(7, 4_000, trouble)
@@ -184,3 +210,31 @@ def test_of_many_conversations(trouble: float) -> None:
     assert len(plain.timeline.latency) > 1_000
     for step in (4_096, 100_000, 1 << 24):
         assert facts(data, step, compiled=True) == plain
+
+
+def test_what_follows_a_beginning_that_was_handed_on_before_is_not_taken_for_another_protocols() -> None:
+    """A hello's first byte is kept; the rest alone looks like a service's. Another hello came before that rest."""
+    split, whole = (Tcp(Clock(), CLIENTS + n, SERVERS, (20_000, 5_559), [1_000, 5_000]) for n in range(2))
+    before, after, rest = split.segment(0, PSH | ACK, HELLO[:1]), whole.segment(0, PSH | ACK, HELLO), HELLO[1:]
+    frames = [before, after, split.segment(0, PSH | ACK, rest)]
+    first, *others = [RECORD.pack(START, n, len(frame), len(frame)) + frame for n, frame in enumerate(frames)]
+    for compiled in (True, False):
+        analyser = Analyser(compiled=compiled)
+        analyser.feed(FILE_HEADER + first)
+        analyser.feed(b"".join(others))
+        assert [one.client_hello_frame for one in analyser.finish().tls.handshakes] == [2, 3]
+
+
+def test_what_waits_behind_a_hole_does_not_tell_whose_the_bytes_before_are() -> None:
+    """A body that looks like a hello comes before its head; another request comes behind that head."""
+    late, other = (Tcp(Clock(), CLIENTS, SERVERS, (20_000 + n, 8_080), [1_000, 5_000]) for n in range(2))
+    head = b"GET /1 HTTP/1.1\r\nHost: shop\r\nContent-Length: %d\r\n\r\n" % len(HELLO)
+    opened = late.syn(0)
+    body = late.segment(0, PSH | ACK, HELLO, at=late.next[0] + len(head))
+    frames = [opened, body, late.segment(0, PSH | ACK, head), other.segment(0, PSH | ACK, GET % 1)]
+    records = [RECORD.pack(START, n, len(frame), len(frame)) + frame for n, frame in enumerate(frames)]
+    for compiled in (True, False):
+        analyser = Analyser(compiled=compiled)
+        analyser.feed(FILE_HEADER + b"".join(records))
+        (group,) = analyser.finish().http.groups
+        assert group.requests.frames == (3, 4)
