@@ -135,18 +135,18 @@ KINDS = {
     **{name: Kind(begin) for name, begin in BEGUN.items()},
     **{name: Kind(begin, 600) for name, begin in FULL.items()},
     **{f"small {name}": Kind(begin, 4_000) for name, begin in SMALL.items()},
-    **{f"{name}, one waiting": Kind(begin, 4_000, 1) for name, begin in LEFT.items()},
+    **{f"{name}, one waiting": Kind(begin, 2_500, 1) for name, begin in LEFT.items()},
     "SYNs": Kind(syn, 300_000),
     "datagrams": Kind(unknown, 1_000_000),
     "DNS names": Kind(question, 50_000),
-    "names of an address": Kind(given, 2_000),
+    "names of an address": Kind(given, 1_000),
     "fragments": Kind(fragments),
     "fragments that overlap": Kind(overlaps, 300, 200),
     "QUIC hellos": Kind(initials),
     **{f"live {name}": Kind(partial(_going, name, 20)) for name in LIVE},
 }
 EVERYTHING = "everything"
-SHARE = 1_250
+SHARE = 400
 """Of each kind that is in it."""
 NAMES = (*KINDS, EVERYTHING)
 
