@@ -18,7 +18,8 @@ SOME = (
     "TLS messages=4000",
     "Kafka requests, one waiting=1200",
     "connections in trouble=10000",
-    "everything=4000",
+    "TLS certificates=600",
+    "fragments that overlap=100",
 )
 """Of these the analysis once held more, of as many conversations."""
 
