@@ -57,7 +57,7 @@ def run(words: Sequence[str]) -> int:
     if options.json:
         from workers.export.report_json import report_json
 
-        sys.stdout.buffer.write(report_json(report))  # as text, it would be there three times
+        sys.stdout.write(report_json(report).decode())
     else:
         from workers.report.text import terminal
 
