@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from tests.bench import bench_cli_start, results
+from tests.bench import bench_cli_start, hostile, memory, results
 from tests.bench.made import Made, made
 from tests.bench.processes import ROOT, Used, beside, cpu
 from tests.bench.table import lines
@@ -50,6 +50,8 @@ def main() -> None:
         _in_process(name, captures[name])
     if os.environ.get("THREADCAP_BENCH_LONG"):
         _endless(captures["mixed"], 10)
+    print(f"-- memory for {len(hostile.NAMES)} hostile captures")
+    memory.main()
     bench_cli_start.main()
     print(f"-- asked for and measured; load {os.getloadavg()[0]:.1f}")
     for what, asked, measured, alone in lines(results.found()):

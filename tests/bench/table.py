@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tests.bench.hostile import NAMES
+
 Found = Mapping[str, Mapping[str, float]]
 """Benchmark -> figure's name -> figure, as in build/bench.json."""
 
@@ -20,6 +22,8 @@ class Row:
     """The same with TCP facts alone; None where that is no question."""
     asked_alone: bool = False
     """What is asked for is asked with TCP facts alone, as the peer has no protocols' facts either."""
+    which: Callable[[Found], str] | None = None
+    """Of what the figure is, where it is the largest of several."""
 
     def words(self, found: Found) -> tuple[str, str, str, str]:
         """What, asked, measured with all facts, and with TCP facts alone: bold what is comparable, and whether it falls
@@ -27,6 +31,8 @@ class Row:
         bound = "at most" if self.at_most else "at least"
         alone = self._measured(self.alone, found, self.asked_alone) if self.alone else ""
         every = self._measured(self.value, found, not self.asked_alone)
+        if self.which is not None and self.which(found):
+            every += f" ({self.which(found)})"
         return self.what, f"{bound} {self.asked:g} {self.unit}", every, alone
 
     def _measured(self, figure: Callable[[Found], float], found: Found, asked: bool) -> str:
@@ -49,6 +55,14 @@ def _figure(bench: str, name: str) -> Callable[[Found], float]:
 
 def _rate(bench: str, feeding: str) -> Callable[[Found], float]:
     return lambda found: found[bench]["packets"] / found[bench][feeding] / 1e6
+
+
+def _largest(bench: str) -> Callable[[Found], float]:
+    return lambda found: max(found[bench].values())
+
+
+def _of_largest(bench: str) -> Callable[[Found], str]:
+    return lambda found: max(found.get(bench, {"": 0.0}).items(), key=lambda item: item[1])[0]
 
 
 _PEERS = {
@@ -99,6 +113,14 @@ ROWS = (
         for kind in ("mixed", "small", "flood", "stream")
     ),
     Row("memory of `threadcap analyze --json`, mixed", 128, _figure("analysis_mixed", "analyze_mb"), "MB", True),
+    Row(
+        f"most memory of `threadcap analyze --json`, {len(NAMES)} hostile captures",
+        80,
+        _largest("hostile"),
+        "MB",
+        True,
+        which=_of_largest("hostile"),
+    ),
     Row("last byte to verdict, mixed", 0.5, _figure("analysis_mixed", "verdict_s"), "s", True),
     Row("start of the terminal's program", 0.3, _figure("cli_start_json", "wall_s"), "s", True),
 )
