@@ -54,7 +54,7 @@ def told(data: bytes, step: int, handlers: Handlers | None) -> tuple[Any, ...]:
             core.batch(buffer, records)
     core.close()
     kept = {key: core.flow(place) for key, place in core.kept}
-    return kept, core.totals, core.marks, core.handshakes, core.ports, core.bins
+    return kept, core.totals, core.marks, core.handshakes, [*core.ports], core.bins
 
 
 @given(st.integers(0, 1 << 32), st.integers(1, 400), st.sampled_from((300, 1 << 20)))
