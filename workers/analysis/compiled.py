@@ -25,7 +25,7 @@ class CompiledCore:
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
         self._decoder = Decoder()
-        self._core = Core(Packet(), self._decoder.decode, stages, self, UDP_PORTS, SERVICE_PORTS)
+        self._core = Core(Packet(), self._decoder.decode, stages, IcmpErrors(stages), UDP_PORTS, SERVICE_PORTS)
         self.batch = self._core.batch
 
     def __getattr__(self, name: str) -> int:
@@ -72,17 +72,22 @@ class CompiledCore:
     def _conversation(self, place: int) -> Conversation:
         return _conversation(*self._core.flow(place))
 
-    # -- what the core asks for --------------------------------------------------------------------------------
 
-    def icmp_error(self, packet: Packet) -> None:
+class IcmpErrors:
+    """What the core asks for. It knows no core, so that an analysis that is over leaves no circle of objects."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+
+    def icmp_error(self, core: Core, packet: Packet) -> None:
         """An ICMP error, right after the packets before it."""
-        about = self._core.lookup(packet.quoted_kind, packet.quoted_key) if packet.quoted_kind >= 0 else None
+        about = core.lookup(packet.quoted_kind, packet.quoted_key) if packet.quoted_kind >= 0 else None
         key, place, side = about or (packet.quoted_key, -1, 0)
         self._stages.icmp.update(packet, key)
         if about is not None and icmp.unreachable(packet):
-            self._core.refused_by_icmp(place)
+            core.refused_by_icmp(place)
         elif about is not None and icmp.too_big(packet):
-            self._core.too_big(place, side, packet.number, packet.error_mtu)
+            core.too_big(place, side, packet.number, packet.error_mtu)
 
 
 def _conversation(

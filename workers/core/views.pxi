@@ -4,8 +4,8 @@ cdef class Core(Results):
     """batch(buffer, records) as they come; close() at the end; then the results.
 
     `packet` is the analyser's packet object, used again for every event; `decode` the plain decoder; what is to be
-    read goes to `handlers`, None for conversations and TCP alone; `glue` has `icmp_error(packet)`, as the plain core
-    has it.
+    read goes to `handlers`, None for conversations and TCP alone; `glue` has `icmp_error(core, packet)`, as the plain
+    core has it.
     """
 
     cdef Packet packet
@@ -72,7 +72,7 @@ cdef class Core(Results):
             packet.quoted_kind, packet.quoted_key, packet.key = kept
         if error:
             packet.mask = p.mask
-            self.glue.icmp_error(packet)
+            self.glue.icmp_error(self, packet)
         return 0
 
     cdef int dispatch(self, bytes buffer) except -1:
