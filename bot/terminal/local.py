@@ -157,7 +157,7 @@ def _finish(job: Job, artifacts: ArtifactStore, options: argparse.Namespace) -> 
     for artifact in (*job.artifacts, structs.replace(job.report, name=f"report-{job.id}.json")):
         _save(artifact, artifacts, options.out)
     if options.json:
-        sys.stdout.write(report_json(report).decode())
+        print(report_json(report).decode())
     else:
         print(terminal(report, shutil.get_terminal_size().columns, colour=sys.stdout.isatty()), end="")
         for artifact in job.artifacts:
