@@ -102,9 +102,7 @@ def deliver(
     report = build(job.id, job.spec, stored, names, tools.clock(), notes)
     observer.update(lambda old: old if old.discard else old.evolve(verdict=report.verdict))  # pictures come after it
     pictures = _pictures(job, report, files, tools)
-    kept = _put(
-        job, "report", "report.json", [report_json(report), b"\n"], tools.artifacts, content_type="application/json"
-    )
+    kept = _put(job, "report", "report.json", report_json(report), tools.artifacts, content_type="application/json")
     artifacts = (*one_file, *(r.pcap for r in stored if r.pcap is not None), *pictures)
     observer.audit("captured", _account(job, stored, end))
     job = observer.update(

@@ -58,7 +58,7 @@ def run(words: Sequence[str]) -> int:
         from workers.export.report_json import report_json
 
         sys.stdout.flush()
-        sys.stdout.buffer.writelines((report_json(report), b"\n"))  # as bytes: there may be several megabytes of them
+        sys.stdout.buffer.writelines(report_json(report))
     else:
         from workers.report.text import terminal
 

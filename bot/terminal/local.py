@@ -157,7 +157,8 @@ def _finish(job: Job, artifacts: ArtifactStore, options: argparse.Namespace) -> 
     for artifact in (*job.artifacts, structs.replace(job.report, name=f"report-{job.id}.json")):
         _save(artifact, artifacts, options.out)
     if options.json:
-        print(report_json(report).decode())
+        sys.stdout.flush()
+        sys.stdout.buffer.writelines(report_json(report))
     else:
         print(terminal(report, shutil.get_terminal_size().columns, colour=sys.stdout.isatty()), end="")
         for artifact in job.artifacts:

@@ -32,6 +32,7 @@ Strings are as they were on the wire or in the cluster, escaped by JSON only (AS
 
 import codecs
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -46,23 +47,59 @@ _PIECE = 1 << 16
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
 
-def report_json(report: Report) -> bytes:
-    """Return the report as documented above, without a line feed behind it: to add one takes a copy of megabytes."""
+def report_json(report: Report) -> Iterator[bytes]:
+    """Yield the report as documented above, a member of a target's facts at a time: there may be megabytes."""
     facts = [target.facts for target in report.targets]
     told = asdict(report) | summary([one for one in facts if one is not None])
     told["targets"] = [
         asdict(target) | {"summary": None if one is None else summary([one])}
         for target, one in zip(report.targets, facts, strict=True)
     ]
+    yield from _members(told, 0)
+    yield b"\n"
+
+
+def _members(told: dict[str, Any], depth: int) -> Iterator[bytes]:
+    """An object so many levels down, a piece a member."""
+    before = b"{"
+    for key in sorted(told):
+        value = told[key]
+        yield before + _line(depth + 1) + _text(key, 0) + b": "
+        before = b","
+        if depth == 0 and key == "targets" and value:
+            yield from _targets(value)
+        elif depth == 2 and key == "facts" and value is not None:
+            yield from _members(asdict(value), depth + 1)
+        else:
+            yield _text(value, depth + 1)
+    yield _line(depth) + b"}"
+
+
+def _targets(told: Sequence[dict[str, Any]]) -> Iterator[bytes]:
+    before = b"["
+    for target in told:
+        yield before + _line(2)
+        before = b","
+        yield from _members(target, 2)
+    yield _line(1) + b"]"
+
+
+def _line(depth: int) -> bytes:
+    """The beginning of a line so many levels down."""
+    return b"\n" + b" " * depth
+
+
+def _text(value: Any, depth: int) -> bytes:
+    """Any value so many levels down."""
     try:
-        text = _ENCODER.encode(told)
+        text = _ENCODER.encode(value)
     except UnicodeEncodeError:  # a name that is no text, as those of files may be
         import json
 
-        return json.dumps(_plain(encode(told)), indent=1, sort_keys=True, allow_nan=False).encode()
-    if not text.isascii():
-        text = _ascii(text)
-    return msgspec.json.format(text, indent=1)
+        text = json.dumps(_plain(encode(value)), indent=1, sort_keys=True, allow_nan=False).encode()
+    else:
+        text = msgspec.json.format(text if text.isascii() else _ascii(text), indent=1)
+    return text.replace(b"\n", _line(depth))
 
 
 def _ascii(text: bytes) -> bytes:

@@ -99,7 +99,7 @@ def _small() -> Pcap:
 
 def _json(*captures: bytes) -> dict[str, Any]:
     targets = [target(analyse(capture), pod=f"file-{n}") for n, capture in enumerate(captures)]
-    told: dict[str, Any] = json.loads(report_json(build("file", SPEC, targets, {}, 0.0)))
+    told: dict[str, Any] = json.loads(b"".join(report_json(build("file", SPEC, targets, {}, 0.0))))
     return told
 
 
@@ -159,7 +159,7 @@ def test_several_files_are_summed_and_each_has_its_own() -> None:
 
 
 def test_a_target_without_facts_has_no_figures() -> None:
-    told = json.loads(report_json(build("abcdefgh", SPEC, [target(None)], {}, 0.0)))
+    told = json.loads(b"".join(report_json(build("abcdefgh", SPEC, [target(None)], {}, 0.0))))
     assert told["targets"][0]["summary"] is None
     assert told["packets"] == 0
 

@@ -295,7 +295,7 @@ def test_any_facts_give_a_report_that_can_be_shown(
         assert all(char == "\n" or " " <= char <= "~" or char in "→µ" for char in text), text
     assert all(0 <= ref.target < len(found) for f in report.findings for ref in f.frames)
     assert set(ALWAYS) <= set(album(report, lambda looks: {}, every=True).names)
-    json.loads(report_json(report))
+    json.loads(b"".join(report_json(report)))
     assert decode(Report, json.loads(json.dumps(encode(report)))).verdict == report.verdict
 
 
