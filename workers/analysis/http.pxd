@@ -43,6 +43,9 @@ cdef class HttpParser(HttpWaiting):
     @cython.final
     cdef int _lose(self) except -1
     @cython.final
+    @cython.locals(head=Head)
+    cdef int _miss(self, bytes held) except -1
+    @cython.final
     @cython.locals(before=cython.longlong)
     cdef bint _hold(self, bytes held) except -1
     @cython.final

@@ -223,10 +223,18 @@ class HttpParser(HttpWaiting):
             elif not self._hold(held):
                 self._odd_head(held, packet, cut=False)
                 self._lose()
+                self._miss(held)
             return end
         self._hold(None)
         self._odd_head(held[:behind], packet, cut=False)
         return at + behind - before
+
+    def _miss(self, held: bytes) -> None:
+        """Reading was lost within a head: when no request was told of it, its response is to be known as nobody's."""
+        head = self._stage.head
+        if not head.status and not head.method_end and not held.startswith(b"HTTP/"):
+            self._unkept += 1
+            self._stage.unkept += 1
 
     def _odd_head(self, raw: bytes, packet: Packet, *, cut: bool) -> None:
         """Read and act on a message head that is all of these bytes."""
@@ -328,7 +336,8 @@ class HttpParser(HttpWaiting):
         """
         if self.lost:
             asker._not_captured(0 if asker._unkept else 1)
-            asker._unkept = min(asker._unkept, 1)
+            if not asker._odd:  # else it may be this parser that lost step, and not a response that is missing
+                asker._unkept = min(asker._unkept, 1)
             self.lost = False
         interim = 100 <= status < 200 and status != 101
         if asker._waiting:

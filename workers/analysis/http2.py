@@ -19,7 +19,7 @@ from workers.packets.room import Room
 
 MAX_CONNECTIONS = 256
 """Live connections whose headers are read at once."""
-MAX_MEMORY = 4 * 1024 * 1024
+MAX_MEMORY = 8 * 1024 * 1024
 """Bytes of their header tables and streams together: a table takes some 10 KB, at worst 80 KB, a direction."""
 MAX_READ = 16 * 1024 * 1024
 """Cost of header blocks read in one capture: their bytes and OVERHEAD each; some 15 seconds at the very worst."""
@@ -162,11 +162,18 @@ class Connection:
         self._read(block, half)
         self._charge()
 
+    def _cost(self) -> int:
+        return self._both[0].cost + self._both[1].cost + _STREAM * len(self._streams)
+
     def _charge(self) -> None:
         """Tables and streams are larger or smaller now: no more is read when there is no room for them."""
-        cost = self._both[0].cost + self._both[1].cost + _STREAM * len(self._streams)
+        cost = self._cost()
         if self._charged - 4 * _STEP <= cost <= self._charged:
             return
+        if cost + _STEP > self.stage.room.left + self._charged:
+            for reader in self._both:
+                reader.forget()
+            cost = self._cost()
         if self.stage.room.hold(self._charged, cost + _STEP):
             self._charged = cost + _STEP
         else:

@@ -67,6 +67,11 @@ class HeaderReader:
         self._known, self._decoder, self.cost = False, None, 0
         self._same.clear()
 
+    def forget(self) -> None:
+        """Blocks said before are read again, and take no memory any more."""
+        self._same.clear()
+        self.cost = 0 if self._decoder is None else self._decoder.table.cost
+
     def known(self, block: bytes) -> Fields | None:
         """The fields of a block that was read before with the same table."""
         return self._same.get(block)

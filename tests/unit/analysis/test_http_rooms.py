@@ -56,8 +56,21 @@ def test_a_head_that_finds_no_room_is_told_as_far_as_it_came_and_the_next_is_rea
 
 
 def test_a_head_of_which_no_line_came_before_there_was_no_room_is_not_told() -> None:
-    found = http((0.1, "c", b"GET /cut-in-two"), (0.2, "c", GET[4:]), (0.4, "c", GET), (0.5, "s", OK), room=70)
+    cut = (0.1, "c", b"GET /cut-in-two"), (0.2, "c", GET[4:]), (0.3, "s", OK)
+    found = http(*cut, (0.4, "c", GET), (0.5, "s", OK), room=70)
+    assert (told(found), unkept(found)) == ({"/a": (1, {"200": 1}, 0)}, 1)
+
+
+def test_its_response_is_not_taken_for_the_next_requests() -> None:
+    cut = (0.1, "c", b"GET /cut-in-two"), (0.2, "c", GET[4:]), (0.3, "c", asked("/b")), (0.4, "s", FAILED + OK)
+    found = http(*cut, (0.5, "c", GET), (0.6, "s", OK), room=70)
+    assert told(found) == {"/b": (1, {}, 0), "/a": (1, {"200": 1}, 0)}
+
+
+def test_a_response_whose_first_line_finds_no_room_is_no_request() -> None:
+    found = http((0.1, "c", GET), (0.2, "s", OK[:12]), (0.3, "s", OK[12:]), (0.4, "s", OK), room=70)
     assert told(found) == {"/a": (1, {"200": 1}, 0)}
+    assert not any("not waited for" in text for text in found.approximations)
 
 
 def test_room_is_taken_once_for_what_grows() -> None:
@@ -127,6 +140,14 @@ def test_a_response_that_may_be_to_a_head_or_connect_not_remembered_ends_the_rea
     found = full((0.1, "c", ask), (0.2, "s", OK + answer), (0.3, "s", FAILED), (0.4, "c", asked("/c")), (0.5, "s", OK))
     assert found.http.statuses == {"200": 3, "500": 1}
     assert told(found)["/c"][1] == {"200": 1}
+
+
+def test_losing_step_so_is_no_gap_that_swallowed_responses() -> None:
+    ask = GET + GET.replace(b"GET", b"HEAD") + asked("/b") + asked("/c")
+    answers = (0.2, "s", OK + b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n"), (0.3, "s", FAILED)
+    later = (0.4, "c", asked("/d")), (0.5, "s", FAILED), (0.6, "s", OK), (0.7, "c", asked("/e")), (0.8, "s", OK)
+    found = told(full((0.1, "c", ask), *answers, *later))
+    assert (found["/d"][1], found["/e"][1]) == ({}, {"200": 1})
 
 
 def test_a_response_that_has_no_body_in_any_case_does_not() -> None:
@@ -217,6 +238,14 @@ def test_a_connection_whose_tables_find_no_room_is_not_read_on_and_nothing_of_it
     assert (found.http.requests, found.http.responses) == (3, 2)
     assert all(group.unanswered.count == 0 for group in found.http.groups)
     assert HEAVY + "1" in found.approximations
+
+
+@pytest.mark.parametrize(("tables", "read"), [(8_000, 32), (4_800, 32), (3_000, 1)])
+def test_blocks_said_before_are_forgotten_sooner_than_a_connection(tables: int, read: int) -> None:
+    client, server, talk = Peer(), Peer(), Talk().begin()
+    for n in range(1, 64, 2):
+        talk.say(n, "c", client.get(n, f"/{n % 5}")).say(n + 0.5, "s", server.response(n))
+    assert facts(talk.pcap, tables=tables).http.statuses == {"200": read}
 
 
 def test_a_table_that_shrinks_gives_room_back() -> None:

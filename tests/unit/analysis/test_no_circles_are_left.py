@@ -2,8 +2,12 @@
 
 import gc
 
+import pytest
+
 from tests.unit.core.test_handed_on_by_groups import capture
 from workers.analysis import Analyser
+
+pytest.importorskip("workers.core.core", reason="the plain core's table and its owner know each other")
 
 
 def test_of_conversations_of_all_kinds() -> None:
