@@ -39,7 +39,7 @@ def feed(name: str) -> None:
 class _Unheard:
     """ICMP errors are nobody's here."""
 
-    def icmp_error(self, packet: Packet) -> None:
+    def icmp_error(self, core: object, packet: Packet) -> None:
         pass
 
 

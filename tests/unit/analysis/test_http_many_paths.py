@@ -21,6 +21,19 @@ def test_requests_beyond_the_kept_groups_are_of_the_same_connection() -> None:
     assert (pool.connections, pool.requests) == (1, len(paths))
 
 
+def test_what_is_beyond_them_is_tried_again_and_stays_unanswered_unseen() -> None:
+    said = []
+    for number in range(MAX_GROUPS):
+        said.append((number / 100, "c", b"GET /%d HTTP/1.1\r\nHost: shop\r\n\r\n" % number))
+        said.append((number / 100 + 0.005, "s", OK))
+    again = b"GET /beyond HTTP/1.1\r\nHost: shop\r\nX-Request-Id: one\r\n\r\n"
+    said += [(30, "c", again), (31, "s", OK.replace(b"200", b"503")), (32, "c", again)]
+    said += [(33, "s", OK), (34, "c", again), (90, "s", b"?")]
+    http = checked(conversation(*said, port=80)).http
+    assert (http.requests, http.responses) == (MAX_GROUPS + 3, MAX_GROUPS + 2)
+    assert sum(group.unanswered.count + group.repeats.count for group in http.groups) == 0
+
+
 def test_a_request_that_is_answered_before_it_ends_goes_on() -> None:
     post = b"POST /up HTTP/1.1\r\nHost: shop\r\nContent-Length: 20\r\n\r\n"
     said = [(0.1, "c", post), (0.2, "s", OK), (0.3, "c", b"x" * 20)]

@@ -43,7 +43,7 @@ class Unheard(Handlers):
     def latency(self, time: int, took: int) -> None:
         pass
 
-    def icmp_error(self, packet: Packet) -> None:
+    def icmp_error(self, core: Core, packet: Packet) -> None:
         pass
 
 

@@ -7,6 +7,7 @@ from workers.packets.room import Room
 from workers.packets.stream import Commons, Parser, Stream, opened
 
 MARK, GAP = 1 << 5, 1 << 6
+MAX_PENDING, MAX_PIECES = 128 * 1024, 64
 
 
 class Told(Parser):
@@ -60,6 +61,40 @@ def test_each_byte_is_handed_on_once(segments: list[tuple[int, bytes]], heard: l
         one.segment(segment(sequence, data), -1)
     assert parser.heard == heard
     assert not one.pending
+
+
+@pytest.mark.parametrize(
+    ("pieces", "size"), [pytest.param(MAX_PIECES, 1, id="pieces"), pytest.param(2, MAX_PENDING // 2, id="bytes")]
+)
+def test_a_hole_is_given_up_when_more_waits_behind_it_than_may(pieces: int, size: int) -> None:
+    parser = Told()
+    one = stream(parser)
+    for number in range(pieces):
+        one.segment(segment(12 + number * (size + 1), b"x" * size), -1)
+    assert one.pending is not None
+    assert parser.heard == []
+    one.segment(segment(12 + pieces * (size + 1), b"x"), -1)
+    assert parser.heard == [2, b"x" * size]
+    assert one.pending is not None
+
+
+class Chosen(Told):
+    """Of another group once it heard something."""
+
+    def group(self) -> int:
+        return 1 if self.heard else 0
+
+
+def test_what_waits_is_charged_to_those_who_are_known_to_read_it() -> None:
+    parser, rooms = Chosen(), (Room(1_000), Room(1_000))
+    one = opened(parser, Commons({}, rooms))
+    one.next = 10
+    for sequence, data in ((12, b"cd"), (16, b"gh"), (10, b"ab")):
+        one.segment(segment(sequence, data), -1)
+    assert [room.left for room in rooms] == [1_000, 1_000 - 256 - 2]
+    one.segment(segment(14, b"ef"), -1)
+    assert [room.left for room in rooms] == [1_000, 1_000]
+    assert parser.heard == [b"ab", b"cd", b"ef", b"gh"]
 
 
 def test_what_waited_is_handed_on_once_the_receiver_has_it_and_its_marks_count_late() -> None:

@@ -177,6 +177,17 @@ def test_a_window_beyond_the_limit_is_refused_before_memory_is_taken() -> None:
     assert f"needs a window of 16,777,216 bytes, more than the {MAX_WINDOW:,} read here" in (error or "")
 
 
+@pytest.mark.parametrize("step", [100_000, 3_000_000])
+def test_large_blocks_are_unpacked_as_small_ones_are(step: int) -> None:
+    chance = random.Random(4)
+    data = chance.randbytes(1_000) * 5_000 + chance.randbytes(5_000_000)
+    packed = lz4.frame.compress(data, block_size=lz4.frame.BLOCKSIZE_MAX4MB)
+    undone = Unwrap()
+    pieces = [piece for at in range(0, len(packed), step) for piece in undone.feed(packed[at : at + step])]
+    undone.close()
+    assert (b"".join(pieces), undone.error) == (data, None)
+
+
 @pytest.mark.parametrize("size", [100, 300, 70_000])
 def test_every_size_of_the_content_field_is_read(size: int) -> None:
     data = TEXT[:1] * size
