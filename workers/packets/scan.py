@@ -34,7 +34,8 @@ def digest(data: bytes, at: int, end: int, before: int) -> int:
         hashed = words.fold(hashed ^ words.eight(data, at), _ODD)
         at += 8
     last = words.eight(data, end - 8) if size >= 8 else words.rest(data, at, end)
-    return words.fold(hashed ^ last, _ODD ^ size << 1) & 0x7FFFFFFF
+    hashed = words.fold(hashed ^ last, _ODD ^ size << 1)
+    return words.fold(hashed ^ _SEED, _ODD) & 0x7FFFFFFF  # once more: else some seeds leave long chains in tables
 
 
 def piece(data: bytes, at: int, end: int) -> bytes:
