@@ -27,7 +27,7 @@ _SENTENCES = {
     "icmp": "ICMP errors beyond the kinds kept: {n}",
     "quic": "QUIC connections whose hellos were not read because too many were open or too many packets held them: {n}",
     "certificates": "certificates that could not be read: {n}",
-    "held": "times that what was begun and not ended took too much memory (it was let go, and is told in part): {n}",
+    "held": "messages and segments let go because too many waited for their rest (told in part): {n}",
     "untimed": "packets without a time in the file (each got the time of the packet before it): {n}",
 }
 

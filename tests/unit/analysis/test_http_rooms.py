@@ -19,7 +19,7 @@ MAX_PIPELINED = 8_192
 FAILED = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 HELLO = b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03"
-REFUSED = "times that what was begun and not ended took too much memory"
+REFUSED = "messages and segments let go because too many waited for their rest"
 HEAVY = "HTTP/2 connections whose further headers were not read because their tables took too much: "
 
 

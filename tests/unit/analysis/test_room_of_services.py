@@ -60,7 +60,7 @@ def test_what_has_no_room_is_let_go(port: int) -> None:
     facts, refused = facts_with(60, conversation(*BEGUN[port], port=port))
     assert refused == 2
     assert facts.services.responses > 0
-    assert any(one.endswith("let go, and is told in part): 2") for one in facts.approximations)
+    assert any(one.endswith("waited for their rest (told in part): 2") for one in facts.approximations)
 
 
 def test_the_rest_of_what_was_let_go_is_passed_over() -> None:

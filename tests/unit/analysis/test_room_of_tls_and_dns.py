@@ -53,7 +53,7 @@ class Side:
 
 
 def refused(facts: Facts) -> bool:
-    return any("took too much memory" in sentence for sentence in facts.approximations)
+    return any("let go because too many waited" in sentence for sentence in facts.approximations)
 
 
 def test_a_hello_that_waits_needs_room_and_gives_it_back() -> None:
